@@ -1,0 +1,183 @@
+//! Everything that can be told to the user while a run goes on. Stages emit; `report` decides what it looks like.
+
+use serde::Serialize;
+
+use crate::names::RunId;
+
+/// Version of the event format, the field `v` of every NDJSON line. Raised when a field changes its meaning or goes.
+pub const EVENT_VERSION: u32 = 1;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// Something worth knowing that needs no action.
+    Note {
+        /// A sentence with a full stop.
+        text: String,
+    },
+    /// Something that may need action.
+    Warning {
+        /// A lowercase fragment, as in errors.
+        text: String,
+    },
+    /// Raw pages were written, by the sample generator or `ingest pages`.
+    Ingested {
+        /// How many pages of each endpoint, such as `questions`.
+        pages: Vec<(String, u64)>,
+        /// Where they are now.
+        location: String,
+    },
+    /// An engine environment is about to be made.
+    EngineInstall {
+        /// `sail` or `spark`.
+        engine: String,
+        /// What will be downloaded when nothing is cached, in bytes.
+        bytes: u64,
+        /// How many packages.
+        packages: u64,
+    },
+    /// A package of the engine environment is there.
+    EnginePackage {
+        /// The package's name; empty while packages are being unpacked.
+        name: String,
+        /// Bytes so far, of `EngineInstall::bytes`.
+        done: u64,
+    },
+    /// The engine environment is complete.
+    EngineReady {
+        /// `sail` or `spark`.
+        engine: String,
+        /// Where it is.
+        path: String,
+    },
+    /// A run has claimed its id and is about to start its steps.
+    RunStarted {
+        /// The run.
+        run: RunId,
+        /// The target's name.
+        target: String,
+        /// `sail` or `spark`.
+        engine: String,
+        /// All steps in order, with what will be done with each.
+        steps: Vec<PlannedStep>,
+    },
+    /// A step changed its state.
+    StepChanged {
+        /// The step.
+        step: String,
+        /// Its new state.
+        state: StepState,
+        /// Rows written so far or in the end, over all tables.
+        rows: u64,
+        /// Seconds since the step started.
+        seconds: f64,
+    },
+    /// A running step wrote something: only for listeners that draw.
+    StepProgress {
+        /// The step.
+        step: String,
+        /// Rows in finished files so far.
+        rows: u64,
+        /// Seconds since the step started.
+        seconds: f64,
+    },
+    /// Some input was set aside.
+    Quarantined {
+        /// The step.
+        step: String,
+        /// Rows in the quarantine table for this date.
+        rows: u64,
+    },
+    /// What landed is being compared with the job file's checks.
+    Auditing {
+        /// How many tables.
+        tables: usize,
+        /// How many checks.
+        checks: usize,
+    },
+    /// A check failed.
+    CheckFailed {
+        /// The table.
+        table: String,
+        /// The check, as written in the job file.
+        check: String,
+        /// What was found.
+        found: String,
+    },
+    /// The catalog now points at what this run wrote.
+    Published {
+        /// The run.
+        run: RunId,
+        /// The tables.
+        tables: Vec<String>,
+    },
+    /// The run is over.
+    RunFinished {
+        /// The run.
+        run: RunId,
+        /// How it ended.
+        state: RunState,
+        /// Seconds since it was claimed.
+        seconds: f64,
+    },
+}
+
+/// A step as it stands in the plan.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PlannedStep {
+    /// Its name.
+    pub name: String,
+    /// What will happen: `run`, `reuse` or `up-to-date`.
+    pub action: String,
+}
+
+/// Where a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepState {
+    /// Waits for upstream steps or a free slot.
+    Pending,
+    /// Its process runs.
+    Running,
+    /// It wrote everything and its output was read back.
+    Completed,
+    /// Published before with the same code, inputs and parameters.
+    UpToDate,
+    /// Finished by an earlier run that did not publish; its output is taken.
+    Reused,
+    /// It failed.
+    Failed,
+    /// It was stopped, or never started because another one failed.
+    Cancelled,
+}
+
+/// Where a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunState {
+    /// Claimed, steps may be running.
+    Running,
+    /// Everything is published.
+    Succeeded,
+    /// A step failed.
+    Failed,
+    /// The audit refused what landed.
+    Refused,
+    /// Stopped from the keyboard or by SIGTERM.
+    Cancelled,
+    /// Its process is gone without having said how it ended.
+    Interrupted,
+}
+
+/// Receives events. Implemented by the terminal, plain and JSON reporters, and by `Vec` in tests.
+pub trait Sink: Send {
+    /// Takes one event, in the order in which things happened.
+    fn emit(&mut self, event: Event);
+}
+
+impl Sink for Vec<Event> {
+    fn emit(&mut self, event: Event) {
+        self.push(event);
+    }
+}

