@@ -1,2 +1,7 @@
-//! Parses, runs, prints the error, returns its code.
-fn main() {}
+//! Parses, runs, prints the error, returns its code: all in [`soflow::cli::main`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    soflow::cli::main()
+}

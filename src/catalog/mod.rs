@@ -1,1 +1,71 @@
-//! (being written)
+//! Tables and where their partitions are. Publishing here is the only moment readers see anything.
+
+mod file;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::names::RunId;
+use crate::plan::Version;
+
+pub use file::FileCatalog;
+
+/// Which version of each table readers see, and which ones they could go back to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Index {
+    /// Counts publications and rollbacks; a writer that read another number must read again.
+    pub generation: u64,
+    /// By table name.
+    pub tables: BTreeMap<String, Entry>,
+}
+
+/// The versions of one table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The run whose version readers see.
+    pub current: RunId,
+    /// All versions kept, oldest first.
+    pub history: Vec<Published>,
+}
+
+/// A version in a table's history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Published {
+    /// The run that published it.
+    pub run: RunId,
+    /// When, UTC.
+    pub at: Timestamp,
+    /// Rows in all its partitions.
+    pub rows: u64,
+    /// Bytes in all its partitions.
+    pub bytes: u64,
+}
+
+/// Tables and where their partitions are.
+#[async_trait]
+pub trait Catalog: Send + Sync {
+    /// Returns which versions there are; empty before the first publication.
+    async fn index(&self) -> Result<Index>;
+
+    /// Returns the version of `table` that `run` published, or `None` when it is not kept.
+    async fn version(&self, table: &str, run: &RunId) -> Result<Option<Version>>;
+
+    /// Makes all `versions` current in one step: a reader sees none or all of them, also after a crash.
+    ///
+    /// # Errors
+    /// `Held` when someone else published since `seen` was read; nothing is changed then.
+    async fn publish(&self, seen: &Index, versions: &[Version]) -> Result<()>;
+
+    /// Points each table at a version of its history, all at once.
+    ///
+    /// # Errors
+    /// `Held` as in `publish`; `Usage` when a version is not kept.
+    async fn point(&self, seen: &Index, to: &BTreeMap<String, RunId>) -> Result<()>;
+
+    /// Forgets versions; the current ones are always kept.
+    async fn forget(&self, seen: &Index, versions: &[(String, RunId)]) -> Result<()>;
+}

@@ -1,1 +1,92 @@
-//! (being written)
+//! The command line. One verb, one file; this is the only place that reads the environment, the clock and the terminal.
+
+mod app;
+mod args;
+mod config;
+mod engine;
+mod gc;
+mod ingest;
+mod insights;
+mod logs;
+mod parity;
+mod plan;
+mod prepare;
+mod query;
+mod retry;
+mod rollback;
+mod runs;
+mod submit;
+mod tables;
+mod validate;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use crate::error::{Error, Kind, Result};
+use crate::report::problem;
+use app::App;
+use args::{Cli, Command};
+
+/// Runs the program to its exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let mut app = App::new(&cli.global);
+    match app.block_on(&cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => ExitCode::from(app.tell(&error)),
+    }
+}
+
+/// Help and version are answers; anything else that clap has to say is a usage error.
+fn usage(error: &clap::Error) -> ExitCode {
+    let answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    // A reader that went away, as `soflow --help | head -1` does, is not our problem.
+    let _ = error.print();
+    ExitCode::from(if answer { 0 } else { Kind::Usage.exit_code() })
+}
+
+impl App {
+    fn block_on(&mut self, cli: &Cli) -> Result<u8> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(self.dispatch(&cli.command))
+    }
+
+    async fn dispatch(&mut self, command: &Command) -> Result<u8> {
+        match command {
+            Command::Submit(args) => submit::submit(self, args).await,
+            Command::Plan(args) => plan::plan(self, args).await,
+            Command::Validate(args) => validate::validate(self, args),
+            Command::Retry(args) => retry::retry(self, args).await,
+            Command::Runs(args) => runs::runs(self, args).await,
+            Command::Logs(args) => logs::logs(self, args).await,
+            Command::Tables(args) => tables::tables(self, args).await,
+            Command::Query(args) => query::query(self, args).await,
+            Command::Rollback(args) => rollback::rollback(self, args).await,
+            Command::Gc(args) => gc::gc(self, args).await,
+            Command::Ingest(args) => ingest::ingest(self, args).await,
+            Command::Parity(args) => parity::parity(self, args).await,
+            Command::Config(args) => config::config(self, args),
+            Command::Engine(args) => engine::engine(self, args).await,
+        }
+    }
+
+    /// Prints an error where it belongs and returns its exit code. A reader that went away is none.
+    fn tell(&mut self, error: &Error) -> u8 {
+        if error.causes().iter().any(|cause| cause.contains("Broken pipe")) {
+            return 0;
+        }
+        let mut stderr = std::io::stderr().lock();
+        if self.json {
+            let _ = problem::write_json(error, &mut std::io::stdout().lock());
+        }
+        let _ = problem::write_text(error, &self.err_style, &mut stderr);
+        let _ = stderr.flush();
+        error.kind.exit_code()
+    }
+}

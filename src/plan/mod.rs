@@ -1,1 +1,16 @@
-//! (being written)
+//! What a run would do. Pure: no clock, disk, network or environment; everything it needs comes in as [`Facts`].
+
+mod facts;
+mod identity;
+mod publish;
+mod scope;
+mod step;
+mod task;
+mod version;
+
+pub use identity::parameters;
+pub use facts::{Facts, RawObject, Select, StepResult, TableFacts, Written};
+pub use publish::next_versions;
+pub use step::{Action, Input, OutputPlan, Plan, Scope, StepPlan, Upstream, plan};
+pub use task::{run_prefix, scratch, task};
+pub use version::{Column, Made, Partition, Version};

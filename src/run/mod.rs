@@ -1,1 +1,16 @@
-//! (being written)
+//! The record of a run, its claim, and the loop that drives it through the stages.
+
+mod claim;
+mod collect;
+mod code;
+mod drive;
+mod finish;
+mod gather;
+mod record;
+
+pub use claim::{Holder, LakeLock};
+pub use code::code_digests;
+pub use collect::{Garbage, collect, find_garbage};
+pub use drive::{Outcome, Services, drive};
+pub use gather::{Gathered, gather, results_prefix};
+pub use record::{RunRecord, StepRecord, list_runs, load_run, run_prefix, save_run};

@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::names::Uri;
 
 /// Start of the names of files being written. Listings pass them over; `gc` removes those a crash left.
-pub const UNFINISHED: &str = ".soflow-unfinished-";
+const UNFINISHED: &str = ".soflow-unfinished-";
 
 /// The store of `file:` locations.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,8 +22,14 @@ pub struct FileStore;
 impl Store for FileStore {
     async fn list(&self, prefix: &Uri) -> Result<Vec<Object>> {
         let mut found = Vec::new();
-        walk(&path_of(prefix)?, &mut found)?;
+        walk(&path_of(prefix)?, &|name| !name.starts_with(['.', '_']), &|_| true, &mut found)?;
         found.sort_by(|a, b| a.uri.cmp(&b.uri));
+        Ok(found)
+    }
+
+    async fn unfinished(&self, prefix: &Uri) -> Result<Vec<Object>> {
+        let mut found = Vec::new();
+        walk(&path_of(prefix)?, &|_| true, &|name| name.starts_with(UNFINISHED), &mut found)?;
         Ok(found)
     }
 
@@ -81,7 +87,13 @@ fn sync_folder(path: &Path) -> Result<()> {
     Ok(fs::File::open(folder)?.sync_all()?)
 }
 
-fn walk(folder: &Path, found: &mut Vec<Object>) -> Result<()> {
+/// Adds all files below `folder` whose own name and whose folders' names are wanted.
+fn walk(
+    folder: &Path,
+    enter: &dyn Fn(&str) -> bool,
+    want: &dyn Fn(&str) -> bool,
+    found: &mut Vec<Object>,
+) -> Result<()> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         // A folder may also vanish while it is walked: a step's temporary one, when the step commits.
@@ -90,7 +102,8 @@ fn walk(folder: &Path, found: &mut Vec<Object>) -> Result<()> {
     };
     for entry in entries {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(['.', '_']) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !enter(&name) {
             continue;
         }
         let path = entry.path();
@@ -100,8 +113,8 @@ fn walk(folder: &Path, found: &mut Vec<Object>) -> Result<()> {
             Err(error) => return Err(error.into()),
         };
         if about.is_dir() {
-            walk(&path, found)?;
-        } else {
+            walk(&path, enter, want, found)?;
+        } else if want(&name) {
             let modified = Timestamp::try_from(about.modified()?).unwrap_or(Timestamp::UNIX_EPOCH);
             let etag = format!("{}-{}", about.len(), modified.as_nanosecond());
             found.push(Object { uri: Uri::from_path(&path), bytes: about.len(), etag, modified });

@@ -31,6 +31,9 @@ pub trait Store: Send + Sync {
     /// Returns all objects below `prefix`, sorted by URI; none when there is no such prefix.
     async fn list(&self, prefix: &Uri) -> Result<Vec<Object>>;
 
+    /// Returns what writes cut short by a crash have left below `prefix`; no reader ever sees those.
+    async fn unfinished(&self, prefix: &Uri) -> Result<Vec<Object>>;
+
     /// Returns the content, or `None` when there is no such object.
     async fn get(&self, uri: &Uri) -> Result<Option<Vec<u8>>>;
 

@@ -1,0 +1,228 @@
+//! What every verb needs: settings, services, the terminal, the clock.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fs_err as fs;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+use tokio::sync::watch;
+
+use super::args::{Events, Global, LocalOptions, Output};
+use crate::catalog::{Catalog, FileCatalog};
+use crate::config::{self, Layers, Local, Resolved, Target, TargetKind};
+use crate::error::{Error, Kind, Result};
+use crate::event::{Event, Sink};
+use crate::report::{self, ColorWish, Mode, Style};
+use crate::run::Services;
+use crate::store::{FileStore, Store};
+use crate::target::local::{Environment, Host, LocalTarget};
+
+/// What every verb needs.
+pub struct App {
+    /// `--output json`.
+    pub json: bool,
+    /// Colours of stdout.
+    pub out_style: Style,
+    /// Colours of stderr.
+    pub err_style: Style,
+    /// Columns of stdout when it is a terminal.
+    pub width: Option<usize>,
+    events: Events,
+    target: Option<String>,
+    directory: Option<PathBuf>,
+    environment: BTreeMap<String, String>,
+}
+
+/// The settings in force, and the folder they were found from.
+pub struct Project {
+    /// The settings and where each is from.
+    pub resolved: Resolved,
+    /// The folder the person is in.
+    pub cwd: PathBuf,
+}
+
+impl Project {
+    /// Returns the target in use.
+    pub fn target(&self) -> Result<&Target> {
+        let settings = &self.resolved.settings;
+        settings.targets.get(&settings.target).ok_or_else(|| Error::new(Kind::Internal, "the target in use is not a target"))
+    }
+
+    /// Returns the settings of the local target in use.
+    pub fn local(&self) -> Result<&Local> {
+        let TargetKind::Local(local) = &self.target()?.kind;
+        Ok(local)
+    }
+}
+
+impl App {
+    /// Reads the environment and the terminal, once.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn new(global: &Global) -> Self {
+        // A variable that is not UTF-8 cannot be one of ours.
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        let environment: BTreeMap<String, String> = std::env::vars_os().filter_map(text).collect();
+        let is_set = |name: &str| environment.get(name).is_some_and(|value| !value.is_empty() && value != "0");
+        let style = |terminal: bool| {
+            let wish = ColorWish {
+                choice: global.color.into(),
+                no_color: environment.get("NO_COLOR").is_some_and(|value| !value.is_empty()),
+                force: is_set("CLICOLOR_FORCE"),
+                dumb: environment.get("TERM").is_some_and(|term| term == "dumb"),
+                terminal,
+            };
+            Style::new(wish.decide())
+        };
+        let stdout = std::io::stdout().is_terminal();
+        Self {
+            json: global.output == Output::Json,
+            out_style: style(stdout),
+            err_style: style(std::io::stderr().is_terminal()),
+            width: stdout.then(|| usize::from(report::stderr_size().0)),
+            events: global.events,
+            target: global.target.clone(),
+            directory: global.directory.clone(),
+            environment,
+        }
+    }
+
+    /// Finds the project and resolves its settings; `local` holds flags over the local target's settings.
+    ///
+    /// # Errors
+    /// `Usage` with every mistake in the config file, the environment and the flags.
+    pub fn project(&self, local: Option<&LocalOptions>) -> Result<Project> {
+        let cwd = match &self.directory {
+            Some(folder) => fs::canonicalize(folder).map_err(|error| {
+                Error::new(Kind::Usage, format!("`-C {}` is not a folder", folder.display())).caused_by(error)
+            })?,
+            None => std::env::current_dir()?,
+        };
+        let root = config::find_root(&cwd, &|path| path.exists()).ok_or_else(|| {
+            Error::new(Kind::Usage, format!("`{}` is not in a soflow project", cwd.display()))
+                .hint("a project has a folder `jobs/` or a file `config/soflow.yaml`; name one with `-C FOLDER`")
+        })?;
+        let resolved = self.resolve(&root, local)?;
+        Ok(Project { resolved, cwd })
+    }
+
+    fn resolve(&self, root: &Path, local: Option<&LocalOptions>) -> Result<Resolved> {
+        let path = root.join("config/soflow.yaml");
+        let file = if path.is_file() { Some((PathBuf::from("config/soflow.yaml"), fs::read(&path)?)) } else { None };
+        let mut flags = Vec::new();
+        let mut flag = |key: &str, value: &Option<String>, name: &str| {
+            flags.extend(value.iter().map(|value| (key.to_string(), value.clone(), name.to_string())));
+        };
+        flag("target", &self.target, "--target");
+        if let Some(local) = local {
+            flag("engine", &local.engine, "--engine");
+            flag("parallel", &local.parallel, "--parallel");
+        }
+        let ours = |(name, _): &(&String, &String)| name.starts_with("SOFLOW_");
+        let environment = self.environment.iter().filter(ours).map(|(n, v)| (n.clone(), v.clone())).collect();
+        config::resolve(Layers { root: root.to_path_buf(), file, environment, flags })
+    }
+
+    /// Returns what this machine is, as far as the local engine cares.
+    pub fn host(&self) -> Host {
+        let path = self.environment.get("PATH").map(std::env::split_paths).into_iter().flatten().collect();
+        let java_home = self.environment.get("JAVA_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+        Host { path, java_home }
+    }
+
+    /// Returns the engine environment of the target in use.
+    pub fn engine(&self, project: &Project) -> Result<Environment> {
+        Ok(Environment::new(project.local()?, &self.host()))
+    }
+
+    /// Returns the objects of the lake and its tables.
+    pub fn lake(&self, project: &Project) -> Result<(Arc<dyn Store>, Arc<dyn Catalog>)> {
+        let store: Arc<dyn Store> = Arc::new(FileStore);
+        let catalog = FileCatalog::new(store.clone(), &project.target()?.lake.curated);
+        Ok((store, Arc::new(catalog)))
+    }
+
+    /// Returns what a run is driven with.
+    pub fn services(&self, project: &Project) -> Result<Services> {
+        let (store, catalog) = self.lake(project)?;
+        let settings = &project.resolved.settings;
+        Ok(Services {
+            store,
+            catalog,
+            target: Arc::new(LocalTarget::new(project.local()?, &self.host(), &settings.code)),
+            target_name: settings.target.clone(),
+            now: Timestamp::now,
+            stop: stop_signal(),
+        })
+    }
+
+    /// Returns the listener that tells the story on stderr.
+    pub fn sink(&self) -> Box<dyn Sink> {
+        let mode = match self.events {
+            Events::Auto if std::io::stderr().is_terminal() => Mode::Terminal { size: Arc::new(report::stderr_size) },
+            Events::Auto | Events::Plain => Mode::Plain,
+            Events::Ndjson => Mode::Ndjson,
+            Events::Quiet => Mode::Quiet,
+        };
+        report::sink(mode, self.err_style, Arc::new(Timestamp::now), Box::new(std::io::stderr()))
+    }
+
+    /// Says what the settings warn of.
+    pub fn warn(&self, project: &Project, sink: &mut dyn Sink) {
+        for text in &project.resolved.warnings {
+            sink.emit(Event::Warning { text: text.clone() });
+        }
+    }
+
+    /// Writes an answer to stdout.
+    pub fn print(&self, text: &str) -> Result<()> {
+        let mut out = std::io::stdout().lock();
+        Ok(out.write_all(text.as_bytes()).and_then(|()| out.flush())?)
+    }
+
+    /// Writes an answer to stdout as one JSON document.
+    pub fn print_json(&self, answer: &impl serde::Serialize) -> Result<()> {
+        let internal = |error| Error::new(Kind::Internal, "the answer cannot be written as JSON").caused_by(error);
+        let mut document = serde_json::to_value(answer).map_err(internal)?;
+        if let Some(object) = document.as_object_mut() {
+            object.shift_insert(0, "v".into(), report::OUTPUT_VERSION.into());
+        }
+        self.print(&format!("{}\n", serde_json::to_string_pretty(&document).map_err(internal)?))
+    }
+}
+
+/// Returns the logical date of a run that names none: yesterday, UTC.
+pub fn yesterday() -> Date {
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    today.checked_sub(1.day()).unwrap_or(today)
+}
+
+/// Becomes true at the first Ctrl-C or SIGTERM; the second one ends the process at once.
+fn stop_signal() -> watch::Receiver<bool> {
+    let (told, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
+        let mut asked = false;
+        loop {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            if asked {
+                second_signal();
+            }
+            asked = true;
+            let _ = told.send(true);
+        }
+    });
+    stop
+}
+
+/// The person insists. Steps notice that soflow is gone and end by themselves.
+#[expect(clippy::exit, reason = "waiting for anything is what the person does not want")]
+fn second_signal() {
+    std::process::exit(i32::from(Kind::Interrupted.exit_code()));
+}

@@ -1,0 +1,333 @@
+//! The command line: clap only, no decisions. The comments here are the help texts.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::civil::Date;
+
+use crate::report::ColorChoice;
+
+/// Runs Spark jobs: on this machine with an embedded engine, with the same job file and the same PySpark as on Amazon EMR.
+#[derive(Debug, Parser)]
+#[command(name = "soflow", version, max_term_width = 100, disable_help_subcommand = true, subcommand_required = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Where to run: an entry under `targets:` in config/soflow.yaml
+    #[arg(long, global = true, value_name = "NAME")]
+    pub target: Option<String>,
+    /// What stdout gets: text for people or one JSON document
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text, value_name = "FORM")]
+    pub output: Output,
+    /// What stderr gets: a live view (auto: on a terminal), plain lines, NDJSON events, or warnings only
+    #[arg(long, global = true, value_enum, default_value_t = Events::Auto, value_name = "FORM")]
+    pub events: Events,
+    /// When to use colours; NO_COLOR is honoured
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+    /// Start in this folder instead of the current one
+    #[arg(short = 'C', long = "directory", global = true, value_name = "FOLDER")]
+    pub directory: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Events {
+    Auto,
+    Plain,
+    Ndjson,
+    Quiet,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<Color> for ColorChoice {
+    fn from(color: Color) -> Self {
+        match color {
+            Color::Auto => Self::Auto,
+            Color::Always => Self::Always,
+            Color::Never => Self::Never,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a job: what has changed since it was published, and nothing else
+    Submit(SubmitArgs),
+    /// Show what `submit` would do, and do nothing
+    Plan(PlanArgs),
+    /// Check the settings and job files, and show every mistake
+    Validate(ValidateArgs),
+    /// Run what is left of a run that failed or was stopped
+    Retry(RetryArgs),
+    /// List runs, or show one
+    Runs(RunsArgs),
+    /// Print what a step printed
+    Logs(LogsArgs),
+    /// List published tables, or show one
+    Tables(TablesArgs),
+    /// Run SQL on the published tables
+    Query(QueryArgs),
+    /// Make readers see an earlier version of a table
+    Rollback(RollbackArgs),
+    /// Remove versions and files that nobody needs any more
+    Gc(GcArgs),
+    /// Put Stack Exchange API pages into raw
+    #[command(subcommand)]
+    Ingest(IngestCommand),
+    /// Run a job on Sail and on Spark 3.5 and show every difference
+    Parity(ParityArgs),
+    /// Show the settings in force
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Look after the local engine's environment
+    #[command(subcommand)]
+    Engine(EngineCommand),
+}
+
+/// What to run, shared by `submit` and `plan`.
+#[derive(Debug, Args)]
+pub struct Selection {
+    /// The job: a file in jobs/, without `.yaml`
+    pub job: String,
+    /// The logical date [default: yesterday, UTC]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub date: Option<Date>,
+    /// Set a parameter of the job; may be given several times
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub params: Vec<String>,
+    /// Run only this step, on what is published; may be given several times
+    #[arg(long, value_name = "STEP", conflicts_with = "from")]
+    pub only: Vec<String>,
+    /// Run this step and all that depend on it
+    #[arg(long, value_name = "STEP")]
+    pub from: Option<String>,
+    /// Run steps although nothing has changed
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    pub local: LocalOptions,
+}
+
+/// Options of a local target.
+#[derive(Clone, Debug, Args)]
+pub struct LocalOptions {
+    /// The engine of a local target: sail or spark
+    #[arg(long, value_name = "ENGINE")]
+    pub engine: Option<String>,
+    /// How many steps a local target runs at once [default: one per core]
+    #[arg(long, value_name = "N")]
+    pub parallel: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct SubmitArgs {
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Write a made-up sample of Stack Overflow pages into raw first, and run on its date
+    #[arg(long, conflicts_with = "date")]
+    pub sample: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// The jobs to check [default: all in jobs/]
+    pub jobs: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct RetryArgs {
+    /// The run, such as daily.2026-11-22.3
+    pub run: String,
+    #[command(flatten)]
+    pub local: LocalOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct RunsArgs {
+    #[command(subcommand)]
+    pub command: Option<RunsCommand>,
+    /// Only runs of this job
+    #[arg(long, value_name = "JOB")]
+    pub job: Option<String>,
+    /// At most so many, the latest first
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// Show a run: its steps, rows, times, and why it failed
+    Show {
+        /// The run, such as daily.2026-11-22.3
+        run: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// The run, such as daily.2026-11-22.3
+    pub run: String,
+    /// The step
+    pub step: String,
+    /// Which of its two outputs
+    #[arg(long, value_enum, default_value_t = Stream::Both)]
+    pub stream: Stream,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Stream {
+    Stdout,
+    Stderr,
+    Both,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct TablesArgs {
+    #[command(subcommand)]
+    pub command: Option<TablesCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TablesCommand {
+    /// Show a table: columns, partitions, rows, bytes, versions
+    Show {
+        /// The table
+        table: String,
+        /// Show every partition
+        #[arg(long)]
+        partitions: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    /// A Spark SQL query on the published tables
+    pub sql: String,
+    /// At most so many rows; 0: all
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub limit: u64,
+    /// Print CSV instead of an aligned table
+    #[arg(long, conflicts_with = "output")]
+    pub csv: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The table
+    pub table: String,
+    /// The run whose version readers should see [default: the version before the current one]
+    #[arg(long, value_name = "RUN")]
+    pub to: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct GcArgs {
+    /// Show what would be removed, and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum IngestCommand {
+    /// Put already-downloaded API pages, plain or gzip, into raw, untouched
+    Pages {
+        /// A folder of pages, or one page
+        folder: PathBuf,
+        /// The logical date they are for [default: yesterday, UTC]
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        date: Option<Date>,
+        /// The endpoint of pages that do not tell it: questions, answers or comments
+        #[arg(long, value_name = "NAME")]
+        endpoint: Option<String>,
+        /// The site they are from
+        #[arg(long, value_name = "SITE", default_value = "stackoverflow")]
+        site: String,
+    },
+    /// Write the made-up sample into raw
+    Sample {
+        /// Multiplies the number of rows
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        scale: u32,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct ParityArgs {
+    /// The job: a file in jobs/, without `.yaml`
+    pub job: String,
+    /// The logical date whose raw pages both engines get [default: yesterday, UTC]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub date: Option<Date>,
+    /// Set a parameter of the job; may be given several times
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub params: Vec<String>,
+    /// Numbers with fractions may differ by so much, absolutely or relatively
+    #[arg(long, value_name = "SHARE", default_value_t = 1e-9)]
+    pub tolerance: f64,
+    /// Keep both engines' tables for looking at
+    #[arg(long)]
+    pub keep: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print every setting
+    Show {
+        /// Say where each value comes from
+        #[arg(long)]
+        origin: bool,
+    },
+    /// Print the reference of all settings, as in docs/config.md
+    Reference,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EngineCommand {
+    /// Make the environment now instead of with the first run
+    Install {
+        /// The engine: sail or spark [default: the target's]
+        #[arg(long, value_name = "ENGINE")]
+        engine: Option<String>,
+        /// Make it again although it is whole
+        #[arg(long)]
+        force: bool,
+    },
+    /// Say where the environments are and whether they are whole
+    Status,
+    /// Run the environment's Python with the job's code on its path
+    Python {
+        /// The engine: sail or spark [default: the target's]
+        #[arg(long, value_name = "ENGINE")]
+        engine: Option<String>,
+        /// What Python gets
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}

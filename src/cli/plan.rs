@@ -1,0 +1,169 @@
+//! `soflow plan`: what `submit` would do, for people and for scripts.
+
+use serde_json::{Value as Json, json};
+
+use super::app::App;
+use super::args::PlanArgs;
+use super::prepare;
+use crate::error::Result;
+use crate::plan::{self, Action, Facts, Input, Plan, Scope, StepPlan, Upstream};
+use crate::report::{Align, Cell, Table, bytes, count, paint, plural};
+
+/// Prints the plan.
+pub async fn plan(app: &App, args: &PlanArgs) -> Result<u8> {
+    let project = app.project(Some(&args.selection.local))?;
+    app.warn(&project, app.sink().as_mut());
+    let services = app.services(&project)?;
+    let date = prepare::date_of(&args.selection);
+    let job = prepare::load_job(&project, &args.selection.job, &args.selection.params, date)?;
+    let select = prepare::select(&job, &args.selection)?;
+    let gathered = prepare::gather(&project, &job, date, select, &services).await?;
+    let planned = plan::plan(&gathered.facts)?;
+    if app.json {
+        return app.print_json(&document(&gathered.facts, &planned, &services.target_name)).map(|()| 0);
+    }
+    app.print(&text(app, &gathered.facts, &planned, &services.target_name)).map(|()| 0)
+}
+
+fn action(step: &StepPlan) -> &'static str {
+    match step.action {
+        Action::Run => "run",
+        Action::Reuse => "reuse",
+        Action::UpToDate => "up to date",
+        Action::NotAsked => "not asked for",
+    }
+}
+
+fn text(app: &App, facts: &Facts<'_>, plan: &Plan, target: &str) -> String {
+    let style = &app.out_style;
+    let (job, date) = (&facts.job.name, facts.date);
+    let mut shown = format!(
+        "{} for {date} on {target}, engine {}\n\n",
+        paint(style.strong, job),
+        facts.engine
+    );
+    let mut table = Table::new([("step", Align::Left), ("action", Align::Left), ("why", Align::Left), ("code", Align::Left)]);
+    for step in &plan.steps {
+        let colour = if step.action == Action::Run { style.strong } else { style.dim };
+        let cells = [step.step.name.as_str(), action(step), &step.reason, step.made.code.short()];
+        table.row(cells.map(|cell| Cell::from(cell).styled(colour)));
+    }
+    shown.push_str(&table.render(style, app.width));
+    for step in plan.steps.iter().filter(|step| step.action == Action::Run) {
+        shown.push_str(&format!("\n{}", paint(style.strong, &step.step.name)));
+        if !step.after.is_empty() {
+            shown.push_str(&format!(" after {}", step.after.join(", ")));
+        }
+        shown.push('\n');
+        shown.push_str(&format!("  runs    {}\n", arguments(step).join(" ")));
+        for input in &step.inputs {
+            shown.push_str(&format!("  reads   {}\n", describe_input(input)));
+        }
+        for output in &step.outputs {
+            let only: Vec<String> = output.only.iter().map(|(column, value)| format!("{column}={value}")).collect();
+            let what = if only.is_empty() { scope(step.scope).to_string() } else { only.join("/") };
+            shown.push_str(&format!("  writes  {} ({what})\n", output.table));
+        }
+    }
+    let running = plan.steps.iter().filter(|step| step.action == Action::Run).count() as u64;
+    let ending = if plan.nothing_to_do() {
+        format!("\nNothing to do: `{job}` for {date} is published.\n")
+    } else {
+        format!("\n{} of {} to run: `soflow submit {job} --date {date}`\n", plural(running, "step"), plan.steps.len())
+    };
+    shown + &ending
+}
+
+fn scope(scope: Scope) -> &'static str {
+    match scope {
+        Scope::All => "all periods",
+        Scope::Changed => "periods that changed inputs touch",
+    }
+}
+
+/// Returns the step's command line; the run id in the task's name is only known once the run is claimed.
+fn arguments(step: &StepPlan) -> Vec<String> {
+    let mut arguments = vec![step.step.script.display().to_string()];
+    arguments.extend(["--task".into(), format!("<run>/tasks/{}.json", step.step.name)]);
+    arguments
+}
+
+fn describe_input(input: &Input) -> String {
+    match input {
+        Input::Raw { endpoint, objects } => {
+            let size = objects.iter().map(|object| object.bytes).sum();
+            format!("raw.{endpoint}: {}, {}", plural(objects.len() as u64, "page"), bytes(size))
+        }
+        Input::Table { name, partitions, changed, upstream, .. } => {
+            let rows = partitions.iter().map(|partition| partition.rows).sum();
+            let size = partitions.iter().map(|partition| partition.bytes).sum();
+            let published = match partitions.len() as u64 {
+                0 => "nothing published".to_string(),
+                some => format!("{}, {} rows, {}, {} changed", plural(some, "partition"), count(rows), bytes(size), changed.len()),
+            };
+            match upstream {
+                None => format!("{name}: {published}"),
+                Some(Upstream::ThisRun) => format!("{name}: {published}, and what this run writes"),
+                Some(Upstream::Earlier(run)) => format!("{name}: {published}, and what {run} wrote"),
+            }
+        }
+    }
+}
+
+fn document(facts: &Facts<'_>, plan: &Plan, target: &str) -> Json {
+    let steps: Vec<Json> = plan.steps.iter().map(|step| step_json(facts, step)).collect();
+    json!({
+        "job": facts.job.name,
+        "date": facts.date,
+        "target": target,
+        "engine": facts.engine,
+        "lake": facts.lake,
+        "nothing_to_do": plan.nothing_to_do(),
+        "steps": steps,
+    })
+}
+
+fn step_json(facts: &Facts<'_>, step: &StepPlan) -> Json {
+    let outputs: Vec<Json> = step
+        .outputs
+        .iter()
+        .map(|output| {
+            let only: serde_json::Map<String, Json> =
+                output.only.iter().map(|(column, value)| (column.clone(), Json::from(value.as_str()))).collect();
+            json!({ "table": output.table, "only": only, "partition_by": output.spec.partition_by, "base": output.base })
+        })
+        .collect();
+    json!({
+        "name": step.step.name,
+        "action": step.action,
+        "reason": step.reason,
+        "scope": step.scope,
+        "script": step.step.script,
+        "arguments": arguments(step),
+        "parameters": plan::parameters(facts, &step.step),
+        "spark": step.step.spark,
+        "code": step.made.code,
+        "fingerprint": step.made.fingerprint,
+        "after": step.after,
+        "inputs": step.inputs.iter().map(input_json).collect::<Vec<_>>(),
+        "outputs": outputs,
+    })
+}
+
+fn input_json(input: &Input) -> Json {
+    match input {
+        Input::Raw { endpoint, objects } => json!({
+            "name": format!("raw.{endpoint}"),
+            "objects": objects.len(),
+            "bytes": objects.iter().map(|object| object.bytes).sum::<u64>(),
+        }),
+        Input::Table { name, partitions, changed, upstream, .. } => json!({
+            "name": name,
+            "partitions": partitions.len(),
+            "rows": partitions.iter().map(|partition| partition.rows).sum::<u64>(),
+            "bytes": partitions.iter().map(|partition| partition.bytes).sum::<u64>(),
+            "changed": changed,
+            "written_by_this_run": upstream.is_some(),
+        }),
+    }
+}

@@ -1,0 +1,138 @@
+//! From a job's name to its plan: shared by `submit`, `plan`, `retry` and `parity`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use jiff::civil::Date;
+
+use super::app::{App, Project, yesterday};
+use super::args::Selection;
+use crate::error::{Error, Kind, Result};
+use crate::ingest::raw;
+use crate::job::{self, Job, Source, graph};
+use crate::names::Uri;
+use crate::plan::Select;
+use crate::run::{self, Gathered, Services};
+use crate::yaml::did_you_mean;
+
+/// Returns the names of all jobs of the project, sorted.
+pub fn job_names(project: &Project) -> Result<Vec<String>> {
+    let folder = &project.resolved.settings.jobs;
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            names.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Reads and checks a job file; `params` as given on the command line, `NAME=VALUE`.
+pub fn load_job(project: &Project, name: &str, params: &[String], date: Date) -> Result<Job> {
+    let settings = &project.resolved.settings;
+    let path = settings.jobs.join(format!("{name}.yaml"));
+    if !path.is_file() {
+        let known = job_names(project)?;
+        let mut error = Error::new(Kind::Usage, format!("there is no job `{name}` in `{}`", settings.jobs.display()));
+        if let Some(close) = did_you_mean(name, known.iter().map(String::as_str)) {
+            error = error.hint(format!("did you mean `{close}`?"));
+        }
+        return Err(error.hint(format!("the jobs are: {}", if known.is_empty() { "none".into() } else { known.join(", ") })));
+    }
+    let shown = path.strip_prefix(&settings.root).unwrap_or(&path);
+    let exists = |script: &Path| settings.code.join(script).is_file();
+    let options = job::Options { parameters: parameters(params)?, date, script_exists: &exists, scripts: scripts(&settings.code) };
+    job::parse(name, shown, fs::read(&path)?, &options)
+}
+
+fn scripts(code: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(code.join("steps")) else { return Vec::new() };
+    let names = entries.filter_map(|entry| Some(Path::new("steps").join(entry.ok()?.file_name())));
+    let mut scripts: Vec<PathBuf> = names.filter(|path| path.extension().is_some_and(|e| e == "py")).collect();
+    scripts.sort();
+    scripts
+}
+
+fn parameters(params: &[String]) -> Result<BTreeMap<String, String>> {
+    let pair = |text: &String| {
+        let (name, value) = text.split_once('=').ok_or_else(|| {
+            Error::new(Kind::Usage, format!("`--param {text}` has no value")).hint("write it as `--param NAME=VALUE`")
+        })?;
+        Ok((name.to_string(), value.to_string()))
+    };
+    params.iter().map(pair).collect()
+}
+
+/// Returns which steps are asked for.
+pub fn select(job: &Job, selection: &Selection) -> Result<Select> {
+    for name in selection.only.iter().chain(&selection.from) {
+        if !job.steps.iter().any(|step| step.name == *name) {
+            let known = job.steps.iter().map(|step| step.name.as_str());
+            let mut error = Error::new(Kind::Usage, format!("job `{}` has no step `{name}`", job.name));
+            if let Some(close) = did_you_mean(name, known.clone()) {
+                error = error.hint(format!("did you mean `{close}`?"));
+            }
+            return Err(error.hint(format!("its steps are: {}", known.collect::<Vec<_>>().join(", "))));
+        }
+    }
+    let mut steps = selection.only.clone();
+    if let Some(first) = &selection.from {
+        steps.push(first.clone());
+        steps.extend(graph::downstream(&job.steps, first));
+    }
+    Ok(Select { steps, force: selection.force })
+}
+
+/// Collects what a plan of `job` is made from.
+///
+/// # Errors
+/// `Usage` when a step is asked for that reads raw pages and there are none for the date.
+pub async fn gather<'a>(
+    project: &'a Project,
+    job: &'a Job,
+    date: Date,
+    select: Select,
+    services: &Services,
+) -> Result<Gathered<'a>> {
+    let request = run::Request {
+        job,
+        date,
+        lake: &project.target()?.lake,
+        code: &project.resolved.settings.code,
+        engine: services.target.engine(),
+        select,
+    };
+    let gathered = run::gather(request, services.store.as_ref(), services.catalog.as_ref()).await?;
+    let asked = |name: &String| gathered.facts.select.steps.is_empty() || gathered.facts.select.steps.contains(name);
+    let reads_raw = job.steps.iter().filter(|step| asked(&step.name)).any(|step| reads_raw(&step.reads));
+    if reads_raw && gathered.facts.raw.values().all(Vec::is_empty) {
+        return Err(no_pages(&project.target()?.lake.raw, job, date, services).await?);
+    }
+    Ok(gathered)
+}
+
+fn reads_raw(reads: &[Source]) -> bool {
+    reads.iter().any(|source| matches!(source, Source::Raw(_)))
+}
+
+async fn no_pages(location: &Uri, job: &Job, date: Date, services: &Services) -> Result<Error> {
+    let held = raw::dates(services.store.as_ref(), location, run::site(job)).await?;
+    let mut error = Error::new(Kind::Usage, format!("raw has no pages for {date}")).detail(format!("looked in {location}"));
+    if let Some(latest) = held.iter().filter(|held| held.pages > 0).map(|held| held.date).max() {
+        error = error.hint(format!("raw has pages for {latest}: `soflow submit {} --date {latest}`", job.name));
+    }
+    Ok(error
+        .hint(format!("bring pages you have downloaded: `soflow ingest pages FOLDER --date {date}`"))
+        .hint(format!("or try it with made-up ones: `soflow submit {} --sample`", job.name)))
+}
+
+/// Returns the date a selection is for.
+pub fn date_of(selection: &Selection) -> Date {
+    selection.date.unwrap_or_else(yesterday)
+}

@@ -1,0 +1,107 @@
+//! `soflow query`: SQL on the published tables with the local engine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::app::{App, Project};
+use super::args::QueryArgs;
+use crate::error::{Error, Kind, Result};
+use crate::names::PartitionValues;
+use crate::plan::Version;
+use crate::report::rows;
+use crate::run::Services;
+use crate::target::local::{self, QueryColumn, QueryPart, QueryRequest, QueryTable, Statement};
+use crate::yaml::did_you_mean;
+
+/// Runs one statement and prints its rows.
+pub async fn query(app: &App, args: &QueryArgs) -> Result<u8> {
+    let project = app.project(None)?;
+    let services = app.services(&project)?;
+    let statement = Statement { id: "q".into(), sql: args.sql.clone(), limit: (args.limit > 0).then_some(args.limit) };
+    let mut sink = app.sink();
+    services.target.prepare(sink.as_mut()).await?;
+    drop(sink);
+    let output = tempfile::tempdir()?;
+    let mut answers = ask(app, &project, &services, vec![statement], output.path()).await?;
+    let file = match answers.pop() {
+        Some(Ok(file)) => file,
+        Some(Err(message)) => return Err(refused(&message, &services).await),
+        None => return Err(Error::new(Kind::Internal, "a statement got no answer")),
+    };
+    let (schema, batches) = rows::read_ipc(&file)?;
+    let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
+    let (batches, more) = if args.limit == 0 { (batches, false) } else { rows::limit(batches, limit) };
+    let text = if app.json {
+        rows::json(&schema, &batches)?
+    } else if args.csv {
+        rows::csv(&schema, &batches)?
+    } else {
+        rows::text(&schema, &batches, &app.out_style, app.width)?
+    };
+    app.print(&text)?;
+    if more {
+        let mut sink = app.sink();
+        let text = format!("There are more than {} rows: `--limit 0` prints all.", args.limit);
+        sink.emit(crate::event::Event::Note { text });
+    }
+    Ok(0)
+}
+
+async fn refused(message: &str, services: &Services) -> Error {
+    let mut error = Error::new(Kind::Usage, "the query cannot be run").detail(message.trim().to_string());
+    if let Ok(index) = services.catalog.index().await {
+        let tables: Vec<&str> = index.tables.keys().map(String::as_str).collect();
+        let words = message.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let close = words.filter(|word| !tables.contains(word)).find_map(|word| {
+            did_you_mean(word, tables.iter().copied()).filter(|_| message.to_lowercase().contains("table"))
+        });
+        if let Some(close) = close {
+            error = error.hint(format!("did you mean `{close}`?"));
+        }
+        error = error.hint(format!("the tables are: {}", tables.join(", ")));
+    }
+    error.hint("`soflow tables show TABLE` shows a table's columns")
+}
+
+/// Runs statements on the published tables they name.
+pub async fn ask(
+    app: &App,
+    project: &Project,
+    services: &Services,
+    statements: Vec<Statement>,
+    output: &Path,
+) -> Result<Vec<Result<PathBuf, String>>> {
+    let index = services.catalog.index().await?;
+    if index.tables.is_empty() {
+        return Err(Error::new(Kind::Usage, "nothing is published yet")
+            .hint("run a job first: `soflow submit daily --sample`"));
+    }
+    let words: BTreeSet<String> = statements.iter().flat_map(|statement| words(&statement.sql)).collect();
+    let mut tables = BTreeMap::new();
+    for (name, entry) in index.tables.iter().filter(|(name, _)| words.contains(*name)) {
+        if let Some(version) = services.catalog.version(name, &entry.current).await? {
+            tables.insert(name.clone(), table(project, &version)?);
+        }
+    }
+    let request = QueryRequest { tables, statements };
+    local::query(&app.engine(project)?, &project.resolved.settings.code, &request, output).await
+}
+
+fn words(sql: &str) -> impl Iterator<Item = String> + '_ {
+    sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').map(str::to_lowercase)
+}
+
+fn table(project: &Project, version: &Version) -> Result<QueryTable> {
+    let curated = &project.target()?.lake.curated;
+    let mut parts: BTreeMap<&str, Vec<PartitionValues>> = BTreeMap::new();
+    for partition in &version.partitions {
+        parts.entry(&partition.prefix).or_default().push(partition.values.clone());
+    }
+    let part = |(prefix, partitions): (&str, Vec<_>)| QueryPart { prefix: curated.join(prefix).to_string(), partitions };
+    let partition_columns = version.partition_by.iter().map(|name| QueryColumn { name: name.clone(), kind: "string".into() });
+    Ok(QueryTable {
+        partition_by: version.partition_by.clone(),
+        schema: version.schema.iter().map(QueryColumn::from).chain(partition_columns).collect(),
+        parts: parts.into_iter().map(part).collect(),
+    })
+}

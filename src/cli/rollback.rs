@@ -1,0 +1,48 @@
+//! `soflow rollback`: readers see an earlier version of a table, at once and without writing any data.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::app::App;
+use super::args::RollbackArgs;
+use super::tables::entry_of;
+use crate::error::{Error, Kind, Result};
+use crate::names::RunId;
+use crate::run::LakeLock;
+
+/// Points a table at an earlier version.
+pub async fn rollback(app: &App, args: &RollbackArgs) -> Result<u8> {
+    let project = app.project(None)?;
+    let mut lock = LakeLock::take(&project.target()?.lake.artifacts, Timestamp::now())?;
+    lock.tell(&format!("rollback of {}", args.table), Timestamp::now())?;
+    let (_, catalog) = app.lake(&project)?;
+    let index = catalog.index().await?;
+    let entry = entry_of(&index, &args.table)?;
+    let to: RunId = match &args.to {
+        Some(run) => run.parse()?,
+        None => {
+            let at = entry.history.iter().position(|known| known.run == entry.current).unwrap_or(0);
+            let before = at.checked_sub(1).and_then(|at| entry.history.get(at)).ok_or_else(|| {
+                Error::new(Kind::Usage, format!("table `{}` has no version before `{}`", args.table, entry.current))
+                    .hint(format!("`soflow tables show {}` lists its versions", args.table))
+            })?;
+            before.run.clone()
+        }
+    };
+    let from = entry.current.clone();
+    catalog.point(&index, &BTreeMap::from([(args.table.clone(), to.clone())])).await?;
+    if app.json {
+        return app.print_json(&json!({ "table": args.table, "from": from, "to": to })).map(|()| 0);
+    }
+    let said = if from == to {
+        format!("`{}` is at version {to} already.\n", args.table)
+    } else {
+        format!(
+            "Readers of `{table}` now see version {to} instead of {from}.\n  soflow rollback {table} --to {from}   takes this back\n",
+            table = args.table
+        )
+    };
+    app.print(&said).map(|()| 0)
+}

@@ -1,0 +1,149 @@
+//! `soflow runs`: what ran, how it went, and why it failed.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::app::App;
+use super::args::{RunsArgs, RunsCommand};
+use crate::error::Result;
+use crate::event::{RunState, StepState};
+use crate::names::{RunId, Uri};
+use crate::report::{Align, Cell, Style, Table, ago, count, paint, seconds};
+use crate::run::{self, LakeLock, RunRecord};
+
+/// Lists runs or shows one.
+pub async fn runs(app: &App, args: &RunsArgs) -> Result<u8> {
+    let project = app.project(None)?;
+    let (store, _) = app.lake(&project)?;
+    let artifacts = &project.target()?.lake.artifacts;
+    match &args.command {
+        Some(RunsCommand::Show { run }) => {
+            let id: RunId = run.parse()?;
+            let record = seen(run::load_run(store.as_ref(), artifacts, &id).await?, artifacts)?;
+            if app.json { app.print_json(&record)? } else { app.print(&show(&record, &app.out_style, app.width))? }
+        }
+        None => {
+            let mut records = run::list_runs(store.as_ref(), artifacts).await?;
+            records.retain(|record| args.job.as_ref().is_none_or(|job| record.run.job == *job));
+            records.truncate(args.limit);
+            let records: Result<Vec<RunRecord>> = records.into_iter().map(|record| seen(record, artifacts)).collect();
+            let records = records?;
+            if app.json {
+                app.print_json(&json!({ "runs": records }))?;
+            } else if records.is_empty() {
+                app.print("There are no runs yet: `soflow submit daily --sample` starts one.\n")?;
+            } else {
+                app.print(&list(&records, &app.out_style, app.width))?;
+            }
+        }
+    }
+    Ok(0)
+}
+
+/// A run that says it is running while nobody holds the lake was cut off: killed, or the machine went down.
+fn seen(mut record: RunRecord, artifacts: &Uri) -> Result<RunRecord> {
+    if record.state == RunState::Running && !LakeLock::is_held(artifacts)? {
+        record.state = RunState::Interrupted;
+        for step in &mut record.steps {
+            if matches!(step.state, StepState::Running | StepState::Pending) {
+                step.state = StepState::Cancelled;
+            }
+        }
+    }
+    Ok(record)
+}
+
+fn state_cell(record: &RunRecord, style: &Style) -> Cell {
+    let (word, colour) = match record.state {
+        RunState::Running => ("running", style.active),
+        RunState::Succeeded => ("succeeded", style.good),
+        RunState::Failed => ("failed", style.bad),
+        RunState::Refused => ("refused", style.bad),
+        RunState::Cancelled => ("cancelled", style.warning),
+        RunState::Interrupted => ("interrupted", style.warning),
+    };
+    Cell::from(word).styled(colour)
+}
+
+fn took(record: &RunRecord) -> String {
+    record.ended_at.map_or_else(String::new, |ended| seconds(ended.duration_since(record.started_at).as_secs_f64()))
+}
+
+fn list(records: &[RunRecord], style: &Style, width: Option<usize>) -> String {
+    let mut table = Table::new([
+        ("run", Align::Left),
+        ("state", Align::Left),
+        ("started", Align::Left),
+        ("took", Align::Right),
+        ("target", Align::Left),
+        ("why", Align::Left),
+    ]);
+    let now = Timestamp::now();
+    for record in records {
+        table.row([
+            Cell::from(record.run.to_string()),
+            state_cell(record, style),
+            Cell::from(ago(record.started_at, now)),
+            Cell::from(took(record)),
+            Cell::from(record.target.clone()),
+            Cell::from(record.error.clone().unwrap_or_default()),
+        ]);
+    }
+    table.render(style, width)
+}
+
+fn step_word(state: StepState) -> &'static str {
+    match state {
+        StepState::Pending => "pending",
+        StepState::Running => "running",
+        StepState::Completed => "completed",
+        StepState::UpToDate => "up to date",
+        StepState::Reused => "reused",
+        StepState::Failed => "failed",
+        StepState::Cancelled => "cancelled",
+    }
+}
+
+fn show(record: &RunRecord, style: &Style, width: Option<usize>) -> String {
+    let mut heading = Table::new([("run", Align::Left), ("state", Align::Left), ("target", Align::Left), ("engine", Align::Left), ("started", Align::Left), ("took", Align::Right)]);
+    heading.row([
+        Cell::from(record.run.to_string()).styled(style.strong),
+        state_cell(record, style),
+        Cell::from(record.target.clone()),
+        Cell::from(record.engine.clone()),
+        Cell::from(format!("{:.0}", record.started_at)),
+        Cell::from(took(record)),
+    ]);
+    let mut steps = Table::new([("step", Align::Left), ("state", Align::Left), ("rows", Align::Right), ("took", Align::Right), ("why", Align::Left)]);
+    for step in &record.steps {
+        let colour = match step.state {
+            StepState::Failed => style.bad,
+            StepState::Completed => style.good,
+            _ => style.dim,
+        };
+        let rows = if step.rows.is_empty() { String::new() } else { count(step.rows.values().sum()) };
+        steps.row([
+            Cell::from(step.name.clone()),
+            Cell::from(step_word(step.state)).styled(colour),
+            Cell::from(rows),
+            Cell::from(step.seconds.filter(|took| *took > 0.0).map(seconds).unwrap_or_default()),
+            Cell::from(step.reason.clone()),
+        ]);
+    }
+    let mut shown = format!("{}\n{}", heading.render(style, width), steps.render(style, width));
+    for step in &record.steps {
+        if let Some(cause) = &step.cause {
+            let (first, last) = cause.lines;
+            shown.push_str(&format!("\n{} failed:\n\n", paint(style.bad, &step.name)));
+            cause.excerpt.lines().for_each(|line| shown.push_str(&format!("  {line}\n")));
+            shown.push_str(&format!("\n  lines {first}-{last} of {}\n", cause.log.display()));
+        }
+    }
+    if let Some(error) = record.error.as_ref().filter(|_| record.steps.iter().all(|step| step.cause.is_none())) {
+        shown.push_str(&format!("\n{}\n", paint(style.bad, error)));
+    }
+    if !matches!(record.state, RunState::Succeeded | RunState::Running) {
+        shown.push_str(&format!("\n  {}\n", paint(style.command, &format!("soflow retry {}", record.run))));
+    }
+    shown
+}

@@ -1,0 +1,167 @@
+//! `soflow submit`: plan, run, publish, summarise.
+
+use jiff::civil::Date;
+
+use super::app::{App, Project};
+use super::args::SubmitArgs;
+use super::{insights, prepare};
+use crate::error::Result;
+use crate::event::{RunState, Sink};
+use crate::ingest::sample;
+use crate::job::Job;
+use crate::plan::{self, Action, Facts, Plan, Select};
+use crate::report::{SetAside, Summary, TableLine, TableState};
+use crate::run::{self, Gathered, Outcome, Services};
+
+/// The site the sample pretends to be from.
+pub const SAMPLE_SITE: &str = "stackoverflow";
+
+/// Runs what is not published yet of a job, or says that all of it is.
+pub async fn submit(app: &App, args: &SubmitArgs) -> Result<u8> {
+    let project = app.project(Some(&args.selection.local))?;
+    let mut sink = app.sink();
+    app.warn(&project, sink.as_mut());
+    let services = app.services(&project)?;
+    let mut date = prepare::date_of(&args.selection);
+    if args.sample {
+        date = sample::SAMPLE_DATE;
+        sample::write(services.store.as_ref(), &project.target()?.lake.raw, SAMPLE_SITE, 1, sink.as_mut()).await?;
+    }
+    let job = prepare::load_job(&project, &args.selection.job, &args.selection.params, date)?;
+    let select = prepare::select(&job, &args.selection)?;
+    let order = Order { project: &project, job: &job, date, select, asked: asked(args) };
+    order.run(app, &services, sink).await
+}
+
+/// What to put into the record so that `retry` can ask for the same.
+fn asked(args: &SubmitArgs) -> Vec<String> {
+    let selection = &args.selection;
+    let mut asked: Vec<String> = selection.params.iter().map(|param| format!("--param={param}")).collect();
+    asked.extend(selection.only.iter().map(|step| format!("--only={step}")));
+    asked.extend(selection.from.iter().map(|step| format!("--from={step}")));
+    asked.extend(selection.force.then(|| "--force".to_string()));
+    asked
+}
+
+/// A job to run for a date.
+pub struct Order<'a> {
+    /// The project.
+    pub project: &'a Project,
+    /// The job.
+    pub job: &'a Job,
+    /// The logical date.
+    pub date: Date,
+    /// Which steps.
+    pub select: Select,
+    /// What was asked for beyond job and date, for the record.
+    pub asked: Vec<String>,
+}
+
+impl Order<'_> {
+    /// Plans and runs, and prints the summary.
+    pub async fn run(self, app: &App, services: &Services, mut sink: Box<dyn Sink>) -> Result<u8> {
+        let gathered = prepare::gather(self.project, self.job, self.date, self.select, services).await?;
+        let plan = plan::plan(&gathered.facts)?;
+        let summary = if plan.nothing_to_do() {
+            up_to_date(&gathered, &plan, services)
+        } else {
+            let outcome = run::drive(&gathered, &plan, self.asked, services, sink.as_mut()).await?;
+            let mut summary = published(&gathered.facts, &plan, &outcome);
+            summary.insights = insights::tell(app, self.project, self.job, services, sink.as_mut()).await?;
+            summary
+        };
+        // The live view must be off the terminal before the answer is printed.
+        drop(sink);
+        if app.json {
+            return app.print_json(&summary).map(|()| 0);
+        }
+        if plan.nothing_to_do() {
+            let (job, date) = (&self.job.name, self.date);
+            app.print(&format!("Nothing to do: `{job}` for {date} is published, code, inputs and parameters unchanged.\n"))?;
+            return app.print(&format!("  soflow tables\n  soflow submit {job} --date {date} --force\n")).map(|()| 0);
+        }
+        let mut text = Vec::new();
+        summary.write_text(&app.out_style, app.width.unwrap_or(100), &mut text)?;
+        app.print(&String::from_utf8_lossy(&text)).map(|()| 0)
+    }
+}
+
+fn published(facts: &Facts<'_>, plan: &Plan, outcome: &Outcome) -> Summary {
+    let record = &outcome.record;
+    let mut tables: Vec<TableLine> = Vec::new();
+    let mut quarantined = Vec::new();
+    let mut shared = None;
+    for step in &plan.steps {
+        let Some(result) = outcome.results.get(&step.step.name) else {
+            tables.extend(unchanged(facts, step));
+            continue;
+        };
+        for output in &step.outputs {
+            let written = result.tables.get(&output.table).cloned().unwrap_or_default();
+            if !output.only.is_empty() {
+                // A partition of a table that several steps share: the steps' quarantine.
+                if written.rows() > 0 {
+                    quarantined.push(SetAside { step: step.step.name.clone(), rows: written.rows() });
+                    shared = Some(output.table.as_str());
+                }
+                continue;
+            }
+            let replaced: u64 =
+                output.kept.iter().filter(|kept| !written.partitions.iter().any(|p| p.values == kept.values)).map(|p| p.rows).sum();
+            tables.push(TableLine {
+                name: output.table.clone(),
+                rows: replaced + written.rows(),
+                rows_before: facts.tables.get(&output.table).and_then(plan::TableFacts::current).map(plan::Version::rows),
+                partitions_written: written.partitions.len() as u64,
+                bytes: written.bytes(),
+                state: TableState::Published,
+            });
+        }
+    }
+    let seconds = record.ended_at.map_or(0.0, |ended| ended.duration_since(record.started_at).as_secs_f64());
+    let sql = tables.first().map(|table| format!("soflow query \"select * from {} limit 5\"", table.name));
+    let next = ["soflow tables".to_string(), format!("soflow runs show {}", record.run)].into_iter().chain(sql);
+    let quarantine = shared.map(|table| format!("soflow query \"select reason, count(*) from {table} group by reason\""));
+    Summary {
+        run: record.run.clone(),
+        target: record.target.clone(),
+        engine: record.engine.clone(),
+        state: record.state,
+        seconds,
+        tables,
+        insights: Vec::new(),
+        next: next.chain(quarantine).collect(),
+        quarantined,
+    }
+}
+
+fn unchanged<'a>(facts: &'a Facts<'_>, step: &'a plan::StepPlan) -> impl Iterator<Item = TableLine> + 'a {
+    let whole = step.outputs.iter().filter(|output| output.only.is_empty());
+    whole.filter_map(|output| {
+        let current = facts.tables.get(&output.table)?.current()?;
+        Some(TableLine {
+            name: output.table.clone(),
+            rows: current.rows(),
+            rows_before: Some(current.rows()),
+            partitions_written: 0,
+            bytes: 0,
+            state: if step.action == Action::UpToDate { TableState::UpToDate } else { TableState::Unpublished },
+        })
+    })
+}
+
+fn up_to_date(gathered: &Gathered<'_>, plan: &Plan, services: &Services) -> Summary {
+    let facts = &gathered.facts;
+    let latest = facts.tables.values().filter_map(|table| table.current.clone()).max();
+    Summary {
+        run: latest.unwrap_or_else(|| crate::names::RunId { job: facts.job.name.clone(), date: facts.date, number: 0 }),
+        target: services.target_name.clone(),
+        engine: facts.engine.clone(),
+        state: RunState::Succeeded,
+        seconds: 0.0,
+        tables: plan.steps.iter().flat_map(|step| unchanged(facts, step)).collect(),
+        quarantined: Vec::new(),
+        insights: Vec::new(),
+        next: vec!["soflow tables".into()],
+    }
+}

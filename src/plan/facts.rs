@@ -1,0 +1,107 @@
+//! What a plan is made from, collected beforehand.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::version::{Column, Partition, Version};
+use crate::config::Lake;
+use crate::job::Job;
+use crate::names::{Digest, RunId, Uri};
+
+/// What a plan is made from.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    /// The job.
+    pub job: &'a Job,
+    /// The logical date.
+    pub date: Date,
+    /// The target's locations.
+    pub lake: &'a Lake,
+    /// The engine and the lock of its packages, such as `sail@1f0c…`.
+    pub engine: String,
+    /// The digest of each step's script and of all it imports.
+    pub code: BTreeMap<String, Digest>,
+    /// The pages of each endpoint that some step reads, for the logical date.
+    pub raw: BTreeMap<String, Vec<RawObject>>,
+    /// The published tables.
+    pub tables: BTreeMap<String, TableFacts>,
+    /// Outputs of finished steps that no run has published yet, by result digest.
+    pub results: BTreeMap<Digest, StepResult>,
+    /// Which steps are asked for.
+    pub select: Select,
+}
+
+/// A page in raw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RawObject {
+    /// Where it is.
+    pub uri: Uri,
+    /// Its size as stored.
+    pub bytes: u64,
+    /// Changes whenever the content does.
+    pub etag: String,
+    /// When it was fetched from the API, UTC.
+    pub fetched_at: Timestamp,
+}
+
+/// A published table.
+#[derive(Clone, Debug, Default)]
+pub struct TableFacts {
+    /// The run whose version readers see.
+    pub current: Option<RunId>,
+    /// That version, those it was made from as far as they are of the same date, and those that consumers have read.
+    pub versions: BTreeMap<RunId, Version>,
+}
+
+impl TableFacts {
+    /// Returns the version readers see.
+    pub fn current(&self) -> Option<&Version> {
+        self.versions.get(self.current.as_ref()?)
+    }
+}
+
+/// Which steps are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Select {
+    /// Only these steps; empty: all.
+    pub steps: Vec<String>,
+    /// Run them although nothing has changed.
+    pub force: bool,
+}
+
+/// What a finished step wrote, kept until a run publishes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepResult {
+    /// The run in which the step ran.
+    pub run: RunId,
+    /// The step.
+    pub step: String,
+    /// How long it ran, in seconds.
+    pub seconds: f64,
+    /// What it wrote, by table.
+    pub tables: BTreeMap<String, Written>,
+}
+
+/// What a step wrote to one table.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Written {
+    /// The columns of the files; empty when no file was written.
+    pub schema: Vec<Column>,
+    /// The partitions.
+    pub partitions: Vec<Partition>,
+}
+
+impl Written {
+    /// Returns the rows of all partitions.
+    pub fn rows(&self) -> u64 {
+        self.partitions.iter().map(|partition| partition.rows).sum()
+    }
+
+    /// Returns the bytes of all partitions.
+    pub fn bytes(&self) -> u64 {
+        self.partitions.iter().map(|partition| partition.bytes).sum()
+    }
+}

@@ -1,0 +1,81 @@
+//! Which part of its output a step must compute: what has changed since the published version was made.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::identity::{TableNow, source_name};
+use super::step::{Input, Scope};
+use super::version::{Made, Partition, Version};
+use super::{Facts, TableFacts};
+use crate::job::{Source, Step, Update};
+use crate::names::PartitionValues;
+
+/// Returns `Changed` only when it is certain that the untouched partitions would come out as they are published:
+/// same code, parameters and engine, and for every input table it is known which version went into them.
+pub fn of(facts: &Facts<'_>, step: &Step, made: &Made, now: &BTreeMap<String, TableNow>) -> Scope {
+    if facts.select.force {
+        return Scope::All;
+    }
+    let same_work = step.writes.iter().all(|output| {
+        latest(facts, step, &output.table).is_some_and(|before| {
+            before.code == made.code && before.parameters == made.parameters && before.engine == made.engine
+        })
+    });
+    let merges = step
+        .writes
+        .iter()
+        .any(|output| facts.job.tables.get(&output.table).is_some_and(|table| table.update == Update::Merge));
+    let known = step.reads.iter().all(|source| match source {
+        // Raw pages are of one date and only make sense merged into what is there.
+        Source::Raw(_) => merges,
+        Source::Table(name) => match (taken_in(facts, step, name), now.get(name)) {
+            (Some(before), Some(table)) => nothing_vanished(before, table),
+            _ => false,
+        },
+    });
+    if same_work && known { Scope::Changed } else { Scope::All }
+}
+
+fn latest<'a>(facts: &'a Facts<'_>, step: &Step, table: &str) -> Option<&'a Made> {
+    facts.tables.get(table).and_then(TableFacts::current)?.made_by.get(&step.name)
+}
+
+/// Returns the version of `input` that the published output of `step` was made from.
+fn taken_in<'a>(facts: &'a Facts<'_>, step: &Step, input: &str) -> Option<&'a Version> {
+    let run = step.writes.iter().find_map(|output| latest(facts, step, &output.table)?.input_runs.get(input))?;
+    facts.tables.get(input)?.versions.get(run)
+}
+
+/// A partition that is gone, or about to be written anew from an older base, leaves rows in the output that nothing
+/// would correct.
+fn nothing_vanished(before: &Version, table: &TableNow) -> bool {
+    let live: BTreeSet<&PartitionValues> = table.partitions.iter().map(|partition| &partition.values).collect();
+    before.partitions.iter().all(|partition| live.contains(&partition.values))
+}
+
+/// Returns an input as the step's task will describe it.
+pub fn input(facts: &Facts<'_>, step: &Step, source: &Source, scope: Scope, now: &BTreeMap<String, TableNow>) -> Input {
+    let name = match source {
+        Source::Raw(endpoint) => {
+            let objects = facts.raw.get(endpoint).cloned().unwrap_or_default();
+            return Input::Raw { endpoint: endpoint.clone(), objects };
+        }
+        Source::Table(_) => source_name(source),
+    };
+    let Some(table) = now.get(&name) else {
+        let (partitions, changed) = (Vec::new(), Vec::new());
+        return Input::Table { name, partition_by: Vec::new(), partitions, changed, upstream: None };
+    };
+    let before = if scope == Scope::Changed { taken_in(facts, step, &name) } else { None };
+    let same = |partition: &Partition| {
+        before.is_some_and(|version| {
+            version.partitions.iter().any(|old| old.values == partition.values && old.prefix == partition.prefix)
+        })
+    };
+    Input::Table {
+        name,
+        partition_by: table.partition_by.clone(),
+        changed: table.partitions.iter().filter(|p| !same(p)).map(|p| p.values.clone()).collect(),
+        partitions: table.partitions.clone(),
+        upstream: table.upstream.clone(),
+    }
+}

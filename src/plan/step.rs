@@ -1,0 +1,247 @@
+//! From facts to what each step would do.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::identity::{self, TableNow};
+use super::scope;
+use super::version::{Made, Partition};
+use super::{Facts, RawObject, StepResult};
+use crate::error::{Error, Kind, Result};
+use crate::job::{Source, Step, Table, Update};
+use crate::names::{Digest, PartitionValues, RunId};
+
+/// What a run would do, step by step, in order.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// One entry a step of the job.
+    pub steps: Vec<StepPlan>,
+}
+
+impl Plan {
+    /// Returns whether a run would start no step and publish nothing.
+    pub fn nothing_to_do(&self) -> bool {
+        self.steps.iter().all(|step| matches!(step.action, Action::UpToDate | Action::NotAsked))
+    }
+}
+
+/// What would be done with a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// It runs.
+    Run,
+    /// An earlier run finished it without publishing; its output is taken.
+    Reuse,
+    /// What it would write is published already.
+    UpToDate,
+    /// `--only` or `--from` left it out.
+    NotAsked,
+}
+
+/// Which part of its output a step computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// All of it.
+    All,
+    /// The periods that changed inputs touch.
+    Changed,
+}
+
+/// What a run would do with one step.
+#[derive(Clone, Debug)]
+pub struct StepPlan {
+    /// The step as the job file has it.
+    pub step: Step,
+    /// What would be done.
+    pub action: Action,
+    /// Why, in a few words.
+    pub reason: String,
+    /// Which part of its output it computes.
+    pub scope: Scope,
+    /// What will be noted in the catalog about how the output was made.
+    pub made: Made,
+    /// Stands for what the step would write: names its result until that is published.
+    pub result: Digest,
+    /// The earlier result, when the action is to reuse it.
+    pub reused: Option<StepResult>,
+    /// What it reads, in the job file's order.
+    pub inputs: Vec<Input>,
+    /// What it writes, in the job file's order.
+    pub outputs: Vec<OutputPlan>,
+    /// The steps of this run that must have finished before.
+    pub after: Vec<String>,
+}
+
+/// One input of a step.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Pages of an endpoint.
+    Raw {
+        /// The endpoint.
+        endpoint: String,
+        /// The pages.
+        objects: Vec<RawObject>,
+    },
+    /// A table.
+    Table {
+        /// Its name.
+        name: String,
+        /// Its partition columns.
+        partition_by: Vec<String>,
+        /// The published partitions that stay visible to the step.
+        partitions: Vec<Partition>,
+        /// Those that the step's output has not taken in yet.
+        changed: Vec<PartitionValues>,
+        /// The run under whose prefix an earlier step of this run writes (or wrote) new partitions.
+        upstream: Option<Upstream>,
+    },
+}
+
+/// Where new partitions of a table come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Upstream {
+    /// A step that runs in this run.
+    ThisRun,
+    /// An earlier run whose finished step is reused.
+    Earlier(RunId),
+}
+
+/// One output of a step.
+#[derive(Clone, Debug)]
+pub struct OutputPlan {
+    /// The table.
+    pub table: String,
+    /// What the job file says about it.
+    pub spec: Table,
+    /// Fixed partition values with `{date}` filled in.
+    pub only: Vec<(String, String)>,
+    /// The version it starts from.
+    pub base: Option<RunId>,
+    /// The partitions of that version that stay unless this run replaces them.
+    pub kept: Vec<Partition>,
+    /// Stands for the table's content after this step.
+    pub content: Digest,
+}
+
+/// Returns what a run would do.
+///
+/// # Errors
+/// `Usage` when a selected step reads a table that nothing has published and no selected step writes.
+pub fn plan(facts: &Facts<'_>) -> Result<Plan> {
+    let mut now: BTreeMap<String, TableNow> = identity::published(facts);
+    let mut steps: Vec<StepPlan> = Vec::new();
+    for step in &facts.job.steps {
+        let planned = plan_step(facts, step, &now, &steps)?;
+        if matches!(planned.action, Action::Run | Action::Reuse) {
+            let upstream =
+                planned.reused.as_ref().map_or(Upstream::ThisRun, |result| Upstream::Earlier(result.run.clone()));
+            for output in &planned.outputs {
+                let table = TableNow {
+                    content: output.content.clone(),
+                    partitions: output.kept.clone(),
+                    partition_by: output.spec.partition_by.clone(),
+                    upstream: Some(upstream.clone()),
+                    run: None,
+                };
+                now.insert(output.table.clone(), table);
+            }
+        }
+        steps.push(planned);
+    }
+    Ok(Plan { steps })
+}
+
+fn plan_step(
+    facts: &Facts<'_>,
+    step: &Step,
+    now: &BTreeMap<String, TableNow>,
+    before: &[StepPlan],
+) -> Result<StepPlan> {
+    let asked = facts.select.steps.is_empty() || facts.select.steps.contains(&step.name);
+    if asked {
+        require_inputs(facts, step, now)?;
+    }
+    let made = identity::made(facts, step, now);
+    let scope = scope::of(facts, step, &made, now);
+    let mut outputs: Vec<OutputPlan> =
+        step.writes.iter().map(|output| output_plan(facts, step, output, scope)).collect();
+    let result = identity::result(&made.fingerprint, &outputs);
+    for output in &mut outputs {
+        output.content = Digest::of(["content", &output.table, result.as_str()]);
+    }
+    let reused = facts.results.get(&result).filter(|_| asked && !facts.select.force).cloned();
+    let (action, reason) = match (asked, &reused) {
+        (false, _) => (Action::NotAsked, "not asked for".to_string()),
+        _ if !facts.select.force && identity::is_published(facts, step, &made) => {
+            (Action::UpToDate, "code, inputs and parameters unchanged".to_string())
+        }
+        (true, Some(earlier)) => (Action::Reuse, format!("finished in {}", earlier.run)),
+        (true, None) if facts.select.force => (Action::Run, "forced".to_string()),
+        (true, None) => (Action::Run, identity::why(facts, step, &made)),
+    };
+    let reads_from = |earlier: &&StepPlan| {
+        matches!(earlier.action, Action::Run)
+            && earlier.outputs.iter().any(|output| step.reads.contains(&Source::Table(output.table.clone())))
+    };
+    Ok(StepPlan {
+        step: step.clone(),
+        inputs: step.reads.iter().map(|source| scope::input(facts, step, source, scope, now)).collect(),
+        after: before.iter().filter(reads_from).map(|earlier| earlier.step.name.clone()).collect(),
+        reused: reused.filter(|_| action == Action::Reuse),
+        action,
+        reason,
+        scope,
+        made,
+        result,
+        outputs,
+    })
+}
+
+fn require_inputs(facts: &Facts<'_>, step: &Step, now: &BTreeMap<String, TableNow>) -> Result<()> {
+    for source in &step.reads {
+        if let Source::Table(table) = source
+            && !now.contains_key(table)
+        {
+            let job = &facts.job.name;
+            return Err(Error::new(
+                Kind::Usage,
+                format!("step `{}` reads table `{table}`, which nothing has published yet", step.name),
+            )
+            .hint(format!("run the whole job first: `soflow submit {job} --date {}`", facts.date)));
+        }
+    }
+    Ok(())
+}
+
+fn output_plan(facts: &Facts<'_>, step: &Step, output: &crate::job::Output, scope: Scope) -> OutputPlan {
+    let spec = facts.job.tables.get(&output.table).cloned().unwrap_or_else(|| Table {
+        description: String::new(),
+        key: Vec::new(),
+        partition_by: Vec::new(),
+        update: Update::Recompute,
+        checks: Vec::new(),
+    });
+    let date = facts.date.to_string();
+    let only: Vec<(String, String)> =
+        output.only.iter().map(|(column, value)| (column.clone(), value.replace("{date}", &date))).collect();
+    let base = identity::base(facts, step, &output.table, spec.update, only.is_empty());
+    let replaced = |partition: &Partition| {
+        if only.is_empty() {
+            spec.update == Update::Recompute && scope == Scope::All
+        } else {
+            only.iter().all(|(column, value)| partition.values.get(column) == Some(value))
+        }
+    };
+    let kept = base.iter().flat_map(|version| &version.partitions).filter(|p| !replaced(p)).cloned().collect();
+    OutputPlan {
+        table: output.table.clone(),
+        base: base.map(|version| version.run.clone()),
+        content: Digest::of([""]),
+        spec,
+        only,
+        kept,
+    }
+}

@@ -1,0 +1,98 @@
+//! The task file a step gets, as `docs/task.md` describes it.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use super::Facts;
+use super::identity::{parameters, source_name};
+use super::step::{Input, OutputPlan, StepPlan, Upstream};
+use super::version::Partition;
+use crate::names::{PartitionValues, RunId, Uri};
+
+/// Version of the task file's form, its field `task_version`.
+const TASK_VERSION: u32 = 1;
+
+/// Returns the task of one step of `run`.
+pub fn task(facts: &Facts<'_>, plan: &StepPlan, run: &RunId) -> Json {
+    let step = &plan.step;
+    let inputs: serde_json::Map<String, Json> = step
+        .reads
+        .iter()
+        .zip(&plan.inputs)
+        .map(|(source, input)| (source_name(source), input_json(facts, input, run)))
+        .collect();
+    let outputs: serde_json::Map<String, Json> =
+        plan.outputs.iter().map(|output| (output.table.clone(), output_json(facts, output, run))).collect();
+    json!({
+        "task_version": TASK_VERSION,
+        "run": run,
+        "job": facts.job.name,
+        "step": step.name,
+        "date": facts.date,
+        "scope": plan.scope,
+        "parameters": parameters(facts, step),
+        "quarantine_limit": step.quarantine_limit,
+        "scratch": scratch(&facts.lake.artifacts, run).join(&step.name),
+        "inputs": inputs,
+        "outputs": outputs,
+    })
+}
+
+/// Returns where the steps of a run may put what nobody needs afterwards.
+pub fn scratch(artifacts: &Uri, run: &RunId) -> Uri {
+    artifacts.join(&format!("scratch/{run}"))
+}
+
+/// Returns the prefix a run writes a table's partitions to, relative to the curated location.
+pub fn run_prefix(table: &str, run: &RunId) -> String {
+    format!("{table}/run={run}")
+}
+
+fn input_json(facts: &Facts<'_>, input: &Input, run: &RunId) -> Json {
+    match input {
+        Input::Raw { objects, .. } => {
+            let objects: Vec<Json> =
+                objects.iter().map(|object| json!({ "uri": object.uri, "fetched_at": object.fetched_at })).collect();
+            json!({ "objects": objects })
+        }
+        Input::Table { name, partitions, changed, upstream, .. } => {
+            let writer = match upstream {
+                None => None,
+                Some(Upstream::ThisRun) => Some(run),
+                Some(Upstream::Earlier(earlier)) => Some(earlier),
+            };
+            json!({
+                "published": by_prefix(facts, partitions, Some(changed)),
+                "upstream": writer.map(|writer| facts.lake.curated.join(&run_prefix(name, writer))),
+            })
+        }
+    }
+}
+
+fn output_json(facts: &Facts<'_>, output: &OutputPlan, run: &RunId) -> Json {
+    let merged = output.spec.update == crate::job::Update::Merge && output.only.is_empty();
+    let only: serde_json::Map<String, Json> =
+        output.only.iter().map(|(column, value)| (column.clone(), Json::from(value.as_str()))).collect();
+    json!({
+        "prefix": facts.lake.curated.join(&run_prefix(&output.table, run)),
+        "partition_by": output.spec.partition_by,
+        "only": only,
+        "current": if merged { by_prefix(facts, &output.kept, None) } else { Vec::new() },
+    })
+}
+
+fn by_prefix(facts: &Facts<'_>, partitions: &[Partition], changed: Option<&[PartitionValues]>) -> Vec<Json> {
+    let mut grouped: BTreeMap<&str, Vec<&PartitionValues>> = BTreeMap::new();
+    for partition in partitions {
+        grouped.entry(&partition.prefix).or_default().push(&partition.values);
+    }
+    let group = |(prefix, values): (&str, Vec<&PartitionValues>)| {
+        let mut group = json!({ "prefix": facts.lake.curated.join(prefix), "partitions": values });
+        if let Some(changed) = changed {
+            group["changed"] = values.iter().filter(|values| changed.contains(values)).map(|v| json!(v)).collect();
+        }
+        group
+    };
+    grouped.into_iter().map(group).collect()
+}

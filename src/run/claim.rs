@@ -1,0 +1,128 @@
+//! One writer a lake: the lock that a local run holds, and the claim of a run's number.
+
+use std::io::{Read as _, Seek as _, Write as _};
+
+use fs_err as fs;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::record::{RunRecord, run_prefix, to_json};
+use crate::error::{Error, Kind, Result};
+use crate::names::{RunId, Uri};
+use crate::store::Store;
+
+/// Who holds a lake.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// What it does: a run id, or `rollback`, `gc`.
+    pub what: String,
+    /// Its process on this machine.
+    pub process: u32,
+    /// Since when, UTC.
+    pub since: Timestamp,
+}
+
+/// The right to write to a lake on this machine. The kernel takes it back when the process ends, however it ends.
+pub struct LakeLock {
+    file: fs::File,
+}
+
+impl LakeLock {
+    /// Takes the lock.
+    ///
+    /// # Errors
+    /// `Held` when another process has it, saying which and since when.
+    pub fn take(artifacts: &Uri, now: Timestamp) -> Result<Self> {
+        let mut file = open(artifacts)?;
+        if file.file().try_lock().is_err() {
+            let mut text = String::new();
+            file.read_to_string(&mut text)?;
+            let who = match serde_json::from_str::<Holder>(&text) {
+                Ok(holder) => format!("{} (process {}, since {:.0})", holder.what, holder.process, holder.since),
+                Err(_) => "another soflow".to_string(),
+            };
+            return Err(Error::new(Kind::Held, format!("the lake is being written by {who}"))
+                .hint("`soflow runs` shows how far it is; run the same command again when it has ended"));
+        }
+        let mut lock = Self { file };
+        lock.tell("starting", now)?;
+        Ok(lock)
+    }
+
+    /// Says what the lock is held for.
+    pub fn tell(&mut self, what: &str, now: Timestamp) -> Result<()> {
+        let holder = Holder { what: what.into(), process: std::process::id(), since: now };
+        let body = serde_json::to_vec(&holder).map_err(|e| Error::new(Kind::Internal, "cannot write JSON").caused_by(e))?;
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.file.write_all(&body)?;
+        Ok(())
+    }
+
+    /// Returns whether some process is writing to the lake right now.
+    pub fn is_held(artifacts: &Uri) -> Result<bool> {
+        let path = path(artifacts)?;
+        if !path.exists() {
+            return Ok(false);
+        }
+        Ok(open(artifacts)?.file().try_lock_shared().is_err())
+    }
+}
+
+fn path(artifacts: &Uri) -> Result<std::path::PathBuf> {
+    let folder = artifacts.to_path().ok_or_else(|| Error::new(Kind::Usage, format!("`{artifacts}` is not on this machine")))?;
+    Ok(folder.join("lock"))
+}
+
+fn open(artifacts: &Uri) -> Result<fs::File> {
+    let path = path(artifacts)?;
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    Ok(fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?)
+}
+
+/// Claims the next number of a job and date by writing its record; of several claimants each gets its own.
+pub async fn claim(store: &dyn Store, artifacts: &Uri, record: &mut RunRecord) -> Result<()> {
+    let mut number = last_number(store, artifacts, &record.run.job, record.run.date).await? + 1;
+    loop {
+        record.run.number = number;
+        if store.put_if_absent(&run_prefix(artifacts, &record.run).join("run.json"), &to_json(record)?).await? {
+            return Ok(());
+        }
+        number += 1;
+    }
+}
+
+async fn last_number(store: &dyn Store, artifacts: &Uri, job: &str, date: Date) -> Result<u32> {
+    let any = RunId { job: job.into(), date, number: 0 };
+    let prefix = run_prefix(artifacts, &any);
+    let folder = Uri::parse(prefix.as_str().trim_end_matches("/0"), std::path::Path::new("/"))?;
+    let objects = store.list(&folder).await?;
+    let number = |object: &crate::store::Object| object.uri.below(&folder)?.split('/').next()?.parse::<u32>().ok();
+    Ok(objects.iter().filter_map(number).max().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_writer_is_told_who_holds_the_lake() {
+        let folder = tempfile::tempdir().unwrap();
+        let artifacts = Uri::from_path(folder.path());
+        let now: Timestamp = "2026-11-22T03:00:00Z".parse().unwrap();
+        assert!(!LakeLock::is_held(&artifacts).unwrap());
+        let mut lock = LakeLock::take(&artifacts, now).unwrap();
+        lock.tell("daily.2026-11-22.3", now).unwrap();
+        let error = LakeLock::take(&artifacts, now).err().unwrap();
+        assert_eq!(error.kind, Kind::Held);
+        let me = std::process::id();
+        let said = format!("the lake is being written by daily.2026-11-22.3 (process {me}, since 2026-11-22T03:00:00Z)");
+        assert_eq!(error.message, said);
+        assert!(LakeLock::is_held(&artifacts).unwrap());
+        drop(lock);
+        assert!(!LakeLock::is_held(&artifacts).unwrap());
+    }
+}

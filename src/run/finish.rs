@@ -1,0 +1,134 @@
+//! What landed: taken in when a step ends, audited when all have, and then shown to readers.
+
+use std::collections::BTreeMap;
+
+use super::drive::Run;
+use super::gather::results_prefix;
+use crate::audit;
+use crate::error::{Error, Kind, Result};
+use crate::event::{Event, Sink};
+use crate::names::{Digest, Uri, partition_path};
+use crate::plan::{self, OutputPlan, Partition, StepPlan, StepResult, Version, Written};
+use crate::store::Object;
+
+/// Reads what a finished step has written and keeps that as its result.
+pub async fn take_in(run: &Run<'_>, name: &str, seconds: f64) -> Result<StepResult> {
+    let step = planned(run, name)?;
+    let mut result =
+        StepResult { run: run.record.run.clone(), step: name.into(), seconds, tables: BTreeMap::new() };
+    for output in &step.outputs {
+        let prefix = plan::run_prefix(&output.table, &run.record.run);
+        let location = run.gathered.facts.lake.curated.join(&prefix);
+        let objects = objects_under(run, output, &location).await?;
+        let landed = audit::read(&location, &output.spec.partition_by, &output.only, &objects)?;
+        let partitions = landed.partitions.into_iter().map(|part| Partition {
+            values: part.values,
+            prefix: prefix.clone(),
+            rows: part.rows,
+            bytes: part.bytes,
+            files: part.files,
+        });
+        result.tables.insert(output.table.clone(), Written { schema: landed.schema, partitions: partitions.collect() });
+    }
+    let body = serde_json::to_vec(&(&step.result, &result)).map_err(internal)?;
+    run.services.store.put(&result_uri(run, &step.result), &body).await?;
+    Ok(result)
+}
+
+fn planned<'a>(run: &'a Run<'_>, name: &str) -> Result<&'a StepPlan> {
+    run.plan.steps.iter().find(|step| step.step.name == name).ok_or_else(|| {
+        Error::new(Kind::Internal, format!("step `{name}` is not in the plan"))
+    })
+}
+
+fn result_uri(run: &Run<'_>, result: &Digest) -> Uri {
+    let facts = &run.gathered.facts;
+    results_prefix(&facts.lake.artifacts, &facts.job.name).join(&format!("{}.json", result.as_str()))
+}
+
+/// Returns the objects under a run's prefix that one output consists of.
+async fn objects_under(run: &Run<'_>, output: &OutputPlan, prefix: &Uri) -> Result<Vec<Object>> {
+    let only = output.only.iter().cloned().collect();
+    let fixed: Vec<String> = output.only.iter().map(|(column, _)| column.clone()).collect();
+    let folder = if fixed.is_empty() { prefix.clone() } else { prefix.join(&partition_path(&fixed, &only)) };
+    run.services.store.list(&folder).await
+}
+
+/// Returns the rows in files that a running step has finished; 0 when they cannot be read yet.
+pub async fn rows_so_far(run: &Run<'_>, name: &str) -> u64 {
+    let Ok(step) = planned(run, name) else { return 0 };
+    let mut rows = 0;
+    for output in &step.outputs {
+        let prefix = run.gathered.facts.lake.curated.join(&plan::run_prefix(&output.table, &run.record.run));
+        rows += objects_under(run, output, &prefix).await.map_or(0, |objects| audit::rows_so_far(&objects));
+    }
+    rows
+}
+
+/// Compares what landed with the job file's checks and, when all hold, moves the catalog.
+pub async fn audit_and_publish(run: &Run<'_>, sink: &mut dyn Sink) -> Result<()> {
+    let facts = &run.gathered.facts;
+    let versions = plan::next_versions(facts, run.plan, &run.results, &run.record.run, (run.services.now)());
+    let finished: Vec<(&StepPlan, &StepResult)> =
+        run.plan.steps.iter().filter_map(|step| Some((step, run.results.get(&step.step.name)?))).collect();
+    let outputs: Vec<(&OutputPlan, &StepResult)> =
+        finished.iter().flat_map(|(step, result)| step.outputs.iter().map(move |output| (output, *result))).collect();
+    let checks = outputs.iter().map(|(output, _)| output.spec.checks.len()).sum();
+    sink.emit(Event::Auditing { tables: versions.len(), checks });
+    let mut refused = Vec::new();
+    for (output, result) in outputs {
+        refused.extend(audit_output(run, output, result, &versions, sink).await?);
+    }
+    if !refused.is_empty() {
+        let count = refused.len();
+        let failed = if count == 1 { "a check failed".to_string() } else { format!("{count} checks failed") };
+        return Err(Error::new(Kind::Audit, format!("{failed}, nothing was published"))
+            .detail(refused.join("\n"))
+            .hint(format!("look at the data: {}", facts.lake.curated))
+            .hint(format!("mend the step or the check, then `soflow submit {}`", facts.job.name)));
+    }
+    run.services.catalog.publish(&run.gathered.index, &versions).await?;
+    for (step, _) in finished {
+        run.services.store.remove(&result_uri(run, &step.result)).await?;
+    }
+    sink.emit(Event::Published {
+        run: run.record.run.clone(),
+        tables: versions.iter().map(|version| version.table.clone()).collect(),
+    });
+    Ok(())
+}
+
+async fn audit_output(
+    run: &Run<'_>,
+    output: &OutputPlan,
+    result: &StepResult,
+    versions: &[Version],
+    sink: &mut dyn Sink,
+) -> Result<Vec<String>> {
+    let facts = &run.gathered.facts;
+    let location = facts.lake.curated.join(&plan::run_prefix(&output.table, &result.run));
+    let objects = objects_under(run, output, &location).await?;
+    let landed = audit::read(&location, &output.spec.partition_by, &output.only, &objects)?;
+    let expected = result.tables.get(&output.table).map_or(0, Written::rows);
+    if landed.rows != expected {
+        let found = format!("{} rows in {location}, {expected} when the step ended", landed.rows);
+        return Err(Error::new(Kind::Audit, format!("the files of `{}` changed after its step had ended", output.table))
+            .detail(found)
+            .hint(format!("run the step again: `soflow submit {} --force`", facts.job.name)));
+    }
+    let before = facts.tables.get(&output.table).and_then(plan::TableFacts::current).map(Version::rows);
+    let after = versions.iter().find(|version| version.table == output.table).map_or(0, Version::rows);
+    let findings = audit::check(&output.spec, &landed, &audit::Growth { before, after }, facts.date)?;
+    let failed = findings.into_iter().filter(|finding| !finding.passed);
+    Ok(failed
+        .map(|finding| {
+            let line = format!("{}: {}: {}", output.table, finding.check, finding.found);
+            sink.emit(Event::CheckFailed { table: output.table.clone(), check: finding.check, found: finding.found });
+            line
+        })
+        .collect())
+}
+
+fn internal(error: serde_json::Error) -> Error {
+    Error::new(Kind::Internal, "a result cannot be written as JSON").caused_by(error)
+}

@@ -1,0 +1,164 @@
+//! Collects what a plan is made from: code, raw pages, published tables, results of finished steps. Reads only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use jiff::civil::Date;
+
+use super::code::code_digests;
+use crate::catalog::{Catalog, Index};
+use crate::config::Lake;
+use crate::error::Result;
+use crate::ingest::raw;
+use crate::job::{Job, Source, Value};
+use crate::names::{Digest, RunId, Uri};
+use crate::plan::{Facts, RawObject, Select, StepResult, TableFacts, Version};
+use crate::store::Store;
+
+/// The site whose pages are read when the job file has no parameter `site`.
+const SITE: &str = "stackoverflow";
+
+/// What a plan is made from, and the catalog's state it was read at.
+pub struct Gathered<'a> {
+    /// The facts.
+    pub facts: Facts<'a>,
+    /// The catalog's index: publishing compares with it.
+    pub index: Index,
+}
+
+/// What to gather for.
+pub struct Request<'a> {
+    /// The job.
+    pub job: &'a Job,
+    /// The logical date.
+    pub date: Date,
+    /// The target's locations.
+    pub lake: &'a Lake,
+    /// The code folder.
+    pub code: &'a Path,
+    /// The engine and its lock.
+    pub engine: String,
+    /// Which steps are asked for.
+    pub select: Select,
+}
+
+/// Returns the facts for a plan.
+pub async fn gather<'a>(request: Request<'a>, store: &dyn Store, catalog: &dyn Catalog) -> Result<Gathered<'a>> {
+    let Request { job, date, lake, code, engine, select } = request;
+    let index = catalog.index().await?;
+    let mut tables = BTreeMap::new();
+    for name in table_names(job) {
+        if let Some(entry) = index.tables.get(&name) {
+            tables.insert(name.clone(), versions(&name, &entry.current, job, date, catalog).await?);
+        }
+    }
+    add_versions_taken_in(&mut tables, catalog).await?;
+    let facts = Facts {
+        job,
+        date,
+        lake,
+        engine,
+        code: code_digests(code, job)?,
+        raw: raw_pages(job, date, lake, store).await?,
+        tables,
+        results: results(job, lake, store).await?,
+        select,
+    };
+    Ok(Gathered { facts, index })
+}
+
+fn table_names(job: &Job) -> BTreeSet<String> {
+    let read = job.steps.iter().flat_map(|step| &step.reads).filter_map(|source| match source {
+        Source::Table(name) => Some(name.clone()),
+        Source::Raw(_) => None,
+    });
+    read.chain(job.steps.iter().flat_map(|step| step.writes.iter().map(|output| output.table.clone()))).collect()
+}
+
+/// Returns the site whose raw pages `job` reads.
+pub fn site(job: &Job) -> &str {
+    match job.parameters.get("site") {
+        Some(Value::Text(site)) => site,
+        _ => SITE,
+    }
+}
+
+async fn raw_pages(job: &Job, date: Date, lake: &Lake, store: &dyn Store) -> Result<BTreeMap<String, Vec<RawObject>>> {
+    let mut pages = BTreeMap::new();
+    for source in job.steps.iter().flat_map(|step| &step.reads) {
+        if let Source::Raw(endpoint) = source
+            && !pages.contains_key(endpoint)
+        {
+            let listed = raw::list(store, &lake.raw, site(job), endpoint, date).await?;
+            pages.insert(endpoint.clone(), listed.into_iter().map(to_object).collect());
+        }
+    }
+    Ok(pages)
+}
+
+fn to_object(page: raw::RawPage) -> RawObject {
+    RawObject { uri: page.uri, bytes: page.bytes, etag: page.etag, fetched_at: page.fetched_at }
+}
+
+/// Reads the current version, and those below it that this date's own runs would be replaced from.
+async fn versions(table: &str, current: &RunId, job: &Job, date: Date, catalog: &dyn Catalog) -> Result<TableFacts> {
+    let mut facts = TableFacts { current: Some(current.clone()), versions: BTreeMap::new() };
+    let mut next = Some(current.clone());
+    while let Some(run) = next.take() {
+        let Some(version) = catalog.version(table, &run).await? else { break };
+        if version.run.date == date && version.run.job == job.name {
+            next.clone_from(&version.base);
+        }
+        facts.versions.insert(run, version);
+    }
+    Ok(facts)
+}
+
+/// Reads the versions that published tables were made from, where those are not current any more.
+async fn add_versions_taken_in(tables: &mut BTreeMap<String, TableFacts>, catalog: &dyn Catalog) -> Result<()> {
+    let current = tables.values().filter_map(TableFacts::current);
+    let taken: BTreeSet<(String, RunId)> = current
+        .flat_map(|version: &Version| version.made_by.values())
+        .flat_map(|made| made.input_runs.iter().map(|(table, run)| (table.clone(), run.clone())))
+        .collect();
+    for (table, run) in taken {
+        if let Some(facts) = tables.get_mut(&table)
+            && !facts.versions.contains_key(&run)
+            && let Some(version) = catalog.version(&table, &run).await?
+        {
+            facts.versions.insert(run, version);
+        }
+    }
+    Ok(())
+}
+
+/// Returns where a job's results wait to be published.
+pub fn results_prefix(artifacts: &Uri, job: &str) -> Uri {
+    artifacts.join(&format!("results/{job}"))
+}
+
+/// Reads the results of steps that finished in runs which did not publish. One whose files are not all there counts
+/// for nothing: the step runs again.
+async fn results(job: &Job, lake: &Lake, store: &dyn Store) -> Result<BTreeMap<Digest, StepResult>> {
+    let mut results = BTreeMap::new();
+    for object in store.list(&results_prefix(&lake.artifacts, &job.name)).await? {
+        let body = store.get(&object.uri).await?.unwrap_or_default();
+        let Ok((digest, result)) = serde_json::from_slice::<(Digest, StepResult)>(&body) else { continue };
+        if is_whole(&result, lake, store).await? {
+            results.insert(digest, result);
+        }
+    }
+    Ok(results)
+}
+
+async fn is_whole(result: &StepResult, lake: &Lake, store: &dyn Store) -> Result<bool> {
+    for (table, written) in &result.tables {
+        let prefix = lake.curated.join(&crate::plan::run_prefix(table, &result.run));
+        let bytes: u64 = store.list(&prefix).await?.iter().map(|object| object.bytes).sum();
+        // Another step of that run may have written other partitions of the same table.
+        if bytes < written.bytes() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,154 @@
+//! The engine's Python environment: where it is, whether it is whole, and how it comes to be.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+
+use super::{install, launcher};
+use crate::config::{Engine, Local};
+use crate::error::{Error, Kind, Result};
+use crate::event::{Event, Sink};
+use crate::names::Digest;
+
+/// What soflow knows of the machine it runs on; read once, at the start.
+#[derive(Clone, Debug, Default)]
+pub struct Host {
+    /// The folders of `PATH`.
+    pub path: Vec<PathBuf>,
+    /// `JAVA_HOME`, if set.
+    pub java_home: Option<PathBuf>,
+}
+
+impl Host {
+    /// Returns the program of that name on `PATH`.
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
+        self.path.iter().map(|folder| folder.join(name)).find(|path| path.is_file())
+    }
+}
+
+/// An engine's Python environment.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// The engine.
+    pub engine: Engine,
+    /// Its folder, named after the lock.
+    pub folder: PathBuf,
+    /// Whether it brings its own Java.
+    pub with_jre: bool,
+    python: Option<PathBuf>,
+    host: Host,
+}
+
+/// Written last when an environment is made: without it there is none.
+#[derive(Debug, Serialize, Deserialize)]
+struct Ready {
+    /// Of the names, sizes and modification times of all files.
+    files: Digest,
+    /// The Python it was made with, for people.
+    python: String,
+}
+
+const READY: &str = "ready.json";
+
+impl Environment {
+    /// Returns the environment of `engine` under the settings' engine folder; makes nothing.
+    pub fn new(local: &Local, host: &Host) -> Self {
+        let with_jre = local.engine == Engine::Spark && install::java(host).is_none();
+        let lock = launcher::lock_digest(local.engine, with_jre);
+        let folder = local.engine_dir.join(format!("{}-{}", local.engine.name(), lock.short()));
+        Self { engine: local.engine, folder, with_jre, python: local.python.clone(), host: host.clone() }
+    }
+
+    /// Returns the environment's interpreter.
+    pub fn interpreter(&self) -> PathBuf {
+        self.folder.join("venv/bin/python")
+    }
+
+    /// Returns the launcher script in it.
+    pub fn launcher(&self) -> PathBuf {
+        self.folder.join("launcher/launch.py")
+    }
+
+    /// Returns whether the environment is there and every file is as it was made.
+    pub fn is_whole(&self) -> bool {
+        let ready = fs::read(self.folder.join(READY)).ok().and_then(|body| serde_json::from_slice::<Ready>(&body).ok());
+        ready.is_some_and(|ready| fingerprint(&self.folder).is_ok_and(|files| files == ready.files))
+    }
+
+    /// Makes the environment unless it is whole. Other soflow processes wait for the one that makes it; a process
+    /// killed half-way leaves only a folder that the next one removes.
+    ///
+    /// # Errors
+    /// `Machine` when Python is missing or too old, or a package cannot be had.
+    pub fn ensure(&self, sink: &mut dyn Sink) -> Result<()> {
+        if self.is_whole() {
+            return Ok(());
+        }
+        let home = self.folder.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(home)?;
+        let lock = fs::OpenOptions::new().create(true).truncate(false).write(true).open(home.join(".lock"))?;
+        lock.file().lock()?;
+        if self.is_whole() {
+            return Ok(());
+        }
+        if self.folder.exists() {
+            sink.emit(Event::Warning {
+                text: format!("the engine environment `{}` is damaged or unfinished: making it again", self.folder.display()),
+            });
+            fs::remove_dir_all(&self.folder)?;
+        }
+        remove_unfinished(home)?;
+        let making = tempfile::Builder::new().prefix(".making-").tempdir_in(home)?;
+        let python = install::find_python(&self.host, self.python.as_deref())?;
+        install::install(self.engine, self.with_jre, &python, making.path(), sink)?;
+        launcher::write(&making.path().join("launcher"))?;
+        let ready = Ready { files: fingerprint(making.path())?, python: python.display().to_string() };
+        let body = serde_json::to_vec(&ready).map_err(|error| Error::new(Kind::Internal, "cannot write JSON").caused_by(error))?;
+        fs::write(making.path().join(READY), body)?;
+        // Python finds its packages relative to the interpreter, so the finished folder may be renamed.
+        fs::rename(making.keep(), &self.folder)?;
+        let path = self.folder.display().to_string();
+        sink.emit(Event::EngineReady { engine: self.engine.name().into(), path });
+        Ok(())
+    }
+}
+
+fn remove_unfinished(home: &Path) -> Result<()> {
+    for entry in fs::read_dir(home)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(".making-") {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns a digest over the names, sizes and times of all files: 10,000 `stat` calls, no reading.
+fn fingerprint(folder: &Path) -> Result<Digest> {
+    let mut files = BTreeMap::new();
+    walk(folder, folder, &mut files)?;
+    Ok(Digest::of(files.into_iter().map(|(name, about)| format!("{name} {about}"))))
+}
+
+fn walk(root: &Path, folder: &Path, files: &mut BTreeMap<String, String>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        // Compiled files and the JVM's class archive come and go with use.
+        if name == "__pycache__" || name == READY || name.to_string_lossy().ends_with(".jsa") {
+            continue;
+        }
+        let about = entry.metadata()?;
+        if about.is_dir() {
+            walk(root, &entry.path(), files)?;
+        } else {
+            let age = about.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+            let below = entry.path().strip_prefix(root).unwrap_or(Path::new("")).to_string_lossy().into_owned();
+            files.insert(below, format!("{} {age}", about.len()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,12 @@
+//! The laptop: each step is a process of its own with its own engine, in an environment that soflow makes itself.
+
+mod cause;
+mod environment;
+mod install;
+mod launcher;
+mod process;
+mod query;
+
+pub use environment::{Environment, Host};
+pub use process::LocalTarget;
+pub use query::{QueryRequest, QueryTable, Statement, query};

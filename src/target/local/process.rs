@@ -1,0 +1,148 @@
+//! A step as a process: started with its task, its output captured, ended together with soflow.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fs_err as fs;
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+use super::cause;
+use super::environment::{Environment, Host};
+use super::launcher;
+use crate::config::{Engine, Local};
+use crate::error::{Error, Kind, Result};
+use crate::event::Sink;
+use crate::target::{StepEnd, StepOrder, Target};
+
+/// How long a step gets to end by itself after it was asked to stop.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Exit code with which the launcher says that the engine, and not the step, failed.
+const ENGINE_FAILED: i32 = 90;
+
+/// The start of lines in which a step tells soflow something, followed by a JSON object.
+const TOLD: &str = "@soflow ";
+
+/// Runs steps on this machine.
+pub struct LocalTarget {
+    environment: Environment,
+    slots: usize,
+    code: PathBuf,
+}
+
+impl LocalTarget {
+    /// Returns the target for these settings; `code` is the folder with the Python.
+    pub fn new(local: &Local, host: &Host, code: &Path) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            environment: Environment::new(local, host),
+            slots: local.parallel.unwrap_or(cores).max(1),
+            code: code.to_path_buf(),
+        }
+    }
+
+    fn spawn(&self, order: &StepOrder, stdout: &Path, stderr: &Path) -> Result<Child> {
+        let task = order.task.as_str();
+        let mut command = command(&self.environment, &self.code, "step");
+        for (key, value) in &order.spark {
+            command.args(["--conf", &format!("{}={value}", launcher::spark_property(key))]);
+        }
+        command.arg("--script").arg(self.code.join(&order.script)).args(["--", "--task", task]);
+        command.stdout(fs::File::create(stdout)?.into_file()).stderr(fs::File::create(stderr)?.into_file());
+        command.spawn().map_err(|error| {
+            Error::new(Kind::Machine, format!("step `{}` cannot be started", order.step))
+                .caused_by(error)
+                .hint("make the engine environment again: `soflow engine install --force`")
+        })
+    }
+}
+
+/// Returns the launcher's command line up to its verb. Its standard input is a pipe that nobody writes to: it closes
+/// when soflow ends, however that happens, and the launcher ends with it.
+pub fn command(environment: &Environment, code: &Path, verb: &str) -> Command {
+    let mut command = Command::new(environment.interpreter());
+    command.arg("-u").arg(environment.launcher()).arg(verb).args(["--engine", environment.engine.name()]);
+    command.env("PYTHONPATH", code).env("PYTHONNOUSERSITE", "1").env("PYTHONDONTWRITEBYTECODE", "1");
+    for unwanted in ["PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "SPARK_HOME", "SPARK_REMOTE", "PYSPARK_PYTHON"] {
+        command.env_remove(unwanted);
+    }
+    command.stdin(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+#[async_trait]
+impl Target for LocalTarget {
+    fn engine(&self) -> String {
+        engine_identity(self.environment.engine)
+    }
+
+    fn slots(&self) -> usize {
+        self.slots
+    }
+
+    async fn prepare(&self, sink: &mut dyn Sink) -> Result<()> {
+        self.environment.ensure(sink)
+    }
+
+    async fn run_step(&self, order: StepOrder, mut stop: watch::Receiver<bool>) -> Result<StepEnd> {
+        let folder = order.logs.to_path().ok_or_else(|| {
+            Error::new(Kind::Usage, format!("a local target writes its logs to this machine, not to `{}`", order.logs))
+        })?;
+        fs::create_dir_all(&folder)?;
+        let (stdout, stderr) = (folder.join("stdout.log"), folder.join("stderr.log"));
+        let mut child = self.spawn(&order, &stdout, &stderr)?;
+        let status = tokio::select! {
+            status = child.wait() => status?,
+            _ = stop.wait_for(|stopped| *stopped) => {
+                end(&mut child).await?;
+                return Ok(StepEnd::Stopped);
+            }
+        };
+        let told = told(&read_lossy(&stdout));
+        if status.success() {
+            return Ok(StepEnd::Completed(told));
+        }
+        let mut cause = cause::probable(&read_lossy(&stderr), &stderr, &describe(status));
+        if status.code() == Some(ENGINE_FAILED) {
+            cause.machine = true;
+            cause.summary = told.get("engine_error").and_then(|e| e.as_str()).unwrap_or(&cause.summary).to_string();
+            cause.hint = Some("make the engine environment again: `soflow engine install --force`".into());
+        }
+        Ok(StepEnd::Failed(cause))
+    }
+}
+
+/// Returns the engine's name and the lock of its packages.
+pub fn engine_identity(engine: Engine) -> String {
+    format!("{}@{}", engine.name(), launcher::lock_digest(engine, false).short())
+}
+
+async fn end(child: &mut Child) -> Result<()> {
+    drop(child.stdin.take());
+    if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
+        child.kill().await?;
+    }
+    Ok(())
+}
+
+fn describe(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        let memory = if signal == 9 { "; the kernel does this when memory runs out" } else { "" };
+        return format!("the process was killed by signal {signal}{memory}");
+    }
+    format!("the process ended with exit code {}", status.code().unwrap_or(-1))
+}
+
+fn read_lossy(path: &Path) -> String {
+    fs::read(path).map(|body| String::from_utf8_lossy(&body).into_owned()).unwrap_or_default()
+}
+
+fn told(stdout: &str) -> BTreeMap<String, serde_json::Value> {
+    let objects = stdout.lines().filter_map(|line| line.strip_prefix(TOLD));
+    objects.filter_map(|text| serde_json::from_str::<BTreeMap<String, serde_json::Value>>(text).ok()).flatten().collect()
+}
