@@ -1,0 +1,94 @@
+//! The story for programs: one JSON object per event and line, described in `docs/events.md`.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::sink::{Clock, Outlet};
+use crate::event::{EVENT_VERSION, Event, Sink};
+
+/// Writes NDJSON, flushed after each line.
+pub(super) struct Ndjson {
+    clock: Clock,
+    out: Outlet,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    v: u32,
+    time: String,
+    #[serde(flatten)]
+    event: &'a Event,
+}
+
+impl Ndjson {
+    pub(super) fn new(clock: Clock, out: Box<dyn Write + Send>) -> Self {
+        Self { clock, out: Outlet::new(out) }
+    }
+}
+
+impl Sink for Ndjson {
+    fn emit(&mut self, event: Event) {
+        // Milliseconds: enough to order events of several runs, and every language parses them.
+        let time = format!("{:.3}", (self.clock)());
+        // An event is strings and numbers under string keys: serializing it cannot fail.
+        if let Ok(line) = serde_json::to_string(&Line { v: EVENT_VERSION, time, event: &event }) {
+            self.out.write(&format!("{line}\n"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Shared, clock, story};
+    use super::*;
+
+    fn lines() -> String {
+        let out = Shared::default();
+        let mut sink = Ndjson::new(clock(), Box::new(out.clone()));
+        story().into_iter().for_each(|event| sink.emit(event));
+        out.text()
+    }
+
+    #[test]
+    fn every_event_is_one_line() {
+        insta::assert_snapshot!(lines(), @r#"
+        {"v":1,"time":"2026-11-23T09:59:57.000Z","event":"ingested","pages":[["questions",2],["tags",1]],"location":"file:///r"}
+        {"v":1,"time":"2026-11-23T09:59:58.000Z","event":"engine-install","engine":"sail","bytes":142000000,"packages":34}
+        {"v":1,"time":"2026-11-23T09:59:59.000Z","event":"engine-package","name":"numpy","done":20000000}
+        {"v":1,"time":"2026-11-23T10:00:00.000Z","event":"engine-package","name":"pyarrow","done":80000000}
+        {"v":1,"time":"2026-11-23T10:00:01.000Z","event":"engine-package","name":"pandas","done":120000000}
+        {"v":1,"time":"2026-11-23T10:00:02.000Z","event":"engine-package","name":"","done":142000000}
+        {"v":1,"time":"2026-11-23T10:00:03.000Z","event":"engine-ready","engine":"sail","path":".soflow/engine/ab12"}
+        {"v":1,"time":"2026-11-23T10:00:04.000Z","event":"run-started","run":"daily.2026-11-22.1","target":"local","engine":"sail","steps":[{"name":"questions","action":"run"},{"name":"tags","action":"up-to-date"},{"name":"trends","action":"reuse"}]}
+        {"v":1,"time":"2026-11-23T10:00:05.000Z","event":"step-changed","step":"questions","state":"pending","rows":0,"seconds":0.0}
+        {"v":1,"time":"2026-11-23T10:00:06.000Z","event":"step-changed","step":"tags","state":"up-to-date","rows":65000,"seconds":0.0}
+        {"v":1,"time":"2026-11-23T10:00:07.000Z","event":"step-changed","step":"trends","state":"reused","rows":1,"seconds":0.0}
+        {"v":1,"time":"2026-11-23T10:00:08.000Z","event":"step-changed","step":"questions","state":"running","rows":0,"seconds":0.0}
+        {"v":1,"time":"2026-11-23T10:00:09.000Z","event":"step-progress","step":"questions","rows":700,"seconds":1.0}
+        {"v":1,"time":"2026-11-23T10:00:10.000Z","event":"step-changed","step":"questions","state":"completed","rows":1234,"seconds":2.46}
+        {"v":1,"time":"2026-11-23T10:00:11.000Z","event":"quarantined","step":"questions","rows":3}
+        {"v":1,"time":"2026-11-23T10:00:12.000Z","event":"note","text":"The data is\u001b[2J a sample."}
+        {"v":1,"time":"2026-11-23T10:00:13.000Z","event":"warning","text":"tag `rust` has no page"}
+        {"v":1,"time":"2026-11-23T10:00:14.000Z","event":"auditing","tables":3,"checks":1}
+        {"v":1,"time":"2026-11-23T10:00:15.000Z","event":"check-failed","table":"tags","check":"rows-at-least: 9","found":"8 rows"}
+        {"v":1,"time":"2026-11-23T10:00:16.000Z","event":"published","run":"daily.2026-11-22.1","tables":["questions","trends"]}
+        {"v":1,"time":"2026-11-23T10:00:17.000Z","event":"run-finished","run":"daily.2026-11-22.1","state":"succeeded","seconds":63.0}
+        "#);
+    }
+
+    #[test]
+    fn every_event_and_field_is_in_the_documentation() {
+        let page = include_str!("../../docs/events.md");
+        for line in lines().lines() {
+            let event: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap();
+            let name = event["event"].as_str().unwrap();
+            let heading = format!("### `{name}`\n");
+            let section = page.split_once(&heading).unwrap_or_else(|| panic!("{name} is missing")).1;
+            let section = section.split("\n### ").next().unwrap();
+            for field in event.keys().filter(|key| !["v", "time", "event"].contains(&key.as_str())) {
+                assert!(section.contains(&format!("| `{field}` |")), "{name}.{field}");
+            }
+        }
+    }
+}

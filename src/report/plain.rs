@@ -1,0 +1,108 @@
+//! The story for logs: one line per change of state, with its time (UTC), no cursor movements.
+
+use std::io::Write;
+
+use super::format::bytes;
+use super::sink::{Clock, Outlet};
+use super::story;
+use super::style::{Style, paint};
+use super::text;
+use crate::event::{Event, Sink};
+
+/// Writes the plain story.
+pub(super) struct Plain {
+    style: Style,
+    clock: Clock,
+    out: Outlet,
+    install: Option<Install>,
+}
+
+struct Install {
+    bytes: u64,
+    quarters: u64,
+}
+
+impl Plain {
+    pub(super) fn new(style: Style, clock: Clock, out: Box<dyn Write + Send>) -> Self {
+        Self { style, clock, out: Outlet::new(out), install: None }
+    }
+
+    /// Writes the line of one event, if it has one.
+    pub(super) fn say(&mut self, event: &Event) {
+        if let Some(said) = story::sentence(event, &self.style) {
+            self.line(&said);
+        }
+    }
+
+    fn line(&mut self, said: &str) {
+        let time = (self.clock)().strftime("%H:%M:%SZ").to_string();
+        self.out.write(&format!("{} {said}\n", paint(self.style.dim, &time)));
+    }
+
+    /// Says 25, 50 and 75 %, each once; a jump over several says the last.
+    fn downloaded(&mut self, name: &str, done: u64) {
+        let Some(install) = &mut self.install else { return };
+        let quarters = (done.saturating_mul(4) / install.bytes.max(1)).min(3);
+        if quarters > install.quarters {
+            install.quarters = quarters;
+            let (percent, size) = (quarters * 25, bytes(install.bytes));
+            let name = if name.is_empty() { String::new() } else { format!(" ({})", text::line(name)) };
+            self.line(&format!("downloaded {percent} % of {size}{name}"));
+        }
+    }
+}
+
+impl Sink for Plain {
+    fn emit(&mut self, event: Event) {
+        match &event {
+            Event::EngineInstall { bytes, .. } => self.install = Some(Install { bytes: *bytes, quarters: 0 }),
+            Event::EngineReady { .. } => self.install = None,
+            Event::EnginePackage { name, done } => self.downloaded(name, *done),
+            _ => {}
+        }
+        self.say(&event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Shared, clock, story};
+    use super::*;
+
+    #[test]
+    fn a_log_has_one_line_per_change() {
+        let out = Shared::default();
+        let mut plain = Plain::new(Style::default(), clock(), Box::new(out.clone()));
+        story().into_iter().for_each(|event| plain.emit(event));
+        assert!(!out.text().contains(|c: char| c.is_control() && c != '\n'));
+        insta::assert_snapshot!(out.text(), @r"
+        09:59:57Z ingested 3 pages (questions 2, tags 1) into file:///r
+        09:59:58Z engine sail: downloading 34 packages, 142.0 MB
+        09:59:59Z downloaded 50 % of 142.0 MB (pyarrow)
+        10:00:00Z downloaded 75 % of 142.0 MB (pandas)
+        10:00:01Z engine sail is ready in .soflow/engine/ab12
+        10:00:02Z run daily.2026-11-22.1 started on local (sail): 3 steps, 1 reused, 1 up to date
+        10:00:03Z step tags up to date
+        10:00:04Z step trends reused: 1 row from an earlier run
+        10:00:05Z step questions running
+        10:00:06Z step questions completed: 1,234 rows in 2.5 s
+        10:00:07Z step questions set 3 rows aside
+        10:00:08Z The data is\u{1b}[2J a sample.
+        10:00:09Z warning: tag `rust` has no page
+        10:00:10Z auditing 3 tables, 1 check
+        10:00:11Z check failed: table tags, `rows-at-least: 9`, found 8 rows
+        10:00:12Z published 2 tables: questions, trends
+        10:00:13Z run daily.2026-11-22.1 succeeded in 1 m 03 s
+        ");
+    }
+
+    #[test]
+    fn ticks_do_not_fill_the_log() {
+        let out = Shared::default();
+        let mut plain = Plain::new(Style::default(), clock(), Box::new(out.clone()));
+        plain.emit(Event::EngineInstall { engine: "sail".into(), bytes: 1000, packages: 1 });
+        (0..=1000).for_each(|done| plain.emit(Event::EnginePackage { name: "pysail".into(), done }));
+        (0..1000).for_each(|rows| plain.emit(Event::StepProgress { step: "s".into(), rows, seconds: 0.1 }));
+        assert_eq!(out.text().lines().count(), 4);
+    }
+}

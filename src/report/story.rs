@@ -1,0 +1,97 @@
+//! What each event is called: one wording for the terminal and for plain lines.
+
+use super::format::{bytes, plural, seconds};
+use super::style::{Style, paint};
+use super::text;
+use crate::event::{Event, PlannedStep, RunState, StepState};
+
+/// Returns the event as one line without a newline, or `None` when it is not worth one.
+pub(super) fn sentence(event: &Event, style: &Style) -> Option<String> {
+    let said = match event {
+        Event::Note { text } => text::line(text),
+        Event::Warning { text } => format!("{} {}", paint(style.warning, "warning:"), text::line(text)),
+        Event::Ingested { pages, location } => ingested(pages, location),
+        Event::EngineInstall { engine, bytes: size, packages } => {
+            format!("engine {engine}: downloading {}, {}", plural(*packages, "package"), bytes(*size))
+        }
+        Event::EngineReady { engine, path } => format!("engine {engine} is ready in {}", text::line(path)),
+        Event::RunStarted { run, target, engine, steps } => {
+            format!("run {run} started on {target} ({engine}): {}", actions(steps))
+        }
+        Event::StepChanged { step, state, rows, seconds: duration } => {
+            return changed(*state, *rows, *duration).map(|what| format!("step {} {what}", text::line(step)));
+        }
+        Event::Quarantined { step, rows } => format!("step {} set {} aside", text::line(step), plural(*rows, "row")),
+        Event::Auditing { tables, checks } => format!("auditing {}", audited(*tables, *checks)),
+        Event::CheckFailed { table, check, found } => {
+            let failed = paint(style.bad, "check failed:");
+            format!("{failed} table {}, `{}`, found {}", text::line(table), text::line(check), text::line(found))
+        }
+        Event::Published { tables, .. } => {
+            format!("published {}: {}", plural(tables.len() as u64, "table"), text::line(&tables.join(", ")))
+        }
+        Event::RunFinished { run, state, seconds: duration } => format!("run {run} {}", ended(*state, *duration)),
+        Event::EnginePackage { .. } | Event::StepProgress { .. } => return None,
+    };
+    Some(said)
+}
+
+/// Returns `3 tables, 1 check`.
+pub(super) fn audited(tables: usize, checks: usize) -> String {
+    format!("{}, {}", plural(tables as u64, "table"), plural(checks as u64, "check"))
+}
+
+/// Returns the word for a step's state.
+pub(super) const fn state_word(state: StepState) -> &'static str {
+    match state {
+        StepState::Pending => "waiting",
+        StepState::Running => "running",
+        StepState::Completed => "completed",
+        StepState::UpToDate => "up to date",
+        StepState::Reused => "reused",
+        StepState::Failed => "failed",
+        StepState::Cancelled => "cancelled",
+    }
+}
+
+/// Returns how a run ended, and what that means for readers of its tables.
+pub(super) fn ended(state: RunState, duration: f64) -> String {
+    let word = match state {
+        RunState::Succeeded => return format!("succeeded in {}", seconds(duration)),
+        RunState::Running => return format!("goes on after {}", seconds(duration)),
+        RunState::Failed => "failed",
+        RunState::Refused => "was refused by the audit",
+        RunState::Cancelled => "was cancelled",
+        RunState::Interrupted => "was interrupted",
+    };
+    format!("{word} after {}: nothing was published", seconds(duration))
+}
+
+fn changed(state: StepState, rows: u64, duration: f64) -> Option<String> {
+    let word = state_word(state);
+    match state {
+        // Every step waits at first; a line for each would say nothing.
+        StepState::Pending => None,
+        StepState::Running | StepState::UpToDate | StepState::Cancelled => Some(word.into()),
+        StepState::Completed => Some(format!("{word}: {} in {}", plural(rows, "row"), seconds(duration))),
+        StepState::Reused => Some(format!("{word}: {} from an earlier run", plural(rows, "row"))),
+        StepState::Failed => Some(format!("{word} after {}", seconds(duration))),
+    }
+}
+
+fn ingested(pages: &[(String, u64)], location: &str) -> String {
+    let list: Vec<String> = pages.iter().map(|(endpoint, pages)| format!("{endpoint} {pages}")).collect();
+    let total = pages.iter().map(|(_, pages)| pages).sum();
+    text::line(&format!("ingested {} ({}) into {location}", plural(total, "page"), list.join(", ")))
+}
+
+fn actions(steps: &[PlannedStep]) -> String {
+    let of = |action| steps.iter().filter(|step| step.action == action).count() as u64;
+    let mut said = plural(steps.len() as u64, "step");
+    for (action, word) in [("reuse", "reused"), ("up-to-date", "up to date")] {
+        if of(action) > 0 {
+            said.push_str(&format!(", {} {word}", of(action)));
+        }
+    }
+    said
+}

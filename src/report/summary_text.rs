@@ -1,0 +1,310 @@
+//! The answer of a run as people read it.
+
+use std::io::{self, Write};
+
+use anstyle::Style as Ansi;
+
+use super::format::{bytes, count, plural, seconds};
+use super::style::{Style, paint};
+use super::summary::{Summary, TableLine, TableState};
+use super::table::{Cell, Table};
+use super::text::{self, Align};
+use crate::event::RunState;
+
+/// In fewer columns than these, what was written is left out of the listing.
+const NARROW: usize = 72;
+
+impl Summary {
+    /// Writes the summary for people, in lines of at most `columns`.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_text(&self, style: &Style, columns: usize, out: &mut dyn Write) -> io::Result<()> {
+        let mut shown = self.headline(style, columns);
+        if !self.tables.is_empty() {
+            shown.push('\n');
+            shown.push_str(&self.table(columns).render(style, Some(columns)));
+        }
+        if !self.quarantined.is_empty() {
+            shown.push('\n');
+            shown.push_str(&self.set_aside(style, columns));
+        }
+        for insight in &self.insights {
+            shown.push_str(&format!("\n{}\n", paint(style.strong, &text::line(&insight.title))));
+            insight.lines.iter().for_each(|line| shown.push_str(&bullet(line, columns)));
+        }
+        if !self.next.is_empty() {
+            shown.push_str(&format!("\n{}\n", paint(style.strong, "Where to look next")));
+            for command in &self.next {
+                shown.push_str(&format!("  {}\n", paint(style.command, &text::line(command))));
+            }
+        }
+        out.write_all(shown.as_bytes())?;
+        out.flush()
+    }
+
+    fn headline(&self, style: &Style, columns: usize) -> String {
+        let (colour, said) = self.outcome(style);
+        let place = format!("({}, {}, {})", self.target, self.engine, seconds(self.seconds));
+        let (run, place) = (self.run.to_string(), text::line(&place));
+        let mut line = paint(style.strong, &run);
+        let mut used = text::width(&run);
+        for (part, colour) in [(said, colour), (place, style.dim)] {
+            let fits = used + 2 + text::width(&part) <= columns;
+            used = text::width(&part) + 2 + if fits { used } else { 0 };
+            line.push_str(&format!("{}  {}", if fits { "" } else { "\n" }, paint(colour, &part)));
+        }
+        line + "\n"
+    }
+
+    fn outcome(&self, style: &Style) -> (Ansi, String) {
+        let of = |state| self.tables.iter().filter(|table| table.state == state).count() as u64;
+        let (published, unchanged) = (of(TableState::Published), of(TableState::UpToDate));
+        match self.state {
+            RunState::Succeeded if published == 0 => (style.good, "everything is up to date".into()),
+            RunState::Succeeded if unchanged == 0 => (style.good, format!("{} published", plural(published, "table"))),
+            RunState::Succeeded => {
+                (style.good, format!("{} published, {unchanged} up to date", plural(published, "table")))
+            }
+            RunState::Running => (style.active, "running".into()),
+            RunState::Refused => (style.bad, "refused by the audit, nothing was published".into()),
+            RunState::Failed => (style.bad, "failed, nothing was published".into()),
+            RunState::Cancelled => (style.bad, "cancelled, nothing was published".into()),
+            RunState::Interrupted => (style.bad, "interrupted, nothing was published".into()),
+        }
+    }
+
+    fn table(&self, columns: usize) -> Table {
+        let right = |name| (name, Align::Right);
+        let numbers = [right("rows"), right("change"), right("partitions"), right("written")];
+        let names = [("table", Align::Left)].into_iter().chain(numbers).chain([("", Align::Left)]);
+        let mut listing = Table::new(names);
+        for table in &self.tables {
+            listing.row(table.cells(columns >= NARROW));
+        }
+        listing
+    }
+
+    fn set_aside(&self, style: &Style, columns: usize) -> String {
+        let total = self.quarantined.iter().map(|aside| aside.rows).sum();
+        let steps: Vec<String> =
+            self.quarantined.iter().map(|aside| format!("{} {}", aside.step, count(aside.rows))).collect();
+        let said = format!("{} set aside: {}", plural(total, "row"), steps.join(", "));
+        let lines = text::wrap(&text::line(&said), columns);
+        lines.iter().map(|line| paint(style.warning, line) + "\n").collect()
+    }
+}
+
+impl TableLine {
+    fn cells(&self, wide: bool) -> [Cell; 6] {
+        let wrote = wide && self.partitions_written > 0;
+        let if_wrote = |text: String| Cell::from(if wrote { text } else { String::new() });
+        let state = match self.state {
+            TableState::Published => "",
+            TableState::UpToDate => "up to date",
+            TableState::Unpublished => "not published",
+            TableState::Refused => "refused",
+        };
+        let (partitions, written) = (if_wrote(count(self.partitions_written)), if_wrote(bytes(self.bytes)));
+        [self.name.as_str().into(), count(self.rows).into(), self.change().into(), partitions, written, state.into()]
+    }
+
+    fn change(&self) -> String {
+        match self.rows_before {
+            _ if self.state == TableState::UpToDate => String::new(),
+            None => "new".into(),
+            Some(before) if before > self.rows => format!("-{}", count(before - self.rows)),
+            Some(before) => format!("+{}", count(self.rows - before)),
+        }
+    }
+}
+
+fn bullet(line: &str, columns: usize) -> String {
+    let lines = text::wrap(&text::line(line), columns.saturating_sub(4));
+    let mark = |(at, line): (usize, &String)| format!("  {} {line}\n", if at == 0 { "•" } else { " " });
+    lines.iter().enumerate().map(mark).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::summary::{Insight, SetAside};
+    use super::*;
+
+    fn line(name: &str, rows: u64, rows_before: Option<u64>) -> TableLine {
+        let state = TableState::Published;
+        TableLine { name: name.into(), rows, rows_before, partitions_written: 2, bytes: 1_834_000, state }
+    }
+
+    fn daily() -> Summary {
+        let aside = |step: &str, rows| SetAside { step: step.into(), rows };
+        Summary {
+            run: "daily.2026-11-22.3".parse().unwrap(),
+            target: "local".into(),
+            engine: "sail".into(),
+            state: RunState::Succeeded,
+            seconds: 12.34,
+            tables: vec![
+                line("questions", 1_234_567, Some(1_230_000)),
+                line("tag_sentiment_weekly", 812, Some(815)),
+                line("tag_trends_weekly", 40, None),
+                TableLine { state: TableState::UpToDate, partitions_written: 0, ..line("tags_dim", 65_000, Some(65_000)) },
+            ],
+            quarantined: vec![aside("questions", 1200), aside("answers", 34)],
+            insights: vec![Insight {
+                title: "Tags on the rise".into(),
+                lines: vec![
+                    "rust: 340 questions in the week, 21 % more than in the four weeks before, and fewer of them stay unanswered".into(),
+                    "c++\u{1b}[2J: 90 questions".into(),
+                ],
+            }],
+            next: vec!["soflow show tag_trends_weekly".into(), "soflow runs daily".into()],
+        }
+    }
+
+    fn text(summary: &Summary, columns: usize) -> String {
+        let mut out = Vec::new();
+        summary.write_text(&Style::default(), columns, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_run_ends_with_tables_findings_and_commands() {
+        insta::assert_snapshot!(text(&daily(), 80), @r"
+        daily.2026-11-22.3  3 tables published, 1 up to date  (local, sail, 12.3 s)
+
+        table                      rows  change  partitions  written
+        ────────────────────────────────────────────────────────────────────────
+        questions             1,234,567  +4,567           2   1.8 MB
+        tag_sentiment_weekly        812      -3           2   1.8 MB
+        tag_trends_weekly            40     new           2   1.8 MB
+        tags_dim                 65,000                               up to date
+
+        1,234 rows set aside: questions 1,200, answers 34
+
+        Tags on the rise
+          • rust: 340 questions in the week, 21 % more than in the four weeks before,
+            and fewer of them stay unanswered
+          • c++\u{1b}[2J: 90 questions
+
+        Where to look next
+          soflow show tag_trends_weekly
+          soflow runs daily
+        ");
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_less() {
+        let shown = text(&daily(), 40);
+        assert!(shown.lines().all(|line| text::width(line) <= 40), "{shown}");
+        insta::assert_snapshot!(shown, @r"
+        daily.2026-11-22.3
+          3 tables published, 1 up to date
+          (local, sail, 12.3 s)
+
+        table            rows  change
+        ────────────────────────────────────────
+        questions   1,234,567  +4,567
+        tag_senti…        812      -3
+        tag_trend…         40     new
+        tags_dim       65,000          up to da…
+
+        1,234 rows set aside: questions 1,200,
+        answers 34
+
+        Tags on the rise
+          • rust: 340 questions in the week, 21
+            % more than in the four weeks
+            before, and fewer of them stay
+            unanswered
+          • c++\u{1b}[2J: 90 questions
+
+        Where to look next
+          soflow show tag_trends_weekly
+          soflow runs daily
+        ");
+    }
+
+    #[test]
+    fn nothing_to_do_is_said() {
+        let mut summary = Summary { quarantined: vec![], insights: vec![], next: vec![], ..daily() };
+        summary.tables.retain(|table| table.state == TableState::UpToDate);
+        insta::assert_snapshot!(text(&summary, 80), @r"
+        daily.2026-11-22.3  everything is up to date  (local, sail, 12.3 s)
+
+        table       rows
+        ────────────────────────────
+        tags_dim  65,000  up to date
+        ");
+    }
+
+    #[test]
+    fn a_refused_run_shows_what_landed() {
+        let mut summary = Summary { state: RunState::Refused, insights: vec![], next: vec![], ..daily() };
+        summary.tables.iter_mut().for_each(|table| table.state = TableState::Unpublished);
+        summary.tables[1].state = TableState::Refused;
+        insta::assert_snapshot!(text(&summary, 80), @r"
+        daily.2026-11-22.3  refused by the audit, nothing was published
+          (local, sail, 12.3 s)
+
+        table                      rows  change  partitions  written
+        ───────────────────────────────────────────────────────────────────────────
+        questions             1,234,567  +4,567           2   1.8 MB  not published
+        tag_sentiment_weekly        812      -3           2   1.8 MB  refused
+        tag_trends_weekly            40     new           2   1.8 MB  not published
+        tags_dim                 65,000      +0                       not published
+
+        1,234 rows set aside: questions 1,200, answers 34
+        ");
+    }
+
+    #[test]
+    fn programs_get_the_same_as_json() {
+        let mut summary = daily();
+        summary.tables.truncate(1);
+        let mut out = Vec::new();
+        summary.write_json(&mut out).unwrap();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
+        {
+          "v": 1,
+          "run": "daily.2026-11-22.3",
+          "target": "local",
+          "engine": "sail",
+          "state": "succeeded",
+          "seconds": 12.34,
+          "tables": [
+            {
+              "name": "questions",
+              "rows": 1234567,
+              "rows_before": 1230000,
+              "partitions_written": 2,
+              "bytes": 1834000,
+              "state": "published"
+            }
+          ],
+          "quarantined": [
+            {
+              "step": "questions",
+              "rows": 1200
+            },
+            {
+              "step": "answers",
+              "rows": 34
+            }
+          ],
+          "insights": [
+            {
+              "title": "Tags on the rise",
+              "lines": [
+                "rust: 340 questions in the week, 21 % more than in the four weeks before, and fewer of them stay unanswered",
+                "c++\u001b[2J: 90 questions"
+              ]
+            }
+          ],
+          "next": [
+            "soflow show tag_trends_weekly",
+            "soflow runs daily"
+          ]
+        }
+        "#);
+    }
+}

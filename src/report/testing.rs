@@ -1,0 +1,92 @@
+//! What the tests of this folder share.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+use super::sink::Clock;
+use crate::event::{Event, PlannedStep, RunState, StepState};
+
+/// A `Write` whose bytes can be read while a sink owns it.
+#[derive(Clone, Default)]
+pub(super) struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Shared {
+    pub(super) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap()
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A pipe whose reader is gone; counts the attempts.
+#[derive(Clone, Default)]
+pub(super) struct Closed(pub(super) Arc<Mutex<usize>>);
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        *self.0.lock().unwrap() += 1;
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A clock that is one second later each time.
+pub(super) fn clock() -> Clock {
+    let second = Mutex::new("2026-11-23T09:59:57Z".parse::<Timestamp>().unwrap());
+    Arc::new(move || {
+        let mut second = second.lock().unwrap();
+        let now = *second;
+        *second += jiff::SignedDuration::from_secs(1);
+        now
+    })
+}
+
+/// What a first run emits: an engine is installed, one step succeeds, one is up to date, everything is published.
+pub(super) fn story() -> Vec<Event> {
+    let planned = |name: &str, action: &str| PlannedStep { name: name.into(), action: action.into() };
+    let step = |step: &str, state, rows, seconds| Event::StepChanged { step: step.into(), state, rows, seconds };
+    let package = |name: &str, done| Event::EnginePackage { name: name.into(), done };
+    let run: crate::names::RunId = "daily.2026-11-22.1".parse().unwrap();
+    vec![
+        Event::Ingested { pages: vec![("questions".into(), 2), ("tags".into(), 1)], location: "file:///r".into() },
+        Event::EngineInstall { engine: "sail".into(), bytes: 142_000_000, packages: 34 },
+        package("numpy", 20_000_000),
+        package("pyarrow", 80_000_000),
+        package("pandas", 120_000_000),
+        package("", 142_000_000),
+        Event::EngineReady { engine: "sail".into(), path: ".soflow/engine/ab12".into() },
+        Event::RunStarted {
+            run: run.clone(),
+            target: "local".into(),
+            engine: "sail".into(),
+            steps: vec![planned("questions", "run"), planned("tags", "up-to-date"), planned("trends", "reuse")],
+        },
+        step("questions", StepState::Pending, 0, 0.0),
+        step("tags", StepState::UpToDate, 65_000, 0.0),
+        step("trends", StepState::Reused, 1, 0.0),
+        step("questions", StepState::Running, 0, 0.0),
+        Event::StepProgress { step: "questions".into(), rows: 700, seconds: 1.0 },
+        step("questions", StepState::Completed, 1234, 2.46),
+        Event::Quarantined { step: "questions".into(), rows: 3 },
+        Event::Note { text: "The data is\u{1b}[2J a sample.".into() },
+        Event::Warning { text: "tag `rust` has no page".into() },
+        Event::Auditing { tables: 3, checks: 1 },
+        Event::CheckFailed { table: "tags".into(), check: "rows-at-least: 9".into(), found: "8 rows".into() },
+        Event::Published { run: run.clone(), tables: vec!["questions".into(), "trends".into()] },
+        Event::RunFinished { run, state: RunState::Succeeded, seconds: 63.0 },
+    ]
+}

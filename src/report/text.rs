@@ -1,0 +1,118 @@
+//! Text that fits: escaping, display width, cutting, padding, wrapping.
+
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+/// Where text stands in its column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Align {
+    /// Words.
+    #[default]
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// Returns one line in which every control character is spelt out, so that data cannot drive the terminal.
+pub fn line(text: &str) -> String {
+    escaped(text, |_| None)
+}
+
+/// Returns lines whose newlines stay and whose tabs are four spaces; all other control characters are spelt out.
+pub fn block(text: &str) -> String {
+    let kept = |c| match c {
+        '\n' => Some("\n"),
+        '\t' => Some("    "),
+        _ => None,
+    };
+    escaped(&text.replace("\r\n", "\n"), kept)
+}
+
+fn escaped(text: &str, kept: impl Fn(char) -> Option<&'static str>) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match kept(c) {
+            Some(plain) => safe.push_str(plain),
+            None if drives_a_terminal(c) => safe.extend(c.escape_default()),
+            None => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// Control characters, and the marks that reorder text around them (Unicode Bidirectional Algorithm, section 2).
+fn drives_a_terminal(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Returns how many terminal columns `text` takes. It must have no escape sequences.
+pub fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// Returns `text` in at most `limit` columns, with `…` where something was cut.
+pub fn cut(text: &str, limit: usize) -> String {
+    if width(text) <= limit {
+        return text.into();
+    }
+    let mut used = 0;
+    let fits = |c: &char| {
+        used += c.width().unwrap_or(0);
+        used < limit
+    };
+    let head: String = text.chars().take_while(fits).collect();
+    if limit == 0 { head } else { format!("{head}…") }
+}
+
+/// Returns `text` cut or filled to exactly `columns`.
+pub fn pad(text: &str, columns: usize, align: Align) -> String {
+    let text = cut(text, columns);
+    let gap = " ".repeat(columns.saturating_sub(width(&text)));
+    match align {
+        Align::Left => format!("{text}{gap}"),
+        Align::Right => format!("{gap}{text}"),
+    }
+}
+
+/// Returns the words of `text` in lines of at most `columns`; a longer word has a line of its own, whole.
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(last) if last.is_empty() => last.push_str(word),
+            Some(last) if width(last) + 1 + width(word) <= columns => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => lines.push(word.into()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_cannot_drive_the_terminal() {
+        assert_eq!(line("a\u{1b}[2Jb\nc\u{9b}d\u{202e}é"), r"a\u{1b}[2Jb\nc\u{9b}d\u{202e}é");
+        assert_eq!(block("at\tx\r\n\u{7}y"), "at    x\n\\u{7}y");
+    }
+
+    #[test]
+    fn columns_are_counted_not_bytes() {
+        assert_eq!(pad("日本語", 8, Align::Right), "  日本語");
+        assert_eq!(cut("日本語", 4), "日…");
+        assert_eq!(cut("naïve", 5), "naïve");
+        assert_eq!(cut("abcdef", 4), "abc…");
+        assert_eq!(cut("abc", 0), "");
+        assert_eq!(pad("e\u{301}", 2, Align::Left), "e\u{301} ");
+    }
+
+    #[test]
+    fn words_wrap_and_stay_whole() {
+        assert_eq!(wrap("one two  three", 7), ["one two", "three"]);
+        assert_eq!(wrap("s3://a-long-name x", 5), ["s3://a-long-name", "x"]);
+        assert_eq!(wrap("", 5), [""]);
+    }
+}
