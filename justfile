@@ -1,0 +1,30 @@
+# `just` lists the recipes. CI calls .ci/run, which calls these same scripts.
+
+# All tests, Rust and Python, one line each with counts
+test:
+    ./test
+
+# What CI runs, from a clean clone
+ci:
+    bash .ci/run
+
+# Formatting and lints, warnings as errors
+lint:
+    cargo fmt --check
+    cargo clippy --all-targets --locked -- -D warnings
+
+# Write docs/config.md anew from the commented defaults
+docs:
+    cargo run --quiet --locked -- config reference > docs/config.md
+
+# Score the sentiment labels on a labelled file: macro-F1 and recall per class as JSON
+sentiment-gold FILE:
+    cargo run --quiet --release --locked -- engine python -m soflow_jobs.gold {{FILE}}
+
+# Pin the engines' packages anew (needs uv)
+relock:
+    bash engine/relock.sh
+
+# Measure start-up, planning, Sail against Spark, and growth; prints the tables of docs/performance.md
+bench *ARGS:
+    python3 benches/run.py {{ARGS}}

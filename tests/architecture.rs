@@ -1,0 +1,106 @@
+//! Who may import whom, as a test: the table of docs/architecture.md.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+
+/// Each module of `src/` and the modules it may use besides itself.
+fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
+    let base = ["error", "event", "names"];
+    let with = |more: &[&'static str]| base.iter().chain(more).copied().collect::<Vec<_>>();
+    BTreeMap::from([
+        ("names", vec!["error"]),
+        ("error", vec![]),
+        ("event", vec!["names"]),
+        ("yaml", vec!["error"]),
+        ("config", with(&["yaml"])),
+        ("job", with(&["yaml"])),
+        ("plan", with(&["config", "job"])),
+        ("store", with(&["plan"])),
+        ("catalog", with(&["plan", "store"])),
+        ("target", with(&["plan", "config"])),
+        ("audit", with(&["plan", "job", "store"])),
+        ("ingest", with(&["store"])),
+        ("parity", with(&["audit"])),
+        ("run", with(&["config", "job", "plan", "store", "catalog", "target", "audit", "ingest"])),
+        ("report", with(&[])),
+        ("cli", with(&["yaml", "config", "job", "plan", "store", "catalog", "target", "audit", "ingest", "parity", "run", "report"])),
+    ])
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn module_of(src: &Path, file: &Path) -> String {
+    let first = file.strip_prefix(src).unwrap().iter().next().unwrap().to_string_lossy().into_owned();
+    first.trim_end_matches(".rs").to_string()
+}
+
+/// Returns the crate's modules that a line names, also in `use crate::{a, b::c}` and in full paths.
+fn named(line: &str) -> Vec<String> {
+    let mut modules = Vec::new();
+    for (at, _) in line.match_indices("crate::") {
+        let rest = &line[at + "crate::".len()..];
+        let list = rest.strip_prefix('{').and_then(|inner| inner.split('}').next());
+        let items: Vec<&str> = list.map_or_else(|| vec![rest], |list| list.split(',').collect());
+        for item in items {
+            let name: String = item.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            modules.push(name);
+        }
+    }
+    modules
+}
+
+#[test]
+fn modules_import_only_what_the_design_allows() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let allowed = allowed();
+    let mut files = Vec::new();
+    sources(&src, &mut files);
+    assert!(files.len() > 40, "only {} files found below src/", files.len());
+    let mut wrong = Vec::new();
+    for file in &files {
+        let module = module_of(&src, file);
+        if module == "lib" || module == "main" {
+            continue;
+        }
+        let may = allowed.get(module.as_str()).unwrap_or_else(|| panic!("`{module}` is not in the table"));
+        for (number, line) in fs::read_to_string(file).unwrap().lines().enumerate() {
+            for used in named(line) {
+                if used != module && !may.contains(&used.as_str()) && allowed.contains_key(used.as_str()) {
+                    wrong.push(format!("{}:{}: `{module}` may not use `{used}`", file.display(), number + 1));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn plan_is_pure() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/plan");
+    let mut files = Vec::new();
+    sources(&folder, &mut files);
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        for impure in ["std::fs", "fs_err", "std::env", "std::net", "Timestamp::now", "SystemTime", "Instant", "tokio", "async "] {
+            assert!(!text.contains(impure), "{}: `{impure}` in the pure part", file.display());
+        }
+    }
+}
+
+#[test]
+fn the_reader_of_imports_sees_nested_lists() {
+    assert_eq!(named("use crate::{store, plan::Facts};"), ["store", "plan"]);
+    assert_eq!(named("let x = crate::run::drive();"), ["run"]);
+    assert_eq!(named("// no import"), Vec::<String>::new());
+}
