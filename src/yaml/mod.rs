@@ -22,6 +22,7 @@ pub use problem::{Note, Problem, Problems, Severity};
 pub use read::did_you_mean;
 pub use source::{Place, Source};
 pub use tree::{Content, Entry, Node};
+pub(crate) use tree::{core_bool, core_float, core_int};
 pub use units::{parse_duration, parse_share};
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ impl Node {
 }
 
 /// Returns the boolean an unquoted scalar is, by YAML 1.2's core schema.
-pub(super) fn core_bool(text: &str) -> Option<bool> {
+pub(crate) fn core_bool(text: &str) -> Option<bool> {
     match text {
         "true" | "True" | "TRUE" => Some(true),
         "false" | "False" | "FALSE" => Some(false),
@@ -73,7 +73,7 @@ pub(super) fn core_bool(text: &str) -> Option<bool> {
 }
 
 /// Returns the whole number an unquoted scalar is. Decimal only: a leading zero would be octal to some readers.
-pub(super) fn core_int(text: &str) -> Option<i64> {
+pub(crate) fn core_int(text: &str) -> Option<i64> {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     let padded = digits.len() > 1 && digits.starts_with('0');
     if padded || digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -83,7 +83,7 @@ pub(super) fn core_int(text: &str) -> Option<i64> {
 }
 
 /// Returns the finite number an unquoted scalar is.
-pub(super) fn core_float(text: &str) -> Option<f64> {
+pub(crate) fn core_float(text: &str) -> Option<f64> {
     // Rust reads `inf`, `nan` and `infinity` as numbers; a config never means them.
     let numeric = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
     if !numeric || !text.bytes().any(|byte| byte.is_ascii_digit()) {
