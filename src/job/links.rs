@@ -9,16 +9,19 @@ use super::steps::Draft;
 use super::tables;
 use crate::yaml::{Place, Problems, did_you_mean};
 
-/// Returns the steps in an order in which they can run, or `None` when there is none.
+/// Returns the steps in an order in which they can run, or `None` when there is none. `tables` is `None` when they could
+/// not be read: then what refers to them is not judged.
 pub(super) fn link(
     mut drafts: Vec<Draft>,
-    tables: &[tables::Draft],
+    tables: Option<&[tables::Draft]>,
     values: Vec<BTreeMap<String, Value>>,
     problems: &mut Problems,
 ) -> Option<Vec<Step>> {
-    declared(&mut drafts, tables, problems);
+    if let Some(tables) = tables {
+        declared(&mut drafts, tables, problems);
+        unused(&drafts, tables, problems);
+    }
     one_writer(&drafts, problems);
-    unused(&drafts, tables, problems);
     own_input(&drafts, problems);
 
     let mut steps: Vec<Step> = drafts.iter().map(Draft::step).collect();
@@ -70,8 +73,9 @@ fn fixed(output: &mut Output, table: &tables::Draft, place: &Place, problems: &m
     }
     let given: BTreeSet<&String> = output.only.iter().map(|(column, _)| column).collect();
     if given != columns.iter().collect() {
-        let by = if columns.is_empty() { "nothing".into() } else { ticked(columns) };
-        let problem = problems.error(place, format!("table `{}` is partitioned by {by}", table.name));
+        let by =
+            if columns.is_empty() { "not partitioned".into() } else { format!("partitioned by {}", ticked(columns)) };
+        let problem = problems.error(place, format!("table `{}` is {by}", table.name));
         problem.note(&table.place, "declared here");
         problem.hint("fix every partition column and no other, or write the table's name alone");
         return;
@@ -98,7 +102,12 @@ fn one_writer(drafts: &[Draft], problems: &mut Problems) {
 }
 
 /// Returns whether two outputs of one table can never meet: some column has two different literal values.
+/// When they fix different columns one of them is wrong, which has been noted.
 fn apart(one: &Output, other: &Output) -> bool {
+    let columns = |output: &Output| output.only.iter().map(|(column, _)| column.clone()).collect::<BTreeSet<_>>();
+    if !one.only.is_empty() && !other.only.is_empty() && columns(one) != columns(other) {
+        return true;
+    }
     let literal = |value: &str| !value.contains('{');
     one.only.iter().any(|(column, value)| {
         let matching = other.only.iter().find(|(name, _)| name == column);

@@ -41,7 +41,8 @@ pub(super) fn output(text: &str, place: &Place, problems: &mut Problems) -> Opti
         let Some((column, value)) =
             part.split_once('=').filter(|(column, value)| !column.is_empty() && !value.is_empty())
         else {
-            let problem = problems.error(place, format!("`{part}` does not fix a partition"));
+            let problem = problems
+                .error(place, format!("`{}` does not fix a partition", if part.is_empty() { text } else { part }));
             problem.hint("write `<table>/<column>=<value>`, such as `quarantine/endpoint=questions/dt={date}`");
             return None;
         };

@@ -57,18 +57,18 @@ fn job(name: &str, path: &Path, source: &Arc<Source>, options: &Options<'_>, pro
     let description = map.get("description").and_then(|node| node.text("description", problems));
     let declared = map.get("parameters").map_or(Vec::new(), |node| parameters::read(node, None, problems));
     let drafts = map.required("steps", problems).map_or(Vec::new(), |node| steps::read(node, options, problems));
-    let tables = map.get("tables").map_or(Vec::new(), |node| tables::read(node, problems));
+    let tables = tables::read(&map, problems);
     let insights = map.get("insights").map_or(Vec::new(), |node| insights::read(node, options.date, problems));
 
     let values = parameters::resolve(declared, &drafts, options, problems);
-    let steps = links::link(drafts, &tables, values.by_step, problems)?;
+    let steps = links::link(drafts, tables.as_deref(), values.by_step, problems)?;
     Some(Job {
         name: name.into(),
         path: path.into(),
         description: description.unwrap_or_default(),
         parameters: values.of_job,
         steps,
-        tables: tables.into_iter().map(|draft| (draft.name, draft.table)).collect(),
+        tables: tables.into_iter().flatten().map(|draft| (draft.name, draft.table)).collect(),
         insights,
     })
 }
@@ -76,7 +76,9 @@ fn job(name: &str, path: &Path, source: &Arc<Source>, options: &Options<'_>, pro
 /// Returns whether `text` can name a `what`; notes why not.
 pub(super) fn named(text: &str, what: &str, hyphens: bool, place: &Place, problems: &mut Problems) -> bool {
     let why = name_problem(text, hyphens);
-    if let Some(why) = &why {
+    if text.is_empty() {
+        problems.error(place, format!("the name of a {what} is missing"));
+    } else if let Some(why) = &why {
         problems.error(place, format!("`{text}` cannot name a {what}: {why}"));
     }
     why.is_none()

@@ -66,9 +66,10 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> BTreeMap<String, Str
             }
         } else {
             let near = did_you_mean(key.trim_start_matches('-'), OPTIONS.iter().map(|(name, _)| *name).chain(["conf"]));
+            let general = "options are those of `spark-submit --help`, without the dashes, and `conf`";
             let property = || format!("write it below `conf`: `conf: {{ {key}: ... }}`");
-            let other = if key.starts_with("spark.") { Some(property()) } else { near };
-            problems.error(&entry.place, format!("unknown spark-submit option `{key}`")).hint_if(other);
+            let other = if key.starts_with("spark.") { property() } else { near.unwrap_or_else(|| general.into()) };
+            problems.error(&entry.place, format!("unknown spark-submit option `{key}`")).hint(other);
         }
     }
     options

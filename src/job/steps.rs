@@ -6,7 +6,7 @@ use super::model::{Output, Source, Step};
 use super::parameters::{self, Declared};
 use super::parse::{Options, named};
 use super::{outputs, spark};
-use crate::yaml::{Map, Node, Place, Problems, did_you_mean};
+use crate::yaml::{Content, Map, Node, Place, Problems, did_you_mean};
 
 /// The keys of a step.
 const KEYS: &[&str] = &["script", "reads", "writes", "parameters", "spark", "quarantine-limit"];
@@ -46,6 +46,9 @@ impl Draft {
 /// Returns the steps in the order written.
 pub(super) fn read(node: &Node, options: &Options<'_>, problems: &mut Problems) -> Vec<Draft> {
     let entries = node.entries("`steps`", problems);
+    if entries.is_empty() && matches!(node.content, Content::Map(_)) {
+        problems.error(&node.place, "a job needs at least one step");
+    }
     entries.iter().map(|entry| step(&entry.key, &entry.place, &entry.value, options, problems)).collect()
 }
 
@@ -71,11 +74,10 @@ fn step(name: &str, place: &Place, node: &Node, options: &Options<'_>, problems:
 
 /// Returns the script: a Python file below the code folder that is there.
 fn script(map: &Map<'_>, what: &str, step: &Place, options: &Options<'_>, problems: &mut Problems) -> Option<PathBuf> {
-    let Some(node) = map.get("script") else {
-        let place = map.entry("script").map_or(step, |entry| &entry.place);
+    if let Some(place) = map.lacks("script", step) {
         problems.error(place, format!("{what} has no `script`")).hint("add one: `script: steps/<name>.py`");
-        return None;
-    };
+    }
+    let node = map.get("script")?;
     let text = node.text("script", problems)?;
     let path = Path::new(&text);
     if !path.components().all(|part| matches!(part, Component::Normal(_))) || text.contains('\\') {
@@ -101,19 +103,19 @@ fn script(map: &Map<'_>, what: &str, step: &Place, options: &Options<'_>, proble
 /// Returns what a step reads, and whether all of it was understood.
 fn sources(map: &Map<'_>, problems: &mut Problems) -> (Vec<(Source, Place)>, bool) {
     let items = map.get("reads").map_or(Vec::new(), |node| node.items("reads", problems));
-    let count = items.len();
     let mut sources: Vec<(Source, Place)> = Vec::new();
+    let mut complete = true;
     for item in items {
-        let Some(source) = item.text("reads", problems).and_then(|text| outputs::source(&text, &item.place, problems))
-        else {
+        let text = item.text("reads", problems);
+        let Some(source) = text.and_then(|text| outputs::source(&text, &item.place, problems)) else {
+            complete = false;
             continue;
         };
-        if let Some((_, first)) = sources.iter().find(|(other, _)| *other == source) {
-            problems.error(&item.place, "this is read twice").note(first, "first here");
+        match sources.iter().find(|(other, _)| *other == source) {
+            Some((_, first)) => _ = problems.error(&item.place, "this is read twice").note(first, "first here"),
+            None => sources.push((source, item.place.clone())),
         }
-        sources.push((source, item.place.clone()));
     }
-    let complete = sources.len() == count;
     (sources, complete)
 }
 
@@ -121,8 +123,10 @@ fn sources(map: &Map<'_>, problems: &mut Problems) -> (Vec<(Source, Place)>, boo
 fn written(map: &Map<'_>, what: &str, step: &Place, problems: &mut Problems) -> (Vec<(Output, Place)>, bool) {
     let items = map.get("writes").map_or(Vec::new(), |node| node.items("writes", problems));
     if items.is_empty() {
-        let place = map.entry("writes").map_or(step, |entry| &entry.place);
-        problems.error(place, format!("{what} writes nothing")).hint("name its table: `writes: [<table>]`");
+        let empty = map.get("writes").map(|node| &node.place);
+        if let Some(place) = empty.or_else(|| map.lacks("writes", step)) {
+            problems.error(place, format!("{what} writes nothing")).hint("name its table: `writes: [<table>]`");
+        }
         return (Vec::new(), false);
     }
     let count = items.len();

@@ -3,7 +3,7 @@
 use super::checks;
 use super::model::{Check, Table, Update};
 use super::parse::named;
-use crate::yaml::{Map, Node, Place, Problems};
+use crate::yaml::{Content, Map, Node, Place, Problems};
 
 /// The keys of a table.
 const KEYS: &[&str] = &["description", "key", "partition-by", "update", "checks"];
@@ -15,15 +15,19 @@ pub(super) struct Draft {
     pub(super) table: Table,
 }
 
-/// Returns the tables in the order written.
-pub(super) fn read(node: &Node, problems: &mut Problems) -> Vec<Draft> {
+/// Returns the tables of a job in the order written; `None` when nothing is known about them, which has been noted.
+pub(super) fn read(job: &Map<'_>, problems: &mut Problems) -> Option<Vec<Draft>> {
+    let Some(node) = job.get("tables") else {
+        return job.lacks("tables", job.place()).map(|_| Vec::new());
+    };
     let entries = node.entries("`tables`", problems);
     let draft = |entry: &crate::yaml::Entry| Draft {
         name: entry.key.clone(),
         place: entry.place.clone(),
         table: table(&entry.key, &entry.place, &entry.value, problems),
     };
-    entries.iter().map(draft).collect()
+    let tables = entries.iter().map(draft).collect();
+    matches!(node.content, Content::Map(_)).then_some(tables)
 }
 
 fn table(name: &str, place: &Place, node: &Node, problems: &mut Problems) -> Table {
@@ -87,9 +91,15 @@ pub(super) fn columns(node: &Node, what: &str, problems: &mut Problems) -> Vec<S
 /// Returns the name of a column.
 pub(super) fn column(node: &Node, what: &str, problems: &mut Problems) -> Option<String> {
     let text = node.text(what, problems)?;
-    let good = !text.is_empty() && !text.starts_with(|c: char| c.is_ascii_digit());
-    if !good || !text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-        problems.error(&node.place, format!("`{text}` cannot name a column: a name has only letters, digits and `_`"));
+    if text.is_empty() {
+        problems.error(&node.place, "the name of a column is missing");
+        return None;
+    }
+    if text.starts_with(|c: char| c.is_ascii_digit()) || !text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        problems.error(
+            &node.place,
+            format!("`{text}` cannot name a column: a name has letters, digits and `_`, no digit first"),
+        );
         return None;
     }
     Some(text)

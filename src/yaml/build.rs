@@ -30,9 +30,7 @@ pub fn parse(source: &Arc<Source>, problems: &mut Problems) -> Option<Node> {
     let mut builder = Builder { source, problems, open: Vec::new(), root: None, documents: 0 };
     let mut parser = Parser::new_from_str(&text);
     match builder.run(&mut parser) {
-        Ok(()) => builder
-            .root
-            .or_else(|| Some(Node::plain("", Place { source: Arc::clone(source), line: 1, column: 1, width: 1 }))),
+        Ok(()) => Some(builder.root.filter(|root| !root.is_null()).unwrap_or_else(|| Node::plain("", source.whole()))),
         Err(Stop) => None,
     }
 }
@@ -173,9 +171,12 @@ impl Builder<'_> {
             info if info.contains("recursion limit") => format!("nested deeper than {DEEPEST} levels"),
             info => format!("this is not YAML: {info}"),
         };
+        let brace = place.text().chars().nth(marker.col()) == Some('{');
         let problem = self.problems.error(&place, message);
         if tabbed {
             problem.hint("indent with spaces");
+        } else if brace {
+            problem.hint("a value with braces needs quotes inside `[..]`: `\"dt={date}\"`");
         }
         Stop
     }

@@ -1,16 +1,20 @@
 //! Reading a mapping whose keys are known.
 
 use super::problem::Problems;
-use super::read::did_you_mean;
+use super::read::{closest, meant};
 use super::source::Place;
 use super::tree::{Content, Entry, Node};
 
 /// A mapping: its entries, and what to call it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Map<'a> {
     what: &'a str,
     place: &'a Place,
     entries: &'a [Entry],
+    /// Known keys that an unknown one was probably meant to be.
+    misspelt: Vec<String>,
+    /// Whether it is a mapping at all.
+    readable: bool,
 }
 
 impl Node {
@@ -29,16 +33,24 @@ impl Node {
     /// Returns a mapping, noting each key that is not in `known`.
     pub fn map<'a>(&'a self, what: &'a str, known: &[&str], problems: &mut Problems) -> Map<'a> {
         let entries = self.entries(what, problems);
+        let mut misspelt = Vec::new();
         for entry in entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
-            let near = did_you_mean(&entry.key, known.iter().copied());
-            let list = || format!("{what} can have {}", ticked(known));
-            problems.error(&entry.place, format!("unknown key `{}`", entry.key)).hint(near.unwrap_or_else(list));
+            let near = closest(&entry.key, known.iter().copied());
+            let hint = near.map_or_else(|| format!("{what} can have {}", ticked(known)), meant);
+            problems.error(&entry.place, format!("unknown key `{}`", entry.key)).hint(hint);
+            misspelt.extend(near.map(String::from));
         }
-        Map { what, place: &self.place, entries }
+        let readable = matches!(self.content, Content::Map(_)) || self.is_null();
+        Map { what, place: &self.place, entries, misspelt, readable }
     }
 }
 
 impl<'a> Map<'a> {
+    /// Returns where the mapping was written.
+    pub fn place(&self) -> &'a Place {
+        self.place
+    }
+
     /// Returns the value of `key`, unless it is absent or null.
     pub fn get(&self, key: &str) -> Option<&'a Node> {
         self.entry(key).map(|entry| &entry.value).filter(|value| !value.is_null())
@@ -52,11 +64,21 @@ impl<'a> Map<'a> {
     /// Returns the value of `key`, noting when it is absent or null.
     pub fn required(&self, key: &str, problems: &mut Problems) -> Option<&'a Node> {
         let found = self.get(key);
-        if found.is_none() {
-            let place = self.entry(key).map_or(self.place, |entry| &entry.place);
+        if let Some(place) = self.lacks(key, self.place) {
             problems.error(place, format!("{} has no `{key}`", self.what));
         }
         found
+    }
+
+    /// Returns where to say that `key` is absent or null: at the key, else at `otherwise`.
+    ///
+    /// `None` when it has a value, and when another problem already says why it has none.
+    pub fn lacks<'p>(&'p self, key: &str, otherwise: &'p Place) -> Option<&'p Place> {
+        let explained = !self.readable || self.misspelt.iter().any(|other| other == key);
+        match self.entry(key) {
+            Some(entry) => entry.value.is_null().then_some(&entry.place),
+            None => (!explained).then_some(otherwise),
+        }
     }
 }
 

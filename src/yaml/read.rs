@@ -8,10 +8,16 @@ use super::units::{parse_duration, parse_share};
 
 /// Returns "did you mean `workers`?" when one of `known` is close to `word`.
 pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    closest(word, known).map(|near| format!("did you mean `{near}`?"))
+    closest(word, known).map(meant)
 }
 
-fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// Returns the question that suggests `name`.
+pub(super) fn meant(name: &str) -> String {
+    format!("did you mean `{name}`?")
+}
+
+/// Returns the one of `known` that `word` was probably meant to be.
+pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
     let far = |name: &str| strsim::damerau_levenshtein(&lower, &name.to_lowercase());
     let allowed = |name: &str| (word.chars().count().max(name.chars().count()) / 3).max(1);
@@ -72,6 +78,7 @@ impl Node {
         let value = self.unquoted().and_then(core_int).filter(|value| range.contains(value));
         if value.is_none() {
             let wanted = match (*range.start(), *range.end()) {
+                (i64::MIN, i64::MAX) => "a whole number".into(),
                 (first, i64::MAX) => format!("a whole number of at least {first}"),
                 (first, last) => format!("a whole number from {first} to {last}"),
             };

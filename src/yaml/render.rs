@@ -59,10 +59,11 @@ impl Excerpt {
         let first = place.column.saturating_sub(1).min(characters.len());
         let last = (first + place.width).min(characters.len());
         let (head, text, tail) = (&characters[..first], &characters[first..last], &characters[last..]);
-        let (head, cut) = fitting(head.iter().rev(), WIDEST / 2);
+        let around = if fitting(characters.iter(), WIDEST).1 { WIDEST / 2 } else { WIDEST };
+        let (head, cut) = fitting(head.iter().rev(), around);
         let head: String = (if cut { "..." } else { "" }).chars().chain(head.chars().rev()).collect();
         let (text, cut_text) = fitting(text.iter(), WIDEST);
-        let (tail, cut) = fitting(tail.iter(), if cut_text { 0 } else { WIDEST / 2 });
+        let (tail, cut) = fitting(tail.iter(), if cut_text { 0 } else { around });
         let (before, marked) = (columns(&head), columns(&text).max(1));
         Self { text: format!("{head}{text}{tail}{}", if cut || cut_text { "..." } else { "" }), before, marked }
     }
