@@ -1,148 +1,26 @@
 //! The job file: steps, the tables they read and write, their checks, and the graph that follows from them.
+//!
+//! ```text
+//! text -> steps, tables, parameters, insights (each with its places) -> links between them -> order -> Job
+//! ```
+//!
+//! Knows no disk and no clock: whether a script exists is asked, the date is given.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+mod checks;
+mod graph;
+mod insights;
+mod links;
+mod model;
+mod outputs;
+mod parameters;
+mod parse;
+mod spark;
+mod steps;
+mod tables;
 
-use serde::Serialize;
+pub use graph::Graph;
+pub use model::{Check, Insight, Job, Output, Source, Step, Table, Update, Value};
+pub use parse::{Options, parse, read};
 
-/// A parameter's value: text, a number or a boolean, as YAML has them.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum Value {
-    /// `true` or `false`.
-    Bool(bool),
-    /// A whole number.
-    Int(i64),
-    /// A number with a fraction.
-    Float(f64),
-    /// Anything else.
-    Text(String),
-}
-
-/// A job file, read and checked.
-#[derive(Clone, Debug, Serialize)]
-pub struct Job {
-    /// The file's name without `.yaml`.
-    pub name: String,
-    /// The file, as the person would write it.
-    pub path: PathBuf,
-    /// One sentence.
-    pub description: String,
-    /// Values handed to every step.
-    pub parameters: BTreeMap<String, Value>,
-    /// The steps in an order in which they can run: whoever writes a table comes before whoever reads it.
-    pub steps: Vec<Step>,
-    /// The tables by name.
-    pub tables: BTreeMap<String, Table>,
-    /// What the summary says about the result.
-    pub insights: Vec<Insight>,
-}
-
-/// One `spark-submit` of one script.
-#[derive(Clone, Debug, Serialize)]
-pub struct Step {
-    /// Its name in the job.
-    pub name: String,
-    /// The script, relative to the code folder.
-    pub script: PathBuf,
-    /// What it reads.
-    pub reads: Vec<Source>,
-    /// What it writes.
-    pub writes: Vec<Output>,
-    /// Values of its own, over the job's.
-    pub parameters: BTreeMap<String, Value>,
-    /// `spark-submit` options without the dashes, such as `executor-memory`.
-    pub spark: BTreeMap<String, String>,
-    /// Share of pages, and of rows, that may be quarantined before the step fails: 0 to 1.
-    pub quarantine_limit: f64,
-}
-
-/// Something a step reads.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Source {
-    /// `raw.questions`: the pages of an endpoint for the logical date.
-    Raw(String),
-    /// A table.
-    Table(String),
-}
-
-/// A table a step writes: all of it, or the partition with fixed values.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Output {
-    /// The table.
-    pub table: String,
-    /// Fixed partition values, in the table's order; `{date}` stands for the logical date. Empty: the whole table.
-    pub only: Vec<(String, String)>,
-}
-
-/// How a table takes in what a step writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Update {
-    /// The step merges its date's rows into the touched partitions by key.
-    Merge,
-    /// The step computes the touched partitions anew from its inputs.
-    Recompute,
-}
-
-/// A table of the job.
-#[derive(Clone, Debug, Serialize)]
-pub struct Table {
-    /// One sentence.
-    pub description: String,
-    /// The columns whose values no two rows share; empty when rows have no key.
-    pub key: Vec<String>,
-    /// The partition columns, outermost first.
-    pub partition_by: Vec<String>,
-    /// How it takes in what a step writes.
-    pub update: Update,
-    /// What must hold before readers see a new version.
-    pub checks: Vec<Check>,
-}
-
-/// Something that must hold for the rows a run wrote, checked before they are published.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Check {
-    /// At least so many rows landed.
-    RowsAtLeast(u64),
-    /// No row has a null in these columns.
-    NotNull(Vec<String>),
-    /// No two rows share the values of these columns.
-    Unique(Vec<String>),
-    /// Every value that is not null is one of these.
-    Accepted {
-        /// The column.
-        column: String,
-        /// The values.
-        values: Vec<String>,
-    },
-    /// Every value that is not null lies between the two, inclusive.
-    Range {
-        /// The column.
-        column: String,
-        /// The smallest allowed value, if there is a limit.
-        min: Option<f64>,
-        /// The largest allowed value, if there is a limit.
-        max: Option<f64>,
-    },
-    /// The newest value of a date or timestamp column is at most so long before the end of the logical date.
-    Fresh {
-        /// The column.
-        column: String,
-        /// The age allowed, in seconds.
-        within_seconds: i64,
-    },
-    /// The whole table has at most this share of rows less than the version before: 0 to 1.
-    DropAtMost(f64),
-}
-
-/// A sentence for the summary, made by a query on the published tables.
-#[derive(Clone, Debug, Serialize)]
-pub struct Insight {
-    /// A heading of a few words.
-    pub title: String,
-    /// A query whose first column is the text to show, one line a row.
-    pub sql: String,
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! Mistakes found while reading, all of them, each with its place.
+
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
+
+use super::render;
+use super::source::Place;
+use crate::error::{Error, Kind};
+
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Nothing is started.
+    Error,
+    /// Worth a look; nothing is stopped.
+    Warning,
+}
+
+/// Another place that belongs to a problem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Where.
+    pub place: Place,
+    /// A few words, shown behind the caret.
+    pub message: String,
+}
+
+/// One mistake, where it is, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where it is.
+    pub place: Place,
+    /// What is wrong: a lowercase fragment, literals in backticks, no full stop.
+    pub message: String,
+    /// Other places needed to understand it.
+    pub notes: Vec<Note>,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    /// Adds advice.
+    pub fn hint(&mut self, hint: impl Into<String>) -> &mut Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds advice when there is some.
+    pub fn hint_if(&mut self, hint: Option<String>) -> &mut Self {
+        self.hint = hint.or(self.hint.take());
+        self
+    }
+
+    /// Adds another place.
+    pub fn note(&mut self, place: &Place, message: impl Into<String>) -> &mut Self {
+        self.notes.push(Note { place: place.clone(), message: message.into() });
+        self
+    }
+
+    /// Returns the problem as lines for a terminal, without colour.
+    pub fn render(&self) -> String {
+        render::problem(self)
+    }
+}
+
+impl Serialize for Problem {
+    /// Writes `{severity, origin, line, column, width, message, hint}`; `line` is null outside files.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Problem", 7)?;
+        fields.serialize_field("severity", &self.severity)?;
+        fields.serialize_field("origin", &self.place.source.origin)?;
+        fields.serialize_field("line", &self.place.number())?;
+        fields.serialize_field("column", &self.place.number().map(|_| self.place.column))?;
+        fields.serialize_field("width", &self.place.number().map(|_| self.place.width))?;
+        fields.serialize_field("message", &self.message)?;
+        fields.serialize_field("hint", &self.hint)?;
+        fields.end()
+    }
+}
+
+/// The problems found so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Problems(Vec<Problem>);
+
+/// More than this is not read by anyone; the count is still told.
+const MOST_SHOWN: usize = 50;
+
+impl Problems {
+    /// Notes an error and returns it for hints and further places.
+    pub fn error(&mut self, place: &Place, message: impl Into<String>) -> &mut Problem {
+        self.add(Severity::Error, place, message.into())
+    }
+
+    /// Notes a warning and returns it for hints and further places.
+    pub fn warning(&mut self, place: &Place, message: impl Into<String>) -> &mut Problem {
+        self.add(Severity::Warning, place, message.into())
+    }
+
+    fn add(&mut self, severity: Severity, place: &Place, message: String) -> &mut Problem {
+        let at = self.0.len();
+        self.0.push(Problem { severity, place: place.clone(), message, notes: Vec::new(), hint: None });
+        &mut self.0[at]
+    }
+
+    /// Returns whether anything stops the work.
+    pub fn has_errors(&self) -> bool {
+        self.0.iter().any(|problem| problem.severity == Severity::Error)
+    }
+
+    /// Returns the problems, sorted by source and position.
+    pub fn sorted(&self) -> Vec<&Problem> {
+        let mut sorted: Vec<&Problem> = self.0.iter().collect();
+        sorted.sort_by_key(|problem| (&problem.place.source.origin, problem.place.line, problem.place.column));
+        sorted
+    }
+
+    /// Returns every problem as lines for a terminal, a blank line between two.
+    pub fn render(&self) -> String {
+        let mut blocks: Vec<String> = self.sorted().iter().take(MOST_SHOWN).map(|problem| problem.render()).collect();
+        if self.0.len() > MOST_SHOWN {
+            blocks.push(format!("... and {} more", self.0.len() - MOST_SHOWN));
+        }
+        blocks.join("\n\n")
+    }
+
+    /// Returns the sentence above the blocks: "`jobs/daily.yaml` has 5 problems".
+    fn summary(&self) -> String {
+        let mut origins: Vec<&str> = self.0.iter().map(|problem| problem.place.source.origin.as_str()).collect();
+        origins.sort_unstable();
+        origins.dedup();
+        let who = origins.iter().map(|origin| format!("`{origin}`")).collect::<Vec<_>>().join(" and ");
+        let have = if origins.len() == 1 { "has" } else { "have" };
+        let plural = if self.0.len() == 1 { "" } else { "s" };
+        format!("{who} {have} {} problem{plural}", self.0.len())
+    }
+}
+
+impl From<Problems> for Error {
+    /// A file a person wrote is wrong: usage, with every problem in the detail.
+    fn from(problems: Problems) -> Self {
+        Self::new(Kind::Usage, problems.summary()).detail(problems.render())
+    }
+}
