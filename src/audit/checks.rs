@@ -136,7 +136,9 @@ fn written(check: &Check) -> String {
         Check::RowsAtLeast(least) => format!("rows-at-least: {least}"),
         Check::NotNull(columns) => format!("not-null: [{}]", columns.join(", ")),
         Check::Unique(columns) => format!("unique: [{}]", columns.join(", ")),
-        Check::Accepted { column, values } => format!("accepted: {{ column: {column}, values: [{}] }}", values.join(", ")),
+        Check::Accepted { column, values } => {
+            format!("accepted: {{ column: {column}, values: [{}] }}", values.join(", "))
+        }
         Check::Range { column, min, max } => {
             format!("range: {{ column: {column}{}{} }}", limit("min", min), limit("max", max))
         }

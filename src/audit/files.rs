@@ -46,7 +46,8 @@ pub fn data_files(
         let values = parse_partition_path(partition_by, directory)
             .ok_or_else(|| misplaced(&object.uri, directory, partition_by))?;
         if let Some((column, value)) = only.iter().find(|(column, value)| values.get(column) != Some(value)) {
-            let message = format!("`{}` is outside the partition `{column}={value}`, the only one to be written", object.uri);
+            let message =
+                format!("`{}` is outside the partition `{column}={value}`, the only one to be written", object.uri);
             return Err(Error::new(Kind::Audit, message));
         }
         let path = object
@@ -88,7 +89,8 @@ mod tests {
 
     #[test]
     fn side_products_are_no_data() {
-        let found = files(&["m"], &[], &["_SUCCESS", "._SUCCESS.crc", "m=1/.a.parquet.crc", "m=1_$folder$", "m=1/a.parquet"]);
+        let found =
+            files(&["m"], &[], &["_SUCCESS", "._SUCCESS.crc", "m=1/.a.parquet.crc", "m=1_$folder$", "m=1/a.parquet"]);
         let found = found.unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].values["m"], "1");

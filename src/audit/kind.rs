@@ -52,9 +52,10 @@ fn map(entries: &Field) -> String {
 /// Returns whether a floating point number is anywhere in the type.
 pub fn has_float(kind: &DataType) -> bool {
     match kind {
-        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) | DataType::Map(item, _) => {
-            has_float(item.data_type())
-        }
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _) => has_float(item.data_type()),
         DataType::Struct(fields) => fields.iter().any(|field| has_float(field.data_type())),
         kind => kind.is_floating(),
     }

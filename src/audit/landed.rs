@@ -128,7 +128,10 @@ fn check_same(first: &[Column], second: &[Column], names: [&Path; 2]) -> Result<
         match second.iter().find(|other| other.name == column.name) {
             None => return differ(format!("`{a}` has a column `{}`, `{b}` has not", column.name)),
             Some(other) if other.kind != column.kind => {
-                return differ(format!("`{}` is `{}` in `{a}`, but `{}` in `{b}`", column.name, column.kind, other.kind));
+                return differ(format!(
+                    "`{}` is `{}` in `{a}`, but `{}` in `{b}`",
+                    column.name, column.kind, other.kind
+                ));
             }
             Some(_) => {}
         }
@@ -157,3 +160,6 @@ fn merge(known: &mut Column, new: Column, rows: [u64; 2]) {
     };
     (known.min, known.max) = bounds.unzip();
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,10 +15,10 @@ pub mod parquet_file;
 pub mod rows;
 mod scan;
 mod statistics;
-mod unique;
-mod values;
 #[cfg(test)]
 pub(crate) mod testing;
+mod unique;
+mod values;
 
 pub use checks::{Finding, Subject, check};
 pub use landed::{Bound, Column, Landed, Part, read};

@@ -23,7 +23,14 @@ pub(super) fn columns(file: &ParquetFile) -> Result<Vec<Column>> {
     let columns = schema.fields().iter().map(|field| {
         let (nulls, bounds) = of_column(file, field.name())?;
         let (min, max) = bounds.unzip();
-        Ok(Column { name: field.name().clone(), kind: ddl(field.data_type()), nullable: field.is_nullable(), nulls, min, max })
+        Ok(Column {
+            name: field.name().clone(),
+            kind: ddl(field.data_type()),
+            nullable: field.is_nullable(),
+            nulls,
+            min,
+            max,
+        })
     });
     columns.collect()
 }
@@ -93,9 +100,11 @@ pub(super) fn bounds(array: &ArrayRef) -> Vec<Option<Bound>> {
             let date = day(array.as_primitive::<Date32Type>().value(at))?;
             (0..=9999).contains(&date.year()).then(|| Bound::Text(date.to_string()))
         }),
-        DataType::Timestamp(_, zone) => each(&DataType::Timestamp(TimeUnit::Microsecond, zone.clone()), &|array, at| {
-            moment(array.as_primitive::<TimestampMicrosecondType>().value(at)).map(Bound::Text)
-        }),
+        DataType::Timestamp(_, zone) => {
+            each(&DataType::Timestamp(TimeUnit::Microsecond, zone.clone()), &|array, at| {
+                moment(array.as_primitive::<TimestampMicrosecondType>().value(at)).map(Bound::Text)
+            })
+        }
         DataType::Utf8 | DataType::LargeUtf8 => each(&DataType::Utf8, &|array, at| {
             let text = array.as_string::<i32>().value(at);
             (text.len() <= LONGEST_TEXT).then(|| Bound::Text(text.into()))

@@ -157,5 +157,5 @@ fn parse(text: &str) -> Option<Timestamp> {
 }
 
 fn end_of(date: Date) -> Option<Timestamp> {
-    date.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok().map(|end| end.timestamp())
+    TimeZone::UTC.to_timestamp(date.tomorrow().ok()?.at(0, 0, 0, 0)).ok()
 }
