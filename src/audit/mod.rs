@@ -1,1 +1,24 @@
-//! (being written)
+//! What really landed: lists, Parquet footers, and the checks of the job file, before anyone can read a row.
+//!
+//! ```text
+//! objects -> files (partitions) -> landed (footers: schema, rows, statistics) -> checks (columns, only where needed)
+//! ```
+//!
+//! Reads files on this machine. Knows nothing of Spark, of runs or of the catalog; writes nothing.
+
+pub mod checks;
+pub mod files;
+pub mod kind;
+pub mod landed;
+pub mod parallel;
+pub mod parquet_file;
+pub mod rows;
+mod scan;
+mod statistics;
+#[cfg(test)]
+pub(crate) mod testing;
+mod unique;
+mod values;
+
+pub use checks::{Finding, Subject, check};
+pub use landed::{Bound, Column, Landed, Part, read};

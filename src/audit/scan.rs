@@ -1,0 +1,72 @@
+//! A pass over some columns of all files, a batch in memory for each thread.
+
+use arrow::array::RecordBatch;
+
+use super::files::DataFile;
+use super::parallel;
+use super::parquet_file::ParquetFile;
+use crate::error::Result;
+
+/// Returns what `see` made of each file, in the order of the files. The batches have exactly `columns`, in that order.
+///
+/// # Errors
+/// Those of [`ParquetFile::batches`] and of `see`.
+pub(super) fn scan<T: Default + Send>(
+    files: &[DataFile],
+    columns: &[String],
+    see: impl Fn(&mut T, &RecordBatch) -> Result<()> + Sync,
+) -> Result<Vec<T>> {
+    parallel::map(files, |file| {
+        let mut seen = T::default();
+        for batch in ParquetFile::open(&file.path)?.batches(columns, &file.values)? {
+            see(&mut seen, &batch?)?;
+        }
+        Ok(seen)
+    })
+}
+
+/// Most examples a finding shows.
+pub(super) const EXAMPLES: usize = 3;
+
+/// How many rows break a rule, and the first few different values that do.
+#[derive(Default)]
+pub(super) struct Offenders {
+    /// Number of rows.
+    pub count: u64,
+    /// At most three different texts.
+    pub examples: Vec<String>,
+}
+
+impl Offenders {
+    /// Adds a row.
+    pub fn add(&mut self, example: impl FnOnce() -> String) {
+        self.count += 1;
+        if self.examples.len() < EXAMPLES {
+            self.show(example());
+        }
+    }
+
+    fn show(&mut self, example: String) {
+        if self.examples.len() < EXAMPLES && !self.examples.contains(&example) {
+            self.examples.push(example);
+        }
+    }
+
+    /// Returns the offenders of all files.
+    pub fn sum(all: Vec<Self>) -> Self {
+        all.into_iter().fold(Self::default(), |mut sum, one| {
+            sum.count += one.count;
+            one.examples.into_iter().for_each(|example| sum.show(example));
+            sum
+        })
+    }
+
+    /// Returns `, such as …`, or nothing without an example.
+    pub fn such_as(&self) -> String {
+        if self.examples.is_empty() {
+            return String::new();
+        }
+        let ticked: Vec<String> = self.examples.iter().map(|example| format!("`{example}`")).collect();
+        format!(", such as {}", ticked.join(", "))
+    }
+}
