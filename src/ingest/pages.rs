@@ -1,0 +1,202 @@
+//! `soflow ingest pages`: downloaded API pages into raw, untouched, each exactly once however often it is tried.
+//!
+//! What a run folder is called follows from what is in it, and a page whose body raw holds already for the date is
+//! left out. So an interrupted ingest is completed by the same command, and a repeated one writes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use fs_err as fs;
+use jiff::civil::Date;
+use jiff::{Timestamp, Unit};
+
+use super::files::{self, Found};
+use super::manifest::Line;
+use super::page::{self, Facts};
+use super::raw::{self, Folder, Writer};
+use super::summary::{Skipped, Summary, Written};
+use crate::error::{Error, Kind, Result};
+use crate::event::Sink;
+use crate::names::{Digest, Uri};
+use crate::store::Store;
+
+/// Folder names that tell an endpoint.
+const ENDPOINTS: [&str; 6] = ["answers", "comments", "posts", "questions", "tags", "users"];
+
+/// Most files an error names; the rest are counted.
+const NAMED_AT_MOST: usize = 10;
+
+/// What to ingest, and where to.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The folder of pages, or a single page.
+    pub folder: PathBuf,
+    /// The target's raw location.
+    pub raw: Uri,
+    /// The site the pages are from, `stackoverflow`.
+    pub site: String,
+    /// The logical date they are for.
+    pub date: Date,
+    /// The endpoint of pages that neither their folder nor their items tell.
+    pub endpoint: Option<String>,
+    /// The time now: a file's modification time counts as the time of fetching unless it is later.
+    pub now: Timestamp,
+}
+
+/// A file that goes to raw.
+struct Input {
+    found: Found,
+    /// Digest of the file as it was when it was inspected.
+    file: String,
+    line: Line,
+}
+
+/// Puts the pages of a folder into raw.
+///
+/// # Errors
+/// `Usage`, before anything is written, when there is no page or the endpoint of one cannot be told.
+/// `Machine` when reading or writing fails: no page counts then that was not complete, and the same call goes on.
+pub async fn ingest(store: &dyn Store, request: &Request, sink: &mut dyn Sink) -> Result<Summary> {
+    raw::check_names(&request.site, request.endpoint.as_deref().as_slice())?;
+    let (found, skipped) = find(request)?;
+    let mut summary = Summary { endpoints: Vec::new(), skipped };
+    for (endpoint, inputs) in sort_out(request, found)? {
+        let written = write(store, request, endpoint, inputs, &mut summary.skipped).await?;
+        summary.endpoints.push(written);
+    }
+    summary.emit(&request.raw, sink);
+    Ok(summary)
+}
+
+fn find(request: &Request) -> Result<(Vec<Found>, Vec<Skipped>)> {
+    let folder = request.folder.display();
+    if !request.folder.exists() {
+        return Err(Error::new(Kind::Usage, format!("there is no folder `{folder}`")));
+    }
+    let (found, skipped) = files::find(&request.folder)?;
+    if found.is_empty() {
+        let other = if skipped.is_empty() { String::new() } else { format!(", only {} other files", skipped.len()) };
+        let error = Error::new(Kind::Usage, format!("there are no pages in `{folder}`{other}"));
+        return Err(error.hint("a page is one response of the API in a file `<name>.json` or `<name>.json.gz`"));
+    }
+    Ok((found, skipped))
+}
+
+/// Returns the pages by endpoint. Holds one page in memory at a time.
+fn sort_out(request: &Request, found: Vec<Found>) -> Result<BTreeMap<String, Vec<Input>>> {
+    let own_name = fs::canonicalize(&request.folder)?;
+    let own_name = if own_name.is_dir() { Some(own_name.as_path()) } else { own_name.parent() };
+    let own_name = own_name.and_then(|path| path.file_name()).unwrap_or_default().to_string_lossy();
+    let mut sorted: BTreeMap<String, Vec<Input>> = BTreeMap::new();
+    let mut untold = Vec::new();
+    for found in found {
+        let bytes = fs::read(&found.path)?;
+        let facts = page::inspect(&bytes);
+        match endpoint_of(&format!("{own_name}/{}", found.name), &facts, request.endpoint.as_deref()) {
+            Ok(endpoint) => {
+                let fetched_at = Some(modified(&found, request.now)?);
+                let line = Line { source: Some(found.name.clone()), fetched_at, ..facts.line };
+                sorted.entry(endpoint).or_default().push(Input { found, file: page::sha256(&bytes), line });
+            }
+            Err(why) => untold.push(format!("{}: {why}", found.name)),
+        }
+    }
+    if untold.is_empty() { Ok(sorted) } else { Err(untold_error(&untold)) }
+}
+
+/// Returns the endpoint of the page at `path`, or why it cannot be told.
+fn endpoint_of(path: &str, facts: &Facts, otherwise: Option<&str>) -> std::result::Result<String, String> {
+    let (folders, file) = path.rsplit_once('/').unwrap_or_default();
+    let known = |name: &str| {
+        let name = name.to_lowercase();
+        let name = name.strip_prefix("endpoint=").unwrap_or(&name);
+        ENDPOINTS.into_iter().find(|endpoint| *endpoint == name)
+    };
+    let folder = folders.rsplit('/').find_map(known);
+    // Only for pages that say nothing themselves, such as `answers_17.json` with an error page inside.
+    let by_name = || file.split(|c: char| !c.is_ascii_alphabetic()).next().and_then(known);
+    match (folder, facts.endpoint, otherwise) {
+        (Some(folder), Some(items), None) if folder != items && folder != "posts" => {
+            Err(format!("its folder says `{folder}` and its items say `{items}`"))
+        }
+        (Some(folder), Some(items), Some(given)) if folder != items => Ok(given.into()),
+        (Some(told), _, _) | (None, Some(told), _) => Ok(told.into()),
+        (None, None, given) => {
+            let told = by_name().or(given).map(str::to_string);
+            told.ok_or_else(|| "neither its folder nor its items tell the endpoint".into())
+        }
+    }
+}
+
+fn untold_error(untold: &[String]) -> Error {
+    let mut lines: Vec<String> = untold.iter().take(NAMED_AT_MOST).cloned().collect();
+    if untold.len() > NAMED_AT_MOST {
+        lines.push(format!("and {} more", untold.len() - NAMED_AT_MOST));
+    }
+    Error::new(Kind::Usage, format!("cannot tell the endpoint of {} pages, nothing was written", untold.len()))
+        .detail(lines.join("\n"))
+        .hint("say which it is for those pages with `--endpoint questions`, `--endpoint answers` or `--endpoint comments`")
+        .hint("or put the pages into folders called `questions`, `answers` and `comments`")
+}
+
+/// Returns when the file was written last, cut to seconds, and never a time to come.
+fn modified(found: &Found, now: Timestamp) -> Result<Timestamp> {
+    let modified = Timestamp::try_from(fs::metadata(&found.path)?.modified()?).unwrap_or(now).min(now);
+    let round = jiff::TimestampRound::new().smallest(Unit::Second).mode(jiff::RoundMode::Floor);
+    Ok(modified.round(round).unwrap_or(modified))
+}
+
+async fn write(
+    store: &dyn Store,
+    request: &Request,
+    endpoint: String,
+    inputs: Vec<Input>,
+    skipped: &mut Vec<Skipped>,
+) -> Result<Written> {
+    let mut folder =
+        Folder { site: request.site.clone(), endpoint: endpoint.clone(), date: request.date, run: String::new() };
+    let held = raw::digests(store, &request.raw, &folder).await?;
+    let (new, already) = without_copies(inputs, &held, skipped);
+    if new.is_empty() {
+        return Ok(Written { endpoint, run: None, pages: 0, items: 0, bytes: 0, already });
+    }
+    let run = format!("pages-{}", Digest::of(new.iter().filter_map(|input| input.line.sha256.as_ref())).short());
+    folder.run.clone_from(&run);
+    let mut writer = Writer::new(store, &request.raw, folder);
+    for input in new {
+        let bytes = fs::read(&input.found.path)?;
+        if page::sha256(&bytes) != input.file {
+            let error = Error::new(Kind::Machine, format!("`{}` changed while it was ingested", input.found.name));
+            return Err(error.hint("run the same command again when nothing writes to the folder any more"));
+        }
+        writer.page(&page::to_stored(bytes)?, input.line).await?;
+    }
+    let lines = writer.commit().await?;
+    let sum = |of: fn(&Line) -> Option<u64>| lines.iter().filter_map(of).sum();
+    let (items, bytes) = (sum(|line| line.n_items), sum(|line| line.stored_bytes));
+    Ok(Written { endpoint, run: Some(run), pages: lines.len() as u64, items, bytes, already })
+}
+
+/// Returns the inputs that raw does not hold yet, each body once, and how many it holds.
+fn without_copies(inputs: Vec<Input>, held: &BTreeSet<String>, skipped: &mut Vec<Skipped>) -> (Vec<Input>, u64) {
+    let mut first: BTreeMap<String, String> = BTreeMap::new();
+    let (mut new, mut already) = (Vec::new(), 0);
+    for input in inputs {
+        let digest = input.line.sha256.clone().unwrap_or_default();
+        if let Some(original) = first.get(&digest) {
+            let reason = format!("the same page as `{original}`");
+            skipped.push(Skipped { path: input.found.name, reason });
+            continue;
+        }
+        first.insert(digest.clone(), input.found.name.clone());
+        if held.contains(&digest) {
+            already += 1;
+        } else {
+            new.push(input);
+        }
+    }
+    (new, already)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,251 @@
+//! The layout of raw: `site=<site>/endpoint=<endpoint>/dt=<date>/run=<run>/000001.json.gz` and `_manifest.jsonl` beside it.
+//!
+//! The one place that spells and reads these paths.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Serialize;
+
+use super::manifest::{self, Line};
+use crate::error::{Error, Kind, Result};
+use crate::names::{Uri, name_problem};
+use crate::store::Store;
+
+/// Starts with `_`, so listings and Spark pass it over.
+const MANIFEST: &str = "_manifest.jsonl";
+const PAGE_SUFFIX: &str = ".json.gz";
+
+/// A run folder: the pages of one endpoint that came in together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Folder {
+    /// `stackoverflow`.
+    pub site: String,
+    /// `questions`.
+    pub endpoint: String,
+    /// The logical date the pages are for.
+    pub date: Date,
+    /// Says where the pages come from: `pages-0123456789ab`.
+    pub run: String,
+}
+
+impl Folder {
+    /// Returns where the folder is.
+    pub fn uri(&self, raw: &Uri) -> Uri {
+        of_date(raw, &self.site, &self.endpoint, self.date).join(&format!("run={}", self.run))
+    }
+
+    /// Returns the name of page `number`, which counts from 1; six digits keep a million in order.
+    pub fn page_name(number: u64) -> String {
+        format!("{number:06}{PAGE_SUFFIX}")
+    }
+
+    /// Returns where the manifest is.
+    pub fn manifest(&self, raw: &Uri) -> Uri {
+        self.uri(raw).join(MANIFEST)
+    }
+
+    /// Returns the folder of a page and the page's name, or `None` when `uri` is no page of this layout.
+    pub fn parse(raw: &Uri, uri: &Uri) -> Option<(Self, String)> {
+        let parts: Vec<&str> = uri.below(raw)?.split('/').collect();
+        let [site, endpoint, date, run, page] = parts.as_slice() else { return None };
+        let folder = Self {
+            site: site.strip_prefix("site=")?.into(),
+            endpoint: endpoint.strip_prefix("endpoint=")?.into(),
+            date: date.strip_prefix("dt=")?.parse().ok()?,
+            run: run.strip_prefix("run=")?.into(),
+        };
+        page.ends_with(PAGE_SUFFIX).then(|| (folder, (*page).to_string()))
+    }
+}
+
+/// Returns the folder of everything an endpoint has for `date`.
+fn of_date(raw: &Uri, site: &str, endpoint: &str, date: Date) -> Uri {
+    raw.join(&format!("site={site}/endpoint={endpoint}/dt={date}"))
+}
+
+/// Refuses names that would leave the layout.
+///
+/// # Errors
+/// `Usage` for anything but a site's API name, such as `ru.stackoverflow`, and an endpoint's name.
+pub fn check_names(site: &str, endpoints: &[&str]) -> Result<()> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-';
+    if !site.starts_with(|c: char| c.is_ascii_alphanumeric()) || !site.chars().all(fits) {
+        let hint = "a site has the name the API calls it by, such as `stackoverflow` or `ru.stackoverflow`";
+        return Err(Error::new(Kind::Usage, format!("`{site}` is not a site")).hint(hint));
+    }
+    match endpoints.iter().find_map(|endpoint| name_problem(endpoint, true).map(|problem| (endpoint, problem))) {
+        Some((endpoint, problem)) => {
+            let error = Error::new(Kind::Usage, format!("`{endpoint}` is not an endpoint: {problem}"));
+            Err(error.hint("endpoints are `questions`, `answers` and `comments`"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// A page in raw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawPage {
+    /// Where it is.
+    pub uri: Uri,
+    /// Its size as stored.
+    pub bytes: u64,
+    /// Changes whenever the stored page is replaced.
+    pub etag: String,
+    /// When it was fetched from the API; when it was stored, if the manifest does not say.
+    pub fetched_at: Timestamp,
+    /// Digest of the body, from the manifest.
+    pub sha256: Option<String>,
+}
+
+/// Returns the pages of all complete runs, sorted by URI. One listing, and one small read a run.
+pub async fn list(store: &dyn Store, raw: &Uri, site: &str, endpoint: &str, date: Date) -> Result<Vec<RawPage>> {
+    let mut manifests: HashMap<Folder, Option<HashMap<String, Line>>> = HashMap::new();
+    let mut pages = Vec::new();
+    for object in store.list(&of_date(raw, site, endpoint, date)).await? {
+        let Some((folder, name)) = Folder::parse(raw, &object.uri) else { continue };
+        if !manifests.contains_key(&folder) {
+            let read = store.get(&folder.manifest(raw)).await?.map(|text| manifest::parse(&text));
+            manifests.insert(folder.clone(), read);
+        }
+        let Some(Some(lines)) = manifests.get_mut(&folder) else { continue };
+        let line = lines.remove(&name).unwrap_or_default();
+        let fetched_at = line.fetched_at.unwrap_or(object.modified);
+        pages.push(RawPage {
+            uri: object.uri,
+            bytes: object.bytes,
+            etag: object.etag,
+            fetched_at,
+            sha256: line.sha256,
+        });
+    }
+    Ok(pages)
+}
+
+/// What raw holds of an endpoint for a date.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// `questions`.
+    pub endpoint: String,
+    /// The logical date.
+    pub date: Date,
+    /// Pages in complete runs.
+    pub pages: u64,
+    /// Pages in run folders without a manifest: an interrupted ingest, or pages put there by other means.
+    pub unfinished: u64,
+}
+
+/// Returns what raw holds of `site`, by endpoint and date. One listing, and one small read a run.
+pub async fn dates(store: &dyn Store, raw: &Uri, site: &str) -> Result<Vec<Held>> {
+    let mut runs: BTreeMap<Folder, u64> = BTreeMap::new();
+    for object in store.list(&raw.join(&format!("site={site}"))).await? {
+        if let Some((folder, _)) = Folder::parse(raw, &object.uri) {
+            *runs.entry(folder).or_default() += 1;
+        }
+    }
+    let mut held: BTreeMap<(String, Date), (u64, u64)> = BTreeMap::new();
+    for (folder, pages) in runs {
+        let complete = store.get(&folder.manifest(raw)).await?.is_some();
+        let (finished, unfinished) = held.entry((folder.endpoint, folder.date)).or_default();
+        *(if complete { finished } else { unfinished }) += pages;
+    }
+    let held =
+        held.into_iter().map(|((endpoint, date), (pages, unfinished))| Held { endpoint, date, pages, unfinished });
+    Ok(held.collect())
+}
+
+/// Returns the digests of the bodies raw holds of an endpoint for `date`.
+pub(super) async fn digests(store: &dyn Store, raw: &Uri, of: &Folder) -> Result<BTreeSet<String>> {
+    let pages = list(store, raw, &of.site, &of.endpoint, of.date).await?;
+    Ok(pages.into_iter().filter_map(|page| page.sha256).collect())
+}
+
+/// Fills a run folder page by page; nobody sees them before `commit`.
+pub(super) struct Writer<'a> {
+    store: &'a dyn Store,
+    raw: &'a Uri,
+    folder: Folder,
+    lines: Vec<Line>,
+}
+
+impl<'a> Writer<'a> {
+    /// Returns a writer of `folder`. Pages that an interrupted writer left there are written over.
+    pub fn new(store: &'a dyn Store, raw: &'a Uri, folder: Folder) -> Self {
+        Self { store, raw, folder, lines: Vec::new() }
+    }
+
+    /// Stores the next page.
+    pub async fn page(&mut self, stored: &[u8], line: Line) -> Result<()> {
+        let page = Folder::page_name(self.lines.len() as u64 + 1);
+        self.store.put(&self.folder.uri(self.raw).join(&page), stored).await?;
+        let endpoint = Some(self.folder.endpoint.clone());
+        self.lines.push(Line { page, endpoint, stored_bytes: Some(stored.len() as u64), ..line });
+        Ok(())
+    }
+
+    /// Makes the pages count, and returns what is known about them.
+    pub async fn commit(self) -> Result<Vec<Line>> {
+        self.store.put(&self.folder.manifest(self.raw), &manifest::to_bytes(&self.lines)?).await?;
+        Ok(self.lines)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::store::FileStore;
+
+    fn folder(run: &str) -> Folder {
+        Folder { site: "stackoverflow".into(), endpoint: "questions".into(), date: date(2026, 11, 22), run: run.into() }
+    }
+
+    #[test]
+    fn the_layout_is_read_as_it_is_written() {
+        let raw = Uri::parse("s3://bucket/raw", "/".as_ref()).unwrap();
+        let page = folder("pages-1").uri(&raw).join(&Folder::page_name(7));
+        let text = "s3://bucket/raw/site=stackoverflow/endpoint=questions/dt=2026-11-22/run=pages-1/000007.json.gz";
+        assert_eq!(page.as_str(), text);
+        assert_eq!(Folder::parse(&raw, &page), Some((folder("pages-1"), "000007.json.gz".into())));
+        for other in ["site=a/endpoint=b/dt=2026-11-22/run=c/notes.txt", "site=a/endpoint=b/dt=never/run=c/1.json.gz"] {
+            assert_eq!(Folder::parse(&raw, &raw.join(other)), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn names_cannot_leave_the_layout() {
+        check_names("ru.stackoverflow", &["questions"]).unwrap();
+        for site in ["", "../x", "a/b", "Stack", ".hidden"] {
+            assert!(check_names(site, &[]).is_err(), "{site}");
+        }
+        assert!(check_names("stackoverflow", &["questions", "a/b"]).is_err());
+    }
+
+    #[tokio::test]
+    async fn only_complete_runs_are_listed_and_a_damaged_manifest_loses_no_page() {
+        let home = tempfile::tempdir().unwrap();
+        let raw = Uri::from_path(home.path());
+        let fetched_at: Timestamp = "2026-11-22T08:00:00Z".parse().unwrap();
+        let mut good = Writer::new(&FileStore, &raw, folder("good"));
+        for _ in 0..2 {
+            good.page(b"x", Line { fetched_at: Some(fetched_at), ..Line::default() }).await.unwrap();
+        }
+        good.commit().await.unwrap();
+        let manifest = folder("good").manifest(&raw).to_path().unwrap();
+        let text = fs_err::read_to_string(&manifest).unwrap();
+        fs_err::write(&manifest, &text[..text.len() - 20]).unwrap();
+        Writer::new(&FileStore, &raw, folder("half")).page(b"x", Line::default()).await.unwrap();
+
+        let pages = list(&FileStore, &raw, "stackoverflow", "questions", date(2026, 11, 22)).await.unwrap();
+        let names: Vec<_> =
+            pages.iter().map(|page| page.uri.as_str().rsplit_once("dt=2026-11-22/").unwrap().1).collect();
+        assert_eq!(names, ["run=good/000001.json.gz", "run=good/000002.json.gz"]);
+        assert_eq!(pages[0].fetched_at, fetched_at);
+        assert_ne!(pages[1].fetched_at, fetched_at);
+        let held = Held { endpoint: "questions".into(), date: date(2026, 11, 22), pages: 2, unfinished: 1 };
+        assert_eq!(dates(&FileStore, &raw, "stackoverflow").await.unwrap(), [held]);
+        assert_eq!(dates(&FileStore, &raw, "superuser").await.unwrap(), []);
+    }
+}
