@@ -1,6 +1,5 @@
 //! From a job's name to its plan: shared by `submit`, `plan`, `retry` and `parity`.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
@@ -10,11 +9,11 @@ use super::app::{App, Project, yesterday};
 use super::args::Selection;
 use crate::error::{Error, Kind, Result};
 use crate::ingest::raw;
-use crate::job::{self, Job, Source, graph};
+use crate::job::{self, Graph, Job, Source};
 use crate::names::Uri;
 use crate::plan::Select;
 use crate::run::{self, Gathered, Services};
-use crate::yaml::did_you_mean;
+use crate::yaml::{self, did_you_mean};
 
 /// Returns the names of all jobs of the project, sorted.
 pub fn job_names(project: &Project) -> Result<Vec<String>> {
@@ -47,8 +46,10 @@ pub fn load_job(project: &Project, name: &str, params: &[String], date: Date) ->
     }
     let shown = path.strip_prefix(&settings.root).unwrap_or(&path);
     let exists = |script: &Path| settings.code.join(script).is_file();
-    let options = job::Options { parameters: parameters(params)?, date, script_exists: &exists, scripts: scripts(&settings.code) };
-    job::parse(name, shown, fs::read(&path)?, &options)
+    let (parameters, scripts) = (parameters(params)?, scripts(&settings.code));
+    let options = job::Options { date, parameters: &parameters, script_exists: &exists, scripts: &scripts };
+    let text = yaml::Source::decode(&shown.display().to_string(), fs::read(&path)?)?;
+    job::parse(name, shown, &text, &options)
 }
 
 fn scripts(code: &Path) -> Vec<PathBuf> {
@@ -59,7 +60,7 @@ fn scripts(code: &Path) -> Vec<PathBuf> {
     scripts
 }
 
-fn parameters(params: &[String]) -> Result<BTreeMap<String, String>> {
+fn parameters(params: &[String]) -> Result<Vec<(String, String)>> {
     let pair = |text: &String| {
         let (name, value) = text.split_once('=').ok_or_else(|| {
             Error::new(Kind::Usage, format!("`--param {text}` has no value")).hint("write it as `--param NAME=VALUE`")
@@ -84,7 +85,7 @@ pub fn select(job: &Job, selection: &Selection) -> Result<Select> {
     let mut steps = selection.only.clone();
     if let Some(first) = &selection.from {
         steps.push(first.clone());
-        steps.extend(graph::downstream(&job.steps, first));
+        steps.extend(Graph::of(&job.steps).downstream(first).into_iter().map(str::to_string));
     }
     Ok(Select { steps, force: selection.force })
 }

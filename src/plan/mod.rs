@@ -7,6 +7,8 @@ mod scope;
 mod step;
 mod task;
 mod version;
+#[cfg(test)]
+mod tests;
 
 pub use identity::parameters;
 pub use facts::{Facts, RawObject, Select, StepResult, TableFacts, Written};

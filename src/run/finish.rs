@@ -8,7 +8,7 @@ use crate::audit;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::names::{Digest, Uri, partition_path};
-use crate::plan::{self, OutputPlan, Partition, StepPlan, StepResult, Version, Written};
+use crate::plan::{self, Column, OutputPlan, Partition, StepPlan, StepResult, Version, Written};
 use crate::store::Object;
 
 /// Reads what a finished step has written and keeps that as its result.
@@ -28,7 +28,10 @@ pub async fn take_in(run: &Run<'_>, name: &str, seconds: f64) -> Result<StepResu
             bytes: part.bytes,
             files: part.files,
         });
-        result.tables.insert(output.table.clone(), Written { schema: landed.schema, partitions: partitions.collect() });
+        let columns = landed.schema.into_iter();
+        let schema = columns.map(|column| Column { name: column.name, kind: column.kind, nullable: column.nullable });
+        let written = Written { schema: schema.collect(), partitions: partitions.collect() };
+        result.tables.insert(output.table.clone(), written);
     }
     let body = serde_json::to_vec(&(&step.result, &result)).map_err(internal)?;
     run.services.store.put(&result_uri(run, &step.result), &body).await?;
@@ -118,7 +121,15 @@ async fn audit_output(
     }
     let before = facts.tables.get(&output.table).and_then(plan::TableFacts::current).map(Version::rows);
     let after = versions.iter().find(|version| version.table == output.table).map_or(0, Version::rows);
-    let findings = audit::check(&output.spec, &landed, &audit::Growth { before, after }, facts.date)?;
+    let findings = audit::check(&audit::Subject {
+        table: &output.spec,
+        prefix: &location,
+        objects: &objects,
+        landed: &landed,
+        before,
+        after,
+        date: facts.date,
+    })?;
     let failed = findings.into_iter().filter(|finding| !finding.passed);
     Ok(failed
         .map(|finding| {

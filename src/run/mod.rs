@@ -12,5 +12,5 @@ pub use claim::{Holder, LakeLock};
 pub use code::code_digests;
 pub use collect::{Garbage, collect, find_garbage};
 pub use drive::{Outcome, Services, drive};
-pub use gather::{Gathered, gather, results_prefix};
-pub use record::{RunRecord, StepRecord, list_runs, load_run, run_prefix, save_run};
+pub use gather::{Gathered, Request, gather, site};
+pub use record::{RunRecord, StepRecord, list_runs, load_run};

@@ -1,5 +1,6 @@
 //! Making an environment: a Python that is new enough, a venv, and pip with every artifact pinned by its hash.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -7,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use fs_err as fs;
 
 use super::environment::Host;
-use super::launcher::{self, Download, Phase};
+use super::launcher::{self, Phase};
 use crate::config::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
@@ -75,7 +76,7 @@ pub fn install(engine: Engine, with_jre: bool, python: &Path, folder: &Path, sin
     let downloads = launcher::downloads(engine, with_jre)?;
     sink.emit(Event::EngineInstall {
         engine: engine.name().into(),
-        bytes: downloads.iter().map(|download| download.bytes).sum(),
+        bytes: downloads.values().sum(),
         packages: downloads.len() as u64,
     });
     let venv = folder.join("venv");
@@ -97,7 +98,7 @@ fn no_venv(python: &Path, output: &Output) -> Error {
         .hint("Debian and Ubuntu have it in a package of its own: `apt install python3-venv`")
 }
 
-fn pip(venv: &Path, phase: &Phase, downloads: &[Download], done: &mut u64, sink: &mut dyn Sink) -> Result<()> {
+fn pip(venv: &Path, phase: &Phase, downloads: &BTreeMap<String, u64>, done: &mut u64, sink: &mut dyn Sink) -> Result<()> {
     let lock = venv.join(format!("{}.lock", phase.name));
     fs::write(&lock, phase.lock)?;
     let mut command = Command::new(venv.join("bin/python"));
@@ -109,7 +110,7 @@ fn pip(venv: &Path, phase: &Phase, downloads: &[Download], done: &mut u64, sink:
         for line in BufReader::new(stdout).lines() {
             if let Some(name) = package_of(&line?) {
                 sink.emit(Event::EnginePackage { name: name.clone(), done: *done });
-                *done += downloads.iter().find(|known| known.name == name).map_or(0, |known| known.bytes);
+                *done += downloads.get(&name).copied().unwrap_or(0);
             }
         }
     }

@@ -1,9 +1,9 @@
 //! What the environment is made from, carried in the binary: the locks and the launcher that starts an engine.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use fs_err as fs;
-use serde::Deserialize;
 
 use crate::config::Engine;
 use crate::error::{Error, Kind, Result};
@@ -28,8 +28,24 @@ const JRE: Phase = Phase { name: "jre", lock: include_str!("../../../engine/jre.
 
 const DOWNLOADS: &str = include_str!("../../../engine/downloads.json");
 
+
+/// The launcher's files; a test compares the list with the folder.
 const FILES: &[(&str, &str)] = &[
     ("launch.py", include_str!("../../../engine/launch.py")),
+    ("soflow_launch/__init__.py", include_str!("../../../engine/soflow_launch/__init__.py")),
+    ("soflow_launch/archive.py", include_str!("../../../engine/soflow_launch/archive.py")),
+    ("soflow_launch/java.py", include_str!("../../../engine/soflow_launch/java.py")),
+    ("soflow_launch/jvm.py", include_str!("../../../engine/soflow_launch/jvm.py")),
+    ("soflow_launch/life.py", include_str!("../../../engine/soflow_launch/life.py")),
+    ("soflow_launch/query.py", include_str!("../../../engine/soflow_launch/query.py")),
+    ("soflow_launch/result.py", include_str!("../../../engine/soflow_launch/result.py")),
+    ("soflow_launch/sail.py", include_str!("../../../engine/soflow_launch/sail.py")),
+    ("soflow_launch/script.py", include_str!("../../../engine/soflow_launch/script.py")),
+    ("soflow_launch/spark.py", include_str!("../../../engine/soflow_launch/spark.py")),
+    ("soflow_launch/statements.py", include_str!("../../../engine/soflow_launch/statements.py")),
+    ("soflow_launch/tables.py", include_str!("../../../engine/soflow_launch/tables.py")),
+    ("soflow_launch/trouble.py", include_str!("../../../engine/soflow_launch/trouble.py")),
+    ("soflow_launch/warm.py", include_str!("../../../engine/soflow_launch/warm.py")),
 ];
 
 /// Returns the pip calls that make an engine's environment, in order.
@@ -49,25 +65,16 @@ pub fn lock_digest(engine: Engine, with_jre: bool) -> Digest {
 
 /// Writes the launcher's files into `folder`.
 pub fn write(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder)?;
+    fs::create_dir_all(folder.join("soflow_launch"))?;
     for (name, text) in FILES {
         fs::write(folder.join(name), text)?;
     }
     Ok(())
 }
 
-/// A package and how much it downloads.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Download {
-    /// Its normalised name.
-    pub name: String,
-    /// Bytes of the artifact for the most common platform.
-    pub bytes: u64,
-}
-
-/// Returns what the phases download when nothing is cached.
-pub fn downloads(engine: Engine, with_jre: bool) -> Result<Vec<Download>> {
-    let mut known: std::collections::BTreeMap<String, Vec<Download>> = serde_json::from_str(DOWNLOADS)
+/// Returns the size in bytes of each package's artifact for the most common platform, by normalised name.
+pub fn downloads(engine: Engine, with_jre: bool) -> Result<BTreeMap<String, u64>> {
+    let mut known: BTreeMap<String, BTreeMap<String, u64>> = serde_json::from_str(DOWNLOADS)
         .map_err(|error| Error::new(Kind::Internal, "the list of downloads is damaged").caused_by(error))?;
     Ok(phases(engine, with_jre).iter().flat_map(|phase| known.remove(phase.name).unwrap_or_default()).collect())
 }
@@ -78,5 +85,36 @@ pub fn spark_property(option: &str) -> String {
         "num-executors" => "spark.executor.instances".to_string(),
         _ if option.starts_with("spark.") => option.to_string(),
         _ => format!("spark.{}", option.replacen('-', ".", 1)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_launcher_is_carried_along() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("engine/soflow_launch");
+        let there = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut there: Vec<String> =
+            there.filter(|name| name.ends_with(".py")).map(|name| format!("soflow_launch/{name}")).collect();
+        there.sort();
+        let carried: Vec<&str> = FILES.iter().map(|(name, _)| *name).filter(|name| *name != "launch.py").collect();
+        assert_eq!(carried, there);
+    }
+
+    #[test]
+    fn every_locked_package_has_a_size() {
+        for (engine, jre) in [(Engine::Sail, false), (Engine::Spark, true)] {
+            let sizes = downloads(engine, jre).unwrap();
+            for phase in phases(engine, jre) {
+                let pinned = phase.lock.lines().filter(|line| !line.starts_with([' ', '#']) && line.contains("=="));
+                let names: Vec<&str> = pinned.filter_map(|line| line.split("==").next()).collect();
+                assert!(!names.is_empty(), "{}", phase.name);
+                let unknown = names.iter().filter(|name| !sizes.contains_key(**name)).count();
+                // Packages of other platforms or older Pythons are not downloaded here.
+                assert!(unknown * 2 < names.len(), "{}: {unknown} of {} have no size", phase.name, names.len());
+            }
+        }
     }
 }

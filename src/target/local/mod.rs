@@ -9,4 +9,4 @@ mod query;
 
 pub use environment::{Environment, Host};
 pub use process::LocalTarget;
-pub use query::{QueryRequest, QueryTable, Statement, query};
+pub use query::{QueryColumn, QueryPart, QueryRequest, QueryTable, Statement, query};
