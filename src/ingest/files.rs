@@ -20,9 +20,11 @@ pub struct Found {
 
 /// Returns the files below `folder` that may be pages, and those that are none; hidden ones are in neither.
 ///
-/// Links are followed; a folder that was seen already, by whichever name, is not walked again.
-pub fn find(folder: &Path) -> Result<(Vec<Found>, Vec<Skipped>)> {
-    let mut walk = Walk::default();
+/// Links are followed; a folder that was seen already, by whichever name, is not walked again, and neither is `raw`,
+/// which holds what was ingested before.
+pub fn find(folder: &Path, raw: Option<&Path>) -> Result<(Vec<Found>, Vec<Skipped>)> {
+    let raw = raw.and_then(|raw| fs::canonicalize(raw).ok());
+    let mut walk = Walk { raw, ..Walk::default() };
     if fs::metadata(folder)?.is_dir() {
         walk.folder(folder, "")?;
     } else {
@@ -36,6 +38,7 @@ pub fn find(folder: &Path) -> Result<(Vec<Found>, Vec<Skipped>)> {
 
 #[derive(Default)]
 struct Walk {
+    raw: Option<PathBuf>,
     seen: HashSet<PathBuf>,
     found: Vec<Found>,
     skipped: Vec<Skipped>,
@@ -43,7 +46,12 @@ struct Walk {
 
 impl Walk {
     fn folder(&mut self, folder: &Path, prefix: &str) -> Result<()> {
-        if !self.seen.insert(fs::canonicalize(folder)?) {
+        let canonical = fs::canonicalize(folder)?;
+        if self.raw.as_ref() == Some(&canonical) && !prefix.is_empty() {
+            self.skip(prefix.trim_end_matches('/'), "raw itself");
+            return Ok(());
+        }
+        if !self.seen.insert(canonical) {
             self.skip(prefix.trim_end_matches('/'), "a link to a folder that is read already");
             return Ok(());
         }
@@ -87,7 +95,7 @@ impl Walk {
 }
 
 /// Compares as people count: `page2` before `page10`. Equal only for equal texts.
-fn natural(a: &str, b: &str) -> Ordering {
+pub fn natural(a: &str, b: &str) -> Ordering {
     let (mut left, mut right) = (a, b);
     while let (Some(x), Some(y)) = (left.chars().next(), right.chars().next()) {
         let (digits, others) = (number(left), number(right));
@@ -143,10 +151,23 @@ mod tests {
         std::os::unix::fs::symlink(at("questions"), at("questions/loop")).unwrap();
         std::os::unix::fs::symlink(at("questions/1.JSON"), at("questions/4.json")).unwrap();
         std::os::unix::fs::symlink(at("gone"), at("5.json")).unwrap();
-        let (found, skipped) = find(home.path()).unwrap();
+        let (found, skipped) = find(home.path(), None).unwrap();
         let names: Vec<_> = found.iter().map(|found| found.name.as_str()).collect();
         assert_eq!(names, ["questions/1.JSON", "questions/4.json", "questions/ünïcode 🦀/2.json.gz"]);
         let skipped: Vec<_> = skipped.iter().map(|skipped| skipped.path.as_str()).collect();
         assert_eq!(skipped, ["5.json", "README.md", "questions/loop"]);
+    }
+
+    #[test]
+    fn raw_is_no_folder_of_downloads() {
+        let home = tempfile::tempdir().unwrap();
+        let raw = home.path().join("lake/raw");
+        fs::create_dir_all(&raw).unwrap();
+        fs::write(raw.join("000001.json.gz"), "{}").unwrap();
+        fs::write(home.path().join("1.json"), "{}").unwrap();
+        let (found, skipped) = find(home.path(), Some(&raw)).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(skipped, [Skipped { path: "lake/raw".into(), reason: "raw itself".into() }]);
+        assert_eq!(find(&raw, Some(&raw)).unwrap().0.len(), 1);
     }
 }

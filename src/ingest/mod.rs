@@ -7,6 +7,7 @@ mod manifest;
 mod page;
 pub mod pages;
 pub mod raw;
+pub mod sample;
 mod summary;
 
 pub use manifest::Line;

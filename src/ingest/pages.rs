@@ -14,7 +14,7 @@ use super::files::{self, Found};
 use super::manifest::Line;
 use super::page::{self, Facts};
 use super::raw::{self, Folder, Writer};
-use super::summary::{Skipped, Summary, Written};
+use super::summary::{Skipped, Summary, Written, counted};
 use crate::error::{Error, Kind, Result};
 use crate::event::Sink;
 use crate::names::{Digest, Uri};
@@ -64,6 +64,7 @@ pub async fn ingest(store: &dyn Store, request: &Request, sink: &mut dyn Sink) -
         let written = write(store, request, endpoint, inputs, &mut summary.skipped).await?;
         summary.endpoints.push(written);
     }
+    summary.skipped.sort_by(|a, b| files::natural(&a.path, &b.path));
     summary.emit(&request.raw, sink);
     Ok(summary)
 }
@@ -73,10 +74,13 @@ fn find(request: &Request) -> Result<(Vec<Found>, Vec<Skipped>)> {
     if !request.folder.exists() {
         return Err(Error::new(Kind::Usage, format!("there is no folder `{folder}`")));
     }
-    let (found, skipped) = files::find(&request.folder)?;
+    let (found, skipped) = files::find(&request.folder, request.raw.to_path().as_deref())?;
     if found.is_empty() {
-        let other = if skipped.is_empty() { String::new() } else { format!(", only {} other files", skipped.len()) };
-        let error = Error::new(Kind::Usage, format!("there are no pages in `{folder}`{other}"));
+        let others = match skipped.len() {
+            0 => String::new(),
+            number => format!(", only {}", counted(number, "other file")),
+        };
+        let error = Error::new(Kind::Usage, format!("there are no pages in `{folder}`{others}"));
         return Err(error.hint("a page is one response of the API in a file `<name>.json` or `<name>.json.gz`"));
     }
     Ok((found, skipped))
@@ -133,10 +137,13 @@ fn untold_error(untold: &[String]) -> Error {
     if untold.len() > NAMED_AT_MOST {
         lines.push(format!("and {} more", untold.len() - NAMED_AT_MOST));
     }
-    Error::new(Kind::Usage, format!("cannot tell the endpoint of {} pages, nothing was written", untold.len()))
-        .detail(lines.join("\n"))
-        .hint("say which it is for those pages with `--endpoint questions`, `--endpoint answers` or `--endpoint comments`")
-        .hint("or put the pages into folders called `questions`, `answers` and `comments`")
+    Error::new(
+        Kind::Usage,
+        format!("cannot tell the endpoint of {}, nothing was written", counted(untold.len(), "page")),
+    )
+    .detail(lines.join("\n"))
+    .hint("say which it is for those pages with `--endpoint questions`, `--endpoint answers` or `--endpoint comments`")
+    .hint("or put the pages into folders called `questions`, `answers` and `comments`")
 }
 
 /// Returns when the file was written last, cut to seconds, and never a time to come.

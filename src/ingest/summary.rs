@@ -54,11 +54,19 @@ impl Summary {
     /// Tells `sink` what is new in raw, or that nothing is.
     pub(super) fn emit(&self, raw: &Uri, sink: &mut dyn Sink) {
         if self.pages() == 0 {
-            let text = format!("All {} pages are in raw already: nothing to write.", self.already());
+            let text = match self.already() {
+                1 => "The page is in raw already: nothing to write.".into(),
+                pages => format!("All {pages} pages are in raw already: nothing to write."),
+            };
             return sink.emit(Event::Note { text });
         }
         let new = self.endpoints.iter().filter(|written| written.pages > 0);
         let pages = new.map(|written| (written.endpoint.clone(), written.pages)).collect();
         sink.emit(Event::Ingested { pages, location: raw.to_string() });
     }
+}
+
+/// Returns `1 page`, `2 pages`.
+pub(super) fn counted(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }

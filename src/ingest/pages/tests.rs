@@ -205,7 +205,7 @@ async fn a_folder_without_pages_is_refused_with_advice() {
     let home = Home::new(&[("notes.txt", b"x")]);
     let error = home.ingest().await.unwrap_err();
     assert_eq!((error.kind, error.hints.len()), (Kind::Usage, 1));
-    assert!(error.message.ends_with("downloads`, only 1 other files"), "{}", error.message);
+    assert!(error.message.ends_with("downloads`, only 1 other file"), "{}", error.message);
     let missing = Request { folder: home.folder().join("gone"), ..home.request() };
     assert_eq!(ingest(&FileStore, &missing, &mut Vec::new()).await.unwrap_err().kind, Kind::Usage);
 }
