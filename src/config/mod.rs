@@ -1,88 +1,23 @@
 //! Settings: what `config/soflow.yaml`, the environment and the flags say, merged and checked.
+//!
+//! ```text
+//! raw (as written, with places) -> layers (defaults < file < environment < flags) -> check -> Settings
+//! ```
+//!
+//! Reads nothing itself: the texts and the variables are given.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+mod check;
+mod keys;
+mod layers;
+mod raw;
+mod reference;
+mod root;
+mod settings;
 
-use serde::Serialize;
+pub use layers::{Layers, Origin, Resolved, read, resolve};
+pub use reference::reference;
+pub use root::find_root;
+pub use settings::{Engine, Lake, Local, Settings, Target, TargetKind};
 
-use crate::names::Uri;
-
-/// Everything soflow needs to know besides the job, resolved.
-#[derive(Clone, Debug, Serialize)]
-pub struct Settings {
-    /// The folder all relative paths start from: where `config/soflow.yaml` or `jobs/` is.
-    pub root: PathBuf,
-    /// The folder of job files.
-    pub jobs: PathBuf,
-    /// The folder with the Python code: its `steps/` and packages.
-    pub code: PathBuf,
-    /// The target in use, one of `targets`.
-    pub target: String,
-    /// All targets by name.
-    pub targets: BTreeMap<String, Target>,
-    /// How long replaced table versions and unpublished outputs are kept, in seconds.
-    pub keep_seconds: i64,
-}
-
-/// Where a job runs.
-#[derive(Clone, Debug, Serialize)]
-pub struct Target {
-    /// Its locations.
-    pub lake: Lake,
-    /// What kind it is, with the settings of that kind.
-    pub kind: TargetKind,
-}
-
-/// The kinds of target.
-#[derive(Clone, Debug, Serialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum TargetKind {
-    /// This machine.
-    Local(Local),
-}
-
-/// Settings of a local target.
-#[derive(Clone, Debug, Serialize)]
-pub struct Local {
-    /// Which engine runs the steps.
-    pub engine: Engine,
-    /// How many steps may run at once; `None`: one per processor core.
-    pub parallel: Option<usize>,
-    /// The Python to make engine environments with; `None`: the first suitable one on `PATH`.
-    pub python: Option<PathBuf>,
-    /// The folder of engine environments.
-    pub engine_dir: PathBuf,
-}
-
-/// An engine of the local target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Engine {
-    /// Sail, embedded: no Java.
-    Sail,
-    /// PySpark 3.5 on a JVM.
-    Spark,
-}
-
-impl Engine {
-    /// Returns the name used in config, flags and records.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Sail => "sail",
-            Self::Spark => "spark",
-        }
-    }
-}
-
-/// A target's locations.
-#[derive(Clone, Debug, Serialize)]
-pub struct Lake {
-    /// Pages as received.
-    pub raw: Uri,
-    /// Tables.
-    pub curated: Uri,
-    /// Run records, task files, results.
-    pub artifacts: Uri,
-    /// What steps print.
-    pub logs: Uri,
-}
+#[cfg(test)]
+mod tests;

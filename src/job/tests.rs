@@ -262,3 +262,46 @@ fn the_example_job_is_valid() {
     assert_eq!((job.tables.len(), job.insights.len()), (9, 5));
     assert_eq!(Graph::of(&job.steps).upstream("tag_sentiment"), ["questions", "answers", "comments", "sentiment"]);
 }
+
+/// The code blocks of `docs/job-file.md` in a language.
+fn documented(language: &str) -> Vec<String> {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/job-file.md")).unwrap();
+    let blocks = page.split("```").skip(1).step_by(2);
+    blocks.filter_map(|block| block.strip_prefix(&format!("{language}\n")).map(String::from)).collect()
+}
+
+#[test]
+fn the_documented_example_is_valid() {
+    let options = Options {
+        date: date(2026, 11, 22),
+        parameters: &[("top".into(), "20".into())],
+        script_exists: &|_| true,
+        scripts: &[],
+    };
+    let job = read("short", Path::new("jobs/short.yaml"), &documented("yaml")[0], &options);
+    assert_eq!(job.map(|job| job.steps.len()).map_err(|problems| problems.render()), Ok(2));
+}
+
+#[test]
+fn every_documented_mistake_is_shown_as_documented() {
+    let texts = fs::read_dir(fixtures()).unwrap().map(|entry| entry.unwrap().path());
+    let texts = texts.filter(|path| path.extension().is_some_and(|extension| extension == "txt"));
+    let shown: Vec<String> = texts.map(|path| fs::read_to_string(path).unwrap()).collect();
+    let blocks = documented("text");
+    assert!(blocks.len() >= 19, "{}", blocks.len());
+    for block in blocks {
+        assert!(shown.iter().any(|shown| shown.contains(block.trim_end())), "no fixture gives\n{block}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_that_looks_like_a_job_makes_it_panic(
+        lines in proptest::collection::vec("( {0,6})(steps:|tables:|a:|b:|script: x|reads: \\[a, raw\\.b\\]|writes: \\[?a/b=\\{?c|key: \\[?x|checks:|- range: |parameters:|- |\\{|insights: \\[)", 0..12),
+    ) {
+        // Accepted or refused, it comes back; a refusal has something to say.
+        if let Err(error) = parsed_with(&lines.join("\n"), &[]) {
+            proptest::prop_assert!(error.detail.is_some_and(|detail| detail.starts_with("error: ")));
+        }
+    }
+}

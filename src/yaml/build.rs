@@ -172,12 +172,13 @@ impl Builder<'_> {
             info => format!("this is not YAML: {info}"),
         };
         let brace = place.text().chars().nth(marker.col()) == Some('{');
-        let problem = self.problems.error(&place, message);
-        if tabbed {
-            problem.hint("indent with spaces");
-        } else if brace {
-            problem.hint("a value with braces needs quotes inside `[..]`: `\"dt={date}\"`");
-        }
+        let hint = match error.info() {
+            _ if tabbed => Some("indent with spaces"),
+            _ if brace => Some("a value with braces needs quotes inside `[..]`: `\"dt={date}\"`"),
+            info if info.contains("mapping values are not allowed") => Some("a value with `: ` in it needs quotes"),
+            _ => None,
+        };
+        self.problems.error(&place, message).hint_if(hint.map(String::from));
         Stop
     }
 

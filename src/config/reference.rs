@@ -1,0 +1,44 @@
+//! The reference of all settings, made from the shipped file so that it cannot say something else.
+
+use super::keys::{DEFAULTS, VARIABLES};
+
+/// Returns `docs/config.md`.
+pub fn reference() -> String {
+    let mut page =
+        String::from("<!-- Made from config/soflow.yaml. Change that file, not this one. -->\n\n# Settings\n");
+    let mut comment: Vec<&str> = Vec::new();
+    let mut path: Vec<&str> = Vec::new();
+    for line in DEFAULTS.lines() {
+        let content = line.trim_start();
+        if let Some(text) = content.strip_prefix('#') {
+            comment.push(text.strip_prefix(' ').unwrap_or(text));
+        } else if content.is_empty() {
+            // A comment of its own, not about the key below.
+            paragraph(&mut page, &mut comment);
+        } else if let Some((key, value)) = content.split_once(':') {
+            path.truncate((line.len() - content.len()) / 2);
+            path.push(key);
+            // The example's target stands for any.
+            let name = path.join(".").replace("targets.local", "targets.<name>");
+            page.push_str(&format!("\n## `{name}`\n"));
+            paragraph(&mut page, &mut comment);
+            if !value.trim().is_empty() {
+                page.push_str(&format!("\nDefault: `{}`\n", value.trim()));
+            }
+        }
+    }
+    page.push_str("\n## Environment\n\n| variable | setting |\n|---|---|\n");
+    for (variable, key) in VARIABLES {
+        let scope = if key == "default-target" { "" } else { " of the target in use" };
+        page.push_str(&format!("| `{variable}` | `{key}`{scope} |\n"));
+    }
+    page
+}
+
+/// Adds the comment, if any, as a paragraph and forgets it.
+fn paragraph(page: &mut String, comment: &mut Vec<&str>) {
+    if !comment.is_empty() {
+        page.push_str(&format!("\n{}\n", comment.join("\n")));
+        comment.clear();
+    }
+}

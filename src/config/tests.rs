@@ -1,0 +1,253 @@
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+
+use super::*;
+use crate::error::Kind;
+
+fn layers(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str, &str)]) -> Layers {
+    Layers {
+        root: "/project".into(),
+        file: (!file.is_empty()).then(|| ("config/soflow.yaml".into(), file.into())),
+        environment: environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+        flags: flags.iter().map(|(key, value, flag)| (key.to_string(), value.to_string(), flag.to_string())).collect(),
+    }
+}
+
+fn refused(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str, &str)]) -> String {
+    let error = resolve(layers(file, environment, flags)).unwrap_err();
+    assert_eq!(error.kind, Kind::Usage);
+    error.detail.unwrap()
+}
+
+fn local(target: &Target) -> &Local {
+    match &target.kind {
+        TargetKind::Local(local) => local,
+    }
+}
+
+#[test]
+fn without_a_file_everything_has_a_default() {
+    let resolved = resolve(layers("", &[], &[])).unwrap();
+    let settings = &resolved.settings;
+    assert_eq!((settings.target.as_str(), settings.keep_seconds), ("local", 604_800));
+    assert_eq!(
+        (settings.jobs.as_path(), settings.code.as_path()),
+        (Path::new("/project/jobs"), Path::new("/project/pyspark"))
+    );
+    let target = &settings.targets["local"];
+    assert_eq!(target.lake.curated.as_str(), "file:///project/.soflow/lake/curated");
+    let local = local(target);
+    assert_eq!((local.engine, local.parallel, local.python.as_ref()), (Engine::Sail, None, None));
+    assert_eq!(local.engine_dir, Path::new("/project/.soflow/engine"));
+    assert!(resolved.warnings.is_empty());
+    assert!(resolved.origins.iter().all(|origin| origin.origin == "default"));
+    assert_eq!(resolved.origins.len(), 4 + 5 + 4);
+}
+
+#[test]
+fn each_layer_is_stronger_than_the_one_before() {
+    let file =
+        "targets:\n  local:\n    engine: spark\n    parallel: 2\n    python: python3.12\n    engine-dir: /engines\n";
+    let environment = [("SOFLOW_PARALLEL", "3"), ("SOFLOW_PYTHON", "bin/python"), ("SOFLOW_ENGINE", "")];
+    let flags = [("python", "/usr/bin/python3", "--python")];
+    let resolved = resolve(layers(file, &environment, &flags)).unwrap();
+    let local = local(&resolved.settings.targets["local"]);
+    assert_eq!((local.engine, local.parallel), (Engine::Spark, Some(3)));
+    assert_eq!(local.python.as_deref(), Some(Path::new("/usr/bin/python3")));
+    let origin = |key: &str| {
+        let origin = resolved.origins.iter().find(|origin| origin.key == key).unwrap();
+        (origin.value.clone(), origin.origin.clone())
+    };
+    let pair = |value: &str, origin: &str| (value.to_string(), origin.to_string());
+    assert_eq!(origin("targets.local.engine"), pair("spark", "config/soflow.yaml:3"));
+    assert_eq!(origin("targets.local.parallel"), pair("3", "env SOFLOW_PARALLEL"));
+    assert_eq!(origin("targets.local.python"), pair("/usr/bin/python3", "--python"));
+    assert_eq!(origin("targets.local.engine-dir"), pair("/engines", "config/soflow.yaml:6"));
+    assert_eq!(origin("keep-for"), pair("7d", "default"));
+}
+
+#[test]
+fn a_target_of_ones_own_has_the_defaults_of_its_kind() {
+    let file = "default-target: big\ntargets:\n  big: { kind: local, engine: spark, lake: file:/data/lake/ }\n";
+    let settings = resolve(layers(file, &[("SOFLOW_PARALLEL", "8")], &[])).unwrap().settings;
+    let (big, small) = (&settings.targets["big"], &settings.targets["local"]);
+    assert_eq!((big.lake.raw.as_str(), big.lake.logs.as_str()), ("file:///data/lake/raw", "file:///data/lake/logs"));
+    assert_eq!(small.lake.raw.as_str(), "file:///project/.soflow/lake/raw");
+    // Variables are for the target in use and leave the others alone.
+    assert_eq!((local(big).parallel, local(small).parallel), (Some(8), None));
+    assert_eq!(local(big).engine_dir, local(small).engine_dir);
+}
+
+#[test]
+fn the_flag_decides_which_target_the_variables_are_for() {
+    let file = "targets: { a: { kind: local }, b: { kind: local } }\n";
+    let environment = [("SOFLOW_TARGET", "a"), ("SOFLOW_LAKE", "s3://bucket/prefix")];
+    let settings = resolve(layers(file, &environment, &[("default-target", "b", "--target")])).unwrap().settings;
+    assert_eq!(settings.target, "b");
+    assert_eq!(settings.targets["b"].lake.artifacts.as_str(), "s3://bucket/prefix/artifacts");
+    assert_eq!(settings.targets["a"].lake.artifacts.as_str(), "file:///project/.soflow/lake/artifacts");
+}
+
+#[test]
+fn everything_wrong_with_a_file_is_shown_at_once() {
+    let file = "\
+defualt-target: local
+keep-for: 7
+targets:
+  local:
+    engine: spar
+    parallel: 0
+    lake: { raw: here, curated: file:x, logs: file:x/y }
+  Mine: { kind: local }
+  cloud: { kind: emr }
+  other:
+";
+    let expected = "\
+error: unknown key `defualt-target`
+ --> config/soflow.yaml:1:1
+  |
+1 | defualt-target: local
+  | ^^^^^^^^^^^^^^
+  = hint: did you mean `default-target`?
+
+error: `keep-for` must be a duration, found the number 7
+ --> config/soflow.yaml:2:11
+  |
+2 | keep-for: 7
+  |           ^
+  = hint: a number and a unit: `7d`, `12h`, `30m`, `90s`, or several as in `1d12h`
+
+error: `engine` must be `sail` or `spark`, found `spar`
+ --> config/soflow.yaml:5:13
+  |
+5 |     engine: spar
+  |             ^^^^
+  = hint: did you mean `spark`?
+
+error: `parallel` must be `auto` or a whole number from 1 to 256, found the number 0
+ --> config/soflow.yaml:6:15
+  |
+6 |     parallel: 0
+  |               ^
+
+error: `here` is not a location: it must start with `file:` or `s3://`
+ --> config/soflow.yaml:7:18
+  |
+7 |     lake: { raw: here, curated: file:x, logs: file:x/y }
+  |                  ^^^^
+  = hint: such as `file:lake` or `s3://bucket/prefix`
+
+error: two locations of a lake are the same, or one is within the other
+ --> config/soflow.yaml:7:47
+  |
+7 |     lake: { raw: here, curated: file:x, logs: file:x/y }
+  |                                               ^^^^^^^^
+ ::: config/soflow.yaml:7:33
+  |
+7 |     lake: { raw: here, curated: file:x, logs: file:x/y }
+  |                                 ^^^^^^ the other one
+
+error: `Mine` cannot name a target: a name starts with a lowercase letter and has only lowercase letters, digits, `_`, `-`
+ --> config/soflow.yaml:8:3
+  |
+8 |   Mine: { kind: local }
+  |   ^^^^
+
+error: `kind` must be `local`, found `emr`
+ --> config/soflow.yaml:9:18
+  |
+9 |   cloud: { kind: emr }
+  |                  ^^^
+
+error: target `other` has no `kind`
+  --> config/soflow.yaml:10:8
+   |
+10 |   other:
+   |        ^
+   = hint: add `kind: local`";
+    assert_eq!(refused(file, &[], &[]), expected);
+}
+
+#[test]
+fn a_wrong_variable_or_flag_is_named() {
+    let expected = "\
+error: there is no target `loacl`
+ --> --target
+  |
+  | --target loacl
+  |          ^^^^^
+  = hint: did you mean `local`?";
+    let flags = [("default-target", "loacl", "--target")];
+    assert_eq!(refused("", &[("SOFLOW_ENGINE", "spar")], &flags), expected);
+    let expected = "\
+error: `engine` must be `sail` or `spark`, found `spar`
+ --> env SOFLOW_ENGINE
+  |
+  | SOFLOW_ENGINE=spar
+  |               ^^^^
+  = hint: did you mean `spark`?";
+    assert_eq!(refused("", &[("SOFLOW_ENGINE", "spar")], &[]), expected);
+    assert!(refused("", &[], &[("colour", "red", "--colour")]).contains("there is no setting `colour`"));
+}
+
+#[test]
+fn a_variable_that_sets_nothing_is_a_warning() {
+    let environment = [("SOFLOW_TRAGET", "x"), ("SOFLOW_COLOUR", "x"), ("SOFLOW_REAL_DATA", "x"), ("PATH", "x")];
+    let warnings = resolve(layers("", &environment, &[])).unwrap().warnings;
+    let expected = [
+        "the variable `SOFLOW_COLOUR` sets nothing",
+        "the variable `SOFLOW_TRAGET` sets nothing: did you mean `SOFLOW_TARGET`?",
+    ];
+    assert_eq!(warnings, expected);
+}
+
+#[test]
+fn a_file_that_says_nothing_changes_nothing() {
+    for file in ["# later\n", "targets:\n", "targets: { local: { python: } }\n", "keep-for:\n"] {
+        let resolved = resolve(layers(file, &[], &[])).unwrap();
+        assert!(resolved.origins.iter().all(|origin| origin.origin == "default"), "{file}");
+    }
+    for file in ["just text\n", "- a list\n", "targets: local\n", "targets: { local: fast }\n", "a: [\n"] {
+        assert!(resolve(layers(file, &[], &[])).is_err(), "{file}");
+    }
+}
+
+#[test]
+fn the_root_is_the_nearest_folder_with_jobs_or_settings() {
+    let exists = |path: &Path| path == Path::new("/a/jobs") || path == Path::new("/a/b/c/config/soflow.yaml");
+    let root = |from: &str| find_root(Path::new(from), &exists);
+    assert_eq!(root("/a/b/c/d/e"), Some(PathBuf::from("/a/b/c")));
+    assert_eq!(root("/a/b"), Some(PathBuf::from("/a")));
+    assert_eq!(root("/x"), None);
+}
+
+#[test]
+fn the_reference_is_the_shipped_file() {
+    let page = fs::read_to_string(reference_path()).unwrap_or_default();
+    assert_eq!(page, reference(), "run `cargo test --lib -- --ignored write_the_reference`");
+}
+
+#[test]
+#[ignore = "writes docs/config.md"]
+fn write_the_reference() {
+    fs::write(reference_path(), reference()).unwrap();
+}
+
+fn reference_path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/config.md")
+}
+
+#[test]
+fn every_default_is_explained_in_the_reference() {
+    let page = reference();
+    for section in page.split("\n## ").skip(1) {
+        let mut lines = section.lines().filter(|line| !line.is_empty());
+        let (title, text) = (lines.next().unwrap(), lines.next().unwrap_or_default());
+        assert!(!text.is_empty() && !text.starts_with("Default:"), "{title} has no comment");
+    }
+    for origin in resolve(layers("", &[], &[])).unwrap().origins {
+        let name = origin.key.replace("targets.local", "targets.<name>");
+        assert!(page.contains(&format!("## `{name}`\n")), "{name}");
+    }
+}
