@@ -1,6 +1,5 @@
 //! `unique`: no two rows share the values of some columns.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::checks::{Context, Verdict, counted};
@@ -24,53 +23,61 @@ pub(super) fn unique(context: &Context<'_>, columns: &[String]) -> Result<Verdic
         hashes.sort_unstable();
         repeated(&hashes)
     };
-    if repeated.keys == 0 {
+    if repeated.keys.is_empty() {
         return Ok((true, format!("{}, all different", counted(context.subject.landed.rows, "row"))));
     }
-    let examples = examples(context, columns, &hasher, &repeated.first)?;
-    let keys = if repeated.keys == 1 { "1 value has".into() } else { format!("{} values have", repeated.keys) };
+    let examples = examples(context, columns, &hasher, &repeated)?;
+    let keys = match repeated.keys.len() {
+        1 => "1 value has".into(),
+        several => format!("{several} values have"),
+    };
     Ok((false, format!("{keys} more than one row, {} in all{examples}", counted(repeated.rows, "row"))))
 }
 
 #[derive(Default)]
 struct Repeated {
-    /// Different values that more than one row has.
-    keys: u64,
-    /// Rows that have them.
+    /// Rows that share their values with another.
     rows: u64,
-    /// Hashes of some of them, with their number of rows.
-    first: HashMap<u128, usize>,
+    /// The hashes of these values, sorted, and how many rows have them.
+    keys: Vec<(u128, usize)>,
+}
+
+impl Repeated {
+    fn times(&self, hash: u128) -> Option<usize> {
+        let at = self.keys.binary_search_by_key(&hash, |(hash, _)| *hash).ok()?;
+        Some(self.keys[at].1)
+    }
 }
 
 fn repeated(sorted: &[u128]) -> Repeated {
     let mut repeated = Repeated::default();
     for same in sorted.chunk_by(|a, b| a == b).filter(|same| same.len() > 1) {
-        repeated.keys += 1;
         repeated.rows += same.len() as u64;
-        if repeated.first.len() < EXAMPLES {
-            repeated.first.insert(same[0], same.len());
-        }
+        repeated.keys.push((same[0], same.len()));
     }
     repeated
 }
 
-/// Reads the columns once more for what the hashes stand for.
-fn examples(
-    context: &Context<'_>,
-    columns: &[String],
-    hasher: &RowHasher,
-    wanted: &HashMap<u128, usize>,
-) -> Result<String> {
-    let found = scan(&context.files, columns, |found: &mut HashMap<u128, String>, batch| {
-        for (row, hash) in hasher.hash(batch)?.iter().enumerate() {
-            if wanted.contains_key(hash) && !found.contains_key(hash) {
-                found.insert(*hash, row_text(batch, row));
+/// Reads the columns once more for what the first few hashes stand for, in the order of the files and rows.
+fn examples(context: &Context<'_>, columns: &[String], hasher: &RowHasher, repeated: &Repeated) -> Result<String> {
+    let of_files = scan(&context.files, columns, |found: &mut Vec<(u128, String)>, batch| {
+        if found.len() == EXAMPLES {
+            return Ok(());
+        }
+        for (row, hash) in hasher.hash(batch)?.into_iter().enumerate() {
+            if found.len() < EXAMPLES
+                && let Some(times) = repeated.times(hash).filter(|_| found.iter().all(|(known, _)| *known != hash))
+            {
+                found.push((hash, format!("`{}` ({times} times)", row_text(batch, row))));
             }
         }
         Ok(())
     })?;
-    let found: HashMap<u128, String> = found.into_iter().flatten().collect();
-    let mut texts: Vec<_> = found.iter().map(|(hash, text)| format!("`{text}` ({} times)", wanted[hash])).collect();
-    texts.sort_unstable();
-    Ok(format!(", such as {}", texts.join(", ")))
+    let mut shown = Vec::new();
+    for (hash, text) in of_files.into_iter().flatten() {
+        if shown.len() < EXAMPLES && shown.iter().all(|(known, _)| *known != hash) {
+            shown.push((hash, text));
+        }
+    }
+    Ok(format!(", such as {}", shown.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(", ")))
 }

@@ -20,6 +20,7 @@ use crate::report::{self, ColorWish, Mode, Style};
 use crate::run::Services;
 use crate::store::{FileStore, Store};
 use crate::target::local::{Environment, Host, LocalTarget};
+use crate::yaml;
 
 /// What every verb needs.
 pub struct App {
@@ -111,12 +112,16 @@ impl App {
 
     fn resolve(&self, root: &Path, local: Option<&LocalOptions>) -> Result<Resolved> {
         let path = root.join("config/soflow.yaml");
-        let file = if path.is_file() { Some((PathBuf::from("config/soflow.yaml"), fs::read(&path)?)) } else { None };
+        let shown = "config/soflow.yaml";
+        let file = match path.is_file() {
+            true => Some((PathBuf::from(shown), yaml::Source::decode(shown, fs::read(&path)?)?)),
+            false => None,
+        };
         let mut flags = Vec::new();
         let mut flag = |key: &str, value: &Option<String>, name: &str| {
             flags.extend(value.iter().map(|value| (key.to_string(), value.clone(), name.to_string())));
         };
-        flag("target", &self.target, "--target");
+        flag("default-target", &self.target, "--target");
         if let Some(local) = local {
             flag("engine", &local.engine, "--engine");
             flag("parallel", &local.parallel, "--parallel");

@@ -14,7 +14,7 @@ use crate::catalog::{Catalog, FileCatalog};
 use crate::config::{Engine, Lake, Target, TargetKind};
 use crate::error::Result;
 use crate::job::Job;
-use crate::names::{PartitionValues, Uri, partition_path};
+use crate::names::{Uri, partition_path};
 use crate::parity::{self, Side, TableDiff};
 use crate::plan::{Select, Version, plan};
 use crate::report::{paint, plural};
@@ -23,7 +23,7 @@ use crate::store::Store;
 use crate::target::local::LocalTarget;
 
 /// Names the run and differs by design.
-const IGNORED: &[&str] = &["_run_id"];
+const IGNORED: &str = "_run_id";
 
 /// Runs both engines and compares; the exit code is 0 when all tables are equal and 1 when not.
 pub async fn parity(app: &App, args: &ParityArgs) -> Result<u8> {
@@ -43,8 +43,8 @@ pub async fn parity(app: &App, args: &ParityArgs) -> Result<u8> {
     let mut differences = Vec::new();
     for (name, table) in &job.tables {
         if let (Some(left), Some(right)) = (sail.get(name), spark.get(name)) {
-            let (left, right) = (side("sail", &base, left), side("spark", &base, right));
-            differences.push((name.clone(), parity::compare(&left, &right, &table.key, IGNORED, args.tolerance)?));
+            let (left, right) = (side("sail", &base, left, &services).await?, side("spark", &base, right, &services).await?);
+            differences.push((name.clone(), parity::compare(&left, &right, &table.key, &[IGNORED.to_string()], args.tolerance)?));
         }
     }
     if !args.keep {
@@ -101,11 +101,15 @@ async fn compute(app: &App, project: &Project, work: &Work<'_>, services: &Servi
     Ok(published)
 }
 
-fn side<'a>(engine: &'a str, base: &Uri, version: &Version) -> Side<'a> {
+async fn side<'a>(engine: &'a str, base: &Uri, version: &Version, services: &Services) -> Result<Side<'a>> {
     let curated = base.join(engine).join("curated");
-    let folder = |values: &PartitionValues, prefix: &str| curated.join(prefix).join(&partition_path(&version.partition_by, values));
-    let folders = version.partitions.iter().map(|p| (folder(&p.values, &p.prefix), p.values.clone()));
-    Side::of_folders(engine, folders)
+    let mut files = Vec::new();
+    for partition in &version.partitions {
+        let folder = curated.join(&partition.prefix).join(&partition_path(&version.partition_by, &partition.values));
+        let listed = services.store.list(&folder).await?;
+        files.extend(listed.iter().filter_map(|object| Some((object.uri.to_path()?, partition.values.clone()))));
+    }
+    Ok(Side { name: engine, files })
 }
 
 fn report(app: &App, job: &Job, differences: &[(String, TableDiff)]) -> Result<u8> {
@@ -116,8 +120,8 @@ fn report(app: &App, job: &Job, differences: &[(String, TableDiff)]) -> Result<u
         app.print_json(&json!({ "job": job.name, "equal": different == 0, "tables": tables }))?;
     } else {
         for (name, diff) in differences {
-            let (word, colour) = if diff.is_equal() { ("equal", app.out_style.good) } else { ("different", app.out_style.bad) };
-            app.print(&format!("{} {name}: {}\n", paint(colour, word), parity::describe(diff)))?;
+            let (mark, colour) = if diff.is_equal() { ("=", app.out_style.good) } else { ("≠", app.out_style.bad) };
+            app.print(&format!("{} {}", paint(colour, mark), parity::describe(name, diff)))?;
         }
         let all = plural(differences.len() as u64, "table");
         let ending = if different == 0 { format!("Sail and Spark agree on {all}.\n") } else { format!("Sail and Spark differ in {different} of {all}.\n") };

@@ -10,6 +10,7 @@ mod painter;
 mod plain;
 pub mod problem;
 mod progress;
+pub mod rows;
 mod sink;
 mod step_line;
 mod story;

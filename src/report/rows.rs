@@ -1,0 +1,133 @@
+//! Rows of a query for people (a table) and for programs (JSON, CSV), from Arrow record batches.
+
+mod table;
+mod value;
+
+use std::collections::HashSet;
+use std::io::{self, Write};
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow::ipc::reader::FileReader;
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Kind, Result};
+
+/// How rows are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Aligned columns for people; control characters are escaped, so no value can drive the terminal.
+    Table {
+        /// The width of the terminal, when there is one: long cells are cut to fit. `None` cuts nothing.
+        width: Option<usize>,
+        /// Whether styles are allowed: names bold, nulls dim.
+        color: bool,
+    },
+    /// One array of objects, one row a line. Whole numbers are exact; decimals, dates and moments (RFC 3339) are text,
+    /// as are `NaN`, `Infinity` and `-Infinity`, which JSON has no numbers for; binary is hexadecimal.
+    Json,
+    /// RFC 4180 with names in the first line and `\n` at line ends. A null is nothing, an empty text is `""`; lists and
+    /// structs are JSON.
+    Csv,
+}
+
+/// Returns the rows of an Arrow IPC file.
+///
+/// # Errors
+/// `Machine` when the file cannot be opened, or is not a whole Arrow file.
+pub fn read_ipc(path: &Path) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+    let broken =
+        |error| Error::new(Kind::Machine, format!("`{}` is not a whole Arrow file", path.display())).caused_by(error);
+    let file = fs_err::File::open(path)?.into_file();
+    let reader = FileReader::try_new_buffered(file, None).map_err(broken)?;
+    let schema = reader.schema();
+    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(broken)?;
+    Ok((schema, batches))
+}
+
+/// Writes the rows of all batches, which have the columns of `schema`.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch], form: Form) -> io::Result<()> {
+    match form {
+        Form::Table { width, color } => table::write(out, schema, batches, width, color),
+        Form::Json => json(out, schema, batches),
+        Form::Csv => csv(out, schema, batches),
+    }
+}
+
+/// Calls `see` with each row, its values in the order of the columns.
+fn each_row(batches: &[RecordBatch], mut see: impl FnMut(Vec<Value>) -> io::Result<()>) -> io::Result<()> {
+    for batch in batches {
+        let columns: Vec<value::Read> = batch.columns().iter().map(value::reader).collect();
+        for row in 0..batch.num_rows() {
+            see(columns.iter().map(|read| read(row)).collect())?;
+        }
+    }
+    Ok(())
+}
+
+fn json(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch]) -> io::Result<()> {
+    let names = distinct(schema.fields().iter().map(|field| field.name().as_str()));
+    let mut before = "[\n";
+    each_row(batches, |row| {
+        let object: Map<String, Value> = names.iter().cloned().zip(row).collect();
+        write!(out, "{before}{}", Value::Object(object))?;
+        before = ",\n";
+        Ok(())
+    })?;
+    out.write_all(if before == "[\n" { b"[]\n" } else { b"\n]\n" })
+}
+
+/// Names that an object can hold: `select n, n` gives `n` and `n_2`.
+fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let names: Vec<&str> = names.collect();
+    let mut taken: HashSet<String> = names.iter().map(ToString::to_string).collect();
+    let mut seen = HashSet::new();
+    let mut free = Vec::with_capacity(names.len());
+    for name in names {
+        let mut own = name.to_string();
+        let mut number = 2;
+        if !seen.insert(name) {
+            own = format!("{name}_{number}");
+            while !taken.insert(own.clone()) {
+                number += 1;
+                own = format!("{name}_{number}");
+            }
+        }
+        free.push(own);
+    }
+    free
+}
+
+fn csv(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch]) -> io::Result<()> {
+    let names: Vec<String> = schema.fields().iter().map(|field| quoted(field.name())).collect();
+    writeln!(out, "{}", names.join(","))?;
+    each_row(batches, |row| {
+        let cells: Vec<String> =
+            row.iter().map(|value| plain(value).map_or_else(String::new, |t| quoted(&t))).collect();
+        writeln!(out, "{}", cells.join(","))
+    })
+}
+
+fn quoted(text: &str) -> String {
+    if text.is_empty() || text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.into()
+    }
+}
+
+/// Returns a value as text, or `None` for null.
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
