@@ -25,7 +25,13 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("parity", with(&["audit"])),
         ("run", with(&["config", "job", "plan", "store", "catalog", "target", "audit", "ingest"])),
         ("report", with(&[])),
-        ("cli", with(&["yaml", "config", "job", "plan", "store", "catalog", "target", "audit", "ingest", "parity", "run", "report"])),
+        (
+            "cli",
+            with(&[
+                "yaml", "config", "job", "plan", "store", "catalog", "target", "audit", "ingest", "parity", "run",
+                "report",
+            ]),
+        ),
     ])
 }
 
@@ -92,7 +98,9 @@ fn plan_is_pure() {
     sources(&folder, &mut files);
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
-        for impure in ["std::fs", "fs_err", "std::env", "std::net", "Timestamp::now", "SystemTime", "Instant", "tokio", "async "] {
+        for impure in
+            ["std::fs", "fs_err", "std::env", "std::net", "Timestamp::now", "SystemTime", "Instant", "tokio", "async "]
+        {
             assert!(!text.contains(impure), "{}: `{impure}` in the pure part", file.display());
         }
     }

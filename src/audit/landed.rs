@@ -161,5 +161,11 @@ fn merge(known: &mut Column, new: Column, rows: [u64; 2]) {
     (known.min, known.max) = bounds.unzip();
 }
 
+/// Returns the rows in those `objects` that are whole Parquet files: a running step has others half-written.
+pub fn rows_so_far(objects: &[Object]) -> u64 {
+    let rows = |object: &Object| Some(ParquetFile::open(&object.uri.to_path()?).ok()?.rows());
+    objects.iter().filter_map(rows).sum()
+}
+
 #[cfg(test)]
 mod tests;

@@ -21,4 +21,4 @@ mod unique;
 mod values;
 
 pub use checks::{Finding, Subject, check};
-pub use landed::{Bound, Column, Landed, Part, read};
+pub use landed::{Bound, Column, Landed, Part, read, rows_so_far};

@@ -26,6 +26,8 @@ use crate::yaml;
 pub struct App {
     /// `--output json`.
     pub json: bool,
+    /// Whether stdout gets colours.
+    pub colour: bool,
     /// Colours of stdout.
     pub out_style: Style,
     /// Colours of stderr.
@@ -50,7 +52,10 @@ impl Project {
     /// Returns the target in use.
     pub fn target(&self) -> Result<&Target> {
         let settings = &self.resolved.settings;
-        settings.targets.get(&settings.target).ok_or_else(|| Error::new(Kind::Internal, "the target in use is not a target"))
+        settings
+            .targets
+            .get(&settings.target)
+            .ok_or_else(|| Error::new(Kind::Internal, "the target in use is not a target"))
     }
 
     /// Returns the settings of the local target in use.
@@ -62,13 +67,14 @@ impl Project {
 
 impl App {
     /// Reads the environment and the terminal, once.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn new(global: &Global) -> Self {
         // A variable that is not UTF-8 cannot be one of ours.
-        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
         let environment: BTreeMap<String, String> = std::env::vars_os().filter_map(text).collect();
         let is_set = |name: &str| environment.get(name).is_some_and(|value| !value.is_empty() && value != "0");
-        let style = |terminal: bool| {
+        let colour = |terminal: bool| {
             let wish = ColorWish {
                 choice: global.color.into(),
                 no_color: environment.get("NO_COLOR").is_some_and(|value| !value.is_empty()),
@@ -76,13 +82,14 @@ impl App {
                 dumb: environment.get("TERM").is_some_and(|term| term == "dumb"),
                 terminal,
             };
-            Style::new(wish.decide())
+            wish.decide()
         };
         let stdout = std::io::stdout().is_terminal();
         Self {
             json: global.output == Output::Json,
-            out_style: style(stdout),
-            err_style: style(std::io::stderr().is_terminal()),
+            colour: colour(stdout),
+            out_style: Style::new(colour(stdout)),
+            err_style: Style::new(colour(std::io::stderr().is_terminal())),
             width: stdout.then(|| usize::from(report::stderr_size().0)),
             events: global.events,
             target: global.target.clone(),
@@ -201,7 +208,7 @@ impl App {
 
 /// Returns the logical date of a run that names none: yesterday, UTC.
 pub fn yesterday() -> Date {
-    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
     today.checked_sub(1.day()).unwrap_or(today)
 }
 
@@ -209,7 +216,9 @@ pub fn yesterday() -> Date {
 fn stop_signal() -> watch::Receiver<bool> {
     let (told, stop) = watch::channel(false);
     tokio::spawn(async move {
-        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
+        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+            return;
+        };
         let mut asked = false;
         loop {
             tokio::select! {

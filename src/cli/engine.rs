@@ -61,7 +61,11 @@ fn status(app: &App) -> Result<u8> {
         return app.print_json(&json!({ "engines": found })).map(|()| 0);
     }
     app.print(&table.render(&app.out_style, app.width))?;
-    app.print(&format!("\n{} makes one, a run makes what it needs\n", paint(app.out_style.command, "soflow engine install"))).map(|()| 0)
+    app.print(&format!(
+        "\n{} makes one, a run makes what it needs\n",
+        paint(app.out_style.command, "soflow engine install")
+    ))
+    .map(|()| 0)
 }
 
 /// Hands the terminal to Python; its exit code becomes ours.
@@ -72,8 +76,9 @@ async fn python(app: &App, engine: &Option<String>, arguments: &[String]) -> Res
     drop(sink);
     let mut command = Command::new(environment.interpreter());
     command.args(arguments).env("PYTHONPATH", &project.resolved.settings.code).env("PYTHONNOUSERSITE", "1");
-    let status = command.stdin(Stdio::inherit()).status().await.map_err(|error| {
-        Error::new(Kind::Machine, "the environment's Python cannot be started").caused_by(error)
-    })?;
+    let status =
+        command.stdin(Stdio::inherit()).status().await.map_err(|error| {
+            Error::new(Kind::Machine, "the environment's Python cannot be started").caused_by(error)
+        })?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }

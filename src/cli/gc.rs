@@ -32,7 +32,8 @@ pub async fn gc(app: &App, args: &GcArgs) -> Result<u8> {
     if versions + files == 0 {
         return app.print("Nothing to remove.\n").map(|()| 0);
     }
-    let mut shown: Vec<String> = garbage.versions.iter().map(|(table, run)| format!("  version {run} of {table}")).collect();
+    let mut shown: Vec<String> =
+        garbage.versions.iter().map(|(table, run)| format!("  version {run} of {table}")).collect();
     shown.extend(garbage.files.iter().chain(&garbage.leftovers).map(|uri| format!("  {uri}")));
     let rest = shown.len().saturating_sub(FEW);
     shown.truncate(FEW);
@@ -40,6 +41,11 @@ pub async fn gc(app: &App, args: &GcArgs) -> Result<u8> {
         shown.push(format!("  and {rest} more"));
     }
     let verb = if args.dry_run { "Would remove" } else { "Removed" };
-    let what = format!("{} and {}, {}", plural(versions as u64, "version"), plural(files as u64, "file"), bytes(garbage.bytes));
+    let what = format!(
+        "{} and {}, {}",
+        plural(versions as u64, "version"),
+        plural(files as u64, "file"),
+        bytes(garbage.bytes)
+    );
     app.print(&format!("{verb} {what}:\n{}\n", shown.join("\n"))).map(|()| 0)
 }

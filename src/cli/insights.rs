@@ -1,5 +1,8 @@
 //! The sentences at the end of a run: the job file's queries, run on what was just published.
 
+use arrow::array::{Array as _, RecordBatch};
+use arrow::util::display::array_value_to_string;
+
 use super::app::{App, Project};
 use super::query;
 use crate::error::Result;
@@ -36,8 +39,8 @@ pub async fn tell(
         match answer {
             Ok(file) => {
                 let (_, batches) = rows::read_ipc(&file)?;
-                let mut lines = rows::first_column(&batches)?;
-                lines.truncate(MOST_LINES as usize);
+                let texts = batches.iter().flat_map(first_column);
+                let lines = texts.take(MOST_LINES as usize).collect();
                 insights.push(Insight { title: insight.title.clone(), lines });
             }
             Err(message) => {
@@ -47,4 +50,10 @@ pub async fn tell(
         }
     }
     Ok(insights)
+}
+
+fn first_column(batch: &RecordBatch) -> Vec<String> {
+    let Some(column) = batch.columns().first() else { return Vec::new() };
+    let text = |row| array_value_to_string(column, row).unwrap_or_default();
+    (0..batch.num_rows()).filter(|row| column.is_valid(*row)).map(text).collect()
 }

@@ -29,10 +29,12 @@ pub async fn logs(app: &App, args: &LogsArgs) -> Result<u8> {
         }
     }
     if found.is_empty() {
-        return Err(Error::new(Kind::Usage, format!("step `{}` did not run in `{id}`", step.name)).hint(format!("why: {}", step.reason)));
+        return Err(Error::new(Kind::Usage, format!("step `{}` did not run in `{id}`", step.name))
+            .hint(format!("why: {}", step.reason)));
     }
     if app.json {
-        let texts: serde_json::Map<_, _> = found.into_iter().map(|(name, text)| (name.to_string(), text.into())).collect();
+        let texts: serde_json::Map<_, _> =
+            found.into_iter().map(|(name, text)| (name.to_string(), text.into())).collect();
         return app.print_json(&json!({ "run": id, "step": step.name, "logs": texts })).map(|()| 0);
     }
     for (_, text) in found {

@@ -37,14 +37,19 @@ pub async fn parity(app: &App, args: &ParityArgs) -> Result<u8> {
     for engine in [Engine::Sail, Engine::Spark] {
         let lake = lake_of(&project, &base, engine)?;
         services.store.remove(&base.join(engine.name())).await?;
-        versions.insert(engine.name(), compute(app, &project, &Work { job: &job, date, lake, engine }, &services).await?);
+        versions
+            .insert(engine.name(), compute(app, &project, &Work { job: &job, date, lake, engine }, &services).await?);
     }
     let (sail, spark) = (&versions["sail"], &versions["spark"]);
     let mut differences = Vec::new();
     for (name, table) in &job.tables {
         if let (Some(left), Some(right)) = (sail.get(name), spark.get(name)) {
-            let (left, right) = (side("sail", &base, left, &services).await?, side("spark", &base, right, &services).await?);
-            differences.push((name.clone(), parity::compare(&left, &right, &table.key, &[IGNORED.to_string()], args.tolerance)?));
+            let (left, right) =
+                (side("sail", &base, left, &services).await?, side("spark", &base, right, &services).await?);
+            differences.push((
+                name.clone(),
+                parity::compare(&left, &right, &table.key, &[IGNORED.to_string()], args.tolerance)?,
+            ));
         }
     }
     if !args.keep {
@@ -70,7 +75,12 @@ struct Work<'a> {
 }
 
 /// Runs the whole job on one engine into a lake of its own, and returns what it published.
-async fn compute(app: &App, project: &Project, work: &Work<'_>, services: &Services) -> Result<BTreeMap<String, Version>> {
+async fn compute(
+    app: &App,
+    project: &Project,
+    work: &Work<'_>,
+    services: &Services,
+) -> Result<BTreeMap<String, Version>> {
     let Work { job, date, lake, engine } = work;
     let mut local = project.local()?.clone();
     local.engine = *engine;
@@ -115,8 +125,10 @@ async fn side<'a>(engine: &'a str, base: &Uri, version: &Version, services: &Ser
 fn report(app: &App, job: &Job, differences: &[(String, TableDiff)]) -> Result<u8> {
     let different = differences.iter().filter(|(_, diff)| !diff.is_equal()).count();
     if app.json {
-        let tables: serde_json::Map<_, _> =
-            differences.iter().map(|(name, diff)| (name.clone(), json!({ "equal": diff.is_equal(), "difference": diff }))).collect();
+        let tables: serde_json::Map<_, _> = differences
+            .iter()
+            .map(|(name, diff)| (name.clone(), json!({ "equal": diff.is_equal(), "difference": diff })))
+            .collect();
         app.print_json(&json!({ "job": job.name, "equal": different == 0, "tables": tables }))?;
     } else {
         for (name, diff) in differences {
@@ -124,7 +136,11 @@ fn report(app: &App, job: &Job, differences: &[(String, TableDiff)]) -> Result<u
             app.print(&format!("{} {}", paint(colour, mark), parity::describe(name, diff)))?;
         }
         let all = plural(differences.len() as u64, "table");
-        let ending = if different == 0 { format!("Sail and Spark agree on {all}.\n") } else { format!("Sail and Spark differ in {different} of {all}.\n") };
+        let ending = if different == 0 {
+            format!("Sail and Spark agree on {all}.\n")
+        } else {
+            format!("Sail and Spark differ in {different} of {all}.\n")
+        };
         app.print(&format!("\n{ending}"))?;
     }
     Ok(u8::from(different > 0))

@@ -37,12 +37,9 @@ fn action(step: &StepPlan) -> &'static str {
 fn text(app: &App, facts: &Facts<'_>, plan: &Plan, target: &str) -> String {
     let style = &app.out_style;
     let (job, date) = (&facts.job.name, facts.date);
-    let mut shown = format!(
-        "{} for {date} on {target}, engine {}\n\n",
-        paint(style.strong, job),
-        facts.engine
-    );
-    let mut table = Table::new([("step", Align::Left), ("action", Align::Left), ("why", Align::Left), ("code", Align::Left)]);
+    let mut shown = format!("{} for {date} on {target}, engine {}\n\n", paint(style.strong, job), facts.engine);
+    let mut table =
+        Table::new([("step", Align::Left), ("action", Align::Left), ("why", Align::Left), ("code", Align::Left)]);
     for step in &plan.steps {
         let colour = if step.action == Action::Run { style.strong } else { style.dim };
         let cells = [step.step.name.as_str(), action(step), &step.reason, step.made.code.short()];
@@ -99,7 +96,13 @@ fn describe_input(input: &Input) -> String {
             let size = partitions.iter().map(|partition| partition.bytes).sum();
             let published = match partitions.len() as u64 {
                 0 => "nothing published".to_string(),
-                some => format!("{}, {} rows, {}, {} changed", plural(some, "partition"), count(rows), bytes(size), changed.len()),
+                some => format!(
+                    "{}, {} rows, {}, {} changed",
+                    plural(some, "partition"),
+                    count(rows),
+                    bytes(size),
+                    changed.len()
+                ),
             };
             match upstream {
                 None => format!("{name}: {published}"),

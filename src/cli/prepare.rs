@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use jiff::civil::Date;
 
-use super::app::{App, Project, yesterday};
+use super::app::{Project, yesterday};
 use super::args::Selection;
 use crate::error::{Error, Kind, Result};
 use crate::ingest::raw;
@@ -42,7 +42,9 @@ pub fn load_job(project: &Project, name: &str, params: &[String], date: Date) ->
         if let Some(close) = did_you_mean(name, known.iter().map(String::as_str)) {
             error = error.hint(format!("did you mean `{close}`?"));
         }
-        return Err(error.hint(format!("the jobs are: {}", if known.is_empty() { "none".into() } else { known.join(", ") })));
+        return Err(
+            error.hint(format!("the jobs are: {}", if known.is_empty() { "none".into() } else { known.join(", ") }))
+        );
     }
     let shown = path.strip_prefix(&settings.root).unwrap_or(&path);
     let exists = |script: &Path| settings.code.join(script).is_file();
@@ -124,7 +126,8 @@ fn reads_raw(reads: &[Source]) -> bool {
 
 async fn no_pages(location: &Uri, job: &Job, date: Date, services: &Services) -> Result<Error> {
     let held = raw::dates(services.store.as_ref(), location, run::site(job)).await?;
-    let mut error = Error::new(Kind::Usage, format!("raw has no pages for {date}")).detail(format!("looked in {location}"));
+    let mut error =
+        Error::new(Kind::Usage, format!("raw has no pages for {date}")).detail(format!("looked in {location}"));
     if let Some(latest) = held.iter().filter(|held| held.pages > 0).map(|held| held.date).max() {
         error = error.hint(format!("raw has pages for {latest}: `soflow submit {} --date {latest}`", job.name));
     }

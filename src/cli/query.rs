@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use arrow::array::RecordBatch;
+
 use super::app::{App, Project};
 use super::args::QueryArgs;
 use crate::error::{Error, Kind, Result};
 use crate::names::PartitionValues;
 use crate::plan::Version;
-use crate::report::rows;
+use crate::report::rows::{self, Form};
 use crate::run::Services;
 use crate::target::local::{self, QueryColumn, QueryPart, QueryRequest, QueryTable, Statement};
 use crate::yaml::did_you_mean;
@@ -30,21 +32,32 @@ pub async fn query(app: &App, args: &QueryArgs) -> Result<u8> {
     };
     let (schema, batches) = rows::read_ipc(&file)?;
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-    let (batches, more) = if args.limit == 0 { (batches, false) } else { rows::limit(batches, limit) };
-    let text = if app.json {
-        rows::json(&schema, &batches)?
-    } else if args.csv {
-        rows::csv(&schema, &batches)?
-    } else {
-        rows::text(&schema, &batches, &app.out_style, app.width)?
+    let (batches, more) = if args.limit == 0 { (batches, false) } else { first(batches, limit) };
+    let form = match (app.json, args.csv) {
+        (true, _) => Form::Json,
+        (_, true) => Form::Csv,
+        _ => Form::Table { width: app.width, color: app.colour },
     };
-    app.print(&text)?;
+    rows::write(&mut std::io::stdout().lock(), &schema, &batches, form)?;
     if more {
         let mut sink = app.sink();
         let text = format!("There are more than {} rows: `--limit 0` prints all.", args.limit);
         sink.emit(crate::event::Event::Note { text });
     }
     Ok(0)
+}
+
+/// Cuts batches to so many rows; returns whether there were more.
+fn first(batches: Vec<RecordBatch>, limit: usize) -> (Vec<RecordBatch>, bool) {
+    let total: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let mut left = limit;
+    let mut kept = Vec::new();
+    for batch in batches {
+        let take = left.min(batch.num_rows());
+        kept.push(batch.slice(0, take));
+        left -= take;
+    }
+    (kept, total > limit)
 }
 
 async fn refused(message: &str, services: &Services) -> Error {
@@ -73,8 +86,9 @@ pub async fn ask(
 ) -> Result<Vec<Result<PathBuf, String>>> {
     let index = services.catalog.index().await?;
     if index.tables.is_empty() {
-        return Err(Error::new(Kind::Usage, "nothing is published yet")
-            .hint("run a job first: `soflow submit daily --sample`"));
+        return Err(
+            Error::new(Kind::Usage, "nothing is published yet").hint("run a job first: `soflow submit daily --sample`")
+        );
     }
     let words: BTreeSet<String> = statements.iter().flat_map(|statement| words(&statement.sql)).collect();
     let mut tables = BTreeMap::new();
@@ -97,8 +111,10 @@ fn table(project: &Project, version: &Version) -> Result<QueryTable> {
     for partition in &version.partitions {
         parts.entry(&partition.prefix).or_default().push(partition.values.clone());
     }
-    let part = |(prefix, partitions): (&str, Vec<_>)| QueryPart { prefix: curated.join(prefix).to_string(), partitions };
-    let partition_columns = version.partition_by.iter().map(|name| QueryColumn { name: name.clone(), kind: "string".into() });
+    let part =
+        |(prefix, partitions): (&str, Vec<_>)| QueryPart { prefix: curated.join(prefix).to_string(), partitions };
+    let partition_columns =
+        version.partition_by.iter().map(|name| QueryColumn { name: name.clone(), kind: "string".into() });
     Ok(QueryTable {
         partition_by: version.partition_by.clone(),
         schema: version.schema.iter().map(QueryColumn::from).chain(partition_columns).collect(),

@@ -105,7 +105,14 @@ fn step_word(state: StepState) -> &'static str {
 }
 
 fn show(record: &RunRecord, style: &Style, width: Option<usize>) -> String {
-    let mut heading = Table::new([("run", Align::Left), ("state", Align::Left), ("target", Align::Left), ("engine", Align::Left), ("started", Align::Left), ("took", Align::Right)]);
+    let mut heading = Table::new([
+        ("run", Align::Left),
+        ("state", Align::Left),
+        ("target", Align::Left),
+        ("engine", Align::Left),
+        ("started", Align::Left),
+        ("took", Align::Right),
+    ]);
     heading.row([
         Cell::from(record.run.to_string()).styled(style.strong),
         state_cell(record, style),
@@ -114,7 +121,13 @@ fn show(record: &RunRecord, style: &Style, width: Option<usize>) -> String {
         Cell::from(format!("{:.0}", record.started_at)),
         Cell::from(took(record)),
     ]);
-    let mut steps = Table::new([("step", Align::Left), ("state", Align::Left), ("rows", Align::Right), ("took", Align::Right), ("why", Align::Left)]);
+    let mut steps = Table::new([
+        ("step", Align::Left),
+        ("state", Align::Left),
+        ("rows", Align::Right),
+        ("took", Align::Right),
+        ("why", Align::Left),
+    ]);
     for step in &record.steps {
         let colour = match step.state {
             StepState::Failed => style.bad,

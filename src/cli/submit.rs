@@ -77,7 +77,9 @@ impl Order<'_> {
         }
         if plan.nothing_to_do() {
             let (job, date) = (&self.job.name, self.date);
-            app.print(&format!("Nothing to do: `{job}` for {date} is published, code, inputs and parameters unchanged.\n"))?;
+            app.print(&format!(
+                "Nothing to do: `{job}` for {date} is published, code, inputs and parameters unchanged.\n"
+            ))?;
             return app.print(&format!("  soflow tables\n  soflow submit {job} --date {date} --force\n")).map(|()| 0);
         }
         let mut text = Vec::new();
@@ -106,12 +108,20 @@ fn published(facts: &Facts<'_>, plan: &Plan, outcome: &Outcome) -> Summary {
                 }
                 continue;
             }
-            let replaced: u64 =
-                output.kept.iter().filter(|kept| !written.partitions.iter().any(|p| p.values == kept.values)).map(|p| p.rows).sum();
+            let replaced: u64 = output
+                .kept
+                .iter()
+                .filter(|kept| !written.partitions.iter().any(|p| p.values == kept.values))
+                .map(|p| p.rows)
+                .sum();
             tables.push(TableLine {
                 name: output.table.clone(),
                 rows: replaced + written.rows(),
-                rows_before: facts.tables.get(&output.table).and_then(plan::TableFacts::current).map(plan::Version::rows),
+                rows_before: facts
+                    .tables
+                    .get(&output.table)
+                    .and_then(plan::TableFacts::current)
+                    .map(plan::Version::rows),
                 partitions_written: written.partitions.len() as u64,
                 bytes: written.bytes(),
                 state: TableState::Published,
@@ -121,7 +131,8 @@ fn published(facts: &Facts<'_>, plan: &Plan, outcome: &Outcome) -> Summary {
     let seconds = record.ended_at.map_or(0.0, |ended| ended.duration_since(record.started_at).as_secs_f64());
     let sql = tables.first().map(|table| format!("soflow query \"select * from {} limit 5\"", table.name));
     let next = ["soflow tables".to_string(), format!("soflow runs show {}", record.run)].into_iter().chain(sql);
-    let quarantine = shared.map(|table| format!("soflow query \"select reason, count(*) from {table} group by reason\""));
+    let quarantine =
+        shared.map(|table| format!("soflow query \"select reason, count(*) from {table} group by reason\""));
     Summary {
         run: record.run.clone(),
         target: record.target.clone(),

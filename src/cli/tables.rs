@@ -103,7 +103,13 @@ fn show(version: &Version, entry: &Entry, all: bool, style: &Style, width: Optio
     shown.push('\n');
     shown.push_str(&partitions(version, all, style, width));
     shown.push('\n');
-    let mut history = Table::new([("version", Align::Left), ("rows", Align::Right), ("size", Align::Right), ("published", Align::Left), ("", Align::Left)]);
+    let mut history = Table::new([
+        ("version", Align::Left),
+        ("rows", Align::Right),
+        ("size", Align::Right),
+        ("published", Align::Left),
+        ("", Align::Left),
+    ]);
     for known in entry.history.iter().rev() {
         let mark = if known.run == entry.current { "current" } else { "" };
         history.row([
@@ -118,17 +124,31 @@ fn show(version: &Version, entry: &Entry, all: bool, style: &Style, width: Optio
 }
 
 fn partitions(version: &Version, all: bool, style: &Style, width: Option<usize>) -> String {
-    let mut table = Table::new([("partition", Align::Left), ("rows", Align::Right), ("size", Align::Right), ("written by", Align::Left)]);
+    let mut table = Table::new([
+        ("partition", Align::Left),
+        ("rows", Align::Right),
+        ("size", Align::Right),
+        ("written by", Align::Left),
+    ]);
     let hidden = if all { 0 } else { version.partitions.len().saturating_sub(FEW_PARTITIONS) };
     // The latest periods are what people look for.
     for partition in version.partitions.iter().skip(hidden) {
         let values: Vec<String> = partition.values.iter().map(|(column, value)| format!("{column}={value}")).collect();
         let run = partition.prefix.rsplit_once("run=").map_or("", |(_, run)| run);
-        table.row([Cell::from(values.join("/")), Cell::from(count(partition.rows)), Cell::from(bytes(partition.bytes)), Cell::from(run)]);
+        table.row([
+            Cell::from(values.join("/")),
+            Cell::from(count(partition.rows)),
+            Cell::from(bytes(partition.bytes)),
+            Cell::from(run),
+        ]);
     }
     let mut shown = table.render(style, width);
     if hidden > 0 {
-        shown.push_str(&format!("and {} before: `soflow tables show {} --partitions`\n", count(hidden as u64), version.table));
+        shown.push_str(&format!(
+            "and {} before: `soflow tables show {} --partitions`\n",
+            count(hidden as u64),
+            version.table
+        ));
     }
     shown
 }

@@ -6,12 +6,12 @@ mod publish;
 mod scope;
 mod step;
 mod task;
-mod version;
 #[cfg(test)]
 mod tests;
+mod version;
 
-pub use identity::parameters;
 pub use facts::{Facts, RawObject, Select, StepResult, TableFacts, Written};
+pub use identity::parameters;
 pub use publish::next_versions;
 pub use step::{Action, Input, OutputPlan, Plan, Scope, StepPlan, Upstream, plan};
 pub use task::{run_prefix, scratch, task};

@@ -127,12 +127,16 @@ impl World {
             let wanted = partitions.iter().filter(|(name, _)| *name == table);
             let values = wanted.map(|(_, pairs)| pairs.iter().map(|(c, v)| (c.to_string(), v.to_string())).collect());
             let fixed = |values: &BTreeMap<String, String>| output.only.iter().all(|(c, v)| values.get(c) == Some(v));
-            let partition = |values| Partition { values, prefix: run_prefix(table, &run), rows: 10, bytes: 100, files: 1 };
+            let partition =
+                |values| Partition { values, prefix: run_prefix(table, &run), rows: 10, bytes: 100, files: 1 };
             Written { schema: Vec::new(), partitions: values.filter(fixed).map(partition).collect() }
         };
         let result = |step: &StepPlan| {
             let tables = step.outputs.iter().map(|o| (o.table.clone(), written(&o.table, step))).collect();
-            (step.step.name.clone(), StepResult { run: run.clone(), step: step.step.name.clone(), seconds: 1.0, tables })
+            (
+                step.step.name.clone(),
+                StepResult { run: run.clone(), step: step.step.name.clone(), seconds: 1.0, tables },
+            )
         };
         let ran = planned.steps.iter().filter(|step| step.action == Action::Run);
         let results: BTreeMap<String, StepResult> = ran.map(result).collect();
@@ -329,7 +333,10 @@ fn the_task_tells_a_step_all_it_needs() {
     let current = &questions["outputs"]["questions"]["current"][0];
     assert_eq!(current["prefix"], "file:///lake/curated/questions/run=daily.2026-10-01.1");
     assert_eq!(current["partitions"], serde_json::json!([{ "month": "2026-09" }, { "month": "2026-10" }]));
-    assert_eq!(questions["outputs"]["quarantine"]["only"], serde_json::json!({ "endpoint": "questions", "dt": "2026-10-02" }));
+    assert_eq!(
+        questions["outputs"]["quarantine"]["only"],
+        serde_json::json!({ "endpoint": "questions", "dt": "2026-10-02" })
+    );
     let health = task(&facts, &planned.steps[3], &run);
     assert_eq!(health["inputs"]["questions"]["upstream"], "file:///lake/curated/questions/run=daily.2026-10-02.2");
     assert_eq!(health["inputs"]["answers"]["published"][0]["changed"], serde_json::json!([]));

@@ -53,7 +53,8 @@ impl LakeLock {
     /// Says what the lock is held for.
     pub fn tell(&mut self, what: &str, now: Timestamp) -> Result<()> {
         let holder = Holder { what: what.into(), process: std::process::id(), since: now };
-        let body = serde_json::to_vec(&holder).map_err(|e| Error::new(Kind::Internal, "cannot write JSON").caused_by(e))?;
+        let body =
+            serde_json::to_vec(&holder).map_err(|e| Error::new(Kind::Internal, "cannot write JSON").caused_by(e))?;
         self.file.set_len(0)?;
         self.file.rewind()?;
         self.file.write_all(&body)?;
@@ -71,7 +72,8 @@ impl LakeLock {
 }
 
 fn path(artifacts: &Uri) -> Result<std::path::PathBuf> {
-    let folder = artifacts.to_path().ok_or_else(|| Error::new(Kind::Usage, format!("`{artifacts}` is not on this machine")))?;
+    let folder =
+        artifacts.to_path().ok_or_else(|| Error::new(Kind::Usage, format!("`{artifacts}` is not on this machine")))?;
     Ok(folder.join("lock"))
 }
 
@@ -119,7 +121,8 @@ mod tests {
         let error = LakeLock::take(&artifacts, now).err().unwrap();
         assert_eq!(error.kind, Kind::Held);
         let me = std::process::id();
-        let said = format!("the lake is being written by daily.2026-11-22.3 (process {me}, since 2026-11-22T03:00:00Z)");
+        let said =
+            format!("the lake is being written by daily.2026-11-22.3 (process {me}, since 2026-11-22T03:00:00Z)");
         assert_eq!(error.message, said);
         assert!(LakeLock::is_held(&artifacts).unwrap());
         drop(lock);

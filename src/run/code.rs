@@ -132,7 +132,8 @@ mod tests {
             write(name, &old);
             now
         };
-        for name in ["steps/a.py", "pkg/one.py", "pkg/two.py", "pkg/deep.py", "pkg/sub/__init__.py", "pkg/sub/leaf.py"] {
+        for name in ["steps/a.py", "pkg/one.py", "pkg/two.py", "pkg/deep.py", "pkg/sub/__init__.py", "pkg/sub/leaf.py"]
+        {
             assert_eq!(changed(name), (true, false), "{name}");
         }
         assert_eq!(changed("pkg/three.py"), (false, true));

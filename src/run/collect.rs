@@ -90,12 +90,7 @@ fn is_needed(file: &str, needed: &BTreeSet<String>) -> bool {
 }
 
 /// Removes the garbage: the catalog forgets first, so that nothing it names is ever missing.
-pub async fn collect(
-    index: &Index,
-    garbage: &Garbage,
-    store: &dyn Store,
-    catalog: &dyn Catalog,
-) -> Result<()> {
+pub async fn collect(index: &Index, garbage: &Garbage, store: &dyn Store, catalog: &dyn Catalog) -> Result<()> {
     if !garbage.versions.is_empty() {
         catalog.forget(index, &garbage.versions).await?;
     }

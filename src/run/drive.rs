@@ -188,9 +188,10 @@ impl<'a> Run<'a> {
 
     fn next_ready(&self) -> Option<&'a StepPlan> {
         let pending = |name: &str| self.record.step(name).is_some_and(|step| step.state == StepState::Pending);
-        self.plan.steps.iter().find(|step| {
-            pending(&step.step.name) && step.after.iter().all(|before| self.results.contains_key(before))
-        })
+        self.plan
+            .steps
+            .iter()
+            .find(|step| pending(&step.step.name) && step.after.iter().all(|before| self.results.contains_key(before)))
     }
 
     fn start(&self, step: &StepPlan, running: &mut JoinSet<Ended>) {
@@ -220,7 +221,9 @@ impl<'a> Run<'a> {
                 match landed {
                     Ok(result) => {
                         self.results.insert(name.into(), result);
-                        if let Some(rows) = told.get("quarantined").and_then(serde_json::Value::as_u64).filter(|n| *n > 0) {
+                        if let Some(rows) =
+                            told.get("quarantined").and_then(serde_json::Value::as_u64).filter(|n| *n > 0)
+                        {
                             sink.emit(Event::Quarantined { step: name.into(), rows });
                         }
                         self.change(name, StepState::Completed, seconds, sink).await?;
@@ -249,8 +252,11 @@ impl<'a> Run<'a> {
     async fn change(&mut self, name: &str, state: StepState, seconds: f64, sink: &mut dyn Sink) -> Result<()> {
         let now = (self.services.now)();
         let result = self.results.get(name);
-        let rows: BTreeMap<String, u64> =
-            result.iter().flat_map(|result| &result.tables).map(|(table, written)| (table.clone(), written.rows())).collect();
+        let rows: BTreeMap<String, u64> = result
+            .iter()
+            .flat_map(|result| &result.tables)
+            .map(|(table, written)| (table.clone(), written.rows()))
+            .collect();
         let total = rows.values().sum();
         if let Some(step) = self.record.steps.iter_mut().find(|step| step.name == name) {
             step.state = state;

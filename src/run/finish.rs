@@ -14,8 +14,7 @@ use crate::store::Object;
 /// Reads what a finished step has written and keeps that as its result.
 pub async fn take_in(run: &Run<'_>, name: &str, seconds: f64) -> Result<StepResult> {
     let step = planned(run, name)?;
-    let mut result =
-        StepResult { run: run.record.run.clone(), step: name.into(), seconds, tables: BTreeMap::new() };
+    let mut result = StepResult { run: run.record.run.clone(), step: name.into(), seconds, tables: BTreeMap::new() };
     for output in &step.outputs {
         let prefix = plan::run_prefix(&output.table, &run.record.run);
         let location = run.gathered.facts.lake.curated.join(&prefix);
@@ -39,9 +38,11 @@ pub async fn take_in(run: &Run<'_>, name: &str, seconds: f64) -> Result<StepResu
 }
 
 fn planned<'a>(run: &'a Run<'_>, name: &str) -> Result<&'a StepPlan> {
-    run.plan.steps.iter().find(|step| step.step.name == name).ok_or_else(|| {
-        Error::new(Kind::Internal, format!("step `{name}` is not in the plan"))
-    })
+    run.plan
+        .steps
+        .iter()
+        .find(|step| step.step.name == name)
+        .ok_or_else(|| Error::new(Kind::Internal, format!("step `{name}` is not in the plan")))
 }
 
 fn result_uri(run: &Run<'_>, result: &Digest) -> Uri {
@@ -115,9 +116,12 @@ async fn audit_output(
     let expected = result.tables.get(&output.table).map_or(0, Written::rows);
     if landed.rows != expected {
         let found = format!("{} rows in {location}, {expected} when the step ended", landed.rows);
-        return Err(Error::new(Kind::Audit, format!("the files of `{}` changed after its step had ended", output.table))
-            .detail(found)
-            .hint(format!("run the step again: `soflow submit {} --force`", facts.job.name)));
+        return Err(Error::new(
+            Kind::Audit,
+            format!("the files of `{}` changed after its step had ended", output.table),
+        )
+        .detail(found)
+        .hint(format!("run the step again: `soflow submit {} --force`", facts.job.name)));
     }
     let before = facts.tables.get(&output.table).and_then(plan::TableFacts::current).map(Version::rows);
     let after = versions.iter().find(|version| version.table == output.table).map_or(0, Version::rows);

@@ -1,8 +1,8 @@
 //! The record of a run, its claim, and the loop that drives it through the stages.
 
 mod claim;
-mod collect;
 mod code;
+mod collect;
 mod drive;
 mod finish;
 mod gather;

@@ -15,7 +15,10 @@ const MACHINE: &[(&str, &str)] = &[
     ("No space left on device", "free some space, `soflow gc` removes old versions, then run the same command again"),
     ("StorageFull", "free some space, `soflow gc` removes old versions, then run the same command again"),
     ("MemoryError", "run fewer steps at once: `--parallel 1`"),
-    ("java.lang.OutOfMemoryError", "give the driver more memory: `spark: { driver-memory: 8g }` in the job file, or `--parallel 1`"),
+    (
+        "java.lang.OutOfMemoryError",
+        "give the driver more memory: `spark: { driver-memory: 8g }` in the job file, or `--parallel 1`",
+    ),
     ("Permission denied", "check who owns the lake's folders"),
     ("Read-only file system", "choose a lake location that can be written"),
 ];
@@ -49,7 +52,8 @@ fn last_traceback(lines: &[&str]) -> Option<(usize, usize)> {
 fn starts_error(line: &str) -> bool {
     let name = line.split([':', ' ']).next().unwrap_or_default();
     let last = name.rsplit('.').next().unwrap_or_default();
-    !line.starts_with(' ') && last.starts_with(|c: char| c.is_ascii_uppercase()) && line.contains(':') || last.ends_with("Error")
+    !line.starts_with(' ') && last.starts_with(|c: char| c.is_ascii_uppercase()) && line.contains(':')
+        || last.ends_with("Error")
 }
 
 fn last_words(lines: &[&str]) -> (usize, usize) {
@@ -110,13 +114,18 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_the_machines_fault() {
-        let cause = cause("Traceback (most recent call last):\n  File \"x\"\nOSError: [Errno 28] No space left on device\n");
+        let cause =
+            cause("Traceback (most recent call last):\n  File \"x\"\nOSError: [Errno 28] No space left on device\n");
         assert!(cause.machine && cause.hint.unwrap().contains("soflow gc"));
     }
 
     #[test]
     fn endless_lines_and_tracebacks_are_trimmed() {
-        let long = format!("Traceback (most recent call last):\n{}ValueError: {}\n", "  File x\n".repeat(500), "y".repeat(9000));
+        let long = format!(
+            "Traceback (most recent call last):\n{}ValueError: {}\n",
+            "  File x\n".repeat(500),
+            "y".repeat(9000)
+        );
         let cause = cause(&long);
         assert!(cause.excerpt.lines().count() <= MOST_LINES + 1 && cause.summary.chars().count() <= LONGEST_LINE + 1);
     }

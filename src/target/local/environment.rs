@@ -96,7 +96,10 @@ impl Environment {
         }
         if self.folder.exists() {
             sink.emit(Event::Warning {
-                text: format!("the engine environment `{}` is damaged or unfinished: making it again", self.folder.display()),
+                text: format!(
+                    "the engine environment `{}` is damaged or unfinished: making it again",
+                    self.folder.display()
+                ),
             });
             fs::remove_dir_all(&self.folder)?;
         }
@@ -106,7 +109,8 @@ impl Environment {
         install::install(self.engine, self.with_jre, &python, making.path(), sink)?;
         launcher::write(&making.path().join("launcher"))?;
         let ready = Ready { files: fingerprint(making.path())?, python: python.display().to_string() };
-        let body = serde_json::to_vec(&ready).map_err(|error| Error::new(Kind::Internal, "cannot write JSON").caused_by(error))?;
+        let body = serde_json::to_vec(&ready)
+            .map_err(|error| Error::new(Kind::Internal, "cannot write JSON").caused_by(error))?;
         fs::write(making.path().join(READY), body)?;
         // Python finds its packages relative to the interpreter, so the finished folder may be renamed.
         fs::rename(making.keep(), &self.folder)?;

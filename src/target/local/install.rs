@@ -98,7 +98,13 @@ fn no_venv(python: &Path, output: &Output) -> Error {
         .hint("Debian and Ubuntu have it in a package of its own: `apt install python3-venv`")
 }
 
-fn pip(venv: &Path, phase: &Phase, downloads: &BTreeMap<String, u64>, done: &mut u64, sink: &mut dyn Sink) -> Result<()> {
+fn pip(
+    venv: &Path,
+    phase: &Phase,
+    downloads: &BTreeMap<String, u64>,
+    done: &mut u64,
+    sink: &mut dyn Sink,
+) -> Result<()> {
     let lock = venv.join(format!("{}.lock", phase.name));
     fs::write(&lock, phase.lock)?;
     let mut command = Command::new(venv.join("bin/python"));
@@ -153,7 +159,10 @@ mod tests {
     fn pip_tells_which_package_it_gets() {
         let line = "  Downloading pyarrow-22.0.0-cp311-cp311-manylinux_2_28_x86_64.whl (47.7 MB)";
         assert_eq!(package_of(line).as_deref(), Some("pyarrow"));
-        assert_eq!(package_of("Using cached python_dateutil-2.9.0-py2.py3-none-any.whl").as_deref(), Some("python-dateutil"));
+        assert_eq!(
+            package_of("Using cached python_dateutil-2.9.0-py2.py3-none-any.whl").as_deref(),
+            Some("python-dateutil")
+        );
         assert_eq!(package_of("Collecting pysail==0.7.2"), None);
     }
 

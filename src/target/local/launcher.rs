@@ -19,15 +19,18 @@ pub struct Phase {
     pub options: &'static [&'static str],
 }
 
-const SAIL: Phase = Phase { name: "sail", lock: include_str!("../../../engine/sail.lock"), options: &["--only-binary=:all:"] };
-const BUILD: Phase = Phase { name: "build", lock: include_str!("../../../engine/build.lock"), options: &["--only-binary=:all:"] };
-// PySpark 3.5 is published as source only; its build tools come from the phase before instead of from anywhere.
+const BUILD: Phase =
+    Phase { name: "build", lock: include_str!("../../../engine/build.lock"), options: &["--only-binary=:all:"] };
+// The PySpark packages are published as source only. Their build tools come from the phase before instead of being
+// fetched unpinned into an isolated build.
+const SAIL: Phase =
+    Phase { name: "sail", lock: include_str!("../../../engine/sail.lock"), options: &["--no-build-isolation"] };
 const SPARK: Phase =
     Phase { name: "spark", lock: include_str!("../../../engine/spark.lock"), options: &["--no-build-isolation"] };
-const JRE: Phase = Phase { name: "jre", lock: include_str!("../../../engine/jre.lock"), options: &["--only-binary=:all:"] };
+const JRE: Phase =
+    Phase { name: "jre", lock: include_str!("../../../engine/jre.lock"), options: &["--only-binary=:all:"] };
 
 const DOWNLOADS: &str = include_str!("../../../engine/downloads.json");
-
 
 /// The launcher's files; a test compares the list with the folder.
 const FILES: &[(&str, &str)] = &[
@@ -51,7 +54,7 @@ const FILES: &[(&str, &str)] = &[
 /// Returns the pip calls that make an engine's environment, in order.
 pub fn phases(engine: Engine, with_jre: bool) -> Vec<Phase> {
     match (engine, with_jre) {
-        (Engine::Sail, _) => vec![SAIL],
+        (Engine::Sail, _) => vec![BUILD, SAIL],
         (Engine::Spark, false) => vec![BUILD, SPARK],
         (Engine::Spark, true) => vec![BUILD, SPARK, JRE],
     }

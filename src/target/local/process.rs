@@ -95,9 +95,12 @@ impl Target for LocalTarget {
         fs::create_dir_all(&folder)?;
         let (stdout, stderr) = (folder.join("stdout.log"), folder.join("stderr.log"));
         let mut child = self.spawn(&order, &stdout, &stderr)?;
+        // `wait` would close it, and the launcher takes that for the end of soflow.
+        let lifeline = child.stdin.take();
         let status = tokio::select! {
             status = child.wait() => status?,
-            _ = stop.wait_for(|stopped| *stopped) => {
+            () = async { drop(stop.wait_for(|stopped| *stopped).await) } => {
+                drop(lifeline);
                 end(&mut child).await?;
                 return Ok(StepEnd::Stopped);
             }
@@ -121,8 +124,8 @@ pub fn engine_identity(engine: Engine) -> String {
     format!("{}@{}", engine.name(), launcher::lock_digest(engine, false).short())
 }
 
+/// Waits for a launcher whose lifeline is cut, and kills it when it takes too long.
 async fn end(child: &mut Child) -> Result<()> {
-    drop(child.stdin.take());
     if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
         child.kill().await?;
     }
@@ -144,5 +147,8 @@ fn read_lossy(path: &Path) -> String {
 
 fn told(stdout: &str) -> BTreeMap<String, serde_json::Value> {
     let objects = stdout.lines().filter_map(|line| line.strip_prefix(TOLD));
-    objects.filter_map(|text| serde_json::from_str::<BTreeMap<String, serde_json::Value>>(text).ok()).flatten().collect()
+    objects
+        .filter_map(|text| serde_json::from_str::<BTreeMap<String, serde_json::Value>>(text).ok())
+        .flatten()
+        .collect()
 }
