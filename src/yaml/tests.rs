@@ -163,6 +163,20 @@ fn deep_and_large_texts_are_refused_quickly() {
 }
 
 #[test]
+fn the_largest_texts_are_read_in_reasonable_time() {
+    let started = std::time::Instant::now();
+    let keys: String = (0..100_000).map(|n| format!("k{n}: 1\n")).collect();
+    let list = format!("[{}]", "a, ".repeat(300_000));
+    for text in [keys, list, "- a\n".repeat(250_000), format!("a: {}", "x ".repeat(500_000)), "a: b\n".repeat(200_000)]
+    {
+        let (node, problems) = read(&text);
+        assert!(node.is_some() && problems.render().len() < 10_000);
+    }
+    // Seconds when something looks through the whole text for every value in it: minutes.
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+}
+
+#[test]
 fn nothing_at_all_is_null() {
     for text in ["", "\n\n", "# only a comment\n", "---\n"] {
         let (node, problems) = read(text);
