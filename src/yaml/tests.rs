@@ -274,8 +274,9 @@ fn the_machine_form_has_the_place_in_fields() {
     let mut problems = Problems::default();
     problems.error(&Source::flag("--engine", "spar"), "unknown engine").hint("did you mean `spark`?");
     let (node, _) = read("a: b\n");
-    problems.warning(&entries(&node.unwrap())[0].place, "odd");
-    let expected = r#"[{"severity":"error","origin":"--engine","line":null,"column":null,"width":null,"message":"unknown engine","hint":"did you mean `spark`?"},{"severity":"warning","origin":"a.yaml","line":1,"column":1,"width":1,"message":"odd","hint":null}]"#;
+    let entry = &entries(node.as_ref().unwrap())[0];
+    problems.warning(&entry.place, "odd").note(&entry.value.place, "here");
+    let expected = r#"[{"severity":"error","origin":"--engine","line":null,"column":null,"width":null,"message":"unknown engine","notes":[],"hint":"did you mean `spark`?"},{"severity":"warning","origin":"a.yaml","line":1,"column":1,"width":1,"message":"odd","notes":[{"origin":"a.yaml","line":1,"column":4,"width":1,"message":"here"}],"hint":null}]"#;
     assert_eq!(serde_json::to_string(&problems).unwrap(), expected);
 }
 
