@@ -170,6 +170,15 @@ error: target `other` has no `kind`
 }
 
 #[test]
+fn no_location_may_be_within_another_whichever_comes_first() {
+    for lake in ["raw: file:x, curated: file:x/y", "raw: file:x/y, curated: file:x", "raw: file:x, curated: file:x/"] {
+        let found = refused(&format!("targets: {{ local: {{ lake: {{ {lake} }} }} }}\n"), &[], &[]);
+        assert_eq!(found.matches("error: two locations").count(), 1, "{found}");
+    }
+    assert!(resolve(layers("targets: { local: { lake: { raw: file:x, curated: file:xy } } }\n", &[], &[])).is_ok());
+}
+
+#[test]
 fn a_wrong_variable_or_flag_is_named() {
     let expected = "\
 error: there is no target `loacl`

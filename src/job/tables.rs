@@ -3,7 +3,7 @@
 use super::checks;
 use super::model::{Check, Table, Update};
 use super::parse::named;
-use crate::yaml::{Content, Map, Node, Place, Problems};
+use crate::yaml::{Content, Entry, Map, Node, Place, Problems};
 
 /// The keys of a table.
 const KEYS: &[&str] = &["description", "key", "partition-by", "update", "checks"];
@@ -21,7 +21,7 @@ pub(super) fn read(job: &Map<'_>, problems: &mut Problems) -> Option<Vec<Draft>>
         return job.lacks("tables", job.place()).map(|_| Vec::new());
     };
     let entries = node.entries("`tables`", problems);
-    let draft = |entry: &crate::yaml::Entry| Draft {
+    let draft = |entry: &Entry| Draft {
         name: entry.key.clone(),
         place: entry.place.clone(),
         table: table(&entry.key, &entry.place, &entry.value, problems),

@@ -1,6 +1,7 @@
 //! From the parser's events to a tree. What a job or a config has no use for is refused by name: anchors, aliases,
 //! tags, several documents, keys that are not scalars.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput};
@@ -35,6 +36,9 @@ pub fn parse(source: &Arc<Source>, problems: &mut Problems) -> Option<Node> {
     }
 }
 
+/// Longest line, in bytes, that is looked through for each value on it.
+const LONGEST_LINE: usize = 4096;
+
 /// Reading cannot go on; the problem has been noted.
 struct Stop;
 
@@ -44,6 +48,8 @@ struct Open {
     items: Vec<Node>,
     entries: Vec<Entry>,
     mapping: bool,
+    /// The position of each key in `entries`.
+    keys: HashMap<String, usize>,
     key: Option<(String, Place)>,
 }
 
@@ -117,7 +123,14 @@ impl Builder<'_> {
             self.problems.error(&place, format!("nested deeper than {DEEPEST} levels"));
             return Err(Stop);
         }
-        self.open.push(Open { start: span, items: Vec::new(), entries: Vec::new(), mapping, key: None });
+        self.open.push(Open {
+            start: span,
+            items: Vec::new(),
+            entries: Vec::new(),
+            mapping,
+            keys: HashMap::new(),
+            key: None,
+        });
         Ok(())
     }
 
@@ -143,10 +156,11 @@ impl Builder<'_> {
         match (parent.key.take(), node.content) {
             (Some((key, place)), content) => {
                 let value = Node { content, place: node.place };
-                if let Some(first) = parent.entries.iter().find(|entry| entry.key == key) {
+                if let Some(first) = parent.keys.get(&key).map(|at| &parent.entries[*at]) {
                     let problem = self.problems.error(&place, format!("`{key}` is written twice"));
                     problem.note(&first.place, "first here");
                 } else {
+                    parent.keys.insert(key.clone(), parent.entries.len());
                     parent.entries.push(Entry { key, place, value });
                 }
             }
@@ -188,6 +202,10 @@ impl Builder<'_> {
         let mut place = Place { source: Arc::clone(self.source), line, column, width: usize::MAX };
         if span.end.line() == span.start.line() {
             place.width = span.end.col().saturating_sub(span.start.col());
+        }
+        if place.text().len() > LONGEST_LINE {
+            place.width = if place.width == usize::MAX { 1 } else { place.width.max(1) };
+            return place;
         }
         let shown: String = place.text().chars().skip(column - 1).take(place.width).collect();
         place.width = shown.trim_end().chars().count().max(1);

@@ -1,6 +1,6 @@
 //! Mistakes found while reading, all of them, each with its place.
 
-use serde::ser::SerializeStruct as _;
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::render;
@@ -67,18 +67,34 @@ impl Problem {
 }
 
 impl Serialize for Problem {
-    /// Writes `{severity, origin, line, column, width, message, hint}`; `line` is null outside files.
+    /// Writes `{severity, origin, line, column, width, message, notes, hint}`; `line`, `column` and `width` are null
+    /// outside files. A note is `{origin, line, column, width, message}`.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Problem", 7)?;
+        let mut fields = serializer.serialize_struct("Problem", 8)?;
         fields.serialize_field("severity", &self.severity)?;
-        fields.serialize_field("origin", &self.place.source.origin)?;
-        fields.serialize_field("line", &self.place.number())?;
-        fields.serialize_field("column", &self.place.number().map(|_| self.place.column))?;
-        fields.serialize_field("width", &self.place.number().map(|_| self.place.width))?;
+        place_fields(&mut fields, &self.place)?;
         fields.serialize_field("message", &self.message)?;
+        fields.serialize_field("notes", &self.notes)?;
         fields.serialize_field("hint", &self.hint)?;
         fields.end()
     }
+}
+
+impl Serialize for Note {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Note", 5)?;
+        place_fields(&mut fields, &self.place)?;
+        fields.serialize_field("message", &self.message)?;
+        fields.end()
+    }
+}
+
+fn place_fields<S: SerializeStruct>(fields: &mut S, place: &Place) -> Result<(), S::Error> {
+    let within = |part: usize| place.number().map(|_| part);
+    fields.serialize_field("origin", &place.source.origin)?;
+    fields.serialize_field("line", &place.number())?;
+    fields.serialize_field("column", &within(place.column))?;
+    fields.serialize_field("width", &within(place.width))
 }
 
 /// The problems found so far.

@@ -163,6 +163,20 @@ fn deep_and_large_texts_are_refused_quickly() {
 }
 
 #[test]
+fn the_largest_texts_are_read_in_reasonable_time() {
+    let started = std::time::Instant::now();
+    let keys: String = (0..100_000).map(|n| format!("k{n}: 1\n")).collect();
+    let list = format!("[{}]", "a, ".repeat(300_000));
+    for text in [keys, list, "- a\n".repeat(250_000), format!("a: {}", "x ".repeat(500_000)), "a: b\n".repeat(200_000)]
+    {
+        let (node, problems) = read(&text);
+        assert!(node.is_some() && problems.render().len() < 10_000);
+    }
+    // Seconds when something looks through the whole text for every value in it: minutes.
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+}
+
+#[test]
 fn nothing_at_all_is_null() {
     for text in ["", "\n\n", "# only a comment\n", "---\n"] {
         let (node, problems) = read(text);
@@ -260,8 +274,9 @@ fn the_machine_form_has_the_place_in_fields() {
     let mut problems = Problems::default();
     problems.error(&Source::flag("--engine", "spar"), "unknown engine").hint("did you mean `spark`?");
     let (node, _) = read("a: b\n");
-    problems.warning(&entries(&node.unwrap())[0].place, "odd");
-    let expected = r#"[{"severity":"error","origin":"--engine","line":null,"column":null,"width":null,"message":"unknown engine","hint":"did you mean `spark`?"},{"severity":"warning","origin":"a.yaml","line":1,"column":1,"width":1,"message":"odd","hint":null}]"#;
+    let entry = &entries(node.as_ref().unwrap())[0];
+    problems.warning(&entry.place, "odd").note(&entry.value.place, "here");
+    let expected = r#"[{"severity":"error","origin":"--engine","line":null,"column":null,"width":null,"message":"unknown engine","notes":[],"hint":"did you mean `spark`?"},{"severity":"warning","origin":"a.yaml","line":1,"column":1,"width":1,"message":"odd","notes":[{"origin":"a.yaml","line":1,"column":4,"width":1,"message":"here"}],"hint":null}]"#;
     assert_eq!(serde_json::to_string(&problems).unwrap(), expected);
 }
 
