@@ -102,7 +102,7 @@ impl ParquetFile {
 }
 
 fn broken(path: &Path, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(Kind::Audit, format!("`{}` is not a whole Parquet file", path.display())).caused_by(error)
+    Error::new(Kind::Audit, format!("`{}` cannot be read as Parquet", path.display())).caused_by(error)
 }
 
 /// Returns the field with its moments in UTC. Spark's INT96 timestamps carry no zone, but are UTC; read as microseconds

@@ -79,7 +79,7 @@ pub(super) fn widen(known: Bounds, min: Bound, max: Bound) -> (Bound, Bound) {
 
 /// Returns each value as a bound; `None` where there is none or its type has none worth recording.
 ///
-/// Floating point bounds do not say whether there are NaNs: whoever must know has to look.
+/// Floating point bounds do not say whether there are NaNs: whoever must know has to look. Writers widen a zero to -0.0.
 pub(super) fn bounds(array: &ArrayRef) -> Vec<Option<Bound>> {
     let none = || vec![None; array.len()];
     let each = |to: &DataType, bound: &dyn Fn(&ArrayRef, usize) -> Option<Bound>| {
@@ -91,7 +91,7 @@ pub(super) fn bounds(array: &ArrayRef) -> Vec<Option<Bound>> {
             each(&DataType::Int64, &|array, at| Some(Bound::Int(array.as_primitive::<Int64Type>().value(at))))
         }
         kind if kind.is_floating() => each(&DataType::Float64, &|array, at| {
-            Some(array.as_primitive::<Float64Type>().value(at)).filter(|x| x.is_finite()).map(Bound::Float)
+            Some(array.as_primitive::<Float64Type>().value(at)).filter(|x| x.is_finite()).map(|x| Bound::Float(x + 0.0))
         }),
         DataType::Decimal128(_, 0) => each(array.data_type(), &|array, at| {
             i64::try_from(array.as_primitive::<Decimal128Type>().value(at)).ok().map(Bound::Int)

@@ -153,6 +153,7 @@ fn values_outside_a_range_are_shown_and_nan_is_outside() {
     passes(one(scores(), range("score", Some(-2.0), Some(10.0))), "from -2 to 10");
     fails(one(scores(), range("score", Some(-1.0), Some(10.0))), "1 row outside, such as `-2`");
     let shares = || vec![floats("share", &[Some(0.0), Some(1.0), Some(f64::NAN), None, Some(f64::INFINITY)])];
+    fails(one(shares(), range("share", None, None)), "1 row outside, such as `NaN`");
     fails(one(shares(), range("share", Some(0.0), Some(1.0))), "2 rows outside, such as `NaN`, `inf`");
     passes(
         one(vec![floats("share", &[Some(0.5)])], range("share", Some(0.0), Some(1.0))),

@@ -107,6 +107,12 @@ fn a_file_of_nulls_leaves_the_bounds_of_the_others() {
 }
 
 #[test]
+fn bounds_of_fractions_have_no_negative_zero_and_no_nan() {
+    let column = one(vec![floats("x", &[Some(0.0), Some(f64::NAN), Some(2.5)])]).schema.remove(0);
+    assert_eq!(serde_json::to_string(&(column.min, column.max)).unwrap(), "[0.0,2.5]");
+}
+
+#[test]
 fn long_texts_are_not_recorded() {
     let long = "x".repeat(100);
     assert_eq!(one(vec![texts("body", &[Some(long.as_str())])]).schema[0].max, None);
