@@ -234,13 +234,7 @@ fn the_root_is_the_nearest_folder_with_jobs_or_settings() {
 #[test]
 fn the_reference_is_the_shipped_file() {
     let page = fs::read_to_string(reference_path()).unwrap_or_default();
-    assert_eq!(page, reference(), "run `cargo test --lib -- --ignored write_the_reference`");
-}
-
-#[test]
-#[ignore = "writes docs/config.md"]
-fn write_the_reference() {
-    fs::write(reference_path(), reference()).unwrap();
+    assert_eq!(page, reference(), "run `just docs`");
 }
 
 fn reference_path() -> PathBuf {

@@ -29,6 +29,9 @@ impl Store for Failing {
     async fn list(&self, prefix: &Uri) -> Result<Vec<Object>> {
         FileStore.list(prefix).await
     }
+    async fn unfinished(&self, prefix: &Uri) -> Result<Vec<Object>> {
+        FileStore.unfinished(prefix).await
+    }
     async fn get(&self, uri: &Uri) -> Result<Option<Vec<u8>>> {
         FileStore.get(uri).await
     }

@@ -1,0 +1,88 @@
+"""Starts the engine inside this process's environment and runs one script, or a list of queries, on it.
+
+    launch.py step  --engine sail|spark [--jre DIR] [--conf k=v ...] [--archive] --script PATH -- --task URI
+    launch.py query --engine sail|spark [--jre DIR] [--conf k=v ...] --request FILE
+    launch.py java  [--jre DIR]
+
+Exit codes: 0 done; 1 the script raised, or a query failed; 90 the engine itself could not start, which one line
+`@soflow {"engine_error": ..., "kind": "damaged" | "java" | "start"}` on stdout explains; 130 and 143 stopped by SIGINT
+and SIGTERM; whatever a script passes to `sys.exit` is kept.
+"""
+
+import argparse
+import os
+import sys
+
+from soflow_launch import java, life, trouble
+
+
+def arguments(argv):
+    """Returns the parsed command line; `script_arguments` is what follows `--`."""
+    own, _, rest = partition(argv, "--")
+    parser = argparse.ArgumentParser(prog="launch.py", allow_abbrev=False)
+    parser.add_argument("command", choices=["step", "query", "java"])
+    parser.add_argument("--engine", choices=["sail", "spark"], default="sail")
+    parser.add_argument("--jre", metavar="DIR", help="a Java home to use whatever its version is")
+    parser.add_argument("--conf", metavar="KEY=VALUE", action="append", default=[])
+    parser.add_argument("--archive", action="store_true", help="keep this run's JVM classes for the next (spark)")
+    parser.add_argument("--script", metavar="PATH")
+    parser.add_argument("--request", metavar="FILE")
+    parsed = parser.parse_args(own)
+    needed = {"step": "script", "query": "request"}.get(parsed.command)
+    if needed and not getattr(parsed, needed):
+        parser.error(f"`{parsed.command}` needs --{needed}")
+    if any("=" not in pair for pair in parsed.conf):
+        parser.error("--conf wants key=value")
+    parsed.conf = dict(pair.split("=", 1) for pair in parsed.conf)
+    parsed.script_arguments = rest
+    return parsed
+
+
+def partition(items, separator):
+    """Returns what stands before the first `separator`, the separator if it is there, and what stands after it."""
+    if separator not in items:
+        return items, None, []
+    at = items.index(separator)
+    return items[:at], separator, items[at + 1 :]
+
+
+def run(wanted):
+    """Returns the exit code of one command. Raises `EngineError` when the engine is what failed."""
+    if wanted.command == "java":
+        home = java.find(wanted.jre)
+        trouble.tell({"java_home": str(home)})
+        return 0
+    # Paths are made absolute first: `life.begin` leaves the caller's directory, because both engines create
+    # `spark-warehouse` and other litter in the directory they are started in.
+    wanted.script = wanted.script and os.path.abspath(wanted.script)
+    wanted.request = wanted.request and os.path.abspath(wanted.request)
+    wanted.jre = wanted.jre and os.path.abspath(wanted.jre)
+    life.begin()
+    if wanted.engine == "sail":
+        from soflow_launch import sail as engine
+    else:
+        from soflow_launch import spark as engine
+    running = engine.start(wanted)
+    if wanted.command == "step":
+        from soflow_launch import script
+
+        code = script.run(wanted.script, wanted.script_arguments)
+    else:
+        from soflow_launch import query
+
+        code = query.run(wanted.request, wanted.engine)
+    running.stop(succeeded=code == 0)
+    return code
+
+
+def main(argv):
+    wanted = arguments(argv)
+    try:
+        code = run(wanted)
+    except trouble.EngineError as error:
+        code = trouble.report(error)
+    life.end(code)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Regenerates the four locks and downloads.json from the .in files. Needs uv and python3.11 on the PATH.
+set -eu
+cd "$(dirname "$0")"
+for name in build sail spark jre; do
+  uv pip compile --quiet --universal --generate-hashes --python-version 3.10 --no-emit-index-url \
+    --no-annotate --no-header --upgrade "$name.in" --output-file "$name.lock"
+done
+# Both engines must hand the same pandas and Arrow to a step's Python functions.
+for package in pandas pyarrow numpy vadersentiment; do
+  for lock in sail spark; do grep "^$package==" "$lock.lock" >"/tmp/relock.$$.$lock"; done
+  cmp "/tmp/relock.$$.sail" "/tmp/relock.$$.spark"
+  rm "/tmp/relock.$$.sail" "/tmp/relock.$$.spark"
+done
+python3.11 downloads.py >downloads.json

@@ -1,0 +1,44 @@
+"""The embedded engine: pysail's Spark Connect server inside this process."""
+
+import os
+
+from soflow_launch.trouble import EngineError, loading
+
+# What a step may rely on with either engine. The task has no other clock than UTC.
+CONF = {"spark.sql.session.timeZone": "UTC"}
+
+
+class Running:
+    def __init__(self, server):
+        self.server = server
+
+    def stop(self, succeeded):
+        """Nothing to do: the server is a thread of this process, which ends without waiting for it."""
+
+
+def start(wanted):
+    """Starts the server on a free port and a first session, which `SparkSession.builder.getOrCreate()` returns."""
+    # It logs every query at INFO otherwise, between the lines that the script prints.
+    os.environ.setdefault("RUST_LOG", "off")
+    with loading("the embedded engine"):
+        import pandas, pyarrow  # noqa: E401, F401  (the first UDF would be late to find them missing)
+        from pysail.spark import SparkConnectServer
+        from pyspark.sql import SparkSession
+    try:
+        server = SparkConnectServer("127.0.0.1", 0)
+        server.start(background=True)
+        os.environ["SPARK_REMOTE"] = "sc://{}:{}".format(*server.listening_address)
+        os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)
+        builder = SparkSession.builder
+        for key, value in {**CONF, **known(wanted.conf)}.items():
+            builder = builder.config(key, value)
+        # Made here and not left to the script, so that an engine that does not answer is not blamed on the job.
+        builder.getOrCreate()
+    except Exception as error:
+        raise EngineError("start", f"the embedded engine did not start: {error}") from error
+    return Running(server)
+
+
+def known(conf):
+    """Returns the settings that mean something without a JVM; heap sizes and executor counts do not."""
+    return {key: value for key, value in conf.items() if key.startswith("spark.sql.")}

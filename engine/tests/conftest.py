@@ -1,0 +1,103 @@
+"""Runs the launcher as soflow does: a child process whose stdin is a pipe that soflow holds.
+
+    SOFLOW_TEST_ENGINE=sail|spark <environment>/bin/python -m pytest engine/tests
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LAUNCH = Path(__file__).parent.parent / "launch.py"
+
+
+@pytest.fixture(scope="session")
+def engine():
+    return os.environ.get("SOFLOW_TEST_ENGINE", "sail")
+
+
+class Launched:
+    def __init__(self, process):
+        self.out, self.err = process.communicate(timeout=180)
+        self.code = process.returncode
+
+    @property
+    def facts(self):
+        """What the launcher itself said, as dictionaries."""
+        return [json.loads(line[8:]) for line in self.out.splitlines() if line.startswith("@soflow ")]
+
+
+@pytest.fixture
+def launcher(tmp_path, engine):
+    """Starts the launcher in a directory of its own, with its scratch space in another."""
+    (tmp_path / "cwd").mkdir()
+    (tmp_path / "tmp").mkdir()
+
+    def start(*arguments, **environment):
+        command = [sys.executable, "-u", str(LAUNCH), *map(str, arguments)]
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path / "cwd",
+            env={**os.environ, "TMPDIR": str(tmp_path / "tmp"), **environment},
+        )
+
+    return start
+
+
+@pytest.fixture
+def step(launcher, engine, tmp_path):
+    """Runs a script to its end."""
+
+    def run(source, *options, **environment):
+        script = tmp_path / "my_step.py"
+        script.write_text(source)
+        arguments = ["step", "--engine", engine, *options, "--script", script, "--", "--task", "file:///task.json"]
+        return Launched(waited(launcher(*arguments, **environment)))
+
+    return run
+
+
+def waited(process):
+    """Waits with stdin open: closing it, as `communicate` does first, tells the launcher that soflow is gone."""
+    held, process.stdin = process.stdin, None
+    process.held = held
+    return process
+
+
+@pytest.fixture
+def query(launcher, engine, tmp_path):
+    """Runs statements over tables; returns the process and a function that reads an answer."""
+
+    def run(tables, *statements):
+        output = tmp_path / "answers"
+        request = {
+            "tables": tables,
+            "statements": [
+                {"id": f"q{number}", **({"sql": one} if isinstance(one, str) else one)}
+                for number, one in enumerate(statements, 1)
+            ],
+            "output": str(output),
+        }
+        (tmp_path / "request.json").write_text(json.dumps(request))
+        done = Launched(waited(launcher("query", "--engine", engine, "--request", tmp_path / "request.json")))
+        return done, lambda name: read(output, name)
+
+    return run
+
+
+def read(output, name):
+    """Returns the rows as a list of tuples, or the error's text."""
+    import pyarrow as pa
+
+    failed = output / f"{name}.error.json"
+    if failed.exists():
+        return json.loads(failed.read_text())["error"]
+    rows = pa.ipc.open_file(output / f"{name}.arrow").read_all()
+    return [tuple(row.values()) for row in rows.to_pylist()]

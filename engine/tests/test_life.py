@@ -1,0 +1,100 @@
+"""Nothing that the launcher started outlives it, however it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+# Holds the engine, a Python worker included, in work that would last for minutes.
+BUSY = """
+import time
+from pyspark.sql import SparkSession, functions as F
+spark = SparkSession.builder.getOrCreate()
+slow = F.udf(lambda x: time.sleep(120) or x, "long")
+print("busy", flush=True)
+spark.range(2).select(slow("id")).collect()
+"""
+SOON_SECONDS = 3
+
+
+@pytest.fixture
+def busy(launcher, engine, tmp_path):
+    """A launcher in the middle of a Python function, recognisable by a variable that all its children inherit."""
+    script = tmp_path / "busy.py"
+    script.write_text(BUSY)
+    process = launcher("step", "--engine", engine, "--script", script, SOFLOW_TEST_MARK=str(tmp_path))
+    for line in process.stdout:
+        if line == "busy\n":
+            break
+    time.sleep(4 if engine == "spark" else 1)
+    yield process
+    process.kill()
+
+
+def alive(mark):
+    """Returns the processes whose environment holds the mark. Linux only."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"SOFLOW_TEST_MARK={mark}\0".encode() in (entry / "environ").read_bytes():
+                found.append((entry.name, (entry / "cmdline").read_bytes()[:80]))
+        except OSError:
+            pass
+    return found
+
+
+def all_gone(mark):
+    deadline = time.monotonic() + SOON_SECONDS
+    while alive(mark):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+needs_proc = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+
+
+@needs_proc
+def test_the_end_of_stdin_ends_everything(busy, tmp_path):
+    assert alive(tmp_path)
+    busy.stdin.close()
+    assert all_gone(tmp_path)
+    assert os.listdir(tmp_path / "tmp") == []
+
+
+@needs_proc
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_everything_at_once(busy, tmp_path, number, code):
+    busy.send_signal(number)
+    assert busy.wait(SOON_SECONDS) == code
+    assert all_gone(tmp_path)
+    assert os.listdir(tmp_path / "tmp") == []
+
+
+@needs_proc
+def test_killing_the_launcher_itself_leaves_no_worker(busy, tmp_path):
+    busy.kill()
+    assert all_gone(tmp_path)
+
+
+@needs_proc
+def test_killing_soflow_ends_the_launcher(engine, tmp_path):
+    """A stand-in for soflow is killed, so that the pipe is closed by the system and by nobody's good will."""
+    script = tmp_path / "busy.py"
+    script.write_text(BUSY)
+    launch = Path(__file__).parent.parent / "launch.py"
+    parent = (
+        "import subprocess, sys\n"
+        f"child = subprocess.Popen([sys.executable, '-u', {str(launch)!r}, 'step', '--engine', {engine!r},"
+        f" '--script', {str(script)!r}], stdin=subprocess.PIPE)\nchild.wait()\n"
+    )
+    environment = {**os.environ, "SOFLOW_TEST_MARK": str(tmp_path)}
+    process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, env=environment)
+    assert process.stdout.readline() == b"busy\n"
+    process.kill()
+    assert all_gone(tmp_path)

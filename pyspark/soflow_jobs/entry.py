@@ -1,0 +1,36 @@
+"""What every entry point does: read --task, make the session, run one step."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from pyspark.sql import SparkSession
+
+from soflow_jobs.lake import read_text
+from soflow_jobs.task import Task, parse_task
+
+SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    # Spark 3.5 would write INT96, which has no statistics and which Sail does not write.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+}
+
+
+def main(run: Callable[[SparkSession, Task], None]) -> None:
+    """Runs the step with the task named on the command line. Lets every exception out: the traceback is the message."""
+    parser = argparse.ArgumentParser(description="One step of a soflow job. soflow calls this; see docs/task.md.")
+    parser.add_argument("--task", required=True, metavar="URI", help="the task file")
+    arguments = parser.parse_args()
+    spark = configure(SparkSession.builder.appName("soflow").getOrCreate())
+    try:
+        run(spark, parse_task(read_text(spark, arguments.task)))
+    finally:
+        spark.stop()
+
+
+def configure(spark: SparkSession) -> SparkSession:
+    """The session with what the steps rely on: times in UTC, the same Parquet types on every engine."""
+    for key, value in SETTINGS.items():
+        spark.conf.set(key, value)
+    return spark

@@ -1,0 +1,119 @@
+"""What the base steps share: raw pages -> typed rows, quarantine and its limit, the newest version of each id."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+
+from soflow_jobs.lake import Lake, empty, say
+from soflow_jobs.pages import PAGE, REJECT, ROW, combined, parse_pages, unread_lines
+from soflow_jobs.records import Endpoint
+from soflow_jobs.schemas import ddl, names
+from soflow_jobs.task import Task
+
+
+class QuarantineLimitError(RuntimeError):
+    """More of the raw pages or items than `quarantine_limit` allows could not be used."""
+
+
+def ingest(spark: SparkSession, task: Task, lake: Lake, endpoint: Endpoint) -> DataFrame:
+    """The typed rows of the task's raw pages: all versions, with `raw_uri` and `item_index`; writes the quarantine.
+
+    Parses once, into scratch. Raises QuarantineLimitError before anything is written to the lake.
+    """
+    lines = stage(spark, task, endpoint)
+    rejects = lines.where(F.col("kind") == REJECT)
+    pages, items = count_input(lines)
+    counts = count_rejects(rejects)
+    quarantined = sum(count for _, _, count, _ in counts)
+    say(pages=pages, rows_read=items, quarantined=quarantined)
+    check_limit(task, endpoint, counts, pages, items)
+    if quarantined:
+        lake.write("quarantine", rejects)
+    return lines.where(F.col("kind") == ROW)
+
+
+def stage(spark: SparkSession, task: Task, endpoint: Endpoint) -> DataFrame:
+    """The combined lines of every page of the task, each page exactly once, from scratch."""
+    columns = combined(endpoint.name)
+    pages = {page.uri: page for page in task.raw.get(endpoint.name, ())}
+    if not pages:
+        return empty(spark, columns)
+    parsed = f"{task.scratch}/parsed"
+    parse_pages(spark, task, endpoint, pages.values()).write.option("compression", "zstd").parquet(parsed)
+    lines = spark.read.schema(ddl(columns)).parquet(parsed)
+    read = {row[0] for row in lines.where(F.col("kind") == PAGE).select("raw_uri").collect()}
+    unread = unread_lines(task, [page for uri, page in pages.items() if uri not in read])
+    if not unread:
+        return lines
+    order = names(columns)
+    return lines.unionByName(
+        spark.createDataFrame([tuple(line.get(name) for name in order) for line in unread], ddl(columns))
+    )
+
+
+def count_input(lines: DataFrame) -> tuple[int, int]:
+    """How many pages and how many items in pages that could be read."""
+    total = lines.where(F.col("kind") == PAGE).agg(F.count("*"), F.sum("n_items")).collect()[0]
+    return total[0], total[1] or 0
+
+
+def count_rejects(rejects: DataFrame) -> list[tuple[bool, str, int, str]]:
+    """(page_error, reason, count, first raw URI) a line, most frequent first."""
+    grouped = rejects.groupBy("page_error", "reason").agg(F.count("*").alias("n"), F.min("raw_uri").alias("uri"))
+    found = [(row["page_error"], row["reason"], row["n"], row["uri"]) for row in grouped.collect()]
+    return sorted(found, key=lambda each: (-each[2], each[1]))
+
+
+def check_limit(
+    task: Task, endpoint: Endpoint, counts: list[tuple[bool, str, int, str]], pages: int, items: int
+) -> None:
+    """Raises QuarantineLimitError when the share of unusable pages, or of unusable items, is above the limit."""
+    for page_error, what, total in ((True, "pages", pages), (False, "rows", items)):
+        found = [each for each in counts if each[0] is page_error]
+        rejected = sum(count for _, _, count, _ in found)
+        if not total or rejected / total <= task.quarantine_limit:
+            continue
+        reasons = ", ".join(
+            f"{count}x {reason} ({uri.rsplit('/', 1)[-1]}{', ...' if count > 1 else ''})"
+            for _, reason, count, uri in found
+        )
+        raise QuarantineLimitError(
+            f"{rejected:,} of {total:,} {what} ({rejected / total * 100:.1f} %) of raw.{endpoint.name} were "
+            f"quarantined, above the limit of {task.quarantine_limit * 100:.4g} %: {reasons}; raise "
+            f"`quarantine-limit` in the job file or mend raw"
+        )
+
+
+def newest(versions: DataFrame, key: str) -> DataFrame:
+    """One row for each (site, key): the version observed last, then the one changed last.
+
+    `versions` has `raw_uri` and `item_index`, null for rows already in the table: of equal versions the one from the
+    raw pages stays, and of several there the last by URI and place, so the result does not depend on row order.
+    """
+    changed = [name for name in ("last_activity_at", "last_edit_at") if name in versions.columns]
+    order = [F.col(name).desc_nulls_last() for name in ("observed_at", *changed, "raw_uri", "item_index")]
+    ranked = versions.withColumn("_version", F.row_number().over(Window.partitionBy("site", key).orderBy(*order)))
+    return ranked.where(F.col("_version") == 1).drop("_version")
+
+
+def merge(lake: Lake, endpoint: Endpoint, incoming: DataFrame, months: list[str]) -> DataFrame:
+    """The complete partitions of these months: the table as it is, with the incoming rows in."""
+    current = lake.current(endpoint.name, keep=lambda partition: partition["created_month"] in months)
+    placed = current.withColumn("raw_uri", F.lit(None).cast("string"))
+    placed = placed.withColumn("item_index", F.lit(None).cast("int"))
+    return newest(incoming.select(*placed.columns).unionByName(placed), endpoint.id)
+
+
+def months_of(frame: DataFrame) -> list[str]:
+    """The distinct created_month values, sorted."""
+    return sorted(row[0] for row in frame.select("created_month").distinct().collect())
+
+
+def run_base(spark: SparkSession, task: Task, endpoint: Endpoint) -> None:
+    """A whole base step whose rows depend on nothing but their own pages."""
+    lake = Lake(spark, task)
+    incoming = ingest(spark, task, lake, endpoint)
+    months = months_of(incoming)
+    if months:
+        lake.write(endpoint.name, merge(lake, endpoint, incoming, months))

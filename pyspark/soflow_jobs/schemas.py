@@ -1,0 +1,221 @@
+"""What every table looks like: columns in order, Spark types, partition columns.
+
+The same types on every engine: int is 32 bit, bigint 64, a timestamp is an instant with the session in UTC. A partition
+column stands in the directory's name only. Columns marked `null` may be null; all others never are.
+"""
+
+from __future__ import annotations
+
+Columns = tuple[tuple[str, str], ...]
+
+OWNER: Columns = (
+    ("owner_user_id", "bigint"),  # null: the account is deleted
+    ("owner_type", "string"),  # null; registered, unregistered, moderator, does_not_exist ...
+    ("owner_display_name", "string"),  # null; unescaped
+    ("owner_reputation", "int"),  # null; when observed, not when posted
+)
+
+ORIGIN: Columns = (
+    ("content_license", "string"),  # CC BY-SA 2.5, 3.0 or 4.0
+    ("license_derived", "boolean"),  # true: the API left it out and the date decided
+    ("observed_at", "timestamp"),  # when the page with this version was fetched
+    ("source", "string"),  # api
+    ("_extra", "int"),  # fields in the raw item that the API's documentation does not name
+    ("_run_id", "string"),  # the run that brought this version of the row
+)
+
+QUESTIONS: Columns = (
+    ("site", "string"),
+    ("question_id", "bigint"),
+    ("title", "string"),  # unescaped once
+    ("title_raw", "string"),  # as received
+    ("tags", "array<string>"),  # 1 to 5, in the order received
+    ("score", "int"),
+    ("view_count", "bigint"),  # null: not in the filter
+    ("answer_count", "int"),
+    ("is_answered", "boolean"),  # has an accepted or upvoted answer: not the same as answer_count > 0
+    ("accepted_answer_id", "bigint"),  # null: none
+    ("created_at", "timestamp"),
+    ("last_activity_at", "timestamp"),
+    ("last_edit_at", "timestamp"),  # null: never
+    ("closed_at", "timestamp"),  # null: open
+    ("closed_reason", "string"),  # null: open; as the API words it, unescaped
+    ("closed_reason_class", "string"),  # null: open; see soflow_jobs/questions.py
+    ("migrated", "boolean"),  # came from another site
+    ("community_wiki", "boolean"),
+    *OWNER,
+    ("body_text", "string"),  # null: no body in the page; without code and quotations
+    ("code_chars", "int"),  # null: no body; characters in pre and code
+    ("body_chars", "int"),  # null: no body; characters of the rendered body, code and quotations included
+    ("link", "string"),  # null: not in the filter; for attribution
+    *ORIGIN,
+)
+
+ANSWERS: Columns = (
+    ("site", "string"),
+    ("answer_id", "bigint"),
+    ("question_id", "bigint"),
+    ("is_accepted", "boolean"),
+    ("score", "int"),
+    ("created_at", "timestamp"),
+    ("last_activity_at", "timestamp"),
+    ("last_edit_at", "timestamp"),  # null: never
+    ("community_wiki", "boolean"),
+    *OWNER,
+    ("body_text", "string"),  # null: no body in the page; without code and quotations
+    ("code_chars", "int"),  # null: no body
+    ("body_chars", "int"),  # null: no body
+    ("link", "string"),  # null: not in the filter
+    ("is_self_answer", "boolean"),  # null: the question is not known; asker and answerer are the same account
+    ("first_in_thread", "boolean"),  # earliest of the question's known answers
+    *ORIGIN,
+)
+
+COMMENTS: Columns = (
+    ("site", "string"),
+    ("comment_id", "bigint"),
+    ("post_id", "bigint"),  # a question's or an answer's id
+    ("post_type", "string"),  # null: not in the filter; question or answer
+    ("score", "int"),
+    ("edited", "boolean"),  # null: not in the filter
+    ("created_at", "timestamp"),
+    *OWNER,
+    ("reply_to_user_id", "bigint"),  # null: no reply, or to a deleted account
+    ("text", "string"),  # null: no body in the page; without code
+    ("link", "string"),  # null: not in the filter
+    *ORIGIN,
+)
+
+QUARANTINE: Columns = (
+    ("site", "string"),
+    ("raw_uri", "string"),  # the page
+    ("page_error", "boolean"),  # true: nothing of the page could be used
+    ("item_index", "int"),  # null for a page; from 0
+    ("item_id", "bigint"),  # null: none that could be read
+    ("reason", "string"),
+    ("detail", "string"),  # what was found and what was expected, at most 500 characters
+    ("sample", "string"),  # the beginning of the item or page, at most 500 characters
+    ("observed_at", "timestamp"),
+    ("_run_id", "string"),
+)
+
+TEXT_SENTIMENT: Columns = (
+    ("site", "string"),
+    ("unit_id", "bigint"),  # the question's, answer's or comment's id
+    ("question_id", "bigint"),  # null: a comment on a post that is not known
+    ("created_at", "timestamp"),
+    ("n_sentences", "int"),  # 0: nothing left without code and quotations
+    ("n_pos", "int"),
+    ("n_neg", "int"),
+    ("polarity_net", "double"),  # (n_pos - n_neg) / n_sentences, -1 to 1; 0 without sentences
+    ("compound_mean", "double"),  # mean of VADER's compound over sentences, -1 to 1; 0 without sentences
+    ("emotive_share", "double"),  # (n_pos + n_neg) / n_sentences, 0 to 1
+    ("label", "string"),  # negative, neutral or positive
+    ("lang_guess", "string"),  # null: too little text; en or other
+    ("engine", "string"),
+    ("engine_version", "string"),
+    ("_run_id", "string"),
+)
+
+TAG_TRENDS_WEEKLY: Columns = (
+    ("site", "string"),
+    ("week_start", "date"),  # a Monday, UTC
+    ("tag", "string"),
+    ("n_questions", "bigint"),  # 0: a tag with 30 or more in the 12 weeks before that fell silent
+    ("site_questions", "bigint"),  # distinct questions of the site in that week
+    ("share", "double"),  # n_questions / site_questions
+    ("share_lo", "double"),  # Wilson, 95 %
+    ("share_hi", "double"),
+    ("growth_12w_log2", "double"),  # null: no question of the site in the 12 weeks before; shrunk, so finite
+    ("yoy_log2", "double"),  # null: no question of the site 52 weeks before; shrunk
+    ("z", "double"),  # null: as growth, or every question or none has the tag; share against the 12 weeks before
+    ("status", "string"),  # rising, falling, stable, new, low_n
+    ("partial", "boolean"),  # the week was not over when the newest page was fetched
+    ("_run_id", "string"),
+)
+
+TAG_HEALTH_MONTHLY: Columns = (
+    ("site", "string"),
+    ("month", "date"),  # its first day
+    ("tag", "string"),
+    ("n", "bigint"),  # questions created in the month
+    ("n_cohort", "bigint"),  # of those, 7 days old or older when answers were last looked at
+    ("no_answer_rate", "double"),  # answer_count = 0
+    ("not_answered_rate", "double"),  # is_answered = false
+    ("answered_1h", "double"),  # null: n_cohort = 0; share of the cohort with another's answer within 1 hour
+    ("answered_24h", "double"),  # null: n_cohort = 0
+    ("answered_7d", "double"),  # null: n_cohort = 0
+    ("median_ttfa_s", "bigint"),  # null: not mature, or fewer than half answered within 7 days; seconds
+    ("self_answered_rate", "double"),  # share of n whose asker answered
+    ("accepted_rate", "double"),
+    ("closed_rate", "double"),
+    ("neg_score_rate", "double"),
+    ("median_score", "double"),
+    ("distinct_askers", "bigint"),  # deleted accounts are not counted
+    ("mature", "boolean"),  # every question of the month is in the cohort
+    ("_run_id", "string"),
+)
+
+TAG_SENTIMENT_WEEKLY: Columns = (
+    ("site", "string"),
+    ("week_start", "date"),  # a Monday, UTC
+    ("tag", "string"),
+    ("unit_type", "string"),  # question, answer, comment
+    ("n_units", "bigint"),  # texts with at least one sentence
+    ("net_mean", "double"),  # mean polarity_net
+    ("net_lo", "double"),  # null: n_units = 1; 95 %
+    ("net_hi", "double"),  # null: n_units = 1
+    ("baseline_net", "double"),  # mean over all units of the site, same week and unit type
+    ("diff_vs_baseline", "double"),
+    ("label", "string"),  # above, below, at, low_n
+    ("_run_id", "string"),
+)
+
+TAG_PAIRS_MONTHLY: Columns = (
+    ("site", "string"),
+    ("month", "date"),  # its first day
+    ("tag_a", "string"),  # < tag_b
+    ("tag_b", "string"),
+    ("n_both", "bigint"),  # 5 or more
+    ("n_a", "bigint"),
+    ("n_b", "bigint"),
+    ("lift", "double"),
+    ("npmi", "double"),  # -1 to 1
+    ("rank", "int"),  # 1 = most questions with both, in the month
+    ("delta_rank_12m", "int"),  # null: not ranked 12 months before; positive = climbed
+    ("_run_id", "string"),
+)
+
+TABLES: dict[str, Columns] = {
+    "questions": QUESTIONS,
+    "answers": ANSWERS,
+    "comments": COMMENTS,
+    "quarantine": QUARANTINE,
+    "text_sentiment": TEXT_SENTIMENT,
+    "tag_trends_weekly": TAG_TRENDS_WEEKLY,
+    "tag_health_monthly": TAG_HEALTH_MONTHLY,
+    "tag_sentiment_weekly": TAG_SENTIMENT_WEEKLY,
+    "tag_pairs_monthly": TAG_PAIRS_MONTHLY,
+}
+
+PARTITIONS: dict[str, Columns] = {
+    "questions": (("created_month", "string"),),  # yyyy-MM of created_at, UTC
+    "answers": (("created_month", "string"),),
+    "comments": (("created_month", "string"),),
+    "quarantine": (("endpoint", "string"), ("dt", "string")),  # dt: the logical date
+    "text_sentiment": (("created_month", "string"), ("unit_type", "string")),
+    "tag_trends_weekly": (("year", "int"),),  # of week_start
+    "tag_health_monthly": (("year", "int"),),
+    "tag_sentiment_weekly": (("year", "int"),),
+    "tag_pairs_monthly": (("year", "int"),),
+}
+
+
+def names(columns: Columns) -> list[str]:
+    """The columns' names, in order."""
+    return [name for name, _ in columns]
+
+
+def ddl(columns: Columns) -> str:
+    """The columns as a Spark schema string."""
+    return ", ".join(f"`{name}` {kind}" for name, kind in columns)
