@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import date, datetime, timezone
 from typing import Any
 
 TASK_VERSION = 1
 SCOPES = ("all", "changed")
+FRACTION = re.compile(r"\.\d+")
 
 Partition = dict[str, str]
 
@@ -204,7 +206,9 @@ def _date(text: str) -> date:
 
 def _moment(text: str, where: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        # Python 3.10 knows no `Z` and only fractions of 3 or 6 digits.
+        micros = FRACTION.sub(lambda found: found[0][:7].ljust(7, "0"), text)
+        moment = datetime.fromisoformat(micros.replace("Z", "+00:00"))
     except ValueError as cause:
         raise TaskError(f"`{where}.fetched_at` must be like 2026-11-22T23:59:59Z, not `{text}`") from cause
     return moment.astimezone(timezone.utc) if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

@@ -29,7 +29,9 @@ def test_rows_go_to_the_month_they_were_created_in(spark, task_lake, capsys):
 
 
 def test_every_column_of_a_row(spark, task_lake):
-    item = question(1, "2010-01-05 10:00", title="Why &lt;T&gt;?", tags=["java", "c#"], body="<p>See <code>a</code></p>")
+    item = question(
+        1, "2010-01-05 10:00", title="Why &lt;T&gt;?", tags=["java", "c#"], body="<p>See <code>a</code></p>"
+    )
     run_questions(spark, task_lake, page({**item, "novel": 1}), fetched="2026-11-22T10:00:00Z")
     (row,) = task_lake.rows(spark, "questions")
     at_ten = at("2010-01-05 10:00").replace(tzinfo=None)
@@ -89,12 +91,16 @@ def test_the_same_pages_again_give_the_same_rows(spark, task_lake):
         run_questions(spark, task_lake, page(question(1), question(2, tags=["c++"])))
         rows = task_lake.rows(spark, "questions", "question_id", "tags", "observed_at")
         task_lake.publish(spark)
-    assert rows == [(n, tags, at("2026-11-22 23:59:59").replace(tzinfo=None)) for n, tags in ((1, ["java"]), (2, ["c++"]))]
+    assert rows == [
+        (n, tags, at("2026-11-22 23:59:59").replace(tzinfo=None)) for n, tags in ((1, ["java"]), (2, ["c++"]))
+    ]
 
 
 def test_a_page_is_rows_or_a_line_in_the_quarantine(spark, task_lake, capsys):
     good = page(question(1), question(2, score="3"), "odd")
-    uris = task_lake.raw("questions", good, good[:-9], b"", gzip.compress(b"<html>"), gzip.compress(b'{"error_id": 502}'))
+    uris = task_lake.raw(
+        "questions", good, good[:-9], b"", gzip.compress(b"<html>"), gzip.compress(b'{"error_id": 502}')
+    )
     questions.run(spark, task_lake.task("questions"))
     assert task_lake.rows(spark, "questions", "question_id") == [(1,)]
     columns = ("raw_uri", "page_error", "item_index", "item_id", "reason", "endpoint", "dt")
@@ -123,7 +129,9 @@ def test_the_quarantine_is_one_leaf_directory(spark, task_lake):
 
 def test_too_many_pages_in_quarantine_stop_the_step_before_it_writes(spark, task_lake):
     task_lake.raw("questions", page(question(1)), page(question(2))[:-9], page(question(3))[:-9], page(question(4)))
-    words = r"2 of 4 pages \(50.0 %\) of raw.questions were quarantined, above the limit of 49 %: 2x truncated-gzip \(0000"
+    words = (
+        r"2 of 4 pages \(50.0 %\) of raw.questions were quarantined, above the limit of 49 %: 2x truncated-gzip \(0000"
+    )
     with pytest.raises(QuarantineLimitError, match=words):
         questions.run(spark, task_lake.task("questions", limit=0.49))
     assert task_lake.written(spark, "questions") == task_lake.written(spark, "quarantine") == []
@@ -175,4 +183,6 @@ def test_comments_without_text_and_with(spark, task_lake):
 
 def test_deleted_owners_are_kept(spark, task_lake):
     run_questions(spark, task_lake, page(question(1, owner={"user_type": "does_not_exist"})))
-    assert task_lake.rows(spark, "questions", "question_id", "owner_user_id", "owner_type") == [(1, None, "does_not_exist")]
+    assert task_lake.rows(spark, "questions", "question_id", "owner_user_id", "owner_type") == [
+        (1, None, "does_not_exist")
+    ]

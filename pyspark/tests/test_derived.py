@@ -10,8 +10,9 @@ from soflow_jobs.stats import shrunk_log2_ratio, two_shares_z, wilson_high, wils
 
 SITE = "stackoverflow"
 QUESTION = (
-    "site string, question_id bigint, tags array<string>, created_at timestamp, observed_at timestamp, answer_count int, "
-    "is_answered boolean, accepted_answer_id bigint, closed_at timestamp, score int, owner_user_id bigint"
+    "site string, question_id bigint, tags array<string>, created_at timestamp, observed_at timestamp, "
+    "answer_count int, is_answered boolean, accepted_answer_id bigint, closed_at timestamp, score int, "
+    "owner_user_id bigint"
 )
 ANSWER = "site string, question_id bigint, created_at timestamp, observed_at timestamp, is_self_answer boolean"
 SEEN = at("2026-03-01")
@@ -30,7 +31,9 @@ def measured(spark, questions, answers, seen=SEEN):
 
 
 def test_statistics_against_published_and_hand_computed_values(spark):
-    one = spark.createDataFrame([(10, 100, 60, 1200), (0, 50, 0, 0), (5, 5, 5, 5), (0, 50, 0, 100)], "n int, t int, b int, u int")
+    one = spark.createDataFrame(
+        [(10, 100, 60, 1200), (0, 50, 0, 0), (5, 5, 5, 5), (0, 50, 0, 100)], "n int, t int, b int, u int"
+    )
     from pyspark.sql import functions as F
 
     n, t, b, u = (F.col(name) for name in "ntbu")
@@ -54,7 +57,9 @@ def test_time_to_first_answer_leaves_out_the_askers_own(spark):
     ]
     row = measured(spark, questions, answers)["2026-01-01", "java"]
     assert (row["n"], row["n_cohort"], row["mature"], row["median_ttfa_s"]) == (3, 3, True, 7200)
-    rates = [row[name] for name in ("answered_1h", "answered_24h", "answered_7d", "self_answered_rate", "no_answer_rate")]
+    rates = [
+        row[name] for name in ("answered_1h", "answered_24h", "answered_7d", "self_answered_rate", "no_answer_rate")
+    ]
     assert rates == pytest.approx([1 / 3, 2 / 3, 2 / 3, 1 / 3, 2 / 3])
 
 
@@ -95,7 +100,9 @@ def test_the_other_rates_of_a_month(spark):
         asked(4, "2026-01-08", owner=11, score=2),
     ]
     row = measured(spark, questions, [])["2026-01-01", "java"]
-    names = "no_answer_rate not_answered_rate accepted_rate closed_rate neg_score_rate median_score distinct_askers".split()
+    names = (
+        "no_answer_rate not_answered_rate accepted_rate closed_rate neg_score_rate median_score distinct_askers".split()
+    )
     assert [row[name] for name in names] == [0.5, 0.75, 0.25, 0.25, 0.25, 1.5, 2]
 
 
@@ -133,7 +140,7 @@ def test_rank_change_compares_with_the_same_month_a_year_ago(spark):
         return many + [(SITE, 100 + n, ["c", "d"], at(created)) for n in range(cd)]
 
     found = pairs(spark, month("2025-01-05", 9, 5) + month("2026-01-05", 6, 8))
-    assert [found["2026-01-01", *pair]["delta_rank_12m"] for pair in (("a", "b"), ("c", "d"))] == [-1, 1]
+    assert [found["2026-01-01", a, b]["delta_rank_12m"] for a, b in (("a", "b"), ("c", "d"))] == [-1, 1]
     assert found["2025-01-01", "a", "b"]["delta_rank_12m"] is None
 
 
@@ -142,14 +149,14 @@ def test_ranks_of_equal_pairs_follow_their_names(spark):
     assert [found["rank"] for _, found in sorted(pairs(spark, rows).items())] == [1, 2, 3]
 
 
-UNITS = (
-    "site string, unit_type string, question_id bigint, week_start date, n_sentences int, polarity_net double"
-)
+UNITS = "site string, unit_type string, question_id bigint, week_start date, n_sentences int, polarity_net double"
 
 
 def sentiment_rows(spark, units, tags):
     frame = spark.createDataFrame([(SITE, kind, q, day("2026-01-05"), n, net) for kind, q, n, net in units], UNITS)
-    questions = spark.createDataFrame([(SITE, q, t) for q, t in tags.items()], "site string, question_id bigint, tags array<string>")
+    questions = spark.createDataFrame(
+        [(SITE, q, t) for q, t in tags.items()], "site string, question_id bigint, tags array<string>"
+    )
     rows = tag_sentiment.tag_sentiment(frame, questions).collect()
     return {(row["unit_type"], row["tag"]): row.asDict() for row in rows}
 

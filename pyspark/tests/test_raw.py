@@ -57,7 +57,9 @@ def test_a_page_that_cannot_be_used_has_a_reason(content, expected):
     assert reason(content) == expected
 
 
-@pytest.mark.parametrize("wrapper", [{}, {"quota_remaining": -1}, {"backoff": 1.5}, {"backoff": None}, {"quota_max": "x"}])
+@pytest.mark.parametrize(
+    "wrapper", [{}, {"quota_remaining": -1}, {"backoff": 1.5}, {"backoff": None}, {"quota_max": "x"}]
+)
 def test_the_wrapper_may_hold_anything(wrapper):
     assert read_page(page({"question_id": 5}, **wrapper)) == [{"question_id": 5}]
 

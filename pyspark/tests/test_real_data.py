@@ -32,7 +32,9 @@ def real(spark, tmp_path_factory):
         pytest.skip("SOFLOW_REAL_DATA does not name a folder of real pages")
     lake, items = TestLake(tmp_path_factory.mktemp("real")), {}
     for endpoint in ("questions", "answers", "comments"):
-        bodies = [Path(path).read_bytes() for path in sorted(glob.glob(f"{folder}/stackoverflow-pages/{endpoint}/*.gz"))]
+        bodies = [
+            Path(path).read_bytes() for path in sorted(glob.glob(f"{folder}/stackoverflow-pages/{endpoint}/*.gz"))
+        ]
         lake.raw(endpoint, *bodies)
         items[endpoint] = [item for body in bodies for item in json.loads(gzip.decompress(body))["items"]]
     for step, module in STEPS.items():
@@ -40,7 +42,9 @@ def real(spark, tmp_path_factory):
     return lake, items
 
 
-@pytest.mark.parametrize(("endpoint", "key"), [("questions", "question_id"), ("answers", "answer_id"), ("comments", "comment_id")])
+@pytest.mark.parametrize(
+    ("endpoint", "key"), [("questions", "question_id"), ("answers", "answer_id"), ("comments", "comment_id")]
+)
 def test_every_raw_item_is_one_row(spark, real, endpoint, key):
     lake, items = real
     rows = lake.rows(spark, endpoint, key)
@@ -100,7 +104,9 @@ def test_the_tables_keep_their_promises(spark, real):
     for n, pos, neg, compound in lake.rows(spark, "text_sentiment", "n_sentences", "n_pos", "n_neg", "compound_mean"):
         assert pos + neg <= n
         assert -1 <= compound <= 1
-    for a, b, both, n_a, n_b, npmi in lake.rows(spark, "tag_pairs_monthly", "tag_a", "tag_b", "n_both", "n_a", "n_b", "npmi"):
+    for a, b, both, n_a, n_b, npmi in lake.rows(
+        spark, "tag_pairs_monthly", "tag_a", "tag_b", "n_both", "n_a", "n_b", "npmi"
+    ):
         assert a < b
         assert 5 <= both <= min(n_a, n_b)
         assert -1 <= npmi <= 1
@@ -112,7 +118,9 @@ def test_there_is_one_first_answer_a_thread(spark, real):
     assert sum(first for _, first in rows) == len({question for question, _ in rows})
     askers = {q["question_id"]: q["owner"].get("user_id") for q in items["questions"]}
     own = sum(
-        1 for a in items["answers"] if a["owner"].get("user_id") and a["owner"]["user_id"] == askers.get(a["question_id"])
+        1
+        for a in items["answers"]
+        if a["owner"].get("user_id") and a["owner"]["user_id"] == askers.get(a["question_id"])
     )
     assert sum(bool(flag) for (flag,) in lake.rows(spark, "answers", "is_self_answer")) == own > 0
 

@@ -87,7 +87,7 @@ def test_optional_fields_may_be_absent_or_null():
 
 def test_titles_are_unescaped_once():
     row = as_question(title="Can&#39;t use &amp;lt; &quot;List&lt;T&gt;&quot; &#201;")
-    assert row["title"] == "Can't use &lt; \"List<T>\" É"
+    assert row["title"] == 'Can\'t use &lt; "List<T>" É'
     assert row["title_raw"] == "Can&#39;t use &amp;lt; &quot;List&lt;T&gt;&quot; &#201;"
 
 
@@ -147,7 +147,13 @@ def test_a_migrated_question_is_flagged():
 
 
 def test_rare_documented_fields_are_known_and_others_counted():
-    rare = {"locked_date": 1, "protected_date": 1, "bounty_amount": 50, "posted_by_collectives": [], "recommendations": []}
+    rare = {
+        "locked_date": 1,
+        "protected_date": 1,
+        "bounty_amount": 50,
+        "posted_by_collectives": [],
+        "recommendations": [],
+    }
     assert as_question(**rare)["_extra"] == 0
     assert as_question(new_field=1, another={"score": 2})["_extra"] == 2
     assert as_question(community_owned_date=epoch("2026-01-06"))["community_wiki"] is True

@@ -65,6 +65,13 @@ def test_what_the_contract_does_not_allow_is_refused_by_name(change, words):
         parse_task(json.dumps({**TASK, **change}))
 
 
+def test_times_may_have_any_fraction_and_offset():
+    for text in ("2026-11-22T10:00:00.123456789Z", "2026-11-22T11:00:00.123456+01:00"):
+        raw = {"raw.questions": {"objects": [{"uri": "x", "fetched_at": text}]}}
+        fetched = parse_task(json.dumps({**TASK, "inputs": raw})).raw["questions"][0].fetched_at
+        assert fetched == at("2026-11-22 10:00:00.123456")
+
+
 def test_text_that_is_not_json_is_refused():
     with pytest.raises(TaskError, match="not JSON"):
         parse_task("{")

@@ -16,7 +16,7 @@ from soflow_jobs.text import html_to_text, storable
     ("body", "text", "code", "shown"),
     [
         ("<p>One.</p>\n\n<p>Two.</p>\n", "One.\nTwo.", 0, 11),
-        ("<p>a</p><pre class=\"lang-java\"><code>int x;</code></pre><p>b</p>", "a\nb", 6, 8),
+        ('<p>a</p><pre class="lang-java"><code>int x;</code></pre><p>b</p>', "a\nb", 6, 8),
         ("<p>Call <code>terrible()</code> now</p>", "Call now", 10, 19),
         ("<blockquote><p>He hates it</p></blockquote><p>Fine</p>", "Fine", 0, 15),
         ("<blockquote><pre>x</pre></blockquote>", "", 1, 1),

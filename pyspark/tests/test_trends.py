@@ -9,7 +9,8 @@ from soflow_jobs import tag_trends
 
 SITE = "stackoverflow"
 SCHEMA = (
-    "site string, question_id bigint, tags array<string>, created_at timestamp, observed_at timestamp, created_month string"
+    "site string, question_id bigint, tags array<string>, created_at timestamp, observed_at timestamp, "
+    "created_month string"
 )
 
 
@@ -27,7 +28,9 @@ def trends(spark, groups, years=None, seen="2026-06-01"):
 
 
 def test_a_share_is_of_questions_not_of_tags(spark):
-    rows = trends(spark, [("2026-01-07", ["java", "c#"], 2), ("2026-01-11 23:59", ["java"], 2), ("2026-01-12", ["go"], 1)])
+    rows = trends(
+        spark, [("2026-01-07", ["java", "c#"], 2), ("2026-01-11 23:59", ["java"], 2), ("2026-01-12", ["go"], 1)]
+    )
     assert {(key, row["n_questions"], row["site_questions"]) for key, row in rows.items()} == {
         (("2026-01-05", "java"), 4, 4),
         (("2026-01-05", "c#"), 2, 4),
@@ -57,13 +60,26 @@ def test_the_year_before_is_52_weeks_back_also_over_new_year(spark):
 def status_of(spark, before, now, others=100):
     """The status of tag x: `before` in an earlier week, `now` in this one, among others."""
     long_ago = [("2025-01-06", ["x", "y"], 1)]
-    weeks = [("2026-01-05", ["x"], before), ("2026-01-05", ["y"], others), ("2026-01-12", ["x"], now), ("2026-01-12", ["y"], others)]
+    weeks = [
+        ("2026-01-05", ["x"], before),
+        ("2026-01-05", ["y"], others),
+        ("2026-01-12", ["x"], now),
+        ("2026-01-12", ["y"], others),
+    ]
     return trends(spark, long_ago + weeks).get(("2026-01-12", "x"), {}).get("status")
 
 
 @pytest.mark.parametrize(
     ("before", "now", "expected"),
-    [(30, 60, "rising"), (60, 30, "falling"), (30, 32, "stable"), (29, 29, "low_n"), (5, 30, "rising"), (30, 0, "falling"), (29, 0, None)],
+    [
+        (30, 60, "rising"),
+        (60, 30, "falling"),
+        (30, 32, "stable"),
+        (29, 29, "low_n"),
+        (5, 30, "rising"),
+        (30, 0, "falling"),
+        (29, 0, None),
+    ],
 )
 def test_a_direction_needs_30_questions_and_a_clear_difference(spark, before, now, expected):
     assert status_of(spark, before, now) == expected
