@@ -21,7 +21,10 @@ def engine():
 
 class Launched:
     def __init__(self, process):
-        self.out, self.err = process.communicate(timeout=180)
+        try:
+            self.out, self.err = process.communicate(timeout=180)
+        finally:
+            process.kill()
         self.code = process.returncode
 
     @property
