@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::UNIX_EPOCH;
 
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use super::{install, launcher};
+use super::{cause, install, launcher, process};
 use crate::config::{Engine, Local};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
@@ -114,9 +115,35 @@ impl Environment {
         fs::write(making.path().join(READY), body)?;
         // Python finds its packages relative to the interpreter, so the finished folder may be renamed.
         fs::rename(making.keep(), &self.folder)?;
+        self.try_out(sink)?;
         let path = self.folder.display().to_string();
         sink.emit(Event::EngineReady { engine: self.engine.name().into(), path });
         Ok(())
+    }
+}
+
+impl Environment {
+    /// Runs a small step that touches what real steps touch. On Spark that also makes the archive of loaded classes
+    /// that saves every later step several seconds; it holds paths, so it is made in the final place.
+    fn try_out(&self, sink: &mut dyn Sink) -> Result<()> {
+        sink.emit(Event::Note { text: format!("Trying out the {} engine.", self.engine.name()) });
+        let mut command = process::launch(self, "step");
+        if self.engine == Engine::Spark {
+            command.arg("--archive");
+        }
+        command.arg("--script").arg(self.folder.join("launcher/soflow_launch/warm.py"));
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let lifeline = child.stdin.take();
+        let ended = child.wait_with_output()?;
+        drop(lifeline);
+        if ended.status.success() {
+            return Ok(());
+        }
+        let cause = cause::probable(&String::from_utf8_lossy(&ended.stderr), Path::new("stderr"), "it printed nothing");
+        fs::remove_dir_all(&self.folder)?;
+        Err(Error::new(Kind::Machine, format!("the {} engine does not work on this machine", self.engine.name()))
+            .detail(cause.excerpt)
+            .hint("please report this with the lines above, the operating system and the Python version"))
     }
 }
 

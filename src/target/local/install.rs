@@ -108,7 +108,16 @@ fn pip(
     let lock = venv.join(format!("{}.lock", phase.name));
     fs::write(&lock, phase.lock)?;
     let mut command = Command::new(venv.join("bin/python"));
-    command.args(["-I", "-m", "pip", "install", "--require-hashes", "--no-input", "--disable-pip-version-check"]);
+    command.args([
+        "-I",
+        "-m",
+        "pip",
+        "install",
+        "--require-hashes",
+        "--no-deps",
+        "--no-input",
+        "--disable-pip-version-check",
+    ]);
     command.args(["--progress-bar", "off", "--no-compile"]).args(phase.options).arg("-r").arg(&lock);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let errors = child.stderr.take().map(|stderr| std::thread::spawn(move || std::io::read_to_string(stderr)));

@@ -19,16 +19,22 @@ pub struct Phase {
     pub options: &'static [&'static str],
 }
 
-const BUILD: Phase =
-    Phase { name: "build", lock: include_str!("../../../engine/build.lock"), options: &["--only-binary=:all:"] };
+const WHEELS: &str = "--only-binary=:all:";
+
+const BUILD: Phase = Phase { name: "build", lock: include_str!("../../../engine/build.lock"), options: &[WHEELS] };
 // The PySpark packages are published as source only. Their build tools come from the phase before instead of being
 // fetched unpinned into an isolated build.
-const SAIL: Phase =
-    Phase { name: "sail", lock: include_str!("../../../engine/sail.lock"), options: &["--no-build-isolation"] };
-const SPARK: Phase =
-    Phase { name: "spark", lock: include_str!("../../../engine/spark.lock"), options: &["--no-build-isolation"] };
-const JRE: Phase =
-    Phase { name: "jre", lock: include_str!("../../../engine/jre.lock"), options: &["--only-binary=:all:"] };
+const SAIL: Phase = Phase {
+    name: "sail",
+    lock: include_str!("../../../engine/sail.lock"),
+    options: &[WHEELS, "--no-binary=pyspark-client", "--no-build-isolation", "--use-pep517"],
+};
+const SPARK: Phase = Phase {
+    name: "spark",
+    lock: include_str!("../../../engine/spark.lock"),
+    options: &[WHEELS, "--no-binary=pyspark", "--no-build-isolation", "--use-pep517"],
+};
+const JRE: Phase = Phase { name: "jre", lock: include_str!("../../../engine/jre.lock"), options: &[WHEELS] };
 
 const DOWNLOADS: &str = include_str!("../../../engine/downloads.json");
 

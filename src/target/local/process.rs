@@ -61,16 +61,24 @@ impl LocalTarget {
     }
 }
 
+/// Returns the launcher's command line with the job's code on its path; the launcher ends with soflow.
+pub fn command(environment: &Environment, code: &Path, verb: &str) -> Command {
+    let mut command = Command::from(launch(environment, verb));
+    command.env("PYTHONPATH", code).kill_on_drop(true);
+    command
+}
+
 /// Returns the launcher's command line up to its verb. Its standard input is a pipe that nobody writes to: it closes
 /// when soflow ends, however that happens, and the launcher ends with it.
-pub fn command(environment: &Environment, code: &Path, verb: &str) -> Command {
-    let mut command = Command::new(environment.interpreter());
+pub fn launch(environment: &Environment, verb: &str) -> std::process::Command {
+    let mut command = std::process::Command::new(environment.interpreter());
     command.arg("-u").arg(environment.launcher()).arg(verb).args(["--engine", environment.engine.name()]);
-    command.env("PYTHONPATH", code).env("PYTHONNOUSERSITE", "1").env("PYTHONDONTWRITEBYTECODE", "1");
-    for unwanted in ["PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "SPARK_HOME", "SPARK_REMOTE", "PYSPARK_PYTHON"] {
+    command.env("PYTHONNOUSERSITE", "1").env("PYTHONDONTWRITEBYTECODE", "1").stdin(Stdio::piped());
+    for unwanted in
+        ["PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "SPARK_HOME", "SPARK_REMOTE", "PYSPARK_PYTHON"]
+    {
         command.env_remove(unwanted);
     }
-    command.stdin(Stdio::piped()).kill_on_drop(true);
     command
 }
 
