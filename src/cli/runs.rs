@@ -8,8 +8,11 @@ use super::args::{RunsArgs, RunsCommand};
 use crate::error::Result;
 use crate::event::{RunState, StepState};
 use crate::names::{RunId, Uri};
-use crate::report::{Align, Cell, Style, Table, ago, count, paint, seconds};
+use crate::report::{Align, Cell, Style, Table, ago, count, cut, paint, seconds};
 use crate::run::{self, LakeLock, RunRecord};
+
+/// Most columns of the reason in the list; `runs show` has all of it.
+const REASON: usize = 60;
 
 /// Lists runs or shows one.
 pub async fn runs(app: &App, args: &RunsArgs) -> Result<u8> {
@@ -86,10 +89,20 @@ fn list(records: &[RunRecord], style: &Style, width: Option<usize>) -> String {
             Cell::from(ago(record.started_at, now)),
             Cell::from(took(record)),
             Cell::from(record.target.clone()),
-            Cell::from(record.error.clone().unwrap_or_default()),
+            Cell::from(why(record)),
         ]);
     }
     table.render(style, width)
+}
+
+/// Returns why a run failed, in a few words.
+fn why(record: &RunRecord) -> String {
+    let failed = record.steps.iter().find_map(|step| Some((&step.name, step.cause.as_ref()?)));
+    let said = match failed {
+        Some((step, cause)) => format!("{step}: {}", cause.summary),
+        None => record.error.clone().unwrap_or_default(),
+    };
+    cut(said.lines().next().unwrap_or_default(), REASON)
 }
 
 fn step_word(state: StepState) -> &'static str {
