@@ -186,6 +186,11 @@ impl App {
         report::sink(mode, self.err_style, Arc::new(Timestamp::now), Box::new(std::io::stderr()))
     }
 
+    /// Returns whether a live view and the answer after it go to the same screen.
+    pub fn watched(&self) -> bool {
+        self.width.is_some() && self.events == Events::Auto && std::io::stderr().is_terminal()
+    }
+
     /// Says what the settings warn of.
     pub fn warn(&self, project: &Project, sink: &mut dyn Sink) {
         for text in &project.resolved.warnings {

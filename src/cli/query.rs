@@ -63,7 +63,8 @@ fn first(batches: Vec<RecordBatch>, limit: usize) -> (Vec<RecordBatch>, bool) {
 async fn refused(message: &str, services: &Services) -> Error {
     let error = Error::new(Kind::Usage, "the query cannot be run").detail(message.trim().to_string());
     let about = message.to_lowercase();
-    if about.contains("column") {
+    // Spark says column, Sail says attribute.
+    if about.contains("column") || about.contains("attribute") {
         return error.hint("`soflow tables show TABLE` shows a table's columns");
     }
     match services.catalog.index().await {

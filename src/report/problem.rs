@@ -20,7 +20,7 @@ pub fn write_text(error: &Error, style: &Style, out: &mut dyn Write) -> io::Resu
         shown.push_str(&format!("  {} {}\n", paint(style.dim, "caused by:"), text::line(&cause)));
     }
     if let Some(detail) = &error.detail {
-        for line in text::block(detail).trim_end().lines() {
+        for line in text::block(detail).trim_start_matches('\n').trim_end().lines() {
             shown.push_str(format!("  {line}").trim_end());
             shown.push('\n');
         }

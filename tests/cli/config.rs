@@ -4,7 +4,7 @@ use crate::support::Project;
 
 #[test]
 fn every_setting_and_where_it_is_from() {
-    let project = Project::empty().with("SOFLOW_PARALLEL", "3");
+    let project = Project::empty().with("SOFLOW_PARALLEL", "3").with("SOFLOW_ENGINE_DIR", "engines");
     project.write("config/soflow.yaml", "keep-for: 12h\ntargets:\n  local: { lake: file:elsewhere }\n");
     shot!(project.soflow(["config", "show", "--origin"]));
 }
@@ -18,7 +18,7 @@ fn settings_for_programs() {
 
 #[test]
 fn a_variable_that_is_no_setting() {
-    shot!(Project::empty().with("SOFLOW_PARALEL", "3").soflow(["config", "show"]));
+    shot!(Project::empty().with("SOFLOW_PARALEL", "3").with("SOFLOW_ENGINE_DIR", "engines").soflow(["config", "show"]));
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn a_failure_for_programs() {
     project.step("counts", "raise ValueError('no tags')\n");
     let seen = project.soflow(["submit", "small", "--date", "2025-10-31", "--output", "json", "--events", "ndjson"]);
     assert_eq!(seen.json()["error"]["exit_code"], 1);
-    shot!(seen);
+    shot!(seen.without_progress());
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! `soflow plan`.
 
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+
 use crate::support::{Output, Project};
 
 const DATE: [&str; 4] = ["plan", "daily", "--date", "2026-10-31"];
@@ -10,7 +13,11 @@ fn plan(project: &Project, more: &[&str]) -> Output {
 
 #[test]
 fn nothing_in_raw() {
-    shot!(Project::daily().soflow(["plan", "daily"]));
+    let mut seen = Project::daily().soflow(["plan", "daily"]);
+    let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
+    let yesterday = today.checked_sub(1.day()).unwrap();
+    seen.stderr = seen.stderr.replace(&yesterday.to_string(), "YESTER-DAY");
+    shot!(seen);
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn a_good_run_in_plain_lines() {
 #[test]
 fn a_good_run_as_events() {
     let project = Project::small();
-    shot!(project.soflow(["submit", "small", "--date", "2025-10-31", "--events", "ndjson"]));
+    shot!(project.soflow(["submit", "small", "--date", "2025-10-31", "--events", "ndjson"]).without_progress());
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub fn filters() -> Vec<(&'static str, &'static str)> {
         (r" \d\.\d s\b", " N.N s"),
         (r#"("seconds": ?)\d+\.\d+(e-\d+)?"#, "${1}N.N"),
         // Sizes: Parquet files differ by a few bytes with the engine's version.
+        (r"\b\d{3} B\b", "NNN B"),
         (r"\b\d{3}\.\d kB", "NNN.N kB"),
         (r"\b\d\d\.\d kB", "NN.N kB"),
         (r"\b\d\.\d kB", "N.N kB"),

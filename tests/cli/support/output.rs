@@ -19,6 +19,13 @@ impl Output {
         assert_eq!(self.code, Some(0), "{self}");
     }
 
+    /// Returns the output without the lines of stderr that say how far a step is: how many depends on its speed.
+    pub fn without_progress(mut self) -> Self {
+        let kept: Vec<&str> = self.stderr.split_inclusive('\n').filter(|line| !line.contains("step-progress")).collect();
+        self.stderr = kept.concat();
+        self
+    }
+
     /// Returns the JSON document on stdout.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{self}"))

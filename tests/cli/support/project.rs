@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use fs_err as fs;
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
 use tempfile::TempDir;
 
 use super::output::Output;
@@ -178,14 +176,12 @@ impl Project {
         }
     }
 
-    /// Returns the text with names for the folders and days that are this test's alone.
+    /// Returns the text with names for the folders that are this test's alone.
     pub fn neutral(&self, text: &str) -> String {
         let folder = fs::canonicalize(self.folder.path()).unwrap();
-        let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
         text.replace(&self.path().display().to_string(), "/project")
             .replace(&folder.display().to_string(), "/test")
             .replace(&engines().display().to_string(), "/engines")
-            .replace(&today.checked_sub(1.day()).unwrap().to_string(), "YESTER-DAY")
     }
 }
 
@@ -207,7 +203,11 @@ pub fn copy(from: &Path, to: &Path) {
         } else if path.is_dir() {
             copy(&path, &to.join(name));
         } else {
-            fs::copy(&path, to.join(name)).unwrap();
+            let to = to.join(name);
+            fs::copy(&path, &to).unwrap();
+            // Part of what a page is known by.
+            let modified = fs::metadata(&path).unwrap().modified().unwrap();
+            fs::File::options().write(true).open(&to).unwrap().file().set_modified(modified).unwrap();
         }
     }
 }

@@ -43,8 +43,8 @@ impl Record {
             let rows = if state == "completed" { json!({ name: 2414 }) } else { json!({}) };
             json!({
                 "name": name, "state": state, "reason": "never published", "scope": "all", "code": "0123456789ab",
-                "started_at": ran.then_some("2025-11-01T06:00:01Z"), "seconds": ran.then_some(4.25), "rows": rows,
-                "logs": format!("file:{}/.soflow/lake/logs/{name}", project.path().display()),
+                "started_at": ran.then_some("2025-11-01T06:00:01Z"), "seconds": (ran && state != "running").then_some(4.25), "rows": rows,
+                "logs": format!("file://{}/.soflow/lake/logs/{name}", project.path().display()),
                 "cause": if at == 1 { self.cause.clone() } else { None },
             })
         };
