@@ -20,7 +20,7 @@ use crate::report::{self, ColorWish, Mode, Style};
 use crate::run::Services;
 use crate::store::{FileStore, Store};
 use crate::target::local::{Environment, Host, LocalTarget};
-use crate::yaml;
+use crate::yaml::{self, Problems};
 
 /// What every verb needs.
 pub struct App {
@@ -103,6 +103,11 @@ impl App {
     /// # Errors
     /// `Usage` with every mistake in the config file, the environment and the flags.
     pub fn project(&self, local: Option<&LocalOptions>) -> Result<Project> {
+        Ok(self.read_project(local)??)
+    }
+
+    /// Returns what [`App::project`] does, with the mistakes as values.
+    pub fn read_project(&self, local: Option<&LocalOptions>) -> Result<Result<Project, Problems>> {
         let cwd = match &self.directory {
             Some(folder) => fs::canonicalize(folder).map_err(|error| {
                 Error::new(Kind::Usage, format!("`-C {}` is not a folder", folder.display())).caused_by(error)
@@ -113,11 +118,10 @@ impl App {
             Error::new(Kind::Usage, format!("`{}` is not in a soflow project", cwd.display()))
                 .hint("a project has a folder `jobs/` or a file `config/soflow.yaml`; name one with `-C FOLDER`")
         })?;
-        let resolved = self.resolve(&root, local)?;
-        Ok(Project { resolved, cwd })
+        Ok(config::read(self.layers(&root, local)?).map(|resolved| Project { resolved, cwd }))
     }
 
-    fn resolve(&self, root: &Path, local: Option<&LocalOptions>) -> Result<Resolved> {
+    fn layers(&self, root: &Path, local: Option<&LocalOptions>) -> Result<Layers> {
         let path = root.join("config/soflow.yaml");
         let shown = "config/soflow.yaml";
         let file = match path.is_file() {
@@ -135,7 +139,7 @@ impl App {
         }
         let ours = |(name, _): &(&String, &String)| name.starts_with("SOFLOW_");
         let environment = self.environment.iter().filter(ours).map(|(n, v)| (n.clone(), v.clone())).collect();
-        config::resolve(Layers { root: root.to_path_buf(), file, environment, flags })
+        Ok(Layers { root: root.to_path_buf(), file, environment, flags })
     }
 
     /// Returns what this machine is, as far as the local engine cares.
@@ -180,6 +184,11 @@ impl App {
             Events::Quiet => Mode::Quiet,
         };
         report::sink(mode, self.err_style, Arc::new(Timestamp::now), Box::new(std::io::stderr()))
+    }
+
+    /// Returns whether a live view and the answer after it go to the same screen.
+    pub fn watched(&self) -> bool {
+        self.width.is_some() && self.events == Events::Auto && std::io::stderr().is_terminal()
     }
 
     /// Says what the settings warn of.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::app::{App, yesterday};
 use super::args::IngestCommand;
+use super::prepare;
 use crate::error::Result;
 use crate::event::{Event, Sink};
 use crate::ingest::{Summary, pages, sample};
@@ -40,7 +41,10 @@ pub async fn ingest(app: &App, command: &IngestCommand) -> Result<u8> {
         return app.print_json(&serde_json::json!({ "date": date, "ingested": summary })).map(|()| 0);
     }
     app.print(&text(app, &summary))?;
-    app.print(&format!("\n  soflow submit daily --date {date}\n")).map(|()| 0)
+    let jobs = prepare::job_names(&project)?;
+    let job = jobs.iter().find(|job| *job == "daily").or(jobs.first());
+    let next = job.map(|job| format!("\n  soflow submit {job} --date {date}\n"));
+    app.print(&next.unwrap_or_default()).map(|()| 0)
 }
 
 fn say_skipped(summary: &Summary, sink: &mut dyn Sink) {

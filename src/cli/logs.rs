@@ -7,6 +7,7 @@ use super::args::{LogsArgs, Stream};
 use crate::error::{Error, Kind, Result};
 use crate::names::RunId;
 use crate::run;
+use crate::yaml::did_you_mean;
 
 /// Prints a step's output.
 pub async fn logs(app: &App, args: &LogsArgs) -> Result<u8> {
@@ -16,8 +17,9 @@ pub async fn logs(app: &App, args: &LogsArgs) -> Result<u8> {
     let record = run::load_run(store.as_ref(), &project.target()?.lake.artifacts, &id).await?;
     let step = record.step(&args.step).ok_or_else(|| {
         let names: Vec<&str> = record.steps.iter().map(|step| step.name.as_str()).collect();
-        Error::new(Kind::Usage, format!("run `{id}` has no step `{}`", args.step))
-            .hint(format!("its steps are: {}", names.join(", ")))
+        let error = Error::new(Kind::Usage, format!("run `{id}` has no step `{}`", args.step));
+        let close = did_you_mean(&args.step, names.iter().copied());
+        close.into_iter().fold(error, Error::hint).hint(format!("its steps are: {}", names.join(", ")))
     })?;
     let wanted = |stream: Stream| args.stream == stream || args.stream == Stream::Both;
     let mut found = Vec::new();

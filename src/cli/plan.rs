@@ -3,8 +3,8 @@
 use serde_json::{Value as Json, json};
 
 use super::app::App;
-use super::args::PlanArgs;
-use super::prepare;
+use super::args::{PlanArgs, Selection};
+use super::{prepare, submit};
 use crate::error::Result;
 use crate::plan::{self, Action, Facts, Input, Plan, Scope, StepPlan, Upstream};
 use crate::report::{Align, Cell, Table, bytes, count, paint, plural};
@@ -22,7 +22,8 @@ pub async fn plan(app: &App, args: &PlanArgs) -> Result<u8> {
     if app.json {
         return app.print_json(&document(&gathered.facts, &planned, &services.target_name)).map(|()| 0);
     }
-    app.print(&text(app, &gathered.facts, &planned, &services.target_name)).map(|()| 0)
+    let shown = text(app, &gathered.facts, &planned, &services.target_name);
+    app.print(&(shown + &ending(&args.selection, &gathered.facts, &planned))).map(|()| 0)
 }
 
 fn action(step: &StepPlan) -> &'static str {
@@ -30,7 +31,7 @@ fn action(step: &StepPlan) -> &'static str {
         Action::Run => "run",
         Action::Reuse => "reuse",
         Action::UpToDate => "up to date",
-        Action::NotAsked => "not asked for",
+        Action::NotAsked => "skip",
     }
 }
 
@@ -62,13 +63,21 @@ fn text(app: &App, facts: &Facts<'_>, plan: &Plan, target: &str) -> String {
             shown.push_str(&format!("  writes  {} ({what})\n", output.table));
         }
     }
+    shown
+}
+
+/// Returns what to type to do as planned.
+fn ending(selection: &Selection, facts: &Facts<'_>, plan: &Plan) -> String {
+    let (job, date) = (&facts.job.name, facts.date);
     let running = plan.steps.iter().filter(|step| step.action == Action::Run).count() as u64;
-    let ending = if plan.nothing_to_do() {
-        format!("\nNothing to do: `{job}` for {date} is published.\n")
-    } else {
-        format!("\n{} of {} to run: `soflow submit {job} --date {date}`\n", plural(running, "step"), plan.steps.len())
-    };
-    shown + &ending
+    if plan.nothing_to_do() {
+        return format!("\nNothing to do: `{job}` for {date} is published.\n");
+    }
+    let mut command = format!("soflow submit {job} --date {date}");
+    for asked in submit::asked(selection) {
+        command.push_str(&format!(" {asked}"));
+    }
+    format!("\n{} of {} to run: `{command}`\n", plural(running, "step"), plan.steps.len())
 }
 
 fn scope(scope: Scope) -> &'static str {

@@ -13,7 +13,7 @@ use crate::job::{self, Graph, Job, Source};
 use crate::names::Uri;
 use crate::plan::Select;
 use crate::run::{self, Gathered, Services};
-use crate::yaml::{self, did_you_mean};
+use crate::yaml::{self, Problems, did_you_mean};
 
 /// Returns the names of all jobs of the project, sorted.
 pub fn job_names(project: &Project) -> Result<Vec<String>> {
@@ -34,13 +34,19 @@ pub fn job_names(project: &Project) -> Result<Vec<String>> {
 
 /// Reads and checks a job file; `params` as given on the command line, `NAME=VALUE`.
 pub fn load_job(project: &Project, name: &str, params: &[String], date: Date) -> Result<Job> {
+    Ok(read_job(project, name, params, date)??)
+}
+
+/// Returns what [`load_job`] does, with the mistakes in the file as values.
+pub fn read_job(project: &Project, name: &str, params: &[String], date: Date) -> Result<Result<Job, Problems>> {
     let settings = &project.resolved.settings;
     let path = settings.jobs.join(format!("{name}.yaml"));
     if !path.is_file() {
         let known = job_names(project)?;
-        let mut error = Error::new(Kind::Usage, format!("there is no job `{name}` in `{}`", settings.jobs.display()));
+        let folder = settings.jobs.strip_prefix(&settings.root).unwrap_or(&settings.jobs).display();
+        let mut error = Error::new(Kind::Usage, format!("there is no job `{name}` in `{folder}`"));
         if let Some(close) = did_you_mean(name, known.iter().map(String::as_str)) {
-            error = error.hint(format!("did you mean `{close}`?"));
+            error = error.hint(close);
         }
         return Err(
             error.hint(format!("the jobs are: {}", if known.is_empty() { "none".into() } else { known.join(", ") }))
@@ -51,7 +57,7 @@ pub fn load_job(project: &Project, name: &str, params: &[String], date: Date) ->
     let (parameters, scripts) = (parameters(params)?, scripts(&settings.code));
     let options = job::Options { date, parameters: &parameters, script_exists: &exists, scripts: &scripts };
     let text = yaml::Source::decode(&shown.display().to_string(), fs::read(&path)?)?;
-    job::parse(name, shown, &text, &options)
+    Ok(job::read(name, shown, &text, &options))
 }
 
 fn scripts(code: &Path) -> Vec<PathBuf> {
@@ -79,7 +85,7 @@ pub fn select(job: &Job, selection: &Selection) -> Result<Select> {
             let known = job.steps.iter().map(|step| step.name.as_str());
             let mut error = Error::new(Kind::Usage, format!("job `{}` has no step `{name}`", job.name));
             if let Some(close) = did_you_mean(name, known.clone()) {
-                error = error.hint(format!("did you mean `{close}`?"));
+                error = error.hint(close);
             }
             return Err(error.hint(format!("its steps are: {}", known.collect::<Vec<_>>().join(", "))));
         }

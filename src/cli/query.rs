@@ -61,19 +61,23 @@ fn first(batches: Vec<RecordBatch>, limit: usize) -> (Vec<RecordBatch>, bool) {
 }
 
 async fn refused(message: &str, services: &Services) -> Error {
-    let mut error = Error::new(Kind::Usage, "the query cannot be run").detail(message.trim().to_string());
-    if let Ok(index) = services.catalog.index().await {
-        let tables: Vec<&str> = index.tables.keys().map(String::as_str).collect();
-        let words = message.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        let close = words.filter(|word| !tables.contains(word)).find_map(|word| {
-            did_you_mean(word, tables.iter().copied()).filter(|_| message.to_lowercase().contains("table"))
-        });
-        if let Some(close) = close {
-            error = error.hint(format!("did you mean `{close}`?"));
-        }
-        error = error.hint(format!("the tables are: {}", tables.join(", ")));
+    let error = Error::new(Kind::Usage, "the query cannot be run").detail(message.trim().to_string());
+    let about = message.to_lowercase();
+    // Spark says column, Sail says attribute.
+    if about.contains("column") || about.contains("attribute") {
+        return error.hint("`soflow tables show TABLE` shows a table's columns");
     }
-    error.hint("`soflow tables show TABLE` shows a table's columns")
+    match services.catalog.index().await {
+        Ok(index) if about.contains("table") => {
+            let tables: Vec<&str> = index.tables.keys().map(String::as_str).collect();
+            let words = message.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            let close =
+                words.filter(|word| !tables.contains(word)).find_map(|word| did_you_mean(word, tables.iter().copied()));
+            let error = close.into_iter().fold(error, Error::hint);
+            error.hint(format!("the tables are: {}", tables.join(", ")))
+        }
+        _ => error,
+    }
 }
 
 /// Runs statements on the published tables they name.

@@ -8,8 +8,12 @@ use super::args::{RunsArgs, RunsCommand};
 use crate::error::Result;
 use crate::event::{RunState, StepState};
 use crate::names::{RunId, Uri};
-use crate::report::{Align, Cell, Style, Table, ago, count, paint, seconds};
+use crate::report::{Align, Cell, Style, Table, ago, block, count, cut, line, paint, seconds};
 use crate::run::{self, LakeLock, RunRecord};
+use crate::target::Cause;
+
+/// Most columns of the reason in the list; `runs show` has all of it.
+const REASON: usize = 60;
 
 /// Lists runs or shows one.
 pub async fn runs(app: &App, args: &RunsArgs) -> Result<u8> {
@@ -31,7 +35,10 @@ pub async fn runs(app: &App, args: &RunsArgs) -> Result<u8> {
             if app.json {
                 app.print_json(&json!({ "runs": records }))?;
             } else if records.is_empty() {
-                app.print("There are no runs yet: `soflow submit daily --sample` starts one.\n")?;
+                app.print(&match &args.job {
+                    Some(job) => format!("There are no runs of `{job}`: `soflow runs` lists all runs.\n"),
+                    None => "There are no runs yet: `soflow submit daily --sample` starts one.\n".into(),
+                })?;
             } else {
                 app.print(&list(&records, &app.out_style, app.width))?;
             }
@@ -75,7 +82,6 @@ fn list(records: &[RunRecord], style: &Style, width: Option<usize>) -> String {
         ("state", Align::Left),
         ("started", Align::Left),
         ("took", Align::Right),
-        ("target", Align::Left),
         ("why", Align::Left),
     ]);
     let now = Timestamp::now();
@@ -85,11 +91,39 @@ fn list(records: &[RunRecord], style: &Style, width: Option<usize>) -> String {
             state_cell(record, style),
             Cell::from(ago(record.started_at, now)),
             Cell::from(took(record)),
-            Cell::from(record.target.clone()),
-            Cell::from(record.error.clone().unwrap_or_default()),
+            Cell::from(why(record)),
         ]);
     }
     table.render(style, width)
+}
+
+/// Returns what a failed step's log says about why.
+fn evidence(step: &str, cause: &Cause, style: &Style) -> String {
+    let (first, last) = cause.lines;
+    let mut shown = format!("\n{} failed: {}\n", paint(style.bad, step), line(&cause.summary));
+    // A step that ended without a word has nothing to show.
+    if cause.excerpt.is_empty() {
+        return shown;
+    }
+    for line in block(&cause.excerpt).lines() {
+        shown.push_str(&format!("\n  {line}"));
+    }
+    shown.push('\n');
+    shown.push_str(&format!("\n  lines {first}-{last} of {}\n", cause.log.display()));
+    shown
+}
+
+/// Returns why a run failed, in a few words. Of one that was stopped the state says it all.
+fn why(record: &RunRecord) -> String {
+    if record.state == RunState::Cancelled {
+        return String::new();
+    }
+    let failed = record.steps.iter().find_map(|step| Some((&step.name, step.cause.as_ref()?)));
+    let said = match failed {
+        Some((step, cause)) => format!("{step}: {}", cause.summary),
+        None => record.error.clone().unwrap_or_default(),
+    };
+    cut(said.lines().next().unwrap_or_default(), REASON)
 }
 
 fn step_word(state: StepState) -> &'static str {
@@ -146,10 +180,7 @@ fn show(record: &RunRecord, style: &Style, width: Option<usize>) -> String {
     let mut shown = format!("{}\n{}", heading.render(style, width), steps.render(style, width));
     for step in &record.steps {
         if let Some(cause) = &step.cause {
-            let (first, last) = cause.lines;
-            shown.push_str(&format!("\n{} failed:\n\n", paint(style.bad, &step.name)));
-            cause.excerpt.lines().for_each(|line| shown.push_str(&format!("  {line}\n")));
-            shown.push_str(&format!("\n  lines {first}-{last} of {}\n", cause.log.display()));
+            shown.push_str(&evidence(&step.name, cause, style));
         }
     }
     if let Some(error) = record.error.as_ref().filter(|_| record.steps.iter().all(|step| step.cause.is_none())) {

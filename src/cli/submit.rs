@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use super::app::{App, Project};
-use super::args::SubmitArgs;
+use super::args::{Selection, SubmitArgs};
 use super::{insights, prepare};
 use crate::error::Result;
 use crate::event::{RunState, Sink};
@@ -29,13 +29,12 @@ pub async fn submit(app: &App, args: &SubmitArgs) -> Result<u8> {
     }
     let job = prepare::load_job(&project, &args.selection.job, &args.selection.params, date)?;
     let select = prepare::select(&job, &args.selection)?;
-    let order = Order { project: &project, job: &job, date, select, asked: asked(args) };
+    let order = Order { project: &project, job: &job, date, select, asked: asked(&args.selection) };
     order.run(app, &services, sink).await
 }
 
-/// What to put into the record so that `retry` can ask for the same.
-fn asked(args: &SubmitArgs) -> Vec<String> {
-    let selection = &args.selection;
+/// Returns the flags that ask for the same again beyond job and date: `retry` reads them from the record.
+pub fn asked(selection: &Selection) -> Vec<String> {
     let mut asked: Vec<String> = selection.params.iter().map(|param| format!("--param={param}")).collect();
     asked.extend(selection.only.iter().map(|step| format!("--only={step}")));
     asked.extend(selection.from.iter().map(|step| format!("--from={step}")));
@@ -83,6 +82,9 @@ impl Order<'_> {
             return app.print(&format!("  soflow tables\n  soflow submit {job} --date {date} --force\n")).map(|()| 0);
         }
         let mut text = Vec::new();
+        if app.watched() {
+            text.push(b'\n');
+        }
         summary.write_text(&app.out_style, app.width.unwrap_or(100), &mut text)?;
         app.print(&String::from_utf8_lossy(&text)).map(|()| 0)
     }

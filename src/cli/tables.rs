@@ -46,7 +46,7 @@ pub fn entry_of<'a>(index: &'a Index, table: &str) -> Result<&'a Entry> {
     index.tables.get(table).ok_or_else(|| {
         let mut error = Error::new(Kind::Usage, format!("there is no published table `{table}`"));
         if let Some(close) = did_you_mean(table, index.tables.keys().map(String::as_str)) {
-            error = error.hint(format!("did you mean `{close}`?"));
+            error = error.hint(close);
         }
         error.hint("`soflow tables` lists the tables")
     })

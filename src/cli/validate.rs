@@ -6,11 +6,15 @@ use super::app::{App, yesterday};
 use super::args::ValidateArgs;
 use super::prepare;
 use crate::error::{Error, Kind, Result};
-use crate::report::{paint, plural};
+use crate::report::{paint, plural, problem};
+use crate::yaml::Problems;
 
 /// Checks the settings and the named jobs, or all.
 pub fn validate(app: &App, args: &ValidateArgs) -> Result<u8> {
-    let project = app.project(None)?;
+    let project = match app.read_project(None)? {
+        Ok(project) => project,
+        Err(problems) => return mistakes(app, Error::from(problems.clone()), &[problems]),
+    };
     app.warn(&project, app.sink().as_mut());
     let names = if args.jobs.is_empty() { prepare::job_names(&project)? } else { args.jobs.clone() };
     if names.is_empty() {
@@ -19,27 +23,45 @@ pub fn validate(app: &App, args: &ValidateArgs) -> Result<u8> {
             .hint("docs/job-file.md shows how to write one"));
     }
     let mut fine = Vec::new();
-    let mut wrong: Vec<Error> = Vec::new();
+    let mut wrong: Vec<Problems> = Vec::new();
     for name in &names {
-        match prepare::load_job(&project, name, &[], yesterday()) {
+        match prepare::read_job(&project, name, &[], yesterday())? {
             Ok(job) => fine.push(job),
-            Err(error) => wrong.push(error),
+            Err(problems) => wrong.push(problems),
         }
     }
-    if wrong.len() == 1 && names.len() == 1 {
-        return Err(wrong.remove(0));
-    }
-    if !wrong.is_empty() {
-        let detail: Vec<String> = wrong.iter().map(|e| e.detail.clone().unwrap_or_else(|| e.message.clone())).collect();
-        let message = format!("{} of {} have mistakes", wrong.len(), plural(names.len() as u64, "job file"));
-        return Err(Error::new(Kind::Usage, message).detail(detail.join("\n\n")));
+    match wrong.as_slice() {
+        [] => {}
+        [one] if names.len() == 1 => return mistakes(app, Error::from(one.clone()), &wrong),
+        several => {
+            let detail: Vec<String> = several.iter().map(Problems::render).collect();
+            let have = if several.len() == 1 { "has" } else { "have" };
+            let message = format!("{} of {} {have} mistakes", several.len(), plural(names.len() as u64, "job file"));
+            return mistakes(app, Error::new(Kind::Usage, message).detail(detail.join("\n\n")), &wrong);
+        }
     }
     if app.json {
-        return app.print_json(&json!({ "settings": project.resolved.settings, "jobs": fine })).map(|()| 0);
+        let document = json!({ "settings": project.resolved.settings, "jobs": fine, "problems": [] });
+        return app.print_json(&document).map(|()| 0);
     }
     for job in &fine {
         let (steps, tables) = (plural(job.steps.len() as u64, "step"), plural(job.tables.len() as u64, "table"));
         app.print(&format!("{} {}: {steps}, {tables}\n", paint(app.out_style.good, "ok"), job.path.display()))?;
     }
     Ok(0)
+}
+
+/// Says what is wrong; to programs also as values, each with its place.
+fn mistakes(app: &App, error: Error, found: &[Problems]) -> Result<u8> {
+    if !app.json {
+        return Err(error);
+    }
+    let problems: Vec<_> = found.iter().flat_map(Problems::sorted).collect();
+    let mut document = problem::json(&error);
+    if let Some(fields) = document.as_object_mut() {
+        fields.insert("problems".into(), json!(problems));
+    }
+    app.print_json(&document)?;
+    problem::write_text(&error, &app.err_style, &mut std::io::stderr().lock())?;
+    Ok(error.kind.exit_code())
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::OUTPUT_VERSION;
 use super::style::{Style, paint};
@@ -20,7 +20,7 @@ pub fn write_text(error: &Error, style: &Style, out: &mut dyn Write) -> io::Resu
         shown.push_str(&format!("  {} {}\n", paint(style.dim, "caused by:"), text::line(&cause)));
     }
     if let Some(detail) = &error.detail {
-        for line in text::block(detail).trim_end().lines() {
+        for line in text::block(detail).trim_start_matches('\n').trim_end().lines() {
             shown.push_str(format!("  {line}").trim_end());
             shown.push('\n');
         }
@@ -37,7 +37,14 @@ pub fn write_text(error: &Error, style: &Style, out: &mut dyn Write) -> io::Resu
 /// # Errors
 /// Those of `out`.
 pub fn write_json(error: &Error, out: &mut dyn Write) -> io::Result<()> {
-    let document = json!({
+    serde_json::to_writer_pretty(&mut *out, &json(error))?;
+    writeln!(out)?;
+    out.flush()
+}
+
+/// Returns `error` as a JSON document.
+pub fn json(error: &Error) -> Value {
+    json!({
         "v": OUTPUT_VERSION,
         "error": {
             "kind": kind_name(error.kind),
@@ -47,10 +54,7 @@ pub fn write_json(error: &Error, out: &mut dyn Write) -> io::Result<()> {
             "detail": error.detail,
             "hints": error.hints,
         },
-    });
-    serde_json::to_writer_pretty(&mut *out, &document)?;
-    writeln!(out)?;
-    out.flush()
+    })
 }
 
 /// Returns the text with what stands in backticks coloured as commands; the backticks stay.

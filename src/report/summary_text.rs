@@ -31,6 +31,9 @@ impl Summary {
         }
         for insight in &self.insights {
             shown.push_str(&format!("\n{}\n", paint(style.strong, &text::line(&insight.title))));
+            if insight.lines.is_empty() {
+                shown.push_str(&format!("  {}\n", paint(style.dim, "none")));
+            }
             insight.lines.iter().for_each(|line| shown.push_str(&bullet(line, columns)));
         }
         if !self.next.is_empty() {

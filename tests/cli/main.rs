@@ -1,0 +1,40 @@
+//! The program as people meet it: each test runs the real binary in a project of its own and snapshots all they see,
+//! stdout, stderr and the exit code. One file a verb.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot be set up has failed")]
+
+/// Compares what the program said with the snapshot of that name, or of the test's.
+macro_rules! shot {
+    ($seen:expr) => {
+        insta::with_settings!({ filters => crate::support::filters(), omit_expression => true }, {
+            insta::assert_snapshot!($seen.to_string())
+        })
+    };
+    ($name:expr, $seen:expr) => {
+        insta::with_settings!({ filters => crate::support::filters(), omit_expression => true }, {
+            insta::assert_snapshot!($name, $seen.to_string())
+        })
+    };
+}
+
+mod support;
+
+mod config;
+mod engine;
+mod failures;
+mod gc;
+mod help;
+mod ingest;
+mod interrupt;
+mod logs;
+mod output;
+mod plan;
+mod query;
+mod retry;
+mod rollback;
+mod runs;
+mod submit;
+mod tables;
+mod terminal;
+mod usage;
+mod validate;

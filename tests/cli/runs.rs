@@ -1,0 +1,81 @@
+//! `soflow runs`. The records are written by hand: their times are known, and no state needs luck.
+
+use crate::support::{Project, Record};
+
+/// Writes a run of each kind.
+pub fn some(project: &Project) {
+    Record::new(1, "succeeded", ["completed", "completed"]).save(project);
+    Record::new(2, "failed", ["completed", "failed"])
+        .error("step `answers` of run `daily.2025-10-31.2` failed: KeyError: 'score'")
+        .cause("KeyError: 'score'", "Traceback (most recent call last):\n  File \"steps/answers.py\", line 9\nKeyError: 'score'")
+        .save(project);
+    let long = "AnalysisException: cannot resolve column `creation_date` among (site, question_id, title, tags, score)\nplan:\n  Project";
+    Record::new(3, "failed", ["failed", "failed"]).cause(long, long).error(long).save(project);
+    Record::new(4, "refused", ["completed", "completed"]).error("2 checks failed, nothing was published").save(project);
+    Record::new(5, "cancelled", ["completed", "cancelled"]).error("run `daily.2025-10-31.5` was stopped").save(project);
+    Record::new(6, "running", ["completed", "running"]).save(project);
+}
+
+fn project() -> Project {
+    let project = Project::empty();
+    some(&project);
+    project
+}
+
+#[test]
+fn no_runs() {
+    shot!(Project::empty().soflow(["runs"]));
+}
+
+#[test]
+fn the_list() {
+    shot!(project().soflow(["runs"]));
+}
+
+#[test]
+fn the_last_two_of_a_job() {
+    shot!(project().soflow(["runs", "--job", "daily", "--limit", "2"]));
+}
+
+#[test]
+fn of_another_job() {
+    shot!(project().soflow(["runs", "--job", "weekly"]));
+}
+
+#[test]
+fn a_good_one() {
+    shot!(project().soflow(["runs", "show", "daily.2025-10-31.1"]));
+}
+
+#[test]
+fn a_failed_one() {
+    shot!(project().soflow(["runs", "show", "daily.2025-10-31.2"]));
+}
+
+#[test]
+fn a_refused_one() {
+    shot!(project().soflow(["runs", "show", "daily.2025-10-31.4"]));
+}
+
+#[test]
+fn one_that_says_it_runs_while_nobody_holds_the_lake_was_interrupted() {
+    shot!(project().soflow(["runs", "show", "daily.2025-10-31.6"]));
+}
+
+#[test]
+fn one_for_programs() {
+    let record = project().soflow(["runs", "show", "daily.2025-10-31.6", "--output", "json"]).json();
+    assert_eq!((&record["v"], &record["state"]), (&1.into(), &"interrupted".into()), "{record:#}");
+}
+
+#[test]
+fn an_unknown_one() {
+    shot!(project().soflow(["runs", "show", "daily.2025-10-31.9"]));
+}
+
+#[test]
+fn a_damaged_record() {
+    let project = project();
+    project.write(".soflow/lake/artifacts/runs/daily/2025-10-31/1/run.json", "{");
+    shot!(project.soflow(["runs"]));
+}

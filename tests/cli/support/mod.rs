@@ -1,0 +1,16 @@
+//! What the tests stand on: projects, the program in them, what it said, a terminal, and a step that waits.
+
+mod filters;
+mod gate;
+mod output;
+mod project;
+mod records;
+mod sample;
+mod terminal;
+
+pub use filters::filters;
+pub use gate::Gate;
+pub use output::Output;
+pub use project::Project;
+pub use records::Record;
+pub use terminal::Terminal;
