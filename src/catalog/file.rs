@@ -1,6 +1,6 @@
 //! The catalog of a local lake: one small index, replaced atomically, over version files that never change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,7 +9,7 @@ use super::{Catalog, Entry, Index, Published};
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
 use crate::plan::Version;
-use crate::store::Store;
+use crate::store::{Object, Store};
 
 /// A catalog in `<curated>/_catalog`. Callers hold the lake's lock while they write.
 pub struct FileCatalog {
@@ -108,6 +108,16 @@ impl Catalog for FileCatalog {
             self.store.remove(&uri).await?;
         }
         Ok(())
+    }
+
+    async fn unnamed(&self, seen: &Index) -> Result<Vec<Object>> {
+        let runs = |(table, entry): (&String, &Entry)| -> Vec<Uri> {
+            entry.history.iter().map(|known| self.version_uri(table, &known.run)).collect()
+        };
+        let named: BTreeSet<Uri> = seen.tables.iter().flat_map(runs).collect();
+        let mut found = self.store.list(&self.root.join("versions")).await?;
+        found.retain(|object| !named.contains(&object.uri));
+        Ok(found)
     }
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::names::RunId;
 use crate::plan::Version;
+use crate::store::Object;
 
 pub use file::FileCatalog;
 
@@ -68,4 +69,7 @@ pub trait Catalog: Send + Sync {
 
     /// Forgets versions; the current ones are always kept.
     async fn forget(&self, seen: &Index, versions: &[(String, RunId)]) -> Result<()>;
+
+    /// Returns what is kept about versions that `seen` does not name: a publication or `forget` cut short left it.
+    async fn unnamed(&self, seen: &Index) -> Result<Vec<Object>>;
 }

@@ -67,6 +67,7 @@ pub async fn find_garbage(
         }
     }
     let mut left = store.list(&lake.artifacts.join("scratch")).await?;
+    left.extend(catalog.unnamed(&index).await?);
     for location in [&lake.curated, &lake.artifacts, &lake.raw] {
         left.extend(store.unfinished(location).await?);
     }

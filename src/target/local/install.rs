@@ -22,6 +22,18 @@ const PYTHONS: &[&str] = &["python3", "python3.13", "python3.12", "python3.11", 
 /// The Java that Spark 3.5 is run with here. Source: Spark 3.5's documentation, which names 8, 11 and 17.
 const JAVA: u32 = 17;
 
+/// Runs pip, and ends it when standard input closes: soflow is gone then, however that happened.
+const PIP: &str = "\
+import os, runpy, threading
+
+def watch():
+    os.read(0, 1)
+    os._exit(1)
+
+threading.Thread(target=watch, daemon=True).start()
+runpy.run_module('pip', run_name='__main__', alter_sys=True)
+";
+
 /// Returns a Python of at least 3.10: `wanted`, else the first one on `PATH`.
 ///
 /// # Errors
@@ -108,18 +120,12 @@ fn pip(
     let lock = venv.join(format!("{}.lock", phase.name));
     fs::write(&lock, phase.lock)?;
     let mut command = Command::new(venv.join("bin/python"));
-    command.args([
-        "-I",
-        "-m",
-        "pip",
-        "install",
-        "--require-hashes",
-        "--no-deps",
-        "--no-input",
-        "--disable-pip-version-check",
-    ]);
-    command.args(["--progress-bar", "off", "--no-compile"]).args(phase.options).arg("-r").arg(&lock);
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    command.args(["-I", "-c", PIP, "install", "--require-hashes", "--no-deps", "--no-input"]);
+    command.args(["--disable-pip-version-check", "--progress-bar", "off", "--no-compile"]);
+    command.args(phase.options).arg("-r").arg(&lock);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    // `wait` would close it.
+    let lifeline = child.stdin.take();
     let errors = child.stderr.take().map(|stderr| std::thread::spawn(move || std::io::read_to_string(stderr)));
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).lines() {
@@ -130,7 +136,9 @@ fn pip(
         }
     }
     sink.emit(Event::EnginePackage { name: String::new(), done: *done });
-    if child.wait()?.success() {
+    let succeeded = child.wait()?.success();
+    drop(lifeline);
+    if succeeded {
         return Ok(());
     }
     let errors = errors.and_then(|thread| thread.join().ok()).and_then(Result::ok).unwrap_or_default();

@@ -71,7 +71,8 @@ impl Project {
     pub fn empty() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let inside = |name: &str| folder.path().join(name).display().to_string();
-        let environment = [("HOME", inside("home")), ("TMPDIR", inside("tmp")), ("PATH", "/usr/local/bin:/usr/bin:/bin".into())];
+        let environment =
+            [("HOME", inside("home")), ("TMPDIR", inside("tmp")), ("PATH", "/usr/local/bin:/usr/bin:/bin".into())];
         let environment = environment.map(|(name, value)| (name.to_string(), value)).into();
         let project = Self { folder, environment };
         for name in ["home", "tmp", "project/jobs", "project/pyspark/steps"] {

@@ -1,0 +1,10 @@
+//! The shipped job, end to end: the real binary, the real engine, made-up and real pages, and machines in trouble.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot look at its lake has failed")]
+
+mod bad;
+mod changes;
+mod lab;
+mod machine;
+mod parity;
+mod whole;
