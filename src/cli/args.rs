@@ -273,7 +273,7 @@ pub enum IngestCommand {
     /// Write the made-up sample into raw
     Sample {
         /// Multiplies the number of rows
-        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
         scale: u32,
     },
 }

@@ -4,6 +4,7 @@
 
 mod files;
 mod manifest;
+mod mixture;
 mod page;
 pub mod pages;
 pub mod raw;

@@ -12,6 +12,7 @@ use jiff::{Timestamp, Unit};
 
 use super::files::{self, Found};
 use super::manifest::Line;
+use super::mixture;
 use super::page::{self, Facts};
 use super::raw::{self, Folder, Writer};
 use super::summary::{Skipped, Summary, Written, counted};
@@ -58,6 +59,7 @@ struct Input {
 /// `Machine` when reading or writing fails: no page counts then that was not complete, and the same call goes on.
 pub async fn ingest(store: &dyn Store, request: &Request, sink: &mut dyn Sink) -> Result<Summary> {
     raw::check_names(&request.site, request.endpoint.as_deref().as_slice())?;
+    mixture::refuse(store, &request.raw, &request.site, "pages-").await?;
     let (found, skipped) = find(request)?;
     let mut summary = Summary { endpoints: Vec::new(), skipped };
     for (endpoint, inputs) in sort_out(request, found)? {

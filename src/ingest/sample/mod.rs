@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, date};
 
 use super::manifest::{self, Line};
+use super::mixture::{self, SAMPLE_RUN};
 use super::page;
 use super::raw::{self, Folder, Writer};
 use super::summary::{Summary, Written};
@@ -50,11 +51,13 @@ pub async fn write(store: &dyn Store, raw: &Uri, site: &str, scale: u32, sink: &
     if !(1..=LARGEST_SCALE).contains(&scale) {
         return Err(Error::new(Kind::Usage, format!("the scale of the sample is 1 to {LARGEST_SCALE}, not {scale}")));
     }
+    let run = format!("{SAMPLE_RUN}{SEED}-x{scale}");
+    mixture::refuse(store, raw, site, &run).await?;
     let mut world = None;
     let mut summary = Summary::default();
     for endpoint in Endpoint::ALL {
-        let run = format!("sample-{SEED}-x{scale}");
-        let folder = Folder { site: site.into(), endpoint: endpoint.name().into(), date: SAMPLE_DATE, run };
+        let endpoint_name = endpoint.name().to_string();
+        let folder = Folder { site: site.into(), endpoint: endpoint_name, date: SAMPLE_DATE, run: run.clone() };
         let written = match store.get(&folder.manifest(raw)).await? {
             Some(there) => already(folder, manifest::parse(&there).len() as u64),
             None => {
