@@ -4,6 +4,7 @@ mod claim;
 mod code;
 mod collect;
 mod drive;
+mod execute;
 mod finish;
 mod gather;
 mod record;
