@@ -8,7 +8,7 @@ use super::args::{RunsArgs, RunsCommand};
 use crate::error::Result;
 use crate::event::{RunState, StepState};
 use crate::names::{RunId, Uri};
-use crate::report::{Align, Cell, Style, Table, ago, block, count, cut, line, paint, seconds};
+use crate::report::{Align, Cell, Style, Table, ago, block, count, cut, line, paint, seconds, state_word};
 use crate::run::{self, LakeLock, RunRecord};
 use crate::target::Cause;
 
@@ -126,18 +126,6 @@ fn why(record: &RunRecord) -> String {
     cut(said.lines().next().unwrap_or_default(), REASON)
 }
 
-fn step_word(state: StepState) -> &'static str {
-    match state {
-        StepState::Pending => "pending",
-        StepState::Running => "running",
-        StepState::Completed => "completed",
-        StepState::UpToDate => "up to date",
-        StepState::Reused => "reused",
-        StepState::Failed => "failed",
-        StepState::Cancelled => "cancelled",
-    }
-}
-
 fn show(record: &RunRecord, style: &Style, width: Option<usize>) -> String {
     let mut heading = Table::new([
         ("run", Align::Left),
@@ -171,7 +159,7 @@ fn show(record: &RunRecord, style: &Style, width: Option<usize>) -> String {
         let rows = if step.rows.is_empty() { String::new() } else { count(step.rows.values().sum()) };
         steps.row([
             Cell::from(step.name.clone()),
-            Cell::from(step_word(step.state)).styled(colour),
+            Cell::from(state_word(step.state)).styled(colour),
             Cell::from(rows),
             Cell::from(step.seconds.filter(|took| *took > 0.0).map(seconds).unwrap_or_default()),
             Cell::from(step.reason.clone()),

@@ -42,7 +42,7 @@ pub(super) fn audited(tables: usize, checks: usize) -> String {
 }
 
 /// Returns the word for a step's state.
-pub(super) const fn state_word(state: StepState) -> &'static str {
+pub const fn state_word(state: StepState) -> &'static str {
     match state {
         StepState::Pending => "waiting",
         StepState::Running => "running",
