@@ -15,9 +15,6 @@ use crate::target::local::Statement;
 /// Most lines an insight may have: the summary is to be read at a glance.
 const MOST_LINES: u64 = 3;
 
-/// Shown for an insight whose query returns no row.
-const NOTHING: &str = "nothing stands out in what is published";
-
 /// Returns what the job's insights say now. One that cannot be computed is a warning: the tables are published.
 pub async fn tell(
     app: &App,
@@ -43,10 +40,7 @@ pub async fn tell(
             Ok(file) => {
                 let (_, batches) = rows::read_ipc(&file)?;
                 let texts = batches.iter().flat_map(first_column);
-                let mut lines: Vec<String> = texts.take(MOST_LINES as usize).collect();
-                if lines.is_empty() {
-                    lines.push(NOTHING.into());
-                }
+                let lines = texts.take(MOST_LINES as usize).collect();
                 insights.push(Insight { title: insight.title.clone(), lines });
             }
             Err(message) => {
