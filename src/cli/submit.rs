@@ -149,7 +149,9 @@ fn published(facts: &Facts<'_>, plan: &Plan, outcome: &Outcome) -> Summary {
 }
 
 fn unchanged<'a>(facts: &'a Facts<'_>, step: &'a plan::StepPlan) -> impl Iterator<Item = TableLine> + 'a {
-    let whole = step.outputs.iter().filter(|output| output.only.is_empty());
+    // What was not asked for is none of this run's business.
+    let looked_at = step.action == Action::UpToDate;
+    let whole = step.outputs.iter().filter(move |output| looked_at && output.only.is_empty());
     whole.filter_map(|output| {
         let current = facts.tables.get(&output.table)?.current()?;
         Some(TableLine {
@@ -158,7 +160,7 @@ fn unchanged<'a>(facts: &'a Facts<'_>, step: &'a plan::StepPlan) -> impl Iterato
             rows_before: Some(current.rows()),
             partitions_written: 0,
             bytes: 0,
-            state: if step.action == Action::UpToDate { TableState::UpToDate } else { TableState::Unpublished },
+            state: TableState::UpToDate,
         })
     })
 }

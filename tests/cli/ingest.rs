@@ -11,7 +11,10 @@ fn pages_of_a_folder() {
     project.write("pages/notes.txt", "not a page");
     shot!(project.soflow(["ingest", "pages", "pages", "--date", "2025-10-31"]));
     shot!("pages_again", project.soflow(["ingest", "pages", "pages", "--date", "2025-10-31"]));
-    shot!("pages_for_programs", project.soflow(["ingest", "pages", "pages", "--date", "2025-10-31", "--output", "json"]));
+    shot!(
+        "pages_for_programs",
+        project.soflow(["ingest", "pages", "pages", "--date", "2025-10-31", "--output", "json"])
+    );
 }
 
 #[test]

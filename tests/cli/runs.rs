@@ -7,7 +7,10 @@ pub fn some(project: &Project) {
     Record::new(1, "succeeded", ["completed", "completed"]).save(project);
     Record::new(2, "failed", ["completed", "failed"])
         .error("step `answers` of run `daily.2025-10-31.2` failed: KeyError: 'score'")
-        .cause("KeyError: 'score'", "Traceback (most recent call last):\n  File \"steps/answers.py\", line 9\nKeyError: 'score'")
+        .cause(
+            "KeyError: 'score'",
+            "Traceback (most recent call last):\n  File \"steps/answers.py\", line 9\nKeyError: 'score'",
+        )
         .save(project);
     let long = "AnalysisException: cannot resolve column `creation_date` among (site, question_id, title, tags, score)\nplan:\n  Project";
     Record::new(3, "failed", ["failed", "failed"]).cause(long, long).error(long).save(project);
@@ -55,6 +58,14 @@ fn a_failed_one() {
 #[test]
 fn a_refused_one() {
     shot!(project().soflow(["runs", "show", "daily.2025-10-31.4"]));
+}
+
+#[test]
+fn one_whose_step_ended_without_a_word() {
+    let project = Project::empty();
+    let cause = "the process ended with exit code 7";
+    Record::new(7, "failed", ["completed", "failed"]).cause(cause, "").error("step `answers` failed").save(&project);
+    shot!(project.soflow(["runs", "show", "daily.2025-10-31.7"]));
 }
 
 #[test]

@@ -26,7 +26,10 @@ impl Gate {
             assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
         }
         let (started, go) = (gate.started.display(), gate.go.display());
-        project.step(step, &format!("with open('{started}', 'w') as pipe:\n    pipe.write('.')\nopen('{go}').read()\n{then}"));
+        project.step(
+            step,
+            &format!("with open('{started}', 'w') as pipe:\n    pipe.write('.')\nopen('{go}').read()\n{then}"),
+        );
         gate
     }
 

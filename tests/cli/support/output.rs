@@ -21,7 +21,8 @@ impl Output {
 
     /// Returns the output without the lines of stderr that say how far a step is: how many depends on its speed.
     pub fn without_progress(mut self) -> Self {
-        let kept: Vec<&str> = self.stderr.split_inclusive('\n').filter(|line| !line.contains("step-progress")).collect();
+        let kept: Vec<&str> =
+            self.stderr.split_inclusive('\n').filter(|line| !line.contains("step-progress")).collect();
         self.stderr = kept.concat();
         self
     }

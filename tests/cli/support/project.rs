@@ -71,7 +71,8 @@ impl Project {
     pub fn empty() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let inside = |name: &str| folder.path().join(name).display().to_string();
-        let environment = [("HOME", inside("home")), ("TMPDIR", inside("tmp")), ("PATH", "/usr/local/bin:/usr/bin:/bin".into())];
+        let environment =
+            [("HOME", inside("home")), ("TMPDIR", inside("tmp")), ("PATH", "/usr/local/bin:/usr/bin:/bin".into())];
         let environment = environment.map(|(name, value)| (name.to_string(), value)).into();
         let project = Self { folder, environment };
         for name in ["home", "tmp", "project/jobs", "project/pyspark/steps"] {
@@ -130,6 +131,11 @@ impl Project {
         let path = self.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
+    }
+
+    /// Sets the times in the records of runs, where a snapshot shows them in columns.
+    pub fn settle_runs(&self) {
+        sample::settle_runs(&self.path());
     }
 
     /// Returns the text of a file of the project.
