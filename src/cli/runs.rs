@@ -60,16 +60,15 @@ fn seen(mut record: RunRecord, artifacts: &Uri) -> Result<RunRecord> {
     Ok(record)
 }
 
-fn state_cell(record: &RunRecord, style: &Style) -> Cell {
-    let (word, colour) = match record.state {
+fn state(record: &RunRecord, style: &Style) -> (&'static str, anstyle::Style) {
+    match record.state {
         RunState::Running => ("running", style.active),
         RunState::Succeeded => ("succeeded", style.good),
         RunState::Failed => ("failed", style.bad),
         RunState::Refused => ("refused", style.bad),
         RunState::Cancelled => ("cancelled", style.warning),
         RunState::Interrupted => ("interrupted", style.warning),
-    };
-    Cell::from(word).styled(colour)
+    }
 }
 
 fn took(record: &RunRecord) -> String {
@@ -86,9 +85,10 @@ fn list(records: &[RunRecord], style: &Style, width: Option<usize>) -> String {
     ]);
     let now = Timestamp::now();
     for record in records {
+        let (word, colour) = state(record, style);
         table.row([
             Cell::from(record.run.to_string()),
-            state_cell(record, style),
+            Cell::from(word).styled(colour),
             Cell::from(ago(record.started_at, now)),
             Cell::from(took(record)),
             Cell::from(why(record)),
@@ -138,23 +138,20 @@ fn step_word(state: StepState) -> &'static str {
     }
 }
 
+/// Returns which run it was, how it went, and where and when: two lines that fit a narrow terminal.
+fn heading(record: &RunRecord, style: &Style) -> String {
+    let (word, colour) = state(record, style);
+    let took = match (record.state, took(record)) {
+        (_, took) if took.is_empty() => took,
+        (RunState::Succeeded, took) => format!(" in {took}"),
+        (_, took) => format!(" after {took}"),
+    };
+    let (run, word) = (paint(style.strong, &record.run.to_string()), paint(colour, word));
+    let place = format!("on {}, engine {}, started {:.0}", record.target, record.engine, record.started_at);
+    format!("{run} {word}{took}\n{}\n", paint(style.dim, &line(&place)))
+}
+
 fn show(record: &RunRecord, style: &Style, width: Option<usize>) -> String {
-    let mut heading = Table::new([
-        ("run", Align::Left),
-        ("state", Align::Left),
-        ("target", Align::Left),
-        ("engine", Align::Left),
-        ("started", Align::Left),
-        ("took", Align::Right),
-    ]);
-    heading.row([
-        Cell::from(record.run.to_string()).styled(style.strong),
-        state_cell(record, style),
-        Cell::from(record.target.clone()),
-        Cell::from(record.engine.clone()),
-        Cell::from(format!("{:.0}", record.started_at)),
-        Cell::from(took(record)),
-    ]);
     let mut steps = Table::new([
         ("step", Align::Left),
         ("state", Align::Left),
@@ -177,7 +174,7 @@ fn show(record: &RunRecord, style: &Style, width: Option<usize>) -> String {
             Cell::from(step.reason.clone()),
         ]);
     }
-    let mut shown = format!("{}\n{}", heading.render(style, width), steps.render(style, width));
+    let mut shown = format!("{}\n{}", heading(record, style), steps.render(style, width));
     for step in &record.steps {
         if let Some(cause) = &step.cause {
             shown.push_str(&evidence(&step.name, cause, style));

@@ -76,9 +76,7 @@ impl Order<'_> {
         }
         if plan.nothing_to_do() {
             let (job, date) = (&self.job.name, self.date);
-            app.print(&format!(
-                "Nothing to do: `{job}` for {date} is published, code, inputs and parameters unchanged.\n"
-            ))?;
+            app.print(&format!("Nothing to do: `{job}` for {date} is published and nothing has changed.\n"))?;
             return app.print(&format!("  soflow tables\n  soflow submit {job} --date {date} --force\n")).map(|()| 0);
         }
         let mut text = Vec::new();
