@@ -2,7 +2,6 @@
 
 use std::process::Stdio;
 
-use fs_err as fs;
 use serde_json::json;
 use tokio::process::Command;
 
@@ -30,11 +29,11 @@ fn chosen(app: &App, engine: &Option<String>) -> Result<(Project, Environment)> 
 
 fn install(app: &App, engine: &Option<String>, force: bool) -> Result<u8> {
     let (_, environment) = chosen(app, engine)?;
-    if force && environment.folder.exists() {
-        fs::remove_dir_all(&environment.folder)?;
+    if force {
+        environment.remove()?;
     }
     let mut sink = app.sink();
-    environment.ensure(sink.as_mut())?;
+    let _in_use = environment.ensure(sink.as_mut())?;
     drop(sink);
     if app.json {
         return app.print_json(&json!({ "engine": environment.engine, "path": environment.folder })).map(|()| 0);
@@ -72,7 +71,7 @@ fn status(app: &App) -> Result<u8> {
 async fn python(app: &App, engine: &Option<String>, arguments: &[String]) -> Result<u8> {
     let (project, environment) = chosen(app, engine)?;
     let mut sink = app.sink();
-    environment.ensure(sink.as_mut())?;
+    let _in_use = environment.ensure(sink.as_mut())?;
     drop(sink);
     let mut command = Command::new(environment.interpreter());
     command.args(arguments).env("PYTHONPATH", &project.resolved.settings.code).env("PYTHONNOUSERSITE", "1");

@@ -32,6 +32,7 @@ pub async fn tell(
         limit: Some(MOST_LINES),
     };
     let statements = job.insights.iter().enumerate().map(statement).collect();
+    sink.emit(Event::Note { text: "Asking the tables what they say.".into() });
     let output = tempfile::tempdir()?;
     let answers = query::ask(app, project, services, statements, output.path()).await?;
     let mut insights = Vec::new();

@@ -46,9 +46,21 @@ pub fn main() -> ExitCode {
 /// Help and version are answers; anything else that clap has to say is a usage error.
 fn usage(error: &clap::Error) -> ExitCode {
     let answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if !answer && wants_json() {
+        let text = error.render().to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_string();
+        let _ = problem::write_json(&Error::new(Kind::Usage, message), &mut std::io::stdout().lock());
+    }
     // A reader that went away, as `soflow --help | head -1` does, is not our problem.
     let _ = error.print();
     ExitCode::from(if answer { 0 } else { Kind::Usage.exit_code() })
+}
+
+/// Returns whether the command line asks for JSON, as far as can be told of one that clap does not understand.
+fn wants_json() -> bool {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let apart = arguments.windows(2).any(|pair| pair[0] == "--output" && pair[1] == "json");
+    apart || arguments.iter().any(|argument| argument == "--output=json")
 }
 
 impl App {

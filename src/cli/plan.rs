@@ -103,21 +103,22 @@ fn describe_input(input: &Input) -> String {
         Input::Table { name, partitions, changed, upstream, .. } => {
             let rows = partitions.iter().map(|partition| partition.rows).sum();
             let size = partitions.iter().map(|partition| partition.bytes).sum();
-            let published = match partitions.len() as u64 {
-                0 => "nothing published".to_string(),
-                some => format!(
-                    "{}, {} rows, {}, {} changed",
-                    plural(some, "partition"),
-                    count(rows),
-                    bytes(size),
-                    changed.len()
-                ),
+            let published = (!partitions.is_empty()).then(|| {
+                let changed = changed.len();
+                let partitions = plural(partitions.len() as u64, "partition");
+                format!("{partitions}, {} rows, {}, {changed} changed", count(rows), bytes(size))
+            });
+            // A table that is made anew in this run is read as nothing else than that.
+            let written = upstream.as_ref().map(|upstream| match upstream {
+                Upstream::ThisRun => "what this run writes".to_string(),
+                Upstream::Earlier(run) => format!("what {run} wrote"),
+            });
+            let from = match (published, written) {
+                (None, None) => "nothing published".into(),
+                (Some(only), None) | (None, Some(only)) => only,
+                (Some(published), Some(written)) => format!("{published}, and {written}"),
             };
-            match upstream {
-                None => format!("{name}: {published}"),
-                Some(Upstream::ThisRun) => format!("{name}: {published}, and what this run writes"),
-                Some(Upstream::Earlier(run)) => format!("{name}: {published}, and what {run} wrote"),
-            }
+            format!("{name}: {from}")
         }
     }
 }

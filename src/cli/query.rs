@@ -1,6 +1,7 @@
 //! `soflow query`: SQL on the published tables with the local engine.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
@@ -10,6 +11,7 @@ use super::args::QueryArgs;
 use crate::error::{Error, Kind, Result};
 use crate::names::PartitionValues;
 use crate::plan::Version;
+use crate::report::OUTPUT_VERSION;
 use crate::report::rows::{self, Form};
 use crate::run::Services;
 use crate::target::local::{self, QueryColumn, QueryPart, QueryRequest, QueryTable, Statement};
@@ -38,7 +40,15 @@ pub async fn query(app: &App, args: &QueryArgs) -> Result<u8> {
         (_, true) => Form::Csv,
         _ => Form::Table { width: app.width, color: app.colour },
     };
-    rows::write(&mut std::io::stdout().lock(), &schema, &batches, form)?;
+    let mut out = std::io::stdout().lock();
+    if app.json {
+        write!(out, "{{\"v\": {OUTPUT_VERSION}, \"more\": {more}, \"rows\": ")?;
+    }
+    rows::write(&mut out, &schema, &batches, form)?;
+    if app.json {
+        out.write_all(b"}\n")?;
+    }
+    drop(out);
     if more {
         let mut sink = app.sink();
         let text = format!("There are more than {} rows: `--limit 0` prints all.", args.limit);

@@ -60,16 +60,15 @@ fn seen(mut record: RunRecord, artifacts: &Uri) -> Result<RunRecord> {
     Ok(record)
 }
 
-fn state_cell(record: &RunRecord, style: &Style) -> Cell {
-    let (word, colour) = match record.state {
+fn state(record: &RunRecord, style: &Style) -> (&'static str, anstyle::Style) {
+    match record.state {
         RunState::Running => ("running", style.active),
         RunState::Succeeded => ("succeeded", style.good),
         RunState::Failed => ("failed", style.bad),
         RunState::Refused => ("refused", style.bad),
         RunState::Cancelled => ("cancelled", style.warning),
         RunState::Interrupted => ("interrupted", style.warning),
-    };
-    Cell::from(word).styled(colour)
+    }
 }
 
 fn took(record: &RunRecord) -> String {
@@ -86,9 +85,10 @@ fn list(records: &[RunRecord], style: &Style, width: Option<usize>) -> String {
     ]);
     let now = Timestamp::now();
     for record in records {
+        let (word, colour) = state(record, style);
         table.row([
             Cell::from(record.run.to_string()),
-            state_cell(record, style),
+            Cell::from(word).styled(colour),
             Cell::from(ago(record.started_at, now)),
             Cell::from(took(record)),
             Cell::from(why(record)),
@@ -99,7 +99,6 @@ fn list(records: &[RunRecord], style: &Style, width: Option<usize>) -> String {
 
 /// Returns what a failed step's log says about why.
 fn evidence(step: &str, cause: &Cause, style: &Style) -> String {
-    let (first, last) = cause.lines;
     let mut shown = format!("\n{} failed: {}\n", paint(style.bad, step), line(&cause.summary));
     // A step that ended without a word has nothing to show.
     if cause.excerpt.is_empty() {
@@ -109,7 +108,7 @@ fn evidence(step: &str, cause: &Cause, style: &Style) -> String {
         shown.push_str(&format!("\n  {line}"));
     }
     shown.push('\n');
-    shown.push_str(&format!("\n  lines {first}-{last} of {}\n", cause.log.display()));
+    shown.push_str(&format!("\n  {}\n", cause.place()));
     shown
 }
 
@@ -126,23 +125,20 @@ fn why(record: &RunRecord) -> String {
     cut(said.lines().next().unwrap_or_default(), REASON)
 }
 
+/// Returns which run it was, how it went, and where and when: two lines that fit a narrow terminal.
+fn heading(record: &RunRecord, style: &Style) -> String {
+    let (word, colour) = state(record, style);
+    let took = match (record.state, took(record)) {
+        (_, took) if took.is_empty() => took,
+        (RunState::Succeeded, took) => format!(" in {took}"),
+        (_, took) => format!(" after {took}"),
+    };
+    let (run, word) = (paint(style.strong, &record.run.to_string()), paint(colour, word));
+    let place = format!("on {}, engine {}, started {:.0}", record.target, record.engine, record.started_at);
+    format!("{run} {word}{took}\n{}\n", paint(style.dim, &line(&place)))
+}
+
 fn show(record: &RunRecord, style: &Style, width: Option<usize>) -> String {
-    let mut heading = Table::new([
-        ("run", Align::Left),
-        ("state", Align::Left),
-        ("target", Align::Left),
-        ("engine", Align::Left),
-        ("started", Align::Left),
-        ("took", Align::Right),
-    ]);
-    heading.row([
-        Cell::from(record.run.to_string()).styled(style.strong),
-        state_cell(record, style),
-        Cell::from(record.target.clone()),
-        Cell::from(record.engine.clone()),
-        Cell::from(format!("{:.0}", record.started_at)),
-        Cell::from(took(record)),
-    ]);
     let mut steps = Table::new([
         ("step", Align::Left),
         ("state", Align::Left),
@@ -165,7 +161,7 @@ fn show(record: &RunRecord, style: &Style, width: Option<usize>) -> String {
             Cell::from(step.reason.clone()),
         ]);
     }
-    let mut shown = format!("{}\n{}", heading.render(style, width), steps.render(style, width));
+    let mut shown = format!("{}\n{}", heading(record, style), steps.render(style, width));
     for step in &record.steps {
         if let Some(cause) = &step.cause {
             shown.push_str(&evidence(&step.name, cause, style));

@@ -76,9 +76,7 @@ impl Order<'_> {
         }
         if plan.nothing_to_do() {
             let (job, date) = (&self.job.name, self.date);
-            app.print(&format!(
-                "Nothing to do: `{job}` for {date} is published, code, inputs and parameters unchanged.\n"
-            ))?;
+            app.print(&format!("Nothing to do: `{job}` for {date} is published and nothing has changed.\n"))?;
             return app.print(&format!("  soflow tables\n  soflow submit {job} --date {date} --force\n")).map(|()| 0);
         }
         let mut text = Vec::new();
@@ -101,35 +99,20 @@ fn published(facts: &Facts<'_>, plan: &Plan, outcome: &Outcome) -> Summary {
             continue;
         };
         for output in &step.outputs {
-            let written = result.tables.get(&output.table).cloned().unwrap_or_default();
-            if !output.only.is_empty() {
-                // A partition of a table that several steps share: the steps' quarantine.
-                if written.rows() > 0 {
-                    quarantined.push(SetAside { step: step.step.name.clone(), rows: written.rows() });
-                    shared = Some(output.table.as_str());
-                }
-                continue;
+            let rows = result.tables.get(&output.table).map_or(0, plan::Written::rows);
+            // A partition of a table that several steps share: the steps' quarantine.
+            if !output.only.is_empty() && rows > 0 {
+                quarantined.push(SetAside { step: step.step.name.clone(), rows });
+                shared = Some(output.table.as_str());
             }
-            let replaced: u64 = output
-                .kept
-                .iter()
-                .filter(|kept| !written.partitions.iter().any(|p| p.values == kept.values))
-                .map(|p| p.rows)
-                .sum();
-            tables.push(TableLine {
-                name: output.table.clone(),
-                rows: replaced + written.rows(),
-                rows_before: facts
-                    .tables
-                    .get(&output.table)
-                    .and_then(plan::TableFacts::current)
-                    .map(plan::Version::rows),
-                partitions_written: written.partitions.len() as u64,
-                bytes: written.bytes(),
-                state: TableState::Published,
-            });
+            if !tables.iter().any(|line| line.name == output.table) {
+                tables.extend(line(facts, outcome, &output.table));
+            }
         }
     }
+    // What was set aside is told of last, and not at all when there never was any.
+    let (aside, mut tables): (Vec<_>, Vec<_>) = tables.into_iter().partition(|line| is_shared(plan, &line.name));
+    tables.extend(aside.into_iter().filter(|line| line.rows > 0));
     let seconds = record.ended_at.map_or(0.0, |ended| ended.duration_since(record.started_at).as_secs_f64());
     let sql = tables.first().map(|table| format!("soflow query \"select * from {} limit 5\"", table.name));
     let next = ["soflow tables".to_string(), format!("soflow runs show {}", record.run)].into_iter().chain(sql);
@@ -148,8 +131,27 @@ fn published(facts: &Facts<'_>, plan: &Plan, outcome: &Outcome) -> Summary {
     }
 }
 
+fn is_shared(plan: &Plan, table: &str) -> bool {
+    plan.steps.iter().flat_map(|step| &step.outputs).any(|output| output.table == table && !output.only.is_empty())
+}
+
+fn line(facts: &Facts<'_>, outcome: &Outcome, table: &str) -> Option<TableLine> {
+    let version = outcome.versions.iter().find(|version| version.table == table)?;
+    let written = || outcome.results.values().filter_map(|result| result.tables.get(table));
+    Some(TableLine {
+        name: table.to_string(),
+        rows: version.rows(),
+        rows_before: facts.tables.get(table).and_then(plan::TableFacts::current).map(plan::Version::rows),
+        partitions_written: written().map(|written| written.partitions.len() as u64).sum(),
+        bytes: written().map(plan::Written::bytes).sum(),
+        state: TableState::Published,
+    })
+}
+
 fn unchanged<'a>(facts: &'a Facts<'_>, step: &'a plan::StepPlan) -> impl Iterator<Item = TableLine> + 'a {
-    let whole = step.outputs.iter().filter(|output| output.only.is_empty());
+    // What was not asked for is none of this run's business.
+    let looked_at = step.action == Action::UpToDate;
+    let whole = step.outputs.iter().filter(move |output| looked_at && output.only.is_empty());
     whole.filter_map(|output| {
         let current = facts.tables.get(&output.table)?.current()?;
         Some(TableLine {
@@ -158,7 +160,7 @@ fn unchanged<'a>(facts: &'a Facts<'_>, step: &'a plan::StepPlan) -> impl Iterato
             rows_before: Some(current.rows()),
             partitions_written: 0,
             bytes: 0,
-            state: if step.action == Action::UpToDate { TableState::UpToDate } else { TableState::Unpublished },
+            state: TableState::UpToDate,
         })
     })
 }

@@ -85,7 +85,8 @@ impl Progress {
             }
             Event::EngineReady { .. } => self.install = None,
             Event::RunStarted { run, target, engine, steps } => {
-                let steps = steps.iter().map(|step| Step::planned(step, now)).collect();
+                let asked = steps.iter().filter(|step| step.action != "not-asked");
+                let steps = asked.map(|step| Step::planned(step, now)).collect();
                 let (id, target, engine) = (run.clone(), target.clone(), engine.clone());
                 self.run = Some(Run { id, target, engine, steps, audit: None, began: now, end: None });
             }

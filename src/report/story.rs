@@ -88,7 +88,7 @@ fn ingested(pages: &[(String, u64)], location: &str) -> String {
 fn actions(steps: &[PlannedStep]) -> String {
     let of = |action| steps.iter().filter(|step| step.action == action).count() as u64;
     let mut said = plural(steps.len() as u64, "step");
-    for (action, word) in [("reuse", "reused"), ("up-to-date", "up to date")] {
+    for (action, word) in [("reuse", "reused"), ("up-to-date", "up to date"), ("not-asked", "not asked for")] {
         if of(action) > 0 {
             said.push_str(&format!(", {} {word}", of(action)));
         }

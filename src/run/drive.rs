@@ -15,7 +15,7 @@ use crate::catalog::Catalog;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, PlannedStep, RunState, Sink};
 use crate::names::{RunId, Uri};
-use crate::plan::{self, Action, Plan, StepPlan, StepResult};
+use crate::plan::{self, Action, Plan, StepPlan, StepResult, Version};
 use crate::store::Store;
 use crate::target::Target;
 
@@ -41,6 +41,8 @@ pub struct Outcome {
     pub record: RunRecord,
     /// What each step wrote.
     pub results: BTreeMap<String, StepResult>,
+    /// What it published.
+    pub versions: Vec<Version>,
 }
 
 /// Executes a plan: all of it becomes visible to readers, or nothing does.
@@ -61,13 +63,12 @@ pub async fn drive(
     let mut run = Run::claim(gathered, plan, asked, services).await?;
     lock.tell(&run.record.run.to_string(), (services.now)())?;
     sink.emit(run.started_event());
-    let ended = run.execute(sink).await;
-    let ended = match ended {
+    let ended = match run.execute(sink).await {
         Ok(()) => finish::audit_and_publish(&run, sink).await,
-        failed => failed,
+        Err(error) => Err(error),
     };
-    run.close(&ended, sink).await?;
-    ended.map(|()| Outcome { record: run.record, results: run.results })
+    run.close(ended.as_ref().err(), sink).await?;
+    ended.map(|versions| Outcome { record: run.record, results: run.results, versions })
 }
 
 /// A claimed run on its way.
@@ -148,19 +149,19 @@ impl<'a> Run<'a> {
     }
 
     /// Writes how the run ended and removes what only it needed.
-    async fn close(&mut self, ended: &Result<()>, sink: &mut dyn Sink) -> Result<()> {
-        self.record.state = match ended {
-            Ok(()) => RunState::Succeeded,
-            Err(error) if error.kind == Kind::Audit => RunState::Refused,
-            Err(error) if error.kind == Kind::Interrupted => RunState::Cancelled,
-            Err(_) => RunState::Failed,
+    async fn close(&mut self, failure: Option<&Error>, sink: &mut dyn Sink) -> Result<()> {
+        self.record.state = match failure.map(|error| error.kind) {
+            None => RunState::Succeeded,
+            Some(Kind::Audit) => RunState::Refused,
+            Some(Kind::Interrupted) => RunState::Cancelled,
+            Some(_) => RunState::Failed,
         };
-        self.record.error = ended.as_ref().err().map(|error| error.message.clone());
+        self.record.error = failure.map(|error| error.message.clone());
         self.record.ended_at = Some((self.services.now)());
         let (store, artifacts) = (self.services.store.as_ref(), &self.gathered.facts.lake.artifacts);
         let cleaned = store.remove(&plan::scratch(artifacts, &self.record.run)).await;
         // A full disk must not hide why the run failed.
-        if ended.is_ok() {
+        if failure.is_none() {
             cleaned?;
             self.save().await?;
         } else {

@@ -164,10 +164,10 @@ impl<'a> Run<'a> {
 
 fn step_failed(run: &RunId, step: &str, cause: &Cause) -> Error {
     let kind = if cause.machine { Kind::Machine } else { Kind::Job };
-    let (first, last) = cause.lines;
-    let place = format!("lines {first}-{last} of {}", cause.log.display());
-    let mut error = Error::new(kind, format!("step `{step}` of run `{run}` failed: {}", cause.summary))
-        .detail(format!("{}\n\n{place}", cause.excerpt));
+    let mut error = Error::new(kind, format!("step `{step}` of run `{run}` failed: {}", cause.summary));
+    if !cause.excerpt.is_empty() {
+        error = error.detail(format!("{}\n\n{}", cause.excerpt, cause.place()));
+    }
     if let Some(hint) = &cause.hint {
         error = error.hint(hint.clone());
     }

@@ -70,7 +70,7 @@ pub async fn rows_so_far(run: &Run<'_>, name: &str) -> u64 {
 }
 
 /// Compares what landed with the job file's checks and, when all hold, moves the catalog.
-pub async fn audit_and_publish(run: &Run<'_>, sink: &mut dyn Sink) -> Result<()> {
+pub async fn audit_and_publish(run: &Run<'_>, sink: &mut dyn Sink) -> Result<Vec<Version>> {
     let facts = &run.gathered.facts;
     let versions = plan::next_versions(facts, run.plan, &run.results, &run.record.run, (run.services.now)());
     let finished: Vec<(&StepPlan, &StepResult)> =
@@ -97,9 +97,10 @@ pub async fn audit_and_publish(run: &Run<'_>, sink: &mut dyn Sink) -> Result<()>
     }
     sink.emit(Event::Published {
         run: run.record.run.clone(),
-        tables: versions.iter().map(|version| version.table.clone()).collect(),
+        // A quarantine that never took anything in is no news.
+        tables: versions.iter().filter(|v| !v.partitions.is_empty()).map(|v| v.table.clone()).collect(),
     });
-    Ok(())
+    Ok(versions)
 }
 
 async fn audit_output(

@@ -63,7 +63,20 @@ impl Store for FileStore {
         let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         match removed {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
+            _ => {
+                remove_empty_above(&path);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Removes the partition and run folders above `path` that have become empty: an object store has no such thing.
+fn remove_empty_above(path: &Path) {
+    let ours = |folder: &&Path| folder.file_name().is_some_and(|name| name.to_string_lossy().contains('='));
+    for folder in path.ancestors().skip(1).take_while(ours) {
+        if fs::remove_dir(folder).is_err() {
+            break;
         }
     }
 }
@@ -157,5 +170,13 @@ mod tests {
         FileStore.remove(&root.join("x")).await.unwrap();
         FileStore.remove(&root.join("x")).await.unwrap();
         assert_eq!(FileStore.get(&root.join("x/y")).await.unwrap(), None);
+        FileStore.put(&root.join("table/run=1/month=1/a"), b"1").await.unwrap();
+        FileStore.put(&root.join("table/run=1/month=2/a"), b"1").await.unwrap();
+        FileStore.remove(&root.join("table/run=1/month=1/a")).await.unwrap();
+        assert!(
+            !folder.path().join("table/run=1/month=1").exists() && folder.path().join("table/run=1/month=2").exists()
+        );
+        FileStore.remove(&root.join("table/run=1/month=2/a")).await.unwrap();
+        assert!(!folder.path().join("table/run=1").exists() && folder.path().join("table").exists());
     }
 }

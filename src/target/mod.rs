@@ -45,7 +45,10 @@ pub enum StepEnd {
 pub struct Cause {
     /// The last line of the traceback or engine error.
     pub summary: String,
-    /// The lines that matter, trimmed.
+    /// How the process went: its exit code or signal.
+    #[serde(default)]
+    pub ended: String,
+    /// The lines that matter, trimmed; empty when it printed nothing.
     pub excerpt: String,
     /// The log file they are from.
     pub log: PathBuf,
@@ -55,6 +58,15 @@ pub struct Cause {
     pub machine: bool,
     /// A command to type or a thing to change, when one is known.
     pub hint: Option<String>,
+}
+
+impl Cause {
+    /// Returns where the lines are, and how the process went.
+    pub fn place(&self) -> String {
+        let (first, last) = self.lines;
+        let lines = if first == last { format!("line {first}") } else { format!("lines {first}-{last}") };
+        format!("{lines} of {}; {}", self.log.display(), self.ended)
+    }
 }
 
 /// Where steps run.

@@ -16,7 +16,7 @@ fn looking_removes_nothing_and_removing_leaves_what_readers_see() {
     project.soflow(["submit", "small", "--date", "2025-10-31", "--param", "upto=7"]).succeeded();
     project.write("config/soflow.yaml", "keep-for: 0s\n");
     shot!(project.soflow(["gc", "--dry-run"]));
-    let before = project.path().join(".soflow/lake/curated/counts/run=small.2025-10-31.1");
+    let before = project.path().join(".soflow/lake/curated/counts/run=small.2025-10-31.1/part-0.parquet");
     assert!(before.exists());
     shot!("gc_removes", project.soflow(["gc"]));
     assert!(!before.exists());

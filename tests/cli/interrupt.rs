@@ -40,6 +40,7 @@ fn a_supervisor_stops_a_run_like_a_person() {
 fn a_killed_run_is_found_to_be_interrupted_and_goes_on() {
     let (project, seen) = stopped_by("KILL");
     assert_eq!(seen.code, None, "{seen}");
+    project.settle_runs();
     shot!(project.soflow(["runs", "show", "small.2025-10-31.1"]));
     project.step("doubles", "import small\n\nsmall.write('doubles', n=[0, 2, 4])\n");
     shot!("retry_of_a_killed_run", project.soflow(["retry", "small.2025-10-31.1"]));

@@ -40,7 +40,7 @@ fn up_to_date() {
 #[test]
 fn an_edited_step_and_what_depends_on_it() {
     let project = Project::published();
-    let module = "pyspark/soflow_jobs/tag_trends.py";
+    let module = "pyspark/soflow_jobs/text_sentiment.py";
     project.write(module, &(project.read(module) + "\n# edited\n"));
     shot!(plan(&project, &[]));
 }

@@ -14,6 +14,7 @@ fn finished_steps_are_not_run_again() {
     project.step("doubles", &good);
     shot!(project.soflow(RETRY));
     shot!("retry_of_a_retried_run", project.soflow(RETRY));
+    project.settle_runs();
     shot!("runs_show_a_retried_run", project.soflow(["runs", "show", "small.2025-10-31.2"]));
 }
 

@@ -61,6 +61,14 @@ fn a_refused_one() {
 }
 
 #[test]
+fn one_whose_step_ended_without_a_word() {
+    let project = Project::empty();
+    let cause = "the process ended with exit code 7";
+    Record::new(7, "failed", ["completed", "failed"]).cause(cause, "").error("step `answers` failed").save(&project);
+    shot!(project.soflow(["runs", "show", "daily.2025-10-31.7"]));
+}
+
+#[test]
 fn one_that_says_it_runs_while_nobody_holds_the_lake_was_interrupted() {
     shot!(project().soflow(["runs", "show", "daily.2025-10-31.6"]));
 }

@@ -50,6 +50,13 @@ fn what_is_only_asked_for_is_all_that_runs() {
 }
 
 #[test]
+fn tables_that_were_not_asked_for_are_not_told_of() {
+    let project = Project::small();
+    project.soflow(SMALL).succeeded();
+    shot!(project.soflow(["submit", "small", "--date", "2025-10-31", "--only", "counts", "--force"]));
+}
+
+#[test]
 fn the_sample_says_what_it_found() {
     // The whole of the daily job, its insights and its rows set aside.
     let project = Project::published();

@@ -41,6 +41,13 @@ fn a_run_on_its_way() {
 }
 
 #[test]
+fn a_step_that_was_not_asked_for() {
+    let project = Project::small();
+    let arguments = ["submit", "small", "--date", "2025-10-31", "--only", "counts"];
+    shot!(Terminal::start(&project, arguments).end());
+}
+
+#[test]
 fn a_failed_run() {
     let project = Project::small();
     project.step("doubles", "def double(rows):\n    return rows['n'] * 2\n\n\ndouble({})\n");

@@ -18,6 +18,11 @@ fn an_unknown_flag() {
 }
 
 #[test]
+fn an_unknown_flag_for_programs() {
+    shot!(Project::empty().soflow(["submit", "daily", "--output", "json", "--parallell", "2"]));
+}
+
+#[test]
 fn a_date_that_is_none() {
     shot!(Project::empty().soflow(["plan", "daily", "--date", "2026-02-30"]));
 }

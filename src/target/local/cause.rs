@@ -32,6 +32,7 @@ pub fn probable(stderr: &str, log: &Path, ended: &str) -> Cause {
     let known = MACHINE.iter().find(|(sign, _)| block.iter().any(|line| line.contains(sign)));
     Cause {
         summary: if summary.is_empty() { ended.to_string() } else { cut(summary) },
+        ended: ended.to_string(),
         excerpt: trim(block),
         log: log.to_path_buf(),
         lines: (first + 1, last.max(first + 1)),

@@ -43,6 +43,12 @@ pub struct Environment {
     host: Host,
 }
 
+/// Keeps an environment as it is while steps run in it. The kernel takes it back when the process ends.
+#[derive(Debug)]
+pub struct InUse {
+    _lock: fs::File,
+}
+
 /// Written last when an environment is made: without it there is none.
 #[derive(Debug, Serialize, Deserialize)]
 struct Ready {
@@ -79,22 +85,61 @@ impl Environment {
         ready.is_some_and(|ready| fingerprint(&self.folder).is_ok_and(|files| files == ready.files))
     }
 
-    /// Makes the environment unless it is whole. Other soflow processes wait for the one that makes it; a process
-    /// killed half-way leaves only a folder that the next one removes.
+    /// Makes the environment unless it is whole, and keeps it from being made anew for as long as the result lives.
+    /// Other soflow processes wait for the one that makes it; one killed half-way leaves a folder that the next removes.
     ///
     /// # Errors
     /// `Machine` when Python is missing or too old, or a package cannot be had.
-    pub fn ensure(&self, sink: &mut dyn Sink) -> Result<()> {
-        if self.is_whole() {
-            return Ok(());
+    pub fn ensure(&self, sink: &mut dyn Sink) -> Result<InUse> {
+        let lock = self.lock().map_err(|error| {
+            let folder = self.folder.parent().unwrap_or(Path::new(".")).display();
+            Error::new(Kind::Machine, format!("the folder of engine environments, `{folder}`, cannot be used"))
+                .caused_by(error)
+                .hint("choose another: `engine-dir` in config/soflow.yaml, or `SOFLOW_ENGINE_DIR=FOLDER`")
+        })?;
+        lock.file().lock_shared()?;
+        while !self.is_whole() {
+            lock.file().unlock()?;
+            if lock.file().try_lock().is_err() {
+                let text = "Waiting for another soflow that uses or makes the engine environment.".to_string();
+                sink.emit(Event::Note { text });
+                lock.file().lock()?;
+            }
+            if !self.is_whole() {
+                self.make(sink)?;
+            }
+            lock.file().unlock()?;
+            lock.file().lock_shared()?;
         }
+        Ok(InUse { _lock: lock })
+    }
+
+    /// Removes the environment.
+    ///
+    /// # Errors
+    /// `Held` when steps are running in it.
+    pub fn remove(&self) -> Result<()> {
+        let lock = self.lock()?;
+        if lock.file().try_lock().is_err() {
+            return Err(Error::new(Kind::Held, "the engine environment is in use by another soflow")
+                .hint("`soflow runs` shows what runs; try again when it has ended"));
+        }
+        if self.folder.exists() {
+            fs::remove_dir_all(&self.folder)?;
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> std::io::Result<fs::File> {
+        if let Some(home) = self.folder.parent() {
+            fs::create_dir_all(home)?;
+        }
+        let name = format!("{}.lock", self.folder.display());
+        fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(name)
+    }
+
+    fn make(&self, sink: &mut dyn Sink) -> Result<()> {
         let home = self.folder.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(home)?;
-        let lock = fs::OpenOptions::new().create(true).truncate(false).write(true).open(home.join(".lock"))?;
-        lock.file().lock()?;
-        if self.is_whole() {
-            return Ok(());
-        }
         if self.folder.exists() {
             sink.emit(Event::Warning {
                 text: format!(
@@ -104,8 +149,9 @@ impl Environment {
             });
             fs::remove_dir_all(&self.folder)?;
         }
-        remove_unfinished(home)?;
-        let making = tempfile::Builder::new().prefix(".making-").tempdir_in(home)?;
+        let unfinished = format!(".making-{}-", self.engine.name());
+        remove_unfinished(home, &unfinished)?;
+        let making = tempfile::Builder::new().prefix(&unfinished).tempdir_in(home)?;
         let python = install::find_python(&self.host, self.python.as_deref())?;
         install::install(self.engine, self.with_jre, &python, making.path(), sink)?;
         launcher::write(&making.path().join("launcher"))?;
@@ -147,10 +193,11 @@ impl Environment {
     }
 }
 
-fn remove_unfinished(home: &Path) -> Result<()> {
+/// What is left of environments that were cut short; the lock is held, so nobody is making one of this engine.
+fn remove_unfinished(home: &Path, unfinished: &str) -> Result<()> {
     for entry in fs::read_dir(home)? {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(".making-") {
+        if entry.file_name().to_string_lossy().starts_with(unfinished) {
             fs::remove_dir_all(entry.path())?;
         }
     }

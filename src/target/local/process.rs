@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,7 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 use super::cause;
-use super::environment::{Environment, Host};
+use super::environment::{Environment, Host, InUse};
 use super::launcher;
 use crate::config::{Engine, Local};
 use crate::error::{Error, Kind, Result};
@@ -32,6 +33,7 @@ pub struct LocalTarget {
     environment: Environment,
     slots: usize,
     code: PathBuf,
+    in_use: Mutex<Option<InUse>>,
 }
 
 impl LocalTarget {
@@ -42,6 +44,7 @@ impl LocalTarget {
             environment: Environment::new(local, host),
             slots: local.parallel.unwrap_or(cores).max(1),
             code: code.to_path_buf(),
+            in_use: Mutex::new(None),
         }
     }
 
@@ -93,7 +96,9 @@ impl Target for LocalTarget {
     }
 
     async fn prepare(&self, sink: &mut dyn Sink) -> Result<()> {
-        self.environment.ensure(sink)
+        let in_use = self.environment.ensure(sink)?;
+        *self.in_use.lock().unwrap_or_else(PoisonError::into_inner) = Some(in_use);
+        Ok(())
     }
 
     async fn run_step(&self, order: StepOrder, mut stop: watch::Receiver<bool>) -> Result<StepEnd> {

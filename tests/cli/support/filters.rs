@@ -10,6 +10,7 @@ pub fn filters() -> Vec<(&'static str, &'static str)> {
         (r"20(2[6-9]|[3-9]\d)-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "YYYY-MM-DDTHH:MM:SSZ"),
         // Durations: in sentences, then in columns, where they are aligned right.
         (r"\b(in|after) (\d+ m )?\d+(\.\d)? s\b", "$1 N.N s"),
+        (r"( rows?  )(\d+ m )?\d+(\.\d)? s\b", "${1}N.N s"),
         (r", (\d+ m )?\d+(\.\d)? s\)", ", N.N s)"),
         (r" \d m \d\d s\b", "    N.N s"),
         (r" \d\d\.\d s\b", "  N.N s"),

@@ -133,6 +133,11 @@ impl Project {
         fs::write(path, text).unwrap();
     }
 
+    /// Sets the times in the records of runs, where a snapshot shows them in columns.
+    pub fn settle_runs(&self) {
+        sample::settle_runs(&self.path());
+    }
+
     /// Returns the text of a file of the project.
     pub fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path().join(name)).unwrap()

@@ -29,7 +29,7 @@ impl Record {
     pub fn cause(mut self, summary: &str, excerpt: &str) -> Self {
         self.cause = Some(json!({
             "summary": summary, "excerpt": excerpt, "log": "/lake/logs/daily/2025-10-31/answers/stderr.log",
-            "lines": [3, 3 + excerpt.lines().count() - 1], "machine": false, "hint": null,
+            "lines": [3, 2 + excerpt.lines().count().max(1)], "machine": false, "hint": null,
         }));
         self
     }

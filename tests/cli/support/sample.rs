@@ -39,13 +39,23 @@ fn make(made: &Path) {
     project.soflow(["submit", "daily", "--sample", "--parallel", "2"]).succeeded();
     let lake = project.path().join(".soflow/lake");
     for file in json_files(&lake.join("artifacts")).into_iter().chain(json_files(&lake.join("curated"))) {
-        let text = fs::read_to_string(&file).unwrap().replace(&project.path().display().to_string(), "/[project]");
-        let mut value: Value = serde_json::from_str(&text).unwrap();
-        settle(&mut value);
-        fs::write(&file, serde_json::to_string_pretty(&value).unwrap()).unwrap();
+        settle_file(&file);
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, text.replace(&project.path().display().to_string(), "/[project]")).unwrap();
     }
     copy(&lake, &made.join("lake"));
     fs::write(made.join("made-from"), made_from()).unwrap();
+}
+
+/// Sets all times in the records of a project's runs to moments that stay the same however fast the machine is.
+pub fn settle_runs(project: &Path) {
+    json_files(&project.join(".soflow/lake/artifacts/runs")).iter().for_each(|file| settle_file(file));
+}
+
+fn settle_file(file: &Path) {
+    let mut value: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    settle(&mut value);
+    fs::write(file, serde_json::to_string_pretty(&value).unwrap()).unwrap();
 }
 
 /// Sets all times to moments that stay the same however late a test looks at them.
@@ -55,7 +65,7 @@ fn settle(value: &mut Value) {
         Value::Object(fields) => {
             for (name, field) in fields {
                 match name.as_str() {
-                    "at" | "published_at" | "ended_at" => *field = "2025-11-01T06:00:12Z".into(),
+                    "at" | "published_at" | "ended_at" if field.is_string() => *field = "2025-11-01T06:00:12Z".into(),
                     "started_at" if field.is_string() => *field = "2025-11-01T06:00:00Z".into(),
                     "seconds" if field.is_number() => *field = 1.5.into(),
                     _ => settle(field),
