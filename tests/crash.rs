@@ -1,7 +1,12 @@
 //! A crash at every single write of a run, a rollback and a collection: readers see all of the old or all of the new,
 //! and the same command completes what was cut short. No engine: a scripted target writes small Parquet files.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot look at its lake has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot look at its lake has failed, and tells what it tried"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -416,7 +421,8 @@ impl Lab {
                     format!("{{\"question_id\":{id},\"month\":\"{month}\",\"score\":{score}}}")
                 };
                 let items: Vec<String> = chunk.iter().map(item).collect();
-                fs::write(folder.join(format!("{number}.json")), format!("{{\"items\":[{}]}}", items.join(","))).unwrap();
+                fs::write(folder.join(format!("{number}.json")), format!("{{\"items\":[{}]}}", items.join(",")))
+                    .unwrap();
             }
             let request = pages::Request {
                 folder,
@@ -493,7 +499,10 @@ impl Lab {
         let catalog = self.catalog(&Process::healthy());
         let mut tables = Tables::new();
         for (table, entry) in &catalog.index().await.unwrap().tables {
-            assert!(entry.history.iter().any(|known| known.run == entry.current), "{when}: {table}: no current version");
+            assert!(
+                entry.history.iter().any(|known| known.run == entry.current),
+                "{when}: {table}: no current version"
+            );
             for known in &entry.history {
                 let version = catalog.version(table, &known.run).await.unwrap();
                 let version = version.unwrap_or_else(|| panic!("{when}: {table}: no file about {}", known.run));
@@ -608,7 +617,8 @@ async fn crash_everywhere(start: &Lab, date: Date) {
         assert!(ended.is_err(), "{when}: the run does not know that it is dead");
         let seen = one_of(&lab, &before, &after, &when).await;
         let index = lab.index().await;
-        let mine: BTreeSet<&RunId> = index.tables.values().map(|entry| &entry.current).filter(|run| run.date == date).collect();
+        let mine: BTreeSet<&RunId> =
+            index.tables.values().map(|entry| &entry.current).filter(|run| run.date == date).collect();
         assert!(mine.len() <= 1, "{when}: tables of several runs");
 
         let kept = lab.kept_results().await;
@@ -626,7 +636,10 @@ async fn crash_everywhere(start: &Lab, date: Date) {
         assert_eq!(lab.tables(&when).await, after, "{when}: after the second try");
         assert!(lab.submit_well(date).await.is_empty(), "{when}: a third submit has nothing to do");
     }
-    assert!(old > 20 && new > 2 && reused > 20, "{old} old, {new} new, {reused} results kept: the crashes missed the point");
+    assert!(
+        old > 20 && new > 2 && reused > 20,
+        "{old} old, {new} new, {reused} results kept: the crashes missed the point"
+    );
     println!("{date}: {writes} writes; {old} crashes left the old tables, {new} the new ones");
 }
 

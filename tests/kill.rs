@@ -1,7 +1,12 @@
 //! SIGKILL at every point of a real run of the real binary on the real engine: readers see all of the old or all of the
 //! new, no process outlives soflow, and the same command completes what was cut short.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot look at its lake has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot look at its lake has failed, and tells what it tried"
+)]
 
 #[path = "daily/lab.rs"]
 mod lab;
@@ -67,7 +72,7 @@ enum Point {
     /// Right after the k-th line of the story, progress left out.
     Event(usize),
     /// As soon as this holds of the lake, given as it was before.
-    Lake(&'static str, fn(&Seen) -> bool),
+    Lake(&'static str, Look),
 }
 
 /// What the lake looks like now.
@@ -90,6 +95,10 @@ impl Seen {
         self.names(&format!("curated/{table}")).iter().any(mine)
     }
 
+    fn raw(&self, end: &str) -> usize {
+        self.names("raw").iter().filter(|name| name.ends_with(end)).count()
+    }
+
     fn published(&self) -> bool {
         fs::read(self.lake.join("curated/_catalog/catalog.json")).is_ok_and(|body| body != self.catalog_before)
     }
@@ -99,7 +108,10 @@ impl Seen {
     }
 }
 
-const LAKE_POINTS: &[(&str, fn(&Seen) -> bool)] = &[
+/// What to look for in the lake.
+type Look = fn(&Seen) -> bool;
+
+const LAKE_POINTS: &[(&str, Look)] = &[
     ("the run is claimed", |seen| seen.runs("run.json") > 0),
     ("a task is written", |seen| seen.runs("tasks/questions.json") > 0),
     ("the first step has a log", |seen| !seen.names(&format!("logs/mini/{NEW}")).is_empty()),
@@ -133,7 +145,8 @@ fn kill_at(lab: &Lab, arguments: &[&str], seen: &Seen, point: &Point) -> String 
         }
         Point::Lake(name, holds) => {
             // The pipe must be read, or soflow would wait for us.
-            let reader = std::thread::spawn(move || stderr.lines().map_while(Result::ok).filter(|line| told(line)).last());
+            let reader =
+                std::thread::spawn(move || stderr.lines().map_while(Result::ok).filter(|line| told(line)).last());
             wait_for(&mut child, name, || holds(seen));
             child.kill().unwrap();
             reader.join().unwrap().unwrap_or_default()
@@ -243,19 +256,19 @@ fn a_killed_ingest_is_completed_by_the_same_command() {
         let mut files = Vec::new();
         walk(&lab.lake().join("raw"), &mut files);
         let kept = files.into_iter().filter(|path| !path.display().to_string().contains(".soflow-unfinished-"));
-        kept.map(|path| (path.strip_prefix(lab.lake()).unwrap().to_path_buf(), fs::read(&path).unwrap())).collect::<Vec<_>>()
+        kept.map(|path| (path.strip_prefix(lab.lake()).unwrap().to_path_buf(), fs::read(&path).unwrap()))
+            .collect::<Vec<_>>()
     };
     let whole = content(&undisturbed);
     assert!(whole.len() > 100);
-    let count = |seen: &Seen, end: &str| seen.names("raw").iter().filter(|name| name.ends_with(end)).count();
-    let first = |seen: &Seen| seen.names("raw").iter().any(|name| name.contains(".soflow-unfinished-"));
-    let points: [(&str, Box<dyn Fn(&Seen) -> bool>); 6] = [
-        ("an unfinished page", Box::new(first)),
-        ("the first page", Box::new(move |seen| count(seen, ".json.gz") > 0)),
-        ("the fifth page", Box::new(move |seen| count(seen, ".json.gz") > 4)),
-        ("the first manifest", Box::new(move |seen| count(seen, "_manifest.jsonl") > 0)),
-        ("the second manifest", Box::new(move |seen| count(seen, "_manifest.jsonl") > 1)),
-        ("the last manifest", Box::new(move |seen| count(seen, "_manifest.jsonl") > 2)),
+    let count = Seen::raw;
+    let points: [(&str, Look); 6] = [
+        ("an unfinished page", |seen| seen.names("raw").iter().any(|name| name.contains(".soflow-unfinished-"))),
+        ("the first page", |seen| seen.raw(".json.gz") > 0),
+        ("the fifth page", |seen| seen.raw(".json.gz") > 4),
+        ("the first manifest", |seen| seen.raw("_manifest.jsonl") > 0),
+        ("the second manifest", |seen| seen.raw("_manifest.jsonl") > 1),
+        ("the last manifest", |seen| seen.raw("_manifest.jsonl") > 2),
     ];
     for (name, holds) in points {
         let lab = Lab::new();

@@ -58,7 +58,10 @@ fn every_bad_page_is_set_aside_with_its_reason() {
         ("cut.json.gz", whole[..whole.len() - 12].to_vec()),
         ("html.json", b"<!DOCTYPE html><html><body>502 Bad Gateway</body></html>".to_vec()),
         ("empty.json", Vec::new()),
-        ("error.json", br#"{"error_id":502,"error_message":"too many requests","error_name":"throttle_violation"}"#.to_vec()),
+        (
+            "error.json",
+            br#"{"error_id":502,"error_message":"too many requests","error_name":"throttle_violation"}"#.to_vec(),
+        ),
         ("latin1.json", b"{\"items\":[{\"question_id\":7,\"title\":\"caf\xe9\"}]}".to_vec()),
         ("half.json", br#"{"items":[{"question_id":8,"title":"#.to_vec()),
     ];
@@ -82,7 +85,8 @@ fn every_bad_page_is_set_aside_with_its_reason() {
     uris.sort();
     uris.dedup();
     assert_eq!(uris.len(), 6, "{uris:?}");
-    let mut ids: Vec<String> = lab.files("questions").iter().flat_map(|(file, _)| column(file, "question_id")).collect();
+    let mut ids: Vec<String> =
+        lab.files("questions").iter().flat_map(|(file, _)| column(file, "question_id")).collect();
     ids.sort();
     assert_eq!(ids, ["1", "2", "3", "5"]);
 }
