@@ -193,12 +193,17 @@ fn kill_and_complete(base: &Lab, undisturbed: &Lab, point: &Point) -> &'static s
     let catalog_before = fs::read(lab.curated().join("_catalog/catalog.json")).unwrap();
     let seen = Seen { lake: lab.lake(), catalog_before };
     let last = kill_at(&lab, &SUBMIT, &seen, point);
+    let begun = KEYS.map(|(table, _)| (table, seen.parquet(table)));
     let when = match point {
         Point::Event(number) => format!("event {number} ({last})"),
         Point::Lake(name, _) => format!("{name} (after {last})"),
     };
     let state = state(&lab, base, &when);
     lab.no_process_is_left(&when);
+    // What is being written when the end comes may be there in part; what was not begun must not be begun.
+    for (table, before) in begun {
+        assert!(before || !seen.parquet(table), "{when}: a step has gone on without soflow and written {table}");
+    }
     let left = fs::read_dir(lab.temporary()).unwrap().count();
     assert_eq!(left, 0, "{when}: temporary files are left");
     lab.run(&["runs"]).expect(0);
@@ -298,6 +303,10 @@ fn an_engine_environment_is_whole_or_made_again() {
     let engines = lab.home().join("engines");
     lab.variables.insert("SOFLOW_ENGINE_DIR".into(), engines.display().to_string());
     let install = ["engine", "install", "--events", "plain"];
+    // One that is whole, in the folder all tests share.
+    Lab::new().run(&install).expect(0);
+    let whole = PathBuf::from(Lab::new().run(&install).expect(0).stdout.trim());
+    let mine = engines.join(whole.file_name().unwrap());
     let making = |engines: &Path| {
         let mut found = Vec::new();
         for entry in fs::read_dir(engines).into_iter().flatten().flatten() {
@@ -307,11 +316,12 @@ fn an_engine_environment_is_whole_or_made_again() {
         }
         found
     };
-    let unpacked = |folder: &PathBuf| {
+    let packages = |folder: &Path| {
         let libraries = fs::read_dir(folder.join("venv/lib")).into_iter().flatten().flatten();
-        let mut packages = libraries.map(|library| library.path().join("site-packages/pyarrow"));
-        packages.any(|package| package.exists())
+        let packages = libraries.flat_map(|library| fs::read_dir(library.path().join("site-packages"))).flatten();
+        packages.flatten().map(|package| package.file_name().to_string_lossy().into_owned()).collect::<BTreeSet<_>>()
     };
+    let unpacked = |folder: &PathBuf| packages(folder).contains("pyarrow");
     let points: [(&str, &dyn Fn() -> bool); 3] = [
         ("the folder is there", &|| !making(&engines).is_empty()),
         ("Python is in it", &|| making(&engines).iter().any(|folder| folder.join("venv/bin/python").exists())),
@@ -323,14 +333,13 @@ fn an_engine_environment_is_whole_or_made_again() {
         child.kill().unwrap();
         child.wait().unwrap();
         lab.no_process_is_left(name);
+        for folder in making(&engines) {
+            assert!(packages(&folder).len() < packages(&whole).len(), "{name}: pip has gone on without soflow");
+        }
         let said = lab.run(&["engine", "status", "--output", "json"]);
         assert!(!said.expect(0).stdout.contains("\"ready\""), "{name}: {}", said.said());
         println!("killed while the environment was made: {name}");
     }
-    // One that is whole, from the folder all tests share.
-    Lab::new().run(&install).expect(0);
-    let whole = PathBuf::from(Lab::new().run(&install).expect(0).stdout.trim());
-    let mine = engines.join(whole.file_name().unwrap());
     assert!(Command::new("cp").arg("-a").arg(&whole).arg(&mine).status().unwrap().success());
     lab.run(&["engine", "status", "--output", "json"]).expect(0).says("\"ready\"");
 
