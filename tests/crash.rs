@@ -1,7 +1,12 @@
 //! A crash at every single write of a run, a rollback and a collection: readers see all of the old or all of the new,
 //! and the same command completes what was cut short. No engine: a scripted target writes small Parquet files.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot look at its lake has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot look at its lake has failed, and tells what it tried"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -51,8 +56,11 @@ const FIRST: Date = date(2026, 11, 21);
 const SECOND: Date = date(2026, 11, 22);
 const THIRD: Date = date(2026, 11, 23);
 
-/// The pages of each date: id, month, score. A month `bad` goes to quarantine.
-const PAGES: [(Date, &[(i64, &str, i64)]); 3] = [
+/// Id, month, score. A month `bad` goes to quarantine.
+type Item = (i64, &'static str, i64);
+
+/// The pages of each date.
+const PAGES: [(Date, &[Item]); 3] = [
     (FIRST, &[(1, "2025-12", 4), (2, "2025-12", 1), (3, "2026-01", 7), (9, "bad", 0)]),
     (SECOND, &[(1, "2025-12", 5), (4, "2026-01", 2), (5, "2026-02", 8), (8, "bad", 0)]),
     (THIRD, &[(6, "2026-03", 3)]),
@@ -412,7 +420,7 @@ impl Lab {
             let folder = home.path().join(format!("pages/{date}/questions"));
             fs::create_dir_all(&folder).unwrap();
             for (number, chunk) in items.chunks(2).enumerate() {
-                let item = |(id, month, score): &(i64, &str, i64)| {
+                let item = |(id, month, score): &Item| {
                     format!("{{\"question_id\":{id},\"month\":\"{month}\",\"score\":{score}}}")
                 };
                 let items: Vec<String> = chunk.iter().map(item).collect();

@@ -1,7 +1,12 @@
 //! SIGKILL at every point of a real run of the real binary on the real engine: readers see all of the old or all of the
 //! new, no process outlives soflow, and the same command completes what was cut short.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot look at its lake has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot look at its lake has failed, and tells what it tried"
+)]
 
 #[path = "daily/lab.rs"]
 mod lab;
@@ -67,7 +72,7 @@ enum Point {
     /// Right after the k-th line of the story, progress left out.
     Event(usize),
     /// As soon as this holds of the lake, given as it was before.
-    Lake(&'static str, fn(&Seen) -> bool),
+    Lake(&'static str, Look),
 }
 
 /// What the lake looks like now.
@@ -90,6 +95,10 @@ impl Seen {
         self.names(&format!("curated/{table}")).iter().any(mine)
     }
 
+    fn raw(&self, end: &str) -> usize {
+        self.names("raw").iter().filter(|name| name.ends_with(end)).count()
+    }
+
     fn published(&self) -> bool {
         fs::read(self.lake.join("curated/_catalog/catalog.json")).is_ok_and(|body| body != self.catalog_before)
     }
@@ -99,7 +108,10 @@ impl Seen {
     }
 }
 
-const LAKE_POINTS: &[(&str, fn(&Seen) -> bool)] = &[
+/// What to look for in the lake.
+type Look = fn(&Seen) -> bool;
+
+const LAKE_POINTS: &[(&str, Look)] = &[
     ("the run is claimed", |seen| seen.runs("run.json") > 0),
     ("a task is written", |seen| seen.runs("tasks/questions.json") > 0),
     ("the first step has a log", |seen| !seen.names(&format!("logs/mini/{NEW}")).is_empty()),
@@ -181,12 +193,17 @@ fn kill_and_complete(base: &Lab, undisturbed: &Lab, point: &Point) -> &'static s
     let catalog_before = fs::read(lab.curated().join("_catalog/catalog.json")).unwrap();
     let seen = Seen { lake: lab.lake(), catalog_before };
     let last = kill_at(&lab, &SUBMIT, &seen, point);
+    let begun = KEYS.map(|(table, _)| (table, seen.parquet(table)));
     let when = match point {
         Point::Event(number) => format!("event {number} ({last})"),
         Point::Lake(name, _) => format!("{name} (after {last})"),
     };
     let state = state(&lab, base, &when);
     lab.no_process_is_left(&when);
+    // What is being written when the end comes may be there in part; what was not begun must not be begun.
+    for (table, before) in begun {
+        assert!(before || !seen.parquet(table), "{when}: a step has gone on without soflow and written {table}");
+    }
     let left = fs::read_dir(lab.temporary()).unwrap().count();
     assert_eq!(left, 0, "{when}: temporary files are left");
     lab.run(&["runs"]).expect(0);
@@ -249,15 +266,14 @@ fn a_killed_ingest_is_completed_by_the_same_command() {
     };
     let whole = content(&undisturbed);
     assert!(whole.len() > 100);
-    let count = |seen: &Seen, end: &str| seen.names("raw").iter().filter(|name| name.ends_with(end)).count();
-    let first = |seen: &Seen| seen.names("raw").iter().any(|name| name.contains(".soflow-unfinished-"));
-    let points: [(&str, Box<dyn Fn(&Seen) -> bool>); 6] = [
-        ("an unfinished page", Box::new(first)),
-        ("the first page", Box::new(move |seen| count(seen, ".json.gz") > 0)),
-        ("the fifth page", Box::new(move |seen| count(seen, ".json.gz") > 4)),
-        ("the first manifest", Box::new(move |seen| count(seen, "_manifest.jsonl") > 0)),
-        ("the second manifest", Box::new(move |seen| count(seen, "_manifest.jsonl") > 1)),
-        ("the last manifest", Box::new(move |seen| count(seen, "_manifest.jsonl") > 2)),
+    let count = Seen::raw;
+    let points: [(&str, Look); 6] = [
+        ("an unfinished page", |seen| seen.names("raw").iter().any(|name| name.contains(".soflow-unfinished-"))),
+        ("the first page", |seen| seen.raw(".json.gz") > 0),
+        ("the fifth page", |seen| seen.raw(".json.gz") > 4),
+        ("the first manifest", |seen| seen.raw("_manifest.jsonl") > 0),
+        ("the second manifest", |seen| seen.raw("_manifest.jsonl") > 1),
+        ("the last manifest", |seen| seen.raw("_manifest.jsonl") > 2),
     ];
     for (name, holds) in points {
         let lab = Lab::new();
@@ -287,6 +303,10 @@ fn an_engine_environment_is_whole_or_made_again() {
     let engines = lab.home().join("engines");
     lab.variables.insert("SOFLOW_ENGINE_DIR".into(), engines.display().to_string());
     let install = ["engine", "install", "--events", "plain"];
+    // One that is whole, in the folder all tests share.
+    Lab::new().run(&install).expect(0);
+    let whole = PathBuf::from(Lab::new().run(&install).expect(0).stdout.trim());
+    let mine = engines.join(whole.file_name().unwrap());
     let making = |engines: &Path| {
         let mut found = Vec::new();
         for entry in fs::read_dir(engines).into_iter().flatten().flatten() {
@@ -296,11 +316,12 @@ fn an_engine_environment_is_whole_or_made_again() {
         }
         found
     };
-    let unpacked = |folder: &PathBuf| {
+    let packages = |folder: &Path| {
         let libraries = fs::read_dir(folder.join("venv/lib")).into_iter().flatten().flatten();
-        let mut packages = libraries.map(|library| library.path().join("site-packages/pyarrow"));
-        packages.any(|package| package.exists())
+        let packages = libraries.flat_map(|library| fs::read_dir(library.path().join("site-packages"))).flatten();
+        packages.flatten().map(|package| package.file_name().to_string_lossy().into_owned()).collect::<BTreeSet<_>>()
     };
+    let unpacked = |folder: &PathBuf| packages(folder).contains("pyarrow");
     let points: [(&str, &dyn Fn() -> bool); 3] = [
         ("the folder is there", &|| !making(&engines).is_empty()),
         ("Python is in it", &|| making(&engines).iter().any(|folder| folder.join("venv/bin/python").exists())),
@@ -312,14 +333,13 @@ fn an_engine_environment_is_whole_or_made_again() {
         child.kill().unwrap();
         child.wait().unwrap();
         lab.no_process_is_left(name);
+        for folder in making(&engines) {
+            assert!(packages(&folder).len() < packages(&whole).len(), "{name}: pip has gone on without soflow");
+        }
         let said = lab.run(&["engine", "status", "--output", "json"]);
         assert!(!said.expect(0).stdout.contains("\"ready\""), "{name}: {}", said.said());
         println!("killed while the environment was made: {name}");
     }
-    // One that is whole, from the folder all tests share.
-    Lab::new().run(&install).expect(0);
-    let whole = PathBuf::from(Lab::new().run(&install).expect(0).stdout.trim());
-    let mine = engines.join(whole.file_name().unwrap());
     assert!(Command::new("cp").arg("-a").arg(&whole).arg(&mine).status().unwrap().success());
     lab.run(&["engine", "status", "--output", "json"]).expect(0).says("\"ready\"");
 

@@ -1,6 +1,11 @@
 //! The shipped job, end to end: the real binary, the real engine, made-up and real pages, and machines in trouble.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot look at its lake has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot look at its lake has failed, and tells what it tried"
+)]
 
 mod bad;
 mod changes;
