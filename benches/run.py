@@ -164,13 +164,22 @@ class lake:
 
 
 def run(arguments: list[str], environment: dict[str, str]) -> None:
-    subprocess.run([SOFLOW, "--events", "quiet", *arguments], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(
+        [SOFLOW, "--events", "quiet", *arguments], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=True
+    )
 
 
 def timed(arguments: list[str], environment: dict[str, str] | None = None) -> float:
     """Milliseconds."""
     began = time.perf_counter()
-    subprocess.run([SOFLOW, *arguments], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    subprocess.run(
+        [SOFLOW, *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
     return (time.perf_counter() - began) * 1e3
 
 

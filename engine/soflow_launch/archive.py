@@ -1,4 +1,4 @@
-"""An AppCDS archive: the JVM's classes as it wants them in memory, kept beside the environment. Saves about 3 s a run."""
+"""An AppCDS archive: the JVM's classes as it wants them in memory, kept beside the environment. Saves 3 s a run."""
 
 import hashlib
 import os

@@ -43,7 +43,7 @@ def candidates():
 
 
 def major(home):
-    """Returns the major version of the Java at `home`, or None. Reads its `release` file, asks `java` if it has none."""
+    """Returns the major version of the Java at `home` or None. Reads its `release` file, asks `java` if it has none."""
     try:
         text = (home / "release").read_text(errors="replace")
     except OSError:

@@ -58,7 +58,7 @@ def spawn(home, jars, archive, settings, heap):
 
 
 def options(directory, heap):
-    """Returns the JVM's flags. C1 and SerialGC halve the CPU time of a short job; above 200 MB of input it still won."""
+    """Returns the JVM's flags. C1 and SerialGC halve the CPU time of a short job; at 200 MB of input they still won."""
     return [
         f"-Xmx{heap}",
         "-XX:TieredStopAtLevel=1",
@@ -111,4 +111,3 @@ def handshake(process):
     os.remove(connection_file())
     port, length = struct.unpack(">ii", data[:8])
     return port, data[8 : 8 + length].decode()
-

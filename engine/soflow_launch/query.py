@@ -70,7 +70,9 @@ def trimmed(error):
     """Returns the engine's message without Java frames, plans and gRPC's wrapping, 2 000 characters at most."""
     text = getattr(error, "desc", None) or str(error)
     # Sail's spelling of the name `a.b`.
-    text = re.sub(r"ObjectName\(\[(.*?)\]\)", lambda found: ".".join(re.findall(r'Identifier\("(.*?)"\)', found[1])), text)
+    text = re.sub(
+        r"ObjectName\(\[(.*?)\]\)", lambda found: ".".join(re.findall(r'Identifier\("(.*?)"\)', found[1])), text
+    )
     for marker in ("\n\tat ", "\nJVM stacktrace", "\n== Physical Plan", "\n'Project", ";\n'", "\nat org.apache"):
         text = text.split(marker, 1)[0]
     return text.strip().rstrip(";")[:2000] or type(error).__name__

@@ -21,7 +21,7 @@ def start(wanted):
     # It logs every query at INFO otherwise, between the lines that the script prints.
     os.environ.setdefault("RUST_LOG", "off")
     with loading("the embedded engine"):
-        import pandas, pyarrow  # noqa: E401, F401  (the first UDF would be late to find them missing)
+        import pandas  # noqa: E401, F401  (the first UDF would be late to find them missing)
         from pysail.spark import SparkConnectServer
         from pyspark.sql import SparkSession
     try:

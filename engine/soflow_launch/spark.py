@@ -24,7 +24,8 @@ def start(wanted):
     process = jvm.spawn(home, jars, stored, settings(wanted.conf), memory(wanted.conf))
     # Imported while the JVM boots: both take about a second.
     with loading("Spark"):
-        import pandas, py4j.java_gateway, pyarrow, pyspark.sql  # noqa: E401, F401
+        import pandas  # noqa: E401, F401
+        import pyspark.sql
     port, secret = jvm.handshake(process)
     os.environ["PYSPARK_GATEWAY_PORT"] = str(port)
     os.environ["PYSPARK_GATEWAY_SECRET"] = secret

@@ -56,10 +56,9 @@ def verb_after_ctes(tokens):
     """Returns the first word after `name [(columns)] as (query), …`: Spark lets an insert follow, not only a select."""
     depth, closed = 0, False
     for at, token in enumerate(tokens):
-        if depth == 0 and closed and token not in {"as", ",", "("}:
-            # A name after a comma belongs to the next CTE.
-            if tokens[at - 1] != ",":
-                return token
+        # A name after a comma belongs to the next CTE.
+        if depth == 0 and closed and token not in {"as", ",", "("} and tokens[at - 1] != ",":
+            return token
         if depth == 0 and closed and token == "(" and tokens[at - 1] == ")":
             return effective_verb(tokens[at:])
         depth += {"(": 1, ")": -1}.get(token, 0)

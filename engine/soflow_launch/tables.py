@@ -48,12 +48,14 @@ class Table:
         for values in wanted if root else []:
             path = os.path.join(root, *self.directories(values))
             if not os.path.isdir(path):
-                raise ValueError(f"partition {'/'.join(self.directories(values))} of `{self.name}` is missing in {prefix}")
+                raise ValueError(
+                    f"partition {'/'.join(self.directories(values))} of `{self.name}` is missing in {prefix}"
+                )
 
     def is_plain(self, values):
         return all(
             value not in (None, HIVE_NULL) and bool(CANONICAL.get(self.types[key].lower(), NEVER).fullmatch(value))
-            for key, value in zip(self.keys, values)
+            for key, value in zip(self.keys, values, strict=True)
         )
 
     def root(self, prefix, wanted):
@@ -70,7 +72,7 @@ class Table:
         *outer, inner = self.keys
         conditions = []
         for first, lasts in groups.items():
-            equal = [f"{quoted(key)} = {self.literal(key, value)}" for key, value in zip(outer, first)]
+            equal = [f"{quoted(key)} = {self.literal(key, value)}" for key, value in zip(outer, first, strict=True)]
             within = ", ".join(self.literal(inner, value) for value in lasts)
             conditions.append("(" + " and ".join([*equal, f"{quoted(inner)} in ({within})"]) + ")")
         return " or ".join(conditions)
@@ -84,9 +86,11 @@ class Table:
         stored = {name: kind for name, kind in self.types.items() if name not in self.keys}
         for values in wanted:
             path = self.uri("/".join([prefix.rstrip("/"), *self.directories(values)]))
-            given = dict(zip(self.keys, values))
-            columns = [f"{self.literal(name, given[name])} as {quoted(name)}" if name in given else quoted(name)
-                       for name in self.types]
+            given = dict(zip(self.keys, values, strict=True))
+            columns = [
+                f"{self.literal(name, given[name])} as {quoted(name)}" if name in given else quoted(name)
+                for name in self.types
+            ]
             yield self.spark.read.schema(ddl(stored)).parquet(path).selectExpr(*columns)
 
     def uri(self, prefix):
@@ -97,7 +101,7 @@ class Table:
         return "file://" + (quote(path) if self.engine == "sail" else path)
 
     def directories(self, values):
-        return [f"{key}={escaped(value)}" for key, value in zip(self.keys, values)]
+        return [f"{key}={escaped(value)}" for key, value in zip(self.keys, values, strict=True)]
 
     def literal(self, key, value):
         if value is None or value == HIVE_NULL:

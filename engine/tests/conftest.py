@@ -1,6 +1,6 @@
 """Runs the launcher as soflow does: a child process whose stdin is a pipe that soflow holds.
 
-    SOFLOW_TEST_ENGINE=sail|spark <environment>/bin/python -m pytest engine/tests
+SOFLOW_TEST_ENGINE=sail|spark <environment>/bin/python -m pytest engine/tests
 """
 
 import json

@@ -58,7 +58,15 @@ def test_only_live_partitions_of_each_run_are_read(query, tmp_path):
 
 
 def test_odd_values_keep_their_spelling(query, tmp_path):
-    names = {"a b": "a b", "x=y": "x%3Dy", "50%": "50%25", "é/ü": "é%2Fü", "it's": "it%27s", "c#": "c%23", "a\\b": "a%5Cb"}
+    names = {
+        "a b": "a b",
+        "x=y": "x%3Dy",
+        "50%": "50%25",
+        "é/ü": "é%2Fü",
+        "it's": "it%27s",
+        "c#": "c%23",
+        "a\\b": "a%5Cb",
+    }
     prefix = tmp_path / "my lake" / "run=1"
     for number, directory in enumerate(names.values()):
         write(prefix / f"created_month={directory}", [(number, "t")])
@@ -77,8 +85,12 @@ def test_odd_values_keep_their_spelling(query, tmp_path):
 
 
 def test_two_levels_and_typed_partition_values(query, tmp_path):
-    schema = [{"name": "question_id", "type": "bigint"}, {"name": "title", "type": "string"},
-              {"name": "endpoint", "type": "string"}, {"name": "dt", "type": "date"}]
+    schema = [
+        {"name": "question_id", "type": "bigint"},
+        {"name": "title", "type": "string"},
+        {"name": "endpoint", "type": "string"},
+        {"name": "dt", "type": "date"},
+    ]
     live = [("questions", "2026-11-21"), ("answers", "2026-11-22")]
     for number, (endpoint, day) in enumerate([*live, ("answers", "2026-11-21"), ("questions", "2026-11-22")]):
         write(tmp_path / "run=1" / f"endpoint={endpoint}" / f"dt={day}", [(number, "t")])
@@ -102,16 +114,25 @@ def test_a_table_without_rows_has_its_columns(query):
 def test_a_column_that_older_files_lack_is_null(query, tmp_path):
     write(tmp_path / "run=1" / "created_month=2026-10", [(1, "t")])
     schema = [*SCHEMA[:3], {"name": "score", "type": "int"}, SCHEMA[3]]
-    done, answer = query({"questions": table(part(tmp_path / "run=1", "2026-10"), schema=schema)},
-                         "select question_id, score, created_month from questions")
+    done, answer = query(
+        {"questions": table(part(tmp_path / "run=1", "2026-10"), schema=schema)},
+        "select question_id, score, created_month from questions",
+    )
     assert (done.code, answer("q1")) == (0, [(1, None, "2026-10")])
 
 
 def test_statements_that_write_are_refused(query, tmp_path):
-    refused = ["insert into questions values (1)", "drop table questions", "/* x */ create table t as select 1",
-               "with a as (select 1) insert into questions select * from a", "select 1; drop table questions",
-               "explain analyze insert into questions values (1)", "with a as (select 1 as x), b (y) as (select 2) "
-               "from a insert into questions select *", "set spark.sql.ansi.enabled=true", " -- nothing\n"]
+    refused = [
+        "insert into questions values (1)",
+        "drop table questions",
+        "/* x */ create table t as select 1",
+        "with a as (select 1) insert into questions select * from a",
+        "select 1; drop table questions",
+        "explain analyze insert into questions values (1)",
+        "with a as (select 1 as x), b (y) as (select 2) from a insert into questions select *",
+        "set spark.sql.ansi.enabled=true",
+        " -- nothing\n",
+    ]
     done, answer = query({"questions": table()}, *refused)
     assert done.code == 1
     errors = [answer(f"q{number}") for number in range(1, len(refused) + 1)]
@@ -121,8 +142,15 @@ def test_statements_that_write_are_refused(query, tmp_path):
 
 
 def test_statements_that_read_are_not_refused(query):
-    read = ["(select 1) union (select 2)", "values (1), (2)", "show tables", "explain select 1", "select ';' as x -- a;b",
-            "with a (x) as (select 1), b as (select x from a) select x from b", "WITH a AS (SELECT 1) (SELECT * FROM a)"]
+    read = [
+        "(select 1) union (select 2)",
+        "values (1), (2)",
+        "show tables",
+        "explain select 1",
+        "select ';' as x -- a;b",
+        "with a (x) as (select 1), b as (select x from a) select x from b",
+        "WITH a AS (SELECT 1) (SELECT * FROM a)",
+    ]
     done, answer = query({"questions": table()}, *read)
     assert [answer(f"q{n}") for n in range(1, 8) if isinstance(answer(f"q{n}"), str)] == []
     assert done.code == 0

@@ -29,7 +29,7 @@ def test_a_traceback_starts_in_the_script(step, tmp_path):
         "Traceback (most recent call last):\n"
         f'  File "{tmp_path}/my_step.py", line 4, in <module>\n    inner()\n'
         + ("    ~~~~~^^\n" if "~~~~~^^" in done.err else "")
-        + f'  File "{tmp_path}/my_step.py", line 2, in inner\n    raise ValueError(\'no site called so\')\n'
+        + f"  File \"{tmp_path}/my_step.py\", line 2, in inner\n    raise ValueError('no site called so')\n"
         "ValueError: no site called so\n"
     )
     assert done.facts == []

@@ -65,7 +65,8 @@ impl Cause {
     pub fn place(&self) -> String {
         let (first, last) = self.lines;
         let lines = if first == last { format!("line {first}") } else { format!("lines {first}-{last}") };
-        format!("{lines} of {}; {}", self.log.display(), self.ended)
+        let ended = if self.ended.is_empty() { String::new() } else { format!("; {}", self.ended) };
+        format!("{lines} of {}{ended}", self.log.display())
     }
 }
 

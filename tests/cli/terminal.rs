@@ -32,7 +32,7 @@ fn a_run_on_its_way() {
     let gate = Gate::before(&project, "doubles", "import small\n\nsmall.write('doubles', n=[0])\n");
     let mut terminal = Terminal::start(&project, SUBMIT);
     gate.wait_for_step();
-    let screen = terminal.wait_for(|screen| screen.contains("1 of 2 steps"));
+    let screen = terminal.wait_for(|screen| screen.contains("1 of 2 steps") && screen.contains("doubles  running"));
     gate.open();
     assert!(terminal.end().ends_with("[exit 0]"));
     // The spinner stands wherever it stands.

@@ -64,7 +64,7 @@ impl Environment {
     /// Returns the environment of `engine` under the settings' engine folder; makes nothing.
     pub fn new(local: &Local, host: &Host) -> Self {
         let with_jre = local.engine == Engine::Spark && install::java(host).is_none();
-        let lock = launcher::lock_digest(local.engine, with_jre);
+        let lock = launcher::environment_digest(local.engine, with_jre);
         let folder = local.engine_dir.join(format!("{}-{}", local.engine.name(), lock.short()));
         Self { engine: local.engine, folder, with_jre, python: local.python.clone(), host: host.clone() }
     }

@@ -66,8 +66,13 @@ pub fn phases(engine: Engine, with_jre: bool) -> Vec<Phase> {
     }
 }
 
-/// Returns the digest of all that goes into an environment.
-pub fn lock_digest(engine: Engine, with_jre: bool) -> Digest {
+/// Returns the digest of an engine's packages: part of what makes results comparable.
+pub fn packages_digest(engine: Engine) -> Digest {
+    Digest::of(phases(engine, false).iter().map(|phase| phase.lock))
+}
+
+/// Returns the digest of all that goes into an environment: packages, Java, launcher.
+pub fn environment_digest(engine: Engine, with_jre: bool) -> Digest {
     let locks = phases(engine, with_jre).into_iter().map(|phase| phase.lock);
     Digest::of(locks.chain(FILES.iter().map(|(_, text)| *text)))
 }

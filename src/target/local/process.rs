@@ -134,7 +134,7 @@ impl Target for LocalTarget {
 
 /// Returns the engine's name and the lock of its packages.
 pub fn engine_identity(engine: Engine) -> String {
-    format!("{}@{}", engine.name(), launcher::lock_digest(engine, false).short())
+    format!("{}@{}", engine.name(), launcher::packages_digest(engine).short())
 }
 
 /// Waits for a launcher whose lifeline is cut, and kills it when it takes too long.
