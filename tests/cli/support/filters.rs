@@ -22,6 +22,8 @@ pub fn filters() -> Vec<(&'static str, &'static str)> {
         (r"\b\d\d\.\d kB", "NN.N kB"),
         (r"\b\d\.\d kB", "N.N kB"),
         (r#"("bytes": )\d+"#, "${1}N"),
+        // Python 3.11 and later point at the place in the line.
+        (r"(?m)^ *[~^]*\^[~^]*\n", ""),
         // Digests and processes.
         (r"\b[0-9a-f]{64}\b", "[sha256]"),
         (r"\b[0-9a-f]{12}\b", "xxxxxxxxxxxx"),
