@@ -26,4 +26,4 @@ pub(super) const VARIABLES: [(&str, &str); 6] = [
 ];
 
 /// Variables that begin like ours but are not settings: the project's own tests read them.
-pub(super) const NOT_SETTINGS: [&str; 2] = ["SOFLOW_REAL_DATA", "SOFLOW_TEST_ENGINE"];
+pub(super) const NOT_SETTINGS: [&str; 3] = ["SOFLOW_REAL_DATA", "SOFLOW_TEST_ENGINE", "SOFLOW_TEST_PARITY"];
