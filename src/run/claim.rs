@@ -1,6 +1,7 @@
 //! One writer a lake: the lock that a local run holds, and the claim of a run's number.
 
 use std::io::{Read as _, Seek as _, Write as _};
+use std::time::Duration;
 
 use fs_err as fs;
 use jiff::Timestamp;
@@ -35,7 +36,7 @@ impl LakeLock {
     /// `Held` when another process has it, saying which and since when.
     pub fn take(artifacts: &Uri, now: Timestamp) -> Result<Self> {
         let mut file = open(artifacts)?;
-        if file.file().try_lock().is_err() {
+        if !lock_soon(&file) {
             let mut text = String::new();
             file.read_to_string(&mut text)?;
             let who = match serde_json::from_str::<Holder>(&text) {
@@ -69,6 +70,15 @@ impl LakeLock {
         }
         Ok(open(artifacts)?.file().try_lock_shared().is_err())
     }
+}
+
+/// Whoever only asks whether the lake is held holds it for microseconds; that must not refuse a run.
+fn lock_soon(file: &fs::File) -> bool {
+    let again = |attempt: u32| {
+        std::thread::sleep(Duration::from_millis(attempt.into()));
+        file.file().try_lock().is_ok()
+    };
+    file.file().try_lock().is_ok() || (1..=5).any(again)
 }
 
 fn path(artifacts: &Uri) -> Result<std::path::PathBuf> {
