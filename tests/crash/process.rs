@@ -1,0 +1,123 @@
+//! A process that dies at a write, and the store through which it writes.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use fs_err as fs;
+use soflow::error::{Error, Kind, Result};
+use soflow::names::Uri;
+use soflow::store::{FileStore, Object, Store};
+
+/// How the end comes at the fatal write.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Death {
+    /// Nothing of it is on disk.
+    Before,
+    /// Half of it is: an unfinished file, half a folder removed.
+    Halfway,
+    /// All of it is, and nobody was told.
+    After,
+}
+
+pub const DEATHS: [Death; 3] = [Death::Before, Death::Halfway, Death::After];
+
+/// The process of a run, which dies at its write number `at`; every call after that fails as well.
+pub struct Process {
+    pub at: u64,
+    pub death: Death,
+    pub writes: AtomicU64,
+    pub dead: AtomicBool,
+    pub last: Mutex<String>,
+}
+
+impl Process {
+    pub fn dying(at: u64, death: Death) -> Arc<Self> {
+        let (writes, dead) = (AtomicU64::new(0), AtomicBool::new(false));
+        Arc::new(Self { at, death, writes, dead, last: Mutex::default() })
+    }
+
+    pub fn healthy() -> Arc<Self> {
+        Self::dying(u64::MAX, Death::Before)
+    }
+
+    pub fn alive(&self) -> Result<()> {
+        if self.dead.load(Ordering::SeqCst) {
+            return Err(Error::new(Kind::Machine, "the process is dead"));
+        }
+        Ok(())
+    }
+
+    /// Counts a write; returns how to die with it, if this is the one.
+    pub fn write(&self, what: &str) -> Result<Option<Death>> {
+        self.alive()?;
+        let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
+        if number != self.at {
+            return Ok(None);
+        }
+        self.dead.store(true, Ordering::SeqCst);
+        *self.last.lock().unwrap() = what.to_string();
+        Ok(Some(self.death))
+    }
+}
+
+pub struct DyingStore(pub Arc<Process>);
+
+#[async_trait]
+impl Store for DyingStore {
+    async fn list(&self, prefix: &Uri) -> Result<Vec<Object>> {
+        self.0.alive()?;
+        FileStore.list(prefix).await
+    }
+
+    async fn unfinished(&self, prefix: &Uri) -> Result<Vec<Object>> {
+        self.0.alive()?;
+        FileStore.unfinished(prefix).await
+    }
+
+    async fn get(&self, uri: &Uri) -> Result<Option<Vec<u8>>> {
+        self.0.alive()?;
+        FileStore.get(uri).await
+    }
+
+    async fn put(&self, uri: &Uri, body: &[u8]) -> Result<()> {
+        match self.0.write(&format!("put {uri}"))? {
+            None => return FileStore.put(uri, body).await,
+            Some(Death::Before) => {}
+            Some(Death::Halfway) => leave_half(uri, body),
+            Some(Death::After) => FileStore.put(uri, body).await?,
+        }
+        self.0.alive()
+    }
+
+    async fn put_if_absent(&self, uri: &Uri, body: &[u8]) -> Result<bool> {
+        match self.0.write(&format!("claim {uri}"))? {
+            None => return FileStore.put_if_absent(uri, body).await,
+            Some(Death::Before) => {}
+            Some(Death::Halfway) => leave_half(uri, body),
+            Some(Death::After) => _ = FileStore.put_if_absent(uri, body).await?,
+        }
+        self.0.alive().map(|()| true)
+    }
+
+    async fn remove(&self, prefix: &Uri) -> Result<()> {
+        match self.0.write(&format!("remove {prefix}"))? {
+            None => return FileStore.remove(prefix).await,
+            Some(Death::Before) => {}
+            Some(Death::Halfway) => {
+                if let Some(first) = FileStore.list(prefix).await?.first() {
+                    FileStore.remove(&first.uri).await?;
+                }
+            }
+            Some(Death::After) => FileStore.remove(prefix).await?,
+        }
+        self.0.alive()
+    }
+}
+
+/// What a write cut short leaves: a hidden file beside the place.
+pub fn leave_half(uri: &Uri, body: &[u8]) {
+    let folder = uri.to_path().unwrap().parent().unwrap().to_path_buf();
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(".soflow-unfinished-x"), &body[..body.len() / 2]).unwrap();
+}
