@@ -18,7 +18,7 @@ pub const RECORD_VERSION: u32 = 1;
 /// A run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunRecord {
-    /// [`RECORD_VERSION`] of the writer.
+    /// The form of the record, `RECORD_VERSION` of the writer.
     pub record_version: u32,
     /// Its id.
     pub run: RunId,
