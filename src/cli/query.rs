@@ -115,7 +115,8 @@ pub async fn ask(
     local::query(&app.engine(project)?, &project.resolved.settings.code, &request, output).await
 }
 
-fn words(sql: &str) -> impl Iterator<Item = String> + '_ {
+/// Returns the words of a statement in lower case: its tables are among them.
+pub fn words(sql: &str) -> impl Iterator<Item = String> + '_ {
     sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').map(str::to_lowercase)
 }
 
