@@ -19,7 +19,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("config", with(&["yaml"])),
         ("job", with(&["yaml"])),
         ("plan", with(&["config", "job"])),
-        ("store", with(&["plan"])),
+        ("store", with(&[])),
         ("catalog", with(&["plan", "store"])),
         ("target", with(&["plan", "config"])),
         ("audit", with(&["plan", "job", "store"])),
