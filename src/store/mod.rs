@@ -1,14 +1,25 @@
 //! Objects at a URI: the few operations soflow needs of a file system or of S3.
 
 mod file;
+mod owner;
+mod s3;
+mod upload;
+
+use std::ops::Range;
+use std::path::Path;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::error::Result;
 use crate::names::Uri;
 
-pub use file::FileStore;
+pub use file::{FileStore, open_listed};
+pub use owner::Owner;
+pub use s3::S3Store;
+#[cfg(test)]
+pub(crate) use s3::testing;
 
 /// An object as a listing shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +33,10 @@ pub struct Object {
     /// When it was written last.
     pub modified: Timestamp,
 }
+
+/// Stands for one content of an object: changes whenever it is replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tag(pub String);
 
 /// Objects at a URI.
 ///
@@ -40,8 +55,48 @@ pub trait Store: Send + Sync {
     /// Writes or replaces an object; a reader sees the old or the new content, never a part, also after a crash.
     async fn put(&self, uri: &Uri, body: &[u8]) -> Result<()>;
 
-    /// Writes an object unless there is one already; returns whether it wrote. Of several callers exactly one writes.
-    async fn put_if_absent(&self, uri: &Uri, body: &[u8]) -> Result<bool>;
+    /// Writes an object unless there is one already; returns its tag, or `None` when there was one. Of several callers
+    /// exactly one writes. The body must be unlike anyone else's, so that a lost answer can be told from a lost race.
+    async fn put_if_absent(&self, uri: &Uri, body: &[u8]) -> Result<Option<Tag>>;
+
+    /// Returns the content and its tag, or `None` when there is no such object.
+    async fn get_tagged(&self, uri: &Uri) -> Result<Option<(Vec<u8>, Tag)>>;
+
+    /// Replaces an object whose tag is still `tag`; returns its new tag, or `None` when someone else has changed it.
+    /// Of several callers with the same tag exactly one writes. The body must be unlike anyone else's, as above.
+    async fn put_if_match(&self, uri: &Uri, body: &[u8], tag: &Tag) -> Result<Option<Tag>>;
+
+    /// Returns a part of an object as a listing showed it; `None` when it has been removed or replaced since then.
+    ///
+    /// # Errors
+    /// `Machine` also when the part is shorter than asked for: nothing is ever returned cut short.
+    async fn get_part(&self, object: &Object, range: Range<u64>) -> Result<Option<Bytes>>;
+
+    /// Returns the size in bytes, or `None` when there is no such object.
+    async fn size(&self, uri: &Uri) -> Result<Option<u64>>;
+
+    /// Writes the content of a file of this machine, in parts when it is large; `progress` is given the bytes written so
+    /// far. After a failure the same call goes on where it stopped, as far as the store can tell.
+    async fn put_file(&self, uri: &Uri, file: &Path, progress: &(dyn Fn(u64) + Sync)) -> Result<()>;
+
+    /// Removes objects; one that is not there is no error.
+    async fn remove_all(&self, objects: &[Uri]) -> Result<()> {
+        for object in objects {
+            self.remove(object).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes an object whose tag is still `tag`; returns whether it did.
+    async fn remove_if_match(&self, uri: &Uri, tag: &Tag) -> Result<bool> {
+        match self.get_tagged(uri).await? {
+            Some((_, found)) if found == *tag => self.remove(uri).await.map(|()| true),
+            _ => Ok(false),
+        }
+    }
+
+    /// Returns the time by the store's clock: leases of several machines must agree on it.
+    fn now(&self) -> Timestamp;
 
     /// Removes everything at and below `prefix`; nothing there is no error.
     async fn remove(&self, prefix: &Uri) -> Result<()>;

@@ -1,0 +1,28 @@
+//! The way to AWS: who calls, from where to where, how often, and what a refusal means.
+//!
+//! ```text
+//! session (credentials, region, endpoints) -> json, query (protocols) -> call (signed, paced, tried again when safe)
+//!   -> errors
+//! ```
+//!
+//! S3 goes through its SDK crate; every other service through [`Session::call`] or, where forms are spoken,
+//! [`Session::query`]: see docs/decisions/010.
+
+mod call;
+mod clock;
+mod errors;
+mod json;
+mod pace;
+mod query;
+mod service;
+mod session;
+mod signer;
+
+pub use call::Retry;
+pub use clock::ServerClock;
+pub use errors::{CallError, s3_cut, s3_error, s3_failed};
+pub use pace::Pace;
+pub use query::{EC2, FormService, IAM, STS, Xml};
+pub use service::{ATHENA, EMR, GLUE, LOGS, SERVICE_QUOTAS, Service};
+pub use session::{Options, Session};
+pub use signer::Signer;
