@@ -1,5 +1,7 @@
 //! The names of things: jobs, tables, runs, locations. Validated once, at the door, and opaque afterwards.
 
+mod applications;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Kind, Result};
+
+pub use applications::APPLICATIONS;
 
 /// Longest job, step or table name. They become parts of EMR step names (256 characters at most in all) and object keys.
 const LONGEST_NAME: usize = 64;
@@ -118,6 +122,17 @@ impl Uri {
     /// Returns the path when the location is on this machine.
     pub fn to_path(&self) -> Option<PathBuf> {
         self.0.strip_prefix("file://").map(PathBuf::from)
+    }
+
+    /// Returns the location of a key in a bucket.
+    pub fn in_bucket(bucket: &str, key: &str) -> Self {
+        Self(format!("s3://{bucket}/{key}"))
+    }
+
+    /// Returns the bucket and the key or prefix (empty: all of it) when the location is in S3.
+    pub fn bucket_and_key(&self) -> Option<(&str, &str)> {
+        let rest = self.0.strip_prefix("s3://")?;
+        Some(rest.split_once('/').unwrap_or((rest, "")))
     }
 
     /// Returns what follows `prefix/`, when this location is below it.

@@ -1,15 +1,16 @@
 //! The layers of settings, each over the one before: defaults, file, environment, flags.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::keys::{DEFAULT_ORIGIN, DEFAULTS, NOT_SETTINGS, TARGET, VARIABLES};
+use super::check::Project;
+use super::keys::{DEFAULT_ORIGIN, DEFAULTS, NOT_SETTINGS, VARIABLES, kind_with};
 use super::raw::{self, Raw};
-use super::{Settings, check};
+use super::{Settings, check, show};
 use crate::error::Result;
-use crate::yaml::{Content, Node, Place, Problems, Source, did_you_mean};
+use crate::yaml::{Node, Problem, Problems, Source, did_you_mean};
 
 /// What settings are made of.
 #[derive(Clone, Debug, Default)]
@@ -46,96 +47,107 @@ pub struct Origin {
     pub origin: String,
 }
 
-/// Returns the settings that all layers together make.
+/// Returns the settings that all layers together make; `exists` says whether a file they name is there.
 ///
 /// # Errors
 /// `Usage` with every problem in the detail, each with the line, variable or flag it is in.
-pub fn resolve(layers: Layers) -> Result<Resolved> {
-    Ok(read(layers)?)
+pub fn resolve(layers: Layers, exists: &dyn Fn(&Path) -> bool) -> Result<Resolved> {
+    Ok(read(layers, exists)?)
 }
 
 /// Returns what [`resolve`] does, with the problems as values for `--output json`.
 ///
 /// # Errors
 /// Every problem found; there is at least one.
-pub fn read(layers: Layers) -> Result<Resolved, Problems> {
+pub fn read(layers: Layers, exists: &dyn Fn(&Path) -> bool) -> Result<Resolved, Problems> {
     let mut problems = Problems::default();
-    let defaults = raw::read(&Source::file(DEFAULT_ORIGIN, DEFAULTS), &mut problems);
-    let mut merged = defaults.clone();
-    if let Some((path, text)) = &layers.file {
-        let written = raw::read(&Source::file(path.display().to_string(), text), &mut problems);
-        merged.extend(written);
-    }
-    fill(&mut merged, &defaults);
+    let defaults = raw::read(&Source::file(DEFAULT_ORIGIN, DEFAULTS), &Raw::new(), &mut problems);
+    let mut merged = match &layers.file {
+        Some((path, text)) => raw::read(&Source::file(path.display().to_string(), text), &defaults, &mut problems),
+        None => Raw::new(),
+    };
+    raw::complete(&mut merged, &defaults);
+    raw::fill(&mut merged, &defaults);
 
     let given = given(&layers);
     // The target first: the other values are for the one selected.
-    for (_, node) in given.iter().filter(|(key, _)| *key == "default-target") {
-        merged.insert("default-target".into(), node.clone());
+    for given in given.iter().filter(|given| given.key == "default-target") {
+        merged.insert("default-target".into(), given.node.clone());
     }
     let target = check::selected(&merged, &mut problems);
-    for (key, node) in &given {
-        apply(&mut merged, target.as_deref(), key, node, &mut problems);
+    let mut warnings = unknown(&layers.environment);
+    for given in &given {
+        apply(&mut merged, target.as_deref(), given, &mut problems);
     }
 
-    let settings = check::settings(&layers.root, target, &merged, &mut problems);
+    let settings =
+        check::settings(&Project { root: &layers.root, exists, defaults: &defaults }, target, &merged, &mut problems);
     match settings {
         Some(settings) if !problems.has_errors() => {
-            Ok(Resolved { settings, origins: origins(&merged), warnings: unknown(&layers.environment) })
+            warnings.extend(problems.sorted().into_iter().map(warning));
+            Ok(Resolved { settings, origins: origins(&merged), warnings })
         }
         _ => Err(problems),
     }
 }
 
-/// Gives each target of a kind the defaults of that kind where it says nothing.
-fn fill(merged: &mut Raw, defaults: &Raw) {
-    for name in check::targets(merged) {
-        let local = merged.get(&format!("targets.{name}.kind")).is_some_and(|node| check::text(node) == "local");
-        let prefix = "targets.local.";
-        for (path, node) in defaults.iter().filter(|_| local) {
-            let Some(key) = path.strip_prefix(prefix).filter(|key| *key != "kind") else { continue };
-            merged.entry(format!("targets.{name}.{key}")).or_insert_with(|| node.clone());
-        }
-    }
+/// A value from outside the file.
+struct Given<'a> {
+    key: &'a str,
+    node: Node,
+    /// Whether it was typed for this command, and not left in the environment.
+    flag: bool,
 }
 
 /// Returns what variables and then flags give, later over earlier. An empty variable counts as not set.
-fn given(layers: &Layers) -> Vec<(&str, Node)> {
+fn given(layers: &Layers) -> Vec<Given<'_>> {
     let variables = VARIABLES.iter().filter_map(|(name, key)| {
         let value = layers.environment.get(*name).filter(|value| !value.is_empty())?;
-        Some((*key, Node::plain(value, Source::variable(name, value))))
+        Some(Given { key, node: Node::plain(value, Source::variable(name, value)), flag: false })
     });
-    let flags =
-        layers.flags.iter().map(|(key, value, flag)| (key.as_str(), Node::plain(value, Source::flag(flag, value))));
+    let flags = layers.flags.iter().map(|(key, value, flag)| Given {
+        key,
+        node: Node::plain(value, Source::flag(flag, value)),
+        flag: true,
+    });
     variables.chain(flags).collect()
 }
 
-fn apply(merged: &mut Raw, target: Option<&str>, key: &str, node: &Node, problems: &mut Problems) {
-    match (key, target) {
+/// Sets one value. A variable for another kind of target than the one in use is for other commands; a flag is a mistake.
+fn apply(merged: &mut Raw, target: Option<&str>, given: &Given<'_>, problems: &mut Problems) {
+    let Given { key, node, flag } = given;
+    match (*key, target) {
         ("default-target", _) => {}
-        ("jobs" | "code" | "keep-for", _) => _ = merged.insert(key.into(), node.clone()),
+        ("jobs" | "code" | "keep-for", _) => _ = merged.insert((*key).into(), node.clone()),
         // Without a target, which has been noted, there is nothing to set it on.
         (_, None) => {}
-        ("lake", Some(target)) => raw::lake(merged, target, check::text(node), node),
-        (key, Some(target)) if TARGET.contains(&key) && key != "kind" => {
-            merged.insert(format!("targets.{target}.{key}"), node.clone());
-        }
-        _ => _ = problems.error(&node.place, format!("there is no setting `{key}`")),
+        ("lake", Some(target)) => raw::lake(merged, target, raw::text(node), node),
+        (key, Some(target)) => match (kind_with(key), raw::kind(merged, target)) {
+            (None, _) => _ = problems.error(&node.place, format!("there is no setting `{key}`")),
+            (Some(other), kind) if other != kind && *flag => {
+                // The shipped target of a kind has its name.
+                let problem = problems.error(&node.place, raw::misplaced(key, other, target, kind));
+                problem.hint(format!("add `--target {other}`"));
+            }
+            (Some(other), kind) if other != kind => {}
+            _ => _ = merged.insert(format!("targets.{target}.{key}"), node.clone()),
+        },
     }
 }
 
 fn origins(merged: &Raw) -> Vec<Origin> {
-    let origin = |place: &Place| match place.origin() {
-        _ if place.source.origin == DEFAULT_ORIGIN => DEFAULT_ORIGIN.into(),
-        origin => origin,
-    };
-    let value = |(key, node): (&String, &Node)| match &node.content {
-        Content::Scalar { text, .. } if !text.is_empty() => {
-            Some(Origin { key: key.clone(), value: text.clone(), origin: origin(&node.place) })
-        }
-        _ => None,
+    let origin = |node: &Node| if raw::is_default(node) { DEFAULT_ORIGIN.into() } else { node.place.origin() };
+    let value = |(key, node): (&String, &Node)| {
+        let value = show::value(node);
+        (!value.is_empty()).then(|| Origin { key: key.clone(), value, origin: origin(node) })
     };
     merged.iter().filter_map(value).collect()
+}
+
+/// Returns a problem that stops nothing as one line.
+fn warning(problem: &Problem) -> String {
+    let hint = problem.hint.as_ref().map_or(String::new(), |hint| format!(": {hint}"));
+    format!("{}: {}{hint}", problem.place, problem.message)
 }
 
 /// Returns a warning for each variable that begins like ours and is none.

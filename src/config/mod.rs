@@ -7,13 +7,16 @@
 //! Reads nothing itself: the texts and the variables are given.
 
 mod check;
+mod emr;
 mod keys;
 mod layers;
 mod raw;
 mod reference;
 mod root;
 mod settings;
+mod show;
 
+pub use emr::{Bootstrap, Classification, Disk, Emr, Fleet, InstanceType, Scaling, Shape, SpotFallback};
 pub use layers::{Layers, Origin, Resolved, read, resolve};
 pub use reference::reference;
 pub use root::find_root;

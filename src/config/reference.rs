@@ -1,6 +1,6 @@
 //! The reference of all settings, made from the shipped file so that it cannot say something else.
 
-use super::keys::{DEFAULTS, VARIABLES};
+use super::keys::{DEFAULTS, VARIABLES, kind_with};
 
 /// Returns `docs/config.md`.
 pub fn reference() -> String {
@@ -18,21 +18,34 @@ pub fn reference() -> String {
         } else if let Some((key, value)) = content.split_once(':') {
             path.truncate((line.len() - content.len()) / 2);
             path.push(key);
-            // The example's target stands for any.
-            let name = path.join(".").replace("targets.local", "targets.<name>");
-            page.push_str(&format!("\n## `{name}`\n"));
+            page.push_str(&format!("\n## {}\n", title(&path)));
             paragraph(&mut page, &mut comment);
-            if !value.trim().is_empty() {
+            if !matches!(value.trim(), "" | "[]" | "{}") {
                 page.push_str(&format!("\nDefault: `{}`\n", value.trim()));
             }
         }
     }
     page.push_str("\n## Environment\n\n| variable | setting |\n|---|---|\n");
     for (variable, key) in VARIABLES {
-        let scope = if key == "default-target" { "" } else { " of the target in use" };
+        let scope = match (key, kind_with(key)) {
+            ("default-target", _) => String::new(),
+            (_, None) => " of the target in use".into(),
+            (_, Some(kind)) => format!(" of the target in use, when that is of kind `{kind}`"),
+        };
         page.push_str(&format!("| `{variable}` | `{key}`{scope} |\n"));
     }
     page
+}
+
+/// Returns the name of a key as anyone's settings could have it: the shipped entries stand for all of their kind.
+pub(super) fn title(path: &[&str]) -> String {
+    match path {
+        ["targets", kind, rest @ ..] => {
+            format!("`{}` of kind `{kind}`", [&["targets", "<name>"], rest].concat().join("."))
+        }
+        ["clusters", _, rest @ ..] => format!("`{}`", [&["clusters", "<name>"], rest].concat().join(".")),
+        other => format!("`{}`", other.join(".")),
+    }
 }
 
 /// Adds the comment, if any, as a paragraph and forgets it.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::emr::Emr;
 use crate::names::Uri;
 
 /// Everything soflow needs to know besides the job, resolved.
@@ -18,7 +19,7 @@ pub struct Settings {
     pub code: PathBuf,
     /// The target in use, one of `targets`.
     pub target: String,
-    /// All targets by name.
+    /// All targets by name; one of kind `emr` is among them when it has a lake.
     pub targets: BTreeMap<String, Target>,
     /// How long replaced table versions and unpublished outputs are kept, in seconds.
     pub keep_seconds: i64,
@@ -39,6 +40,8 @@ pub struct Target {
 pub enum TargetKind {
     /// This machine.
     Local(Local),
+    /// A cluster on Amazon EMR.
+    Emr(Box<Emr>),
 }
 
 /// Settings of a local target.

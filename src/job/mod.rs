@@ -11,6 +11,7 @@ mod graph;
 mod insights;
 mod links;
 mod model;
+mod needs;
 mod outputs;
 mod parameters;
 mod parse;
@@ -19,7 +20,7 @@ mod steps;
 mod tables;
 
 pub use graph::Graph;
-pub use model::{Check, Insight, Job, Output, Source, Step, Table, Update, Value};
+pub use model::{Check, Insight, Job, Needs, Output, Source, Step, Table, Update, Value};
 pub use parse::{Options, parse, read};
 
 #[cfg(test)]

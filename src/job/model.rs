@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A parameter's value: text, a number or a boolean, as YAML has them.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Value {
     /// `true` or `false`.
@@ -20,7 +20,7 @@ pub enum Value {
 }
 
 /// A job file, read and checked.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Job {
     /// The file's name without `.yaml`.
     pub name: String,
@@ -36,10 +36,23 @@ pub struct Job {
     pub tables: BTreeMap<String, Table>,
     /// What the summary says about the result.
     pub insights: Vec<Insight>,
+    /// What a cluster must have to run it. A local target has no cluster and passes over it.
+    pub needs: Needs,
+}
+
+/// What a cluster must have at least.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Needs {
+    /// Applications, as EMR spells them.
+    pub applications: Vec<String>,
+    /// Memory of all core and task nodes together, at full size, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Processor cores of all core and task nodes together, at full size.
+    pub cores: Option<u32>,
 }
 
 /// One `spark-submit` of one script.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Step {
     /// Its name in the job.
     pub name: String,
@@ -59,7 +72,7 @@ pub struct Step {
 }
 
 /// Something a step reads.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// `raw.questions`: the pages of an endpoint for the logical date.
@@ -69,7 +82,7 @@ pub enum Source {
 }
 
 /// A table a step writes: all of it, or the partition with fixed values.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
     /// The table.
     pub table: String,
@@ -78,7 +91,7 @@ pub struct Output {
 }
 
 /// How a table takes in what a step writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Update {
     /// The step merges its date's rows into the touched partitions by key.
@@ -88,7 +101,7 @@ pub enum Update {
 }
 
 /// A table of the job.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Table {
     /// One sentence.
     pub description: String,
@@ -103,7 +116,7 @@ pub struct Table {
 }
 
 /// Something that must hold for the rows a run wrote, checked before they are published.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Check {
     /// At least so many rows landed.
@@ -140,7 +153,7 @@ pub enum Check {
 }
 
 /// A sentence for the summary, made by a query on the published tables.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Insight {
     /// A heading of a few words.
     pub title: String,

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use super::model::Job;
-use super::{insights, links, parameters, steps, tables};
+use super::model::{Job, Needs};
+use super::{insights, links, needs, parameters, steps, tables};
 use crate::error::Result;
 use crate::names::name_problem;
 use crate::yaml::{self, Place, Problems, Source};
 
 /// The keys of a job file.
-const KEYS: &[&str] = &["description", "parameters", "steps", "tables", "insights"];
+const KEYS: &[&str] = &["description", "parameters", "steps", "tables", "insights", "cluster"];
 
 /// What reading a job needs to know besides its file.
 pub struct Options<'a> {
@@ -59,6 +59,7 @@ fn job(name: &str, path: &Path, source: &Arc<Source>, options: &Options<'_>, pro
     let drafts = map.required("steps", problems).map_or(Vec::new(), |node| steps::read(node, options, problems));
     let tables = tables::read(&map, problems);
     let insights = map.get("insights").map_or(Vec::new(), |node| insights::read(node, options.date, problems));
+    let needs = map.get("cluster").map_or_else(Needs::default, |node| needs::read(node, problems));
 
     let values = parameters::resolve(declared, &drafts, options, problems);
     let steps = links::link(drafts, tables.as_deref(), values.by_step, problems)?;
@@ -70,6 +71,7 @@ fn job(name: &str, path: &Path, source: &Arc<Source>, options: &Options<'_>, pro
         steps,
         tables: tables.into_iter().flatten().map(|draft| (draft.name, draft.table)).collect(),
         insights,
+        needs,
     })
 }
 

@@ -90,19 +90,17 @@ fn properties(node: &Node, options: &mut BTreeMap<String, String>, problems: &mu
 }
 
 fn valid(kind: Kind, key: &str, text: &str, node: &Node, problems: &mut Problems) -> bool {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let positive = text[..digits].bytes().any(|byte| byte != b'0');
-    let unit = text[digits..].to_ascii_lowercase();
-    let (good, wanted) = match kind {
-        Kind::Memory => (
-            matches!(unit.as_str(), "k" | "kb" | "m" | "mb" | "g" | "gb" | "t" | "tb"),
-            "a size such as `4g` or `512m`",
-        ),
-        Kind::Count => (unit.is_empty(), "a whole number of at least 1"),
-        Kind::Text => return true,
-    };
-    if !good || !positive {
-        problems.error(&node.place, format!("`{key}` must be {wanted}, found {}", node.describe()));
+    match kind {
+        Kind::Memory => node.size(key, problems).is_some(),
+        Kind::Count => {
+            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+            let good = digits && text.bytes().any(|byte| byte != b'0');
+            if !good {
+                let message = format!("`{key}` must be a whole number of at least 1, found {}", node.describe());
+                problems.error(&node.place, message);
+            }
+            good
+        }
+        Kind::Text => true,
     }
-    good && positive
 }

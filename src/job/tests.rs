@@ -234,6 +234,15 @@ fn an_insight_gets_the_logical_date() {
 }
 
 #[test]
+fn a_job_says_what_its_cluster_must_have() {
+    assert_eq!(parsed(&small("")).needs, Needs::default());
+    let job = parsed(&small("cluster: { applications: [Spark, Hive], memory: 64g, cores: 16 }\n"));
+    let applications = vec!["Spark".to_string(), "Hive".to_string()];
+    assert_eq!(job.needs, Needs { applications, memory_bytes: Some(64 << 30), cores: Some(16) });
+    assert_eq!(parsed(&small("cluster: { applications: Trino }\n")).needs.applications, ["Trino"]);
+}
+
+#[test]
 fn a_misspelt_section_is_one_problem_and_not_one_for_each_thing_in_it() {
     let text = small("").replace("tables:", "table:");
     assert_eq!(detail(&text, &[]).matches("error:").count(), 1);

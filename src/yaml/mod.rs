@@ -23,7 +23,7 @@ pub use read::did_you_mean;
 pub use source::{Place, Source};
 pub use tree::{Content, Entry, Node};
 pub(crate) use tree::{core_bool, core_float, core_int};
-pub use units::{parse_duration, parse_share};
+pub use units::{parse_duration, parse_pause, parse_share, parse_size};
 
 #[cfg(test)]
 mod tests;

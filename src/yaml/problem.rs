@@ -122,6 +122,20 @@ impl Problems {
         &mut self.0[at]
     }
 
+    /// Adds those of `others` that are not there yet: what several entries inherit is wrong once.
+    pub fn absorb(&mut self, others: Self) {
+        for problem in others.0 {
+            if !self.0.contains(&problem) {
+                self.0.push(problem);
+            }
+        }
+    }
+
+    /// Returns those of one severity.
+    pub fn only(&self, severity: Severity) -> Self {
+        Self(self.0.iter().filter(|problem| problem.severity == severity).cloned().collect())
+    }
+
     /// Returns whether anything stops the work.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|problem| problem.severity == Severity::Error)

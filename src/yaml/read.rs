@@ -1,10 +1,11 @@
 //! Reading a node as a type. A mismatch is noted where it was written, and `None` returned.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use super::problem::{Problem, Problems};
 use super::tree::{Content, Node, core_bool, core_float, core_int};
-use super::units::{parse_duration, parse_share};
+use super::units::{parse_duration, parse_pause, parse_share, parse_size};
 
 /// Returns "did you mean `workers`?" when one of `known` is close to `word`.
 pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
@@ -111,6 +112,24 @@ impl Node {
         if value.is_none() {
             let problem = self.wrong(what, "a duration", problems);
             problem.hint("a number and a unit: `7d`, `12h`, `30m`, `90s`, or several as in `1d12h`");
+        }
+        value
+    }
+
+    /// Returns a time that may be shorter than a second, such as `5s` or `500ms`.
+    pub fn pause(&self, what: &str, problems: &mut Problems) -> Option<Duration> {
+        let value = self.any_scalar().and_then(parse_pause);
+        if value.is_none() {
+            self.wrong(what, "a duration", problems).hint("a number and a unit: `30s`, `5s`, `500ms`");
+        }
+        value
+    }
+
+    /// Returns the bytes of a size such as `64g`.
+    pub fn size(&self, what: &str, problems: &mut Problems) -> Option<u64> {
+        let value = self.any_scalar().and_then(parse_size);
+        if value.is_none() {
+            self.wrong(what, "a size such as `4g` or `512m`", problems);
         }
         value
     }

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -217,12 +218,37 @@ fn numbers_and_words_are_told_apart() {
 }
 
 #[test]
-fn durations_and_shares_have_units() {
+fn quantities_have_units() {
     for (text, seconds) in [("7d", 604_800), ("12h", 43_200), ("30m", 1_800), ("90s", 90), ("1d12h", 129_600)] {
         assert_eq!(value(text, |n, p| n.duration("v", p)), Ok(seconds), "{text}");
     }
-    for wrong in ["7", "d", "1h1d", "1d1d", "-1d", "1.5h", "7 d", "9999999999999999999d", "1é", "300000000000000w"] {
+    for (text, pause) in [("500ms", 500), ("5s", 5_000), ("1s500ms", 1_500), ("1m", 60_000), ("0s", 0)] {
+        assert_eq!(value(text, |n, p| n.pause("v", p)), Ok(Duration::from_millis(pause)), "{text}");
+    }
+    for wrong in ["500", "ms", "5sm", "500ms1s", "0.5s", "[5s]"] {
+        assert!(value(wrong, |n, p| n.pause("v", p)).is_err(), "{wrong}");
+    }
+    for wrong in [
+        "500ms",
+        "1s1ms",
+        "7",
+        "d",
+        "1h1d",
+        "1d1d",
+        "-1d",
+        "1.5h",
+        "7 d",
+        "9999999999999999999d",
+        "1é",
+        "300000000000000w",
+    ] {
         assert!(value(wrong, |n, p| n.duration("v", p)).is_err(), "{wrong}");
+    }
+    for (text, bytes) in [("4g", 4 << 30), ("512M", 512 << 20), ("1tb", 1 << 40), ("8kb", 8 << 10)] {
+        assert_eq!(value(text, |n, p| n.size("v", p)), Ok(bytes), "{text}");
+    }
+    for wrong in ["4", "g", "0g", "1.5g", "-1g", "4 g", "4gib", "20000000t"] {
+        assert!(value(wrong, |n, p| n.size("v", p)).is_err(), "{wrong}");
     }
     for (text, share) in [("5%", 0.05), ("0.05", 0.05), ("100%", 1.0), ("0", 0.0), ("12.5 %", 0.125)] {
         assert_eq!(value(text, |n, p| n.share("v", p)), Ok(share), "{text}");

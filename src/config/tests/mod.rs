@@ -1,9 +1,15 @@
+mod emr;
+mod mistakes;
+mod values;
+
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
+use super::keys::{CLUSTER, DISK, FLEET, KINDS, LAKE, SCALING, TARGET, TOP};
+use super::reference::title;
 use super::*;
-use crate::error::Kind;
+use crate::error::{Kind, Result};
 
 fn layers(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str, &str)]) -> Layers {
     Layers {
@@ -12,6 +18,11 @@ fn layers(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str, &str)]
         environment: environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
         flags: flags.iter().map(|(key, value, flag)| (key.to_string(), value.to_string(), flag.to_string())).collect(),
     }
+}
+
+/// Resolves in a project that has the file `scripts/prepare.sh` and no other.
+fn resolve(layers: Layers) -> Result<Resolved> {
+    super::resolve(layers, &|path| path == Path::new("/project/scripts/prepare.sh"))
 }
 
 fn refused(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str, &str)]) -> String {
@@ -23,6 +34,7 @@ fn refused(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str, &str)
 fn local(target: &Target) -> &Local {
     match &target.kind {
         TargetKind::Local(local) => local,
+        TargetKind::Emr(_) => panic!("not a local target"),
     }
 }
 
@@ -42,7 +54,7 @@ fn without_a_file_everything_has_a_default() {
     assert_eq!(local.engine_dir, Path::new("/project/.soflow/engine"));
     assert!(resolved.warnings.is_empty());
     assert!(resolved.origins.iter().all(|origin| origin.origin == "default"));
-    assert_eq!(resolved.origins.len(), 4 + 5 + 4);
+    assert_eq!(settings.targets.len(), 1, "one without a lake is none");
 }
 
 #[test]
@@ -100,7 +112,7 @@ targets:
     parallel: 0
     lake: { raw: here, curated: file:x, logs: file:x/y }
   Mine: { kind: local }
-  cloud: { kind: emr }
+  cloud: { kind: emt }
   other:
 ";
     let expected = "\
@@ -154,18 +166,19 @@ error: `Mine` cannot name a target: a name starts with a lowercase letter and ha
 8 |   Mine: { kind: local }
   |   ^^^^
 
-error: `kind` must be `local`, found `emr`
+error: `kind` must be `local` or `emr`, found `emt`
  --> config/soflow.yaml:9:18
   |
-9 |   cloud: { kind: emr }
+9 |   cloud: { kind: emt }
   |                  ^^^
+  = hint: did you mean `emr`?
 
 error: target `other` has no `kind`
   --> config/soflow.yaml:10:8
    |
 10 |   other:
    |        ^
-   = hint: add `kind: local`";
+   = hint: add `kind: local` or `kind: emr`";
     assert_eq!(refused(file, &[], &[]), expected);
 }
 
@@ -249,8 +262,18 @@ fn every_default_is_explained_in_the_reference() {
         let (title, text) = (lines.next().unwrap(), lines.next().unwrap_or_default());
         assert!(!text.is_empty() && !text.starts_with("Default:"), "{title} has no comment");
     }
-    for origin in resolve(layers("", &[], &[])).unwrap().origins {
-        let name = origin.key.replace("targets.local", "targets.<name>");
-        assert!(page.contains(&format!("## `{name}`\n")), "{name}");
+    let mut keys: Vec<Vec<&str>> = TOP.iter().map(|key| vec![*key]).collect();
+    for (kind, own) in KINDS {
+        keys.extend(TARGET.iter().chain(own).map(|key| vec!["targets", kind, key]));
+    }
+    // The lake of an EMR target has no defaults to explain.
+    keys.retain(|path| path != &["targets", "emr", "lake"]);
+    keys.extend(LAKE.iter().map(|key| vec!["targets", "local", "lake", key]));
+    keys.extend(CLUSTER.iter().map(|key| vec!["clusters", "standard", key]));
+    for (part, own) in [("primary", FLEET), ("core", FLEET), ("task", FLEET), ("scaling", SCALING), ("disk", DISK)] {
+        keys.extend(own.iter().map(|key| vec!["clusters", "standard", part, key]));
+    }
+    for key in keys {
+        assert!(page.contains(&format!("## {}\n", title(&key))), "{key:?}");
     }
 }

@@ -1,0 +1,229 @@
+//! What is refused of EMR targets and cluster shapes besides single bad values, each told where it is.
+
+use super::emr::file;
+use super::*;
+use crate::yaml::{Place, Problem, Severity};
+
+/// Returns `key: value` for `key`, and for `a.b` a mapping in one line.
+pub(super) fn line(path: &str, value: &str) -> String {
+    match path.split_once('.') {
+        Some((part, key)) => format!("{part}: {{ {key}: {value} }}"),
+        None => format!("{path}: {value}"),
+    }
+}
+
+pub(super) fn problems(file: &str) -> Vec<Problem> {
+    let problems = read(layers(file, &[], &[]), &|_| false).expect_err(file);
+    problems.only(Severity::Error).sorted().into_iter().cloned().collect()
+}
+
+/// What the caret marks; of a list or mapping the bracket it starts with.
+pub(super) fn marked(place: &Place) -> String {
+    let marked: String = place.text().chars().skip(place.column - 1).take(place.width).collect();
+    if marked.starts_with(['[', '{']) { marked[..1].into() } else { marked }
+}
+
+#[test]
+fn what_is_inherited_is_wrong_once() {
+    let clusters = "  standard: { python: two }\n  a: { tags: { team: x } }\n  b: { python: \"3.11\" }\n";
+    assert_eq!(problems(&file("", clusters)).len(), 1);
+}
+
+#[test]
+fn more_than_aws_takes_is_refused_at_the_first_too_many() {
+    let types: Vec<String> = (0..31).map(|number| format!("m{number}.xlarge")).collect();
+    let scripts = vec!["s3://bucket/x.sh"; 17];
+    let tags: Vec<String> = (10..61).map(|number| format!("tag{number}: x")).collect();
+    let cases = [
+        (
+            format!("core: [{}]", types.join(", ")),
+            "a fleet has at most 30 instance types, and here are 31",
+            "m30.xlarge",
+        ),
+        (
+            format!("bootstrap: [{}]", scripts.join(", ")),
+            "a cluster has at most 16 bootstrap actions, and here are 17",
+            "s3://bucket/x.sh",
+        ),
+        (format!("tags: {{ {} }}", tags.join(", ")), "a cluster has at most 50 tags, and here are 51", "x"),
+        (format!("tags: {{ {}: x }}", "k".repeat(129)), "the name of a tag has 1 to 128 characters", &"k".repeat(129)),
+        (
+            format!("tags: {{ k: {} }}", "v".repeat(257)),
+            "the value of a tag has at most 256 characters",
+            &"v".repeat(257),
+        ),
+    ];
+    for (text, message, mark) in cases {
+        let found = problems(&file("", &format!("  mine:\n    {text}")));
+        assert_eq!((found.len(), found[0].message.as_str(), marked(&found[0].place)), (1, message, mark.to_string()));
+    }
+    let most: Vec<String> = (10..60).map(|number| format!("tag{number}: x")).collect();
+    let most = file("", &format!("  mine: {{ tags: {{ {} }}, core: [{}] }}", most.join(", "), types[..30].join(", ")));
+    assert!(resolve(layers(&most, &[], &[])).is_ok());
+}
+
+/// Two values that do not fit: more of the target, a shape, what is said, what the caret and the note mark.
+const PAIRS: &[(&str, &str, &str, &str, &str)] = &[
+    ("poll-fastest: 1m", "", "`poll-fastest` is longer than `poll-slowest`", "1m", "30s"),
+    ("poll-slowest: 1s", "", "`poll-fastest` is longer than `poll-slowest`", "1s", "5s"),
+    (
+        "{ cluster: mine, execution-role: arn:aws:iam::123456789012:role/x }",
+        "security-configuration: strict, release: emr-6.6.0, cloudwatch-logs: false",
+        "`execution-role` needs release 6.7.0 or newer, and cluster `mine` has an older one",
+        "arn:aws:iam::123456789012:role/x",
+        "emr-6.6.0",
+    ),
+    (
+        "",
+        "release: emr-spark-8.1.0",
+        "`emr-spark-8.1.0` has no `Hive`, `Hue`, `JupyterHub`, `Trino`",
+        "emr-spark-8.1.0",
+        "[",
+    ),
+    (
+        "",
+        "release: emr-7.10.0",
+        "`cloudwatch-logs` needs release 7.11.0 or newer, not `emr-7.10.0`",
+        "emr-7.10.0",
+        "true",
+    ),
+    ("", "applications: [Spark]", "`cloudwatch-logs` needs the application `AmazonCloudWatchAgent`", "[", "true"),
+    (
+        "",
+        "core: { on-demand: 11 }",
+        "11 units of core and task nodes are more than `scaling.max`, which is 10",
+        "11",
+        "10",
+    ),
+    ("", "task: { spot: 9 }", "11 units of core and task nodes are more than `scaling.max`, which is 10", "9", "10"),
+    (
+        "",
+        "scaling: { min: 1, max: 1 }",
+        "2 units of core and task nodes are more than `scaling.max`, which is 1",
+        "1",
+        "2",
+    ),
+    ("", "scaling: { max-core: 1 }", "2 units of core nodes are more than `scaling.max-core`, which is 1", "1", "2"),
+    (
+        "",
+        "scaling: { max-on-demand: 0 }",
+        "2 units of on-demand nodes are more than `scaling.max-on-demand`, which is 0",
+        "0",
+        "2",
+    ),
+    ("", "disk: { gigabytes: 10, iops: 6000 }", "`iops` of a gp3 disk is at most 500 a gigabyte", "6000", "10"),
+    ("", "disk: { throughput: 1000 }", "`throughput` of a gp3 disk is at most a quarter of its `iops`", "1000", "3000"),
+    ("", "idle-timeout: 2d", "`max-age` must be longer than `idle-timeout`", "2d", "24h"),
+    ("", "core: { on-demand: 0 }", "`core` must be at least one unit", "0", "0"),
+];
+
+#[test]
+fn values_that_do_not_fit_are_shown_together() {
+    for (target, shape, message, mark, note) in PAIRS {
+        let target = target.trim_start_matches("{ ").trim_end_matches(" }").replace(", ", "\n    ");
+        let text = file(&format!("    {target}"), &format!("  mine: {{ {shape} }}"));
+        let found = problems(&text);
+        let marks: Vec<_> = found.iter().map(|problem| (problem.message.as_str(), marked(&problem.place))).collect();
+        assert_eq!(marks, [(*message, (*mark).to_string())], "\n{text}");
+        assert_eq!(marked(&found[0].notes[0].place), *note, "\n{text}");
+    }
+}
+
+#[test]
+fn a_release_that_cannot_end_idle_clusters_is_refused() {
+    for (release, good) in [("5.29.0", false), ("5.30.0", true), ("5.36.2", true), ("6.0.1", false), ("6.1.0", true)] {
+        let text = file("", &format!("  mine: {{ release: emr-{release}, cloudwatch-logs: false }}"));
+        match resolve(layers(&text, &[], &[])) {
+            Ok(_) => assert!(good, "{release}"),
+            Err(error) => {
+                assert!(!good && error.detail.unwrap().contains("cannot end an idle cluster"), "{release}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_role_of_its_own_needs_a_security_configuration() {
+    let found = problems(&file("    execution-role: arn:aws:iam::123456789012:role/x", ""));
+    assert_eq!(found[0].message, "`execution-role` needs a `security-configuration`, and cluster `standard` has none");
+}
+
+#[test]
+fn scaling_without_a_limit_is_refused_when_standard_has_none() {
+    let found = problems(&file("", "  standard: { scaling: none }\n  big: { scaling: { max: 4 } }"));
+    assert_eq!((found.len(), found[0].message.as_str()), (1, "`scaling` has no `min`"));
+}
+
+#[test]
+fn names_of_aws_that_are_right_are_taken() {
+    for region in ["us-gov-west-1", "eusc-de-east-1", "eu-isoe-west-1", "ap-southeast-7"] {
+        assert!(resolve(layers(&file(&format!("    region: {region}"), ""), &[], &[])).is_ok(), "{region}");
+    }
+    for kind in ["c7gn.16xlarge", "u-6tb1.metal", "m5.metal", "mac2-m2.metal"] {
+        assert!(resolve(layers(&file("", &format!("  mine: {{ core: {kind} }}")), &[], &[])).is_ok(), "{kind}");
+    }
+    for lake in ["my.bucket-1/a", "abc"] {
+        let text = file("", "").replace("s3://bucket/prefix", &format!("s3://{lake}"));
+        assert!(resolve(layers(&text, &[], &[])).is_ok(), "{lake}");
+    }
+    for lake in ["ab", "a..b", "192.168.1.1", "-abc", "abc.", &"a".repeat(64)] {
+        let text = file("", "").replace("s3://bucket/prefix", &format!("s3://{lake}/x"));
+        assert!(resolve(layers(&text, &[], &[])).is_err(), "{lake}");
+    }
+}
+
+#[test]
+fn an_emr_target_in_use_without_a_lake_says_what_to_write() {
+    let expected = "\
+error: target `emr` has no `lake`
+ --> --target
+  |
+  | --target emr
+  |          ^^^
+  = hint: add `lake: s3://<bucket>/<prefix>` below `emr:` in `config/soflow.yaml`";
+    assert_eq!(refused("", &[], &[("default-target", "emr", "--target")]), expected);
+    // One that nobody uses may wait for its lake, but not be wrong.
+    assert!(resolve(layers("targets: { emr: { region: eu-west-1 } }\n", &[], &[])).is_ok());
+    assert!(refused("targets: { emr: { region: x } }\n", &[], &[]).contains("`region` must be"));
+}
+
+#[test]
+fn many_mistakes_are_shown_at_once_and_in_order() {
+    let text = "\
+targets:
+  prod: { kind: emr, engine: spark, lake: s3://bucket/prefix, cluster: larg, regoin: eu-west-1 }
+clusters:
+  Large: { release: emr-7.14.0 }
+  large:
+    release: emr-7.9.0
+    applications: [Spark, hive]
+    core: { types: [m5.xlarge, m5xlarge], on-demand: 20 }
+    scaling: { max: 8, min: 9 }
+";
+    insta::assert_snapshot!(refused(text, &[], &[]));
+}
+
+#[test]
+fn whatever_is_written_is_taken_or_told() {
+    let (_, own) = KINDS[1];
+    let targets = TARGET.iter().chain(own).map(|key| (*key).to_string());
+    let parts = [("primary", FLEET), ("core", FLEET), ("task", FLEET), ("scaling", SCALING), ("disk", DISK)];
+    let within = parts.iter().flat_map(|(part, keys)| keys.iter().map(move |key| format!("{part}.{key}")));
+    let shapes: Vec<String> = CLUSTER.iter().map(|key| (*key).to_string()).chain(within).collect();
+    let mut refused = 0;
+    for value in ["", "none", "[]", "{}", "x", "0", "-1", "9999999999", "[x]", "[none]", "{ x: y }", "[[x]]", "\"\""] {
+        let in_target = targets
+            .clone()
+            .map(|key| file("", "").replacen("    lake: s3://bucket/prefix", &format!("    {}", line(&key, value)), 1));
+        let in_shape = shapes
+            .iter()
+            .map(|key| file("", &format!("  standard:\n    {}\n  mine: {{ python: \"3.9\" }}", line(key, value))));
+        for text in in_target.chain(in_shape) {
+            if let Err(problems) = read(layers(&text, &[], &[]), &|_| false) {
+                assert!(problems.has_errors(), "refused without a word:\n{text}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 300, "{refused}");
+}

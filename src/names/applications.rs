@@ -1,0 +1,34 @@
+//! The applications a cluster can have.
+
+/// Applications as EMR spells them. Source: the component tables of the EMR release guide, releases 5.30 to 7.14 and
+/// spark-8.1.
+pub const APPLICATIONS: [&str; 28] = [
+    "AmazonCloudWatchAgent",
+    "Delta",
+    "Flink",
+    "Ganglia",
+    "HBase",
+    "HCatalog",
+    "Hadoop",
+    "Hive",
+    "Hudi",
+    "Hue",
+    "Iceberg",
+    "JupyterEnterpriseGateway",
+    "JupyterHub",
+    "Livy",
+    "MXNet",
+    "Mahout",
+    "Oozie",
+    "Phoenix",
+    "Pig",
+    "Presto",
+    "PrestoSQL",
+    "Spark",
+    "Sqoop",
+    "TensorFlow",
+    "Tez",
+    "Trino",
+    "Zeppelin",
+    "ZooKeeper",
+];
