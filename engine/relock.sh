@@ -1,11 +1,14 @@
 #!/bin/sh
-# Regenerates the four locks and downloads.json from the .in files. Needs uv and python3.11 on the PATH.
+# Regenerates the five locks and downloads.json from the .in files. Needs uv and python3.11 on the PATH.
 set -eu
 cd "$(dirname "$0")"
 for name in build sail spark jre; do
   uv pip compile --quiet --universal --generate-hashes --python-version 3.10 --no-emit-index-url \
     --no-annotate --no-header --upgrade "$name.in" --output-file "$name.lock"
 done
+# What steps import on a cluster: the same versions that the engines have here.
+uv pip compile --quiet --universal --generate-hashes --python-version 3.10 --no-emit-index-url \
+  --no-annotate --no-header --upgrade --constraints sail.lock ../pyspark/requirements.in --output-file ../pyspark/requirements.lock
 # Both engines must hand the same pandas and Arrow to a step's Python functions.
 for package in pandas pyarrow numpy vadersentiment; do
   [ "$(grep "^$package==" sail.lock)" = "$(grep "^$package==" spark.lock)" ] || { echo "$package differs between the locks" >&2; exit 1; }

@@ -1,0 +1,198 @@
+//! The packages that steps import, as an archive that is a virtual environment wherever it is unpacked.
+
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+
+use super::archive::TarGz;
+use super::lock::{self, Pin};
+use super::{Architecture, Platform};
+use crate::error::{Error, Kind, Result};
+use crate::event::{Event, Sink};
+use crate::machine::{pip, python};
+use crate::names::Digest;
+
+/// The interpreter in the unpacked archive: the value of `spark.pyspark.python` is `./environment/` and this.
+pub const INTERPRETER: &str = "bin/python";
+
+/// Raised when the same packages give another archive.
+const LAYOUT: &str = "environment 1";
+
+/// Where Python is on the nodes. Source: Amazon Linux 2023's packages `python3.X`.
+const NODE_PROGRAMS: &str = "/usr/bin";
+
+/// How unfinished work is named in the cache folder.
+const UNFINISHED: &str = ".making-";
+
+/// The packages of a lock for the nodes of a cluster.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    platform: Platform,
+    pins: Vec<Pin>,
+    /// Artifacts that no index has.
+    wheels: PathBuf,
+    /// The lock, as named in errors.
+    lock: String,
+}
+
+impl Environment {
+    /// Returns what the lock at `path` pins for `platform`; builds nothing. Wheels that no index has lie in the folder
+    /// `wheels` beside the lock.
+    ///
+    /// # Errors
+    /// `Usage` when a line is not a pin with hashes.
+    pub fn read(path: &Path, platform: Platform) -> Result<Self> {
+        let lock = path.display().to_string();
+        let pins = lock::read(&lock, &fs::read_to_string(path)?, &platform)?;
+        Ok(Self { platform, pins, wheels: path.with_file_name("wheels"), lock })
+    }
+
+    /// Returns the name of the archive, known before it is built: of the pins with their hashes, and the platform.
+    pub fn key(&self) -> Digest {
+        let head = [LAYOUT.to_string(), self.platform.to_string()];
+        Digest::of(head.into_iter().chain(self.pins.iter().map(Pin::requirement)))
+    }
+
+    /// Returns the archive in the folder `into`, `<key>.tar.gz`, building it with `python` unless it is there.
+    /// Other soflow processes wait for the one that builds; one killed half-way leaves a folder that the next removes.
+    ///
+    /// # Errors
+    /// `Machine` when a package cannot be had; `Usage` when it has no wheel for the platform or another hash.
+    pub fn build(&self, python: &Path, into: &Path, sink: &mut dyn Sink) -> Result<PathBuf> {
+        let archive = into.join(format!("{}.tar.gz", self.key().as_str()));
+        if archive.is_file() {
+            return Ok(archive);
+        }
+        fs::create_dir_all(into)?;
+        let lock =
+            fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(into.join(".lock"))?;
+        if lock.file().try_lock().is_err() {
+            sink.emit(Event::Note { text: "Waiting for another soflow that packages dependencies.".into() });
+            lock.file().lock()?;
+        }
+        if !archive.is_file() {
+            remove_unfinished(into)?;
+            let making = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(into)?;
+            let finished = self.make(python, making.path(), sink)?;
+            fs::rename(&finished, &archive)?;
+            let (what, bytes) = (self.what(), fs::metadata(&archive)?.len());
+            sink.emit(Event::Packaged { what, bytes });
+        }
+        Ok(archive)
+    }
+
+    fn what(&self) -> String {
+        format!("dependencies for {}", self.platform)
+    }
+
+    fn make(&self, python: &Path, folder: &Path, sink: &mut dyn Sink) -> Result<PathBuf> {
+        sink.emit(Event::Packaging { what: self.what(), packages: self.pins.len() as u64 });
+        let (venv, packages) = (folder.join("venv"), folder.join("packages"));
+        fs::create_dir_all(&packages)?;
+        if !self.pins.is_empty() {
+            python::make_venv(python, &venv)?;
+            self.fill(&packages, &venv, sink)?;
+        }
+        sink.emit(Event::PackagingItem { name: String::new() });
+        let finished = folder.join("environment.tar.gz");
+        self.pack(&packages, &finished)?;
+        Ok(finished)
+    }
+
+    fn fill(&self, packages: &Path, venv: &Path, sink: &mut dyn Sink) -> Result<()> {
+        let lock = packages.with_file_name("requirements.lock");
+        fs::write(&lock, self.pins.iter().map(Pin::requirement).collect::<String>())?;
+        let mut told = |name: &str| sink.emit(Event::PackagingItem { name: name.into() });
+        let installed = pip::install(venv, &lock, self.pip_options(packages)?, &mut told)?;
+        installed.map_err(|failure| self.failed(&failure))
+    }
+
+    fn pip_options(&self, packages: &Path) -> Result<Vec<std::ffi::OsString>> {
+        let mut options: Vec<_> = self.platform.pip_options().into_iter().map(Into::into).collect();
+        options.extend(["--target".into(), packages.into()]);
+        let mut files = Vec::new();
+        if self.wheels.is_dir() {
+            options.extend(["--find-links".into(), self.wheels.clone().into_os_string()]);
+            for entry in fs::read_dir(&self.wheels)? {
+                files.push(lock::normalised(&entry?.file_name().to_string_lossy()));
+            }
+        }
+        let here = |pin: &Pin| {
+            let name = lock::normalised(&format!("{}-{}-", pin.name, pin.version));
+            files.iter().any(|file| file.strip_prefix(&name).is_some_and(|rest| rest.starts_with('-')))
+        };
+        if self.pins.iter().all(here) {
+            // A project that carries all its packages builds without a network.
+            options.push("--no-index".into());
+        }
+        Ok(options)
+    }
+
+    /// A virtual environment is a folder with `pyvenv.cfg` above the interpreter's; Python finds the packages from
+    /// there, so that the folder can be anywhere. The cluster's own packages stay out of sight: PySpark comes by
+    /// PYTHONPATH, and a package that the lock forgot is missed in the first test instead of on another release.
+    fn pack(&self, packages: &Path, archive: &Path) -> Result<()> {
+        let python = format!("python{}", self.platform.python());
+        let mut tar = TarGz::create(archive)?;
+        tar.link(INTERPRETER, &format!("{NODE_PROGRAMS}/{python}"))?;
+        // Scripts in `bin` name the interpreter of the machine they were made on, and RECORD lists their hashes.
+        let keep = |path: &Path| {
+            let name = path.file_name().unwrap_or_default();
+            path != Path::new("bin")
+                && name != "RECORD"
+                && name != "__pycache__"
+                && !name.to_string_lossy().ends_with(".pyc")
+        };
+        tar.tree(&format!("lib/{python}/site-packages"), packages, &keep)?;
+        let config = format!(
+            "home = {NODE_PROGRAMS}\ninclude-system-site-packages = false\nversion = {}\n",
+            self.platform.python()
+        );
+        tar.text("pyvenv.cfg", &config)?;
+        Ok(tar.finish()?)
+    }
+
+    fn failed(&self, failure: &pip::Failure) -> Error {
+        let (lock, platform) = (&self.lock, &self.platform);
+        if failure.no_network() {
+            return Error::new(Kind::Machine, format!("the packages of `{lock}` cannot be downloaded"))
+                .detail(failure.excerpt())
+                .hint("connect to the network, or set `PIP_INDEX_URL` to a mirror, and run it again");
+        }
+        let missing = failure.text.lines().find_map(|line| line.split_once("No matching distribution found for "));
+        if let Some(package) = missing.and_then(|(_, rest)| rest.split_whitespace().next()) {
+            let wheels = self.wheels.display();
+            let mut error = Error::new(Kind::Usage, format!("`{package}` has no wheel for {platform}"))
+                .detail(format!("{lock} pins it; on a cluster nothing is compiled"))
+                .hint(format!(
+                    "if it is published as source: `pip wheel --no-deps --wheel-dir {wheels} {package}` on such a \
+                     machine, and add the wheel's hash (`pip hash FILE`) to the lock"
+                ))
+                .hint("or pin a version that has a wheel");
+            if platform.architecture() == Architecture::Aarch64 {
+                error = error.hint("or choose instance types with Intel or AMD processors, such as `m5.xlarge`");
+            }
+            return error;
+        }
+        if failure.text.contains("DO NOT MATCH THE HASHES") {
+            return Error::new(Kind::Usage, format!("an artifact is not the one that `{lock}` pins"))
+                .detail(failure.excerpt())
+                .hint("if a version was published anew or a wheel was built anew, add its hash to the lock");
+        }
+        Error::new(Kind::Machine, format!("the packages of `{lock}` cannot be installed")).detail(failure.excerpt())
+    }
+}
+
+/// What is left of builds that were cut short; the lock is held, so nobody is building here.
+fn remove_unfinished(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

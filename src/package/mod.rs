@@ -1,0 +1,19 @@
+//! What a step needs on a cluster and a laptop has anyway: its code and the packages it imports, as archives.
+//!
+//! ```text
+//! code folder -> Bundle -> soflow_code.zip (--py-files) + the step scripts
+//! requirements.lock + Platform -> Environment -> <key>.tar.gz (--archives …#environment)
+//! ```
+
+mod architecture;
+mod archive;
+mod bundle;
+mod environment;
+mod lock;
+mod marker;
+mod platform;
+
+pub use architecture::Architecture;
+pub use bundle::{Bundle, BundleFile, CODE_ARCHIVE};
+pub use environment::{Environment, INTERPRETER};
+pub use platform::Platform;
