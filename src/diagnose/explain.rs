@@ -1,0 +1,202 @@
+//! The explanation of a step's failure: all its logs' blocks compared, the best told.
+
+use std::collections::VecDeque;
+use std::io::{BufReader, Read};
+
+use super::blocks::{Block, Blocks, Kind, Level, is_exception};
+use super::clean::{clean, masked};
+use super::denied::denied;
+use super::evidence::{MOST_LINES, cut, evidence};
+use super::finding::{Class, Excerpt, Finding, Line, Place};
+use super::lines::Lines;
+use super::rules::{Weight, logs, suspicious};
+use super::story::{Story, message, story, unqualified};
+
+/// A log that is in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Text<'a> {
+    /// What it is called: a path or a URI.
+    pub file: &'a str,
+    /// What is in it.
+    pub body: &'a [u8],
+}
+
+/// Returns why a step failed, from what it printed: the driver's logs first, then the executors', newest attempt first.
+pub fn explain(texts: &[Text<'_>], place: Place) -> Finding {
+    let mut explainer = Explainer::new(place);
+    for text in texts {
+        explainer.read(text.file, text.body);
+    }
+    explainer.finding()
+}
+
+/// How good an explanation is, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// The step's own traceback.
+    Traceback,
+    /// A line that a rule knows the meaning of.
+    Known,
+    /// What follows from another failure.
+    Symptom,
+    /// An error with a stack trace.
+    Traced,
+    /// An error in one line.
+    Error,
+    /// That there was a failure.
+    Pointer,
+}
+
+/// What explanations are compared by, the smaller the better: rank, file, how strong a rule knows it, length. Of
+/// Spark's records the shorter is the clearer, as mrjob found.
+type Score = (Rank, usize, usize, usize);
+
+/// Reads logs one after the other and remembers the best explanation; memory does not grow with them.
+pub struct Explainer {
+    place: Place,
+    files: usize,
+    best: Option<(Score, Finding)>,
+    /// The end of the first log that is not empty, for want of an explanation.
+    words: Option<Excerpt>,
+}
+
+impl Explainer {
+    /// Returns an explainer that has read nothing.
+    pub fn new(place: Place) -> Self {
+        Self { place, files: 0, best: None, words: None }
+    }
+
+    /// Reads a log to its end, however long it is.
+    pub fn read(&mut self, file: &str, from: impl Read) {
+        let mut lines = Lines::new(BufReader::with_capacity(64 << 10, from));
+        let mut blocks = Blocks::default();
+        let mut words = Words::default();
+        let mut number = 0;
+        while let Some(raw) = lines.next_line() {
+            number += 1;
+            let line = Line { number, text: clean(raw) };
+            if let Some(block) = blocks.feed(&line) {
+                self.weigh(file, &block);
+            }
+            words.add(line);
+        }
+        if let Some(block) = blocks.finish() {
+            self.weigh(file, &block);
+        }
+        if self.words.is_none() && !words.last.is_empty() {
+            let shown = |line: Line| Line { number: line.number, text: cut(&masked(&line.text)) };
+            self.words = Some(Excerpt { file: file.to_string(), lines: words.last.into_iter().map(shown).collect() });
+        }
+        self.files += 1;
+    }
+
+    /// Returns whether what has been read explains the failure, so that other logs need not be read.
+    pub fn is_sure(&self) -> bool {
+        self.best.as_ref().is_some_and(|((rank, ..), _)| *rank <= Rank::Known)
+    }
+
+    /// Returns the best explanation; `Unknown` with the last lines when there is none, and without when there are none.
+    pub fn finding(self) -> Finding {
+        let words = self.words.unwrap_or_default();
+        self.best.map(|(_, finding)| finding).unwrap_or_else(|| {
+            let line = words.lines.iter().rfind(|line| is_exception(&line.text)).or(words.lines.last());
+            let summary = line.map_or(String::new(), |line| line.text.trim().to_string());
+            Finding { summary, excerpt: words, ..Finding::default() }
+        })
+    }
+
+    fn weigh(&mut self, file: &str, block: &Block) {
+        let Some((score, finding)) = self.judge(block) else { return };
+        // Of several tracebacks the last one ended the step.
+        let later = score.0 == Rank::Traceback;
+        if self.best.as_ref().is_none_or(|(best, _)| score < *best || later && score == *best) {
+            let excerpt = Excerpt { file: file.to_string(), ..finding.excerpt };
+            self.best = Some((score, Finding { excerpt, ..finding }));
+        }
+    }
+
+    fn judge(&self, block: &Block) -> Option<(Score, Finding)> {
+        let story = story(block);
+        let known = self.known(block, &story);
+        let loud = matches!(block.kind, Kind::Record(Level::Error) | Kind::Java);
+        let rank = match known.as_ref().map(|known| known.weight) {
+            Some(Weight::Pointer) => Rank::Pointer,
+            Some(Weight::Symptom) => Rank::Symptom,
+            _ if block.kind == Kind::Traceback || loud && story.python => Rank::Traceback,
+            Some(Weight::Cause) => Rank::Known,
+            None if block.length > 1 && (loud || block.kind == Kind::Record(Level::Warning)) => Rank::Traced,
+            None if loud => Rank::Error,
+            None => return None,
+        };
+        let strength = known.as_ref().map_or(usize::MAX, |known| known.strength);
+        let (strength, length) = if block.kind == Kind::Traceback { (0, 0) } else { (strength, block.length) };
+        let code = block.kind == Kind::Traceback || story.python;
+        let told = Finding {
+            class: if code { Class::Code } else { Class::Unknown },
+            summary: cut(unqualified(&story.summary)),
+            excerpt: Excerpt { file: String::new(), lines: evidence(block, &story) },
+            ..Finding::default()
+        };
+        let finding = match known {
+            None => told,
+            Some(Known { class, summary, hint, .. }) => {
+                Finding { class, summary: summary.map_or(told.summary.clone(), |said| cut(&said)), hint, ..told }
+            }
+        };
+        Some(((rank, self.files, strength, length), finding))
+    }
+
+    /// Returns what is known about a block: the strongest rule that fits anything it says.
+    fn known(&self, block: &Block, story: &Story) -> Option<Known> {
+        let lines = block.lines.iter().map(|line| line.text.as_str());
+        let said = lines.filter(|text| block.kind != Kind::Traceback || !text.starts_with([' ', '\t'])).map(message);
+        let quiet = matches!(block.kind, Kind::Words | Kind::Record(Level::Info));
+        let texts = [story.summary.as_str()].into_iter().chain(said).filter(|text| !quiet || suspicious(text));
+        let texts: Vec<&str> = texts.collect();
+        if let Some(denied) = texts.iter().find_map(|text| denied(text)) {
+            let Finding { class, summary, hint, .. } = denied;
+            return Some(Known { strength: 0, weight: Weight::Cause, class, summary: Some(summary), hint });
+        }
+        let found = logs().enumerate().find_map(|(at, rule)| {
+            let captures = texts.iter().find_map(|text| rule.matches(text))?;
+            Some((at, rule, captures))
+        });
+        let (at, rule, captures) = found?;
+        let hint = rule.advice(&captures, self.place);
+        Some(Known { strength: at + 1, weight: rule.weight, class: rule.class, summary: rule.summary(&captures), hint })
+    }
+}
+
+/// What the rules know about a block.
+struct Known {
+    /// Where in the table of rules it is: the first is the strongest.
+    strength: usize,
+    weight: Weight,
+    class: Class,
+    summary: Option<String>,
+    hint: Option<String>,
+}
+
+/// The end of a log, without empty lines at its own end.
+#[derive(Default)]
+struct Words {
+    last: VecDeque<Line>,
+    empty: Vec<Line>,
+}
+
+impl Words {
+    fn add(&mut self, line: Line) {
+        if line.text.starts_with("@soflow") {
+            return;
+        }
+        if line.text.is_empty() {
+            if self.empty.len() < MOST_LINES && !self.last.is_empty() {
+                self.empty.push(line);
+            }
+            return;
+        }
+        self.last.extend(self.empty.drain(..));
+        self.last.push_back(line);
+        self.last.drain(..self.last.len().saturating_sub(MOST_LINES));
+    }
+}
