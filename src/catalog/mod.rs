@@ -1,6 +1,8 @@
 //! Tables and where their partitions are. Publishing here is the only moment readers see anything.
 
-mod file;
+mod glue;
+mod object;
+mod state;
 
 use std::collections::BTreeMap;
 
@@ -13,7 +15,8 @@ use crate::names::RunId;
 use crate::plan::Version;
 use crate::store::Object;
 
-pub use file::FileCatalog;
+pub use glue::GlueCatalog;
+pub use object::ObjectCatalog;
 
 /// Which version of each table readers see, and which ones they could go back to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -55,7 +58,8 @@ pub trait Catalog: Send + Sync {
     /// Returns the version of `table` that `run` published, or `None` when it is not kept.
     async fn version(&self, table: &str, run: &RunId) -> Result<Option<Version>>;
 
-    /// Makes all `versions` current in one step: a reader sees none or all of them, also after a crash.
+    /// Makes all `versions` current in one step: a reader of the index sees none or all of them, also after a crash.
+    /// Of several callers that saw the same index exactly one publishes.
     ///
     /// # Errors
     /// `Held` when someone else published since `seen` was read; nothing is changed then.
@@ -72,4 +76,15 @@ pub trait Catalog: Send + Sync {
 
     /// Returns what is kept about versions that `seen` does not name: a publication or `forget` cut short left it.
     async fn unnamed(&self, seen: &Index) -> Result<Vec<Object>>;
+
+    /// Makes other catalogs, such as Glue, say what the index says; does what a crash or a failure left undone.
+    /// Before files are removed nobody may point at them any more, so this comes first.
+    async fn settle(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Returns where other catalogs differ from the index, a lowercase fragment each.
+    async fn check(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
 }

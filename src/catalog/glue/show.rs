@@ -1,0 +1,167 @@
+//! One table: what differs between a version and Glue, and the calls that make it the same.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::calls::{DELETE_AT_ONCE, EXISTS, Glue, NOT_FOUND, WRITE_AT_ONCE};
+use super::shapes::{Partition, Table};
+use super::turn::Turn;
+use super::wanted::{LAKE, RUN, Wanted, same};
+use crate::aws::CallError;
+use crate::error::{Error, Kind, Result};
+
+/// How often a table is looked at anew when something else changes it at the same time.
+const TRIES: u32 = 6;
+
+/// First pause between two tries; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Refusals that a new look may resolve: the table or a partition is not what it was a moment ago, or Glue is busy.
+const PASSING: [&str; 6] = [
+    EXISTS,
+    NOT_FOUND,
+    "ConcurrentModificationException",
+    "InternalServiceException",
+    "OperationTimeoutException",
+    "ResourceNotReadyException",
+];
+
+/// What stops the work on a table.
+enum Stop {
+    /// Glue refused.
+    Refused(CallError),
+    /// Anything else.
+    Failed(Error),
+}
+
+impl From<CallError> for Stop {
+    fn from(error: CallError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Which partitions to write and which to remove.
+#[derive(Debug, Default, PartialEq)]
+pub struct Changes {
+    /// Those that Glue does not have.
+    pub add: Vec<Partition>,
+    /// Those that Glue has somewhere else, or with other columns.
+    pub update: Vec<Partition>,
+    /// The values of those that are no more.
+    pub drop: Vec<Vec<String>>,
+}
+
+impl Changes {
+    /// Returns what leads from `found` to `wanted`.
+    pub fn between(found: &[Partition], wanted: Vec<Partition>) -> Self {
+        let mut left: BTreeMap<&[String], &Partition> =
+            found.iter().map(|partition| (partition.values.as_slice(), partition)).collect();
+        let mut changes = Self::default();
+        for partition in wanted {
+            match left.remove(partition.values.as_slice()) {
+                None => changes.add.push(partition),
+                Some(there) if !same(&there.storage_descriptor, &partition.storage_descriptor) => {
+                    changes.update.push(partition);
+                }
+                Some(_) => {}
+            }
+        }
+        changes.drop = left.into_keys().map(<[String]>::to_vec).collect();
+        changes
+    }
+
+    /// Returns how many partitions differ.
+    pub fn count(&self) -> usize {
+        self.add.len() + self.update.len() + self.drop.len()
+    }
+}
+
+/// Makes Glue show a version. May be repeated, also after having been cut short anywhere.
+///
+/// # Errors
+/// `Usage` when the table is not ours; `Held` when the turn is over; `Machine` with what Glue refuses.
+pub async fn show(glue: &Glue, wanted: Wanted<'_>, turn: &Turn<'_>) -> Result<()> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        match once(glue, wanted, turn).await {
+            Err(Stop::Refused(error)) if attempt < TRIES && PASSING.contains(&error.code.as_str()) => {
+                tokio::time::sleep(FIRST_PAUSE * (1 << attempt)).await;
+            }
+            Err(Stop::Refused(error)) => return Err(error.into()),
+            Err(Stop::Failed(error)) => return Err(error),
+            Ok(()) => return Ok(()),
+        }
+    }
+}
+
+async fn once(glue: &Glue, wanted: Wanted<'_>, turn: &Turn<'_>) -> Result<(), Stop> {
+    let name = &wanted.version.table;
+    // Nothing was ever written to it: there are no columns to tell.
+    if wanted.version.schema.is_empty() {
+        return Ok(());
+    }
+    let mut found = glue.table(name).await?;
+    if let Some(table) = &found {
+        must_be_ours(table, wanted, glue)?;
+        // Glue cannot change the keys of a table that has partitions.
+        if !wanted.has_keys_of(table) {
+            turn.keep().await?;
+            glue.delete_table(name).await?;
+            found = None;
+        }
+    }
+    let Some(table) = found else {
+        turn.keep().await?;
+        glue.create_table(&wanted.table(None), wanted.curated).await?;
+        return write(glue, name, Changes { add: wanted.partitions(), ..Changes::default() }, turn).await;
+    };
+    if !wanted.version.partition_by.is_empty() {
+        let changes = Changes::between(&glue.partitions(name).await?, wanted.partitions());
+        write(glue, name, changes, turn).await?;
+    }
+    // Last, because it says which run is shown.
+    if !wanted.is_shown_by(&table) {
+        turn.keep().await?;
+        glue.update_table(&wanted.table(Some(&table)), table.version_id.as_deref()).await?;
+    }
+    Ok(())
+}
+
+/// Adds before it removes: a reader in between finds rows twice rarely, and misses none.
+async fn write(glue: &Glue, table: &str, changes: Changes, turn: &Turn<'_>) -> Result<(), Stop> {
+    for batch in changes.add.chunks(WRITE_AT_ONCE) {
+        turn.keep().await?;
+        glue.create_partitions(table, batch).await?;
+    }
+    for batch in changes.update.chunks(WRITE_AT_ONCE) {
+        turn.keep().await?;
+        glue.update_partitions(table, batch).await?;
+    }
+    for batch in changes.drop.chunks(DELETE_AT_ONCE) {
+        turn.keep().await?;
+        glue.delete_partitions(table, batch).await?;
+    }
+    Ok(())
+}
+
+/// Refuses a table that someone else made, or soflow for another lake.
+pub fn must_be_ours(found: &Table, wanted: Wanted<'_>, glue: &Glue) -> Result<()> {
+    let (database, name) = (&glue.database, &wanted.version.table);
+    let message = match (found.parameters.get(RUN), found.parameters.get(LAKE)) {
+        (None, _) => format!("Glue has a table `{database}.{name}` that soflow did not make"),
+        (_, Some(lake)) if lake != wanted.curated.as_str() => {
+            format!("the Glue table `{database}.{name}` shows another lake: `{lake}`")
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::new(Kind::Usage, message)
+        .hint("name a database of its own: `database:` of the target in config/soflow.yaml")
+        .hint(format!("or remove that table: `aws glue delete-table --database-name {database} --name {name}`")))
+}

@@ -1,0 +1,169 @@
+//! A published version as Glue should show it. Pure.
+//!
+//! The form is that of `CREATE EXTERNAL TABLE … STORED AS PARQUET`, which Athena, Hive, Trino, Spark and Redshift Spectrum
+//! read. Source: the DDL of "CREATE TABLE" in the Athena user guide, and what Hive writes for `STORED AS PARQUET`.
+
+use std::collections::BTreeMap;
+
+use super::hive::hive_type;
+use super::shapes::{Column, Partition, Serde, Storage, Table, TableInput};
+use crate::names::{Uri, partition_path};
+use crate::plan::{self, Version};
+
+/// The table parameter that names the run whose version is shown; a table without it is not ours.
+pub const RUN: &str = "soflow.run";
+
+/// The table parameter that names the lake the table is of: two lakes must not share a database.
+pub const LAKE: &str = "soflow.lake";
+
+/// The table parameter with the catalog's generation that was shown last.
+const GENERATION: &str = "soflow.generation";
+
+const INPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat";
+const OUTPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat";
+const SERDE: &str = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe";
+
+/// A version and where its lake is.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    pub version: &'a Version,
+    pub curated: &'a Uri,
+    /// Of the catalog when this was published.
+    pub generation: u64,
+}
+
+impl Wanted<'_> {
+    /// Returns the table; what people have added to `found` in Glue (comments, an owner, parameters) stays.
+    pub fn table(&self, found: Option<&Table>) -> TableInput {
+        let version = self.version;
+        let mut parameters = found.map(|found| found.parameters.clone()).unwrap_or_default();
+        parameters.extend(self.parameters());
+        parameters.insert(GENERATION.into(), self.generation.to_string());
+        let mut storage = storage(self.columns(), self.location());
+        for column in &mut storage.columns {
+            let before = found.and_then(|found| named(&found.storage_descriptor.columns, &column.name));
+            column.comment = before.and_then(|before| before.comment.clone());
+        }
+        TableInput {
+            name: version.table.clone(),
+            table_type: "EXTERNAL_TABLE",
+            partition_keys: self.keys(),
+            storage_descriptor: storage,
+            parameters,
+            description: found.and_then(|found| found.description.clone()),
+            owner: found.and_then(|found| found.owner.clone()),
+        }
+    }
+
+    /// Returns whether `found` says all that [`Wanted::table`] would.
+    pub fn is_shown_by(&self, found: &Table) -> bool {
+        let ours = self.parameters();
+        found.table_type == "EXTERNAL_TABLE"
+            && self.has_keys_of(found)
+            && same(&found.storage_descriptor, &storage(self.columns(), self.location()))
+            && ours.iter().all(|(name, value)| found.parameters.get(name) == Some(value))
+    }
+
+    /// Returns whether `found` has the same partition columns.
+    pub fn has_keys_of(&self, found: &Table) -> bool {
+        same_columns(&found.partition_keys, &self.keys())
+    }
+
+    /// Returns the partitions; none for a table without partition columns.
+    pub fn partitions(&self) -> Vec<Partition> {
+        if self.version.partition_by.is_empty() {
+            return Vec::new();
+        }
+        let columns = self.columns();
+        let value = |partition: &plan::Partition, column| partition.values.get(column).cloned().unwrap_or_default();
+        let one = |partition: &plan::Partition| Partition {
+            values: self.version.partition_by.iter().map(|column| value(partition, column)).collect(),
+            // Readers refuse a partition whose columns are not the table's: HIVE_PARTITION_SCHEMA_MISMATCH.
+            storage_descriptor: storage(columns.clone(), self.folder(partition)),
+            parameters: statistics(partition.rows, partition.bytes, partition.files),
+        };
+        self.version.partitions.iter().map(one).collect()
+    }
+
+    fn parameters(&self) -> BTreeMap<String, String> {
+        let version = self.version;
+        let files = version.partitions.iter().map(|partition| partition.files).sum();
+        let mut parameters = statistics(version.rows(), version.bytes(), files);
+        parameters.extend([
+            ("EXTERNAL".into(), "TRUE".into()),
+            ("classification".into(), "parquet".into()),
+            (RUN.into(), version.run.to_string()),
+            (LAKE.into(), self.curated.to_string()),
+            ("soflow.content".into(), version.content.as_str().into()),
+        ]);
+        parameters
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        let column = |column: &plan::Column| Column {
+            name: column.name.to_lowercase(),
+            kind: hive_type(&column.kind),
+            comment: None,
+        };
+        self.version.schema.iter().map(column).collect()
+    }
+
+    fn keys(&self) -> Vec<Column> {
+        let key = |name: &String| Column { name: name.to_lowercase(), kind: "string".into(), comment: None };
+        self.version.partition_by.iter().map(key).collect()
+    }
+
+    /// A table without partitions moves as a whole; with partitions each of them has a place of its own.
+    fn location(&self) -> String {
+        let version = self.version;
+        match version.partitions.first() {
+            Some(only) if version.partition_by.is_empty() => self.folder(only),
+            None if version.partition_by.is_empty() => {
+                self.curated.join(&plan::run_prefix(&version.table, &version.run)).to_string()
+            }
+            _ => self.curated.join(&version.table).to_string(),
+        }
+    }
+
+    fn folder(&self, partition: &plan::Partition) -> String {
+        let below = partition_path(&self.version.partition_by, &partition.values);
+        let prefix = self.curated.join(&partition.prefix);
+        if below.is_empty() { prefix.to_string() } else { prefix.join(&below).to_string() }
+    }
+}
+
+fn storage(columns: Vec<Column>, location: String) -> Storage {
+    let parameters = BTreeMap::from([("serialization.format".into(), "1".into())]);
+    Storage {
+        columns,
+        location,
+        input_format: INPUT.into(),
+        output_format: OUTPUT.into(),
+        serde_info: Serde { serialization_library: SERDE.into(), parameters },
+    }
+}
+
+/// What Hive and Trino plan with. Source: Hive's StatsSetupConst.
+fn statistics(rows: u64, bytes: u64, files: u64) -> BTreeMap<String, String> {
+    [("numRows", rows), ("totalSize", bytes), ("numFiles", files)]
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .into()
+}
+
+/// Returns whether two places hold the same; comments and what the format may be told beyond its name do not count.
+pub fn same(left: &Storage, right: &Storage) -> bool {
+    left.location.trim_end_matches('/') == right.location
+        && left.input_format == right.input_format
+        && left.output_format == right.output_format
+        && left.serde_info.serialization_library == right.serde_info.serialization_library
+        && same_columns(&left.columns, &right.columns)
+}
+
+fn same_columns(left: &[Column], right: &[Column]) -> bool {
+    let pairs = || left.iter().zip(right);
+    left.len() == right.len() && pairs().all(|(left, right)| left.name == right.name && left.kind == right.kind)
+}
+
+fn named<'a>(columns: &'a [Column], name: &str) -> Option<&'a Column> {
+    columns.iter().find(|column| column.name == name)
+}

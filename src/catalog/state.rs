@@ -1,0 +1,160 @@
+//! What `catalog.json` holds, and the only ways in which it changes. Pure: who writes it, and how often, is elsewhere.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{Entry, Index, Published};
+use crate::error::{Error, Kind, Result};
+use crate::names::RunId;
+use crate::plan::Version;
+
+/// The content of `catalog.json`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// As in [`Index`].
+    pub generation: u64,
+    /// As in [`Index`].
+    pub tables: BTreeMap<String, Entry>,
+    /// Unlike any other writer's: tells our own object after a lost answer from someone else's.
+    #[serde(default)]
+    pub by: String,
+    /// The version of each table that Glue shows completely.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shown: BTreeMap<String, RunId>,
+    /// Who is writing to Glue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<Lease>,
+}
+
+/// The right to write to Glue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Unlike any other holder's.
+    pub by: String,
+    /// By the store's clock; whoever comes later may take it.
+    pub until: Timestamp,
+}
+
+impl State {
+    /// Returns what readers of the catalog see.
+    pub fn index(self) -> Index {
+        Index { generation: self.generation, tables: self.tables }
+    }
+
+    /// Makes all versions current. Returns whether anything changed: not when an earlier attempt had already done it.
+    ///
+    /// # Errors
+    /// `Held` when this is not the generation that was `seen`.
+    pub fn publish(&mut self, seen: &Index, versions: &[Version]) -> Result<bool> {
+        let keeps = |entry: &Entry, run: &RunId| entry.history.iter().any(|known| known.run == *run);
+        let there = |v: &Version| self.tables.get(&v.table).is_some_and(|entry| keeps(entry, &v.run));
+        // The answer to an attempt may be lost, and others may have published since: a run publishes only once.
+        if self.generation != seen.generation && versions.iter().all(there) {
+            return Ok(false);
+        }
+        self.advance(seen)?;
+        for version in versions {
+            let published = Published {
+                run: version.run.clone(),
+                at: version.published_at,
+                rows: version.rows(),
+                bytes: version.bytes(),
+            };
+            let new = || Entry { current: version.run.clone(), history: Vec::new() };
+            let entry = self.tables.entry(version.table.clone()).or_insert_with(new);
+            entry.current = version.run.clone();
+            entry.history.retain(|known| known.run != version.run);
+            entry.history.push(published);
+            self.shown.remove(&version.table);
+        }
+        Ok(true)
+    }
+
+    /// Points tables at versions of their history; those are shown anew also when nothing changes.
+    ///
+    /// # Errors
+    /// `Held` as in `publish`; `Usage` when a version is not kept.
+    pub fn point(&mut self, seen: &Index, to: &BTreeMap<String, RunId>) -> Result<()> {
+        self.advance(seen)?;
+        for (table, run) in to {
+            let kept = self.tables.get_mut(table).filter(|entry| entry.history.iter().any(|known| known.run == *run));
+            let entry = kept.ok_or_else(|| {
+                Error::new(Kind::Usage, format!("table `{table}` has no version of run `{run}`"))
+                    .hint(format!("`soflow tables show {table}` lists its versions"))
+            })?;
+            entry.current = run.clone();
+            self.shown.remove(table);
+        }
+        Ok(())
+    }
+
+    /// Drops versions from the history; current ones stay. Returns those dropped.
+    ///
+    /// # Errors
+    /// `Held` as in `publish`.
+    pub fn forget(&mut self, seen: &Index, versions: &[(String, RunId)]) -> Result<Vec<(String, RunId)>> {
+        self.advance(seen)?;
+        let mut gone = Vec::new();
+        for (table, run) in versions {
+            if let Some(entry) = self.tables.get_mut(table).filter(|entry| entry.current != *run) {
+                entry.history.retain(|known| known.run != *run);
+                gone.push((table.clone(), run.clone()));
+            }
+        }
+        Ok(gone)
+    }
+
+    fn advance(&mut self, seen: &Index) -> Result<()> {
+        if self.generation != seen.generation {
+            return Err(Error::new(Kind::Held, "someone else published while this was going on")
+                .hint("run the same command again: it starts from what is published now"));
+        }
+        self.generation += 1;
+        Ok(())
+    }
+
+    /// Returns the tables whose current version Glue does not show yet, with that version's run.
+    pub fn pending(&self) -> BTreeMap<String, RunId> {
+        let current = self.tables.iter().map(|(table, entry)| (table.clone(), entry.current.clone()));
+        current.filter(|(table, run)| self.shown.get(table) != Some(run)).collect()
+    }
+
+    /// Returns whether `by` holds the lease.
+    pub fn is_lent_to(&self, by: &str) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.by == by)
+    }
+
+    /// Lends the lease to `by`, or lengthens it, unless someone else holds it. Returns whether `by` has it now.
+    pub fn lend(&mut self, by: &str, now: Timestamp, length: SignedDuration) -> bool {
+        if self.lease.as_ref().is_some_and(|lease| lease.by != by && lease.until > now) {
+            return false;
+        }
+        let until = now.checked_add(length).unwrap_or(now);
+        self.lease = Some(Lease { by: by.into(), until });
+        true
+    }
+
+    /// Notes what `by` has `shown` of the tables it `tried`. Without the lease someone else may have written at the same
+    /// time: what Glue shows of those tables is not known then, and they are to be shown again.
+    pub fn note_shown(&mut self, by: &str, tried: &BTreeMap<String, RunId>, shown: BTreeMap<String, RunId>) {
+        if self.is_lent_to(by) {
+            self.shown.extend(shown);
+        } else {
+            self.shown.retain(|table, _| !tried.contains_key(table));
+        }
+    }
+
+    /// Takes the lease back from `by`.
+    pub fn end_lease(&mut self, by: &str) {
+        self.lease.take_if(|lease| lease.by == by);
+    }
+}
+
+/// Returns 16 characters unlike any drawn before.
+pub fn nonce() -> String {
+    // The standard library seeds its hashers at random; equal names would need 2^32 writers.
+    format!("{:016x}", RandomState::new().build_hasher().finish())
+}

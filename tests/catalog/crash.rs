@@ -1,0 +1,138 @@
+//! A publisher that dies at any of its calls, before or after the call was done: what comes next completes it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use soflow::catalog::Catalog;
+use tokio::sync::Notify;
+
+use super::lab::{Lab, monthly, whole};
+use super::twin::{Act, Call, Fault, FaultKind, Moment, Twin};
+
+/// Longer than a turn.
+const TWO_MINUTES: SignedDuration = SignedDuration::from_mins(2);
+const FIRST: &str = "daily.2026-11-21.1";
+const SECOND: &str = "daily.2026-11-22.1";
+
+/// Publishes over an older version and dies at the call of that number; returns whether there was such a call.
+async fn publish_and_die(lab: &Lab, at: usize, when: Moment) -> bool {
+    let catalog = lab.catalog().await;
+    let seen = catalog.index().await.unwrap();
+    lab.twin.reset_calls();
+    let died = Arc::new(Notify::new());
+    let tell = died.clone();
+    lab.twin.kill_hook(move |call: &Call, moment| {
+        if call.number < at || (call.number == at && moment != when) {
+            return Act::Go;
+        }
+        tell.notify_one();
+        Act::Drop
+    });
+    let versions = [
+        monthly("questions", SECOND, &[("2026-09", FIRST), ("2026-10", SECOND), ("2026-11", SECOND)]),
+        whole("tags", SECOND),
+        monthly("fresh", SECOND, &[("2026-11", SECOND)]),
+    ];
+    let ended = tokio::select! {
+        ended = catalog.publish(&seen, &versions) => Some(ended),
+        () = died.notified() => None,
+    };
+    lab.twin.kill_hook(|_, _| Act::Go);
+    ended.is_none_or(|ended| {
+        ended.unwrap();
+        false
+    })
+}
+
+async fn start(lab: &Lab) {
+    let months = [("2026-08", FIRST), ("2026-09", FIRST), ("2026-10", FIRST)];
+    lab.publish(&[monthly("questions", FIRST, &months), whole("tags", FIRST)]).await;
+}
+
+#[test]
+fn a_publisher_that_dies_at_any_call_leaves_what_settling_completes() {
+    for when in [Moment::Before, Moment::After] {
+        let (mut old, mut new) = (0, 0);
+        for at in 1.. {
+            let lab = Lab::new(&format!("crash-{at}-{}", if when == Moment::Before { "before" } else { "after" }));
+            let died = lab.run(async {
+                start(&lab).await;
+                if !publish_and_die(&lab, at, when).await {
+                    return false;
+                }
+                // The dead one's turn has run out by then.
+                lab.catalog_of(&lab.curated, TWO_MINUTES).await.settle().await.unwrap();
+                let index = lab.must_agree(&format!("died {when:?} call {at}")).await;
+                let current: Vec<_> = index.tables.values().map(|entry| entry.current.to_string()).collect();
+                if index.generation == 1 {
+                    old += 1;
+                    assert_eq!(current, [FIRST, FIRST]);
+                } else {
+                    new += 1;
+                    assert_eq!(current, [SECOND, SECOND, SECOND]);
+                }
+                true
+            });
+            if !died {
+                break;
+            }
+        }
+        assert!(old > 3 && new > 5, "{old} and {new}: the sweep missed a side");
+    }
+}
+
+#[test]
+fn the_next_publisher_shows_what_a_dead_one_published() {
+    let lab = Lab::new("crash-next");
+    lab.run(async {
+        start(&lab).await;
+        lab.twin.fault(Fault::new("glue", "UpdateTable", FaultKind::AccessDenied).always());
+        let catalog = lab.catalog().await;
+        let seen = catalog.index().await.unwrap();
+        let refused = catalog.publish(&seen, &[whole("tags", SECOND)]).await.unwrap_err();
+        assert!(refused.hints.iter().any(|hint| hint.contains("the lake has it")), "{:?}", refused.hints);
+        assert_eq!(catalog.check().await.unwrap().len(), 1);
+    });
+    // Without the fault.
+    let lab = Lab { twin: Twin::start(), ..lab };
+    lab.run(async {
+        lab.publish(&[monthly("questions", SECOND, &[("2026-10", SECOND)])]).await;
+        let index = lab.must_agree("after the next").await;
+        let current: BTreeMap<_, _> =
+            index.tables.iter().map(|(t, entry)| (t.as_str(), entry.current.to_string())).collect();
+        assert_eq!(current, BTreeMap::from([("questions", SECOND.to_string()), ("tags", SECOND.to_string())]));
+    });
+}
+
+#[test]
+fn a_lost_answer_to_the_write_that_publishes_is_found_out() {
+    let lab = Lab::new("crash-lost");
+    lab.run(async {
+        start(&lab).await;
+        lab.twin.fault(Fault::new("s3", "PutObject", FaultKind::DropAfter).on("catalog.json").times(2));
+        lab.publish(&[whole("tags", SECOND)]).await;
+        assert_eq!(lab.must_agree("after lost answers").await.generation, 2);
+    });
+}
+
+#[test]
+fn throttles_and_lost_answers_of_glue_are_survived() {
+    let lab = Lab::new("crash-throttle");
+    lab.run(async {
+        start(&lab).await;
+        for (operation, kind) in [
+            ("GetTable", FaultKind::Throttle),
+            ("GetPartitions", FaultKind::Internal { done: false }),
+            ("BatchCreatePartition", FaultKind::DropAfter),
+            ("BatchDeletePartition", FaultKind::DropAfter),
+            ("UpdateTable", FaultKind::DropAfter),
+            ("CreateTable", FaultKind::DropAfter),
+        ] {
+            lab.twin.fault(Fault::new("glue", operation, kind));
+        }
+        let months = [("2026-09", FIRST), ("2026-10", SECOND), ("2026-11", SECOND)];
+        lab.publish(&[monthly("questions", SECOND, &months), monthly("fresh", SECOND, &months)]).await;
+        lab.must_agree("after faults").await;
+    });
+}
