@@ -3,13 +3,10 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::files::{DataFile, data_files};
-use super::landed::{Column, Landed};
+use super::landed::{Column, Opened};
 use super::{unique, values};
 use crate::error::Result;
 use crate::job::{Check, Table};
-use crate::names::Uri;
-use crate::store::Object;
 
 /// What one check found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,15 +20,11 @@ pub struct Finding {
 }
 
 /// What is checked.
-pub struct Subject<'a> {
+pub struct Subject {
     /// The table of the job file, with its checks.
-    pub table: &'a Table,
-    /// What [`super::read`] returned for the same objects.
-    pub landed: &'a Landed,
-    /// Where the step wrote to.
-    pub prefix: &'a Uri,
-    /// What is there.
-    pub objects: &'a [Object],
+    pub table: Table,
+    /// What [`super::read`] returned.
+    pub opened: Opened,
     /// Rows of the whole table in the version readers see now; `None` when there is none.
     pub before: Option<u64>,
     /// Rows of the whole table once this run is published.
@@ -40,42 +33,41 @@ pub struct Subject<'a> {
     pub date: Date,
 }
 
-/// What a single check works with.
-pub(super) struct Context<'a> {
-    pub subject: &'a Subject<'a>,
-    pub files: Vec<DataFile>,
-}
-
 /// Whether a check holds, and what was found.
 pub(super) type Verdict = (bool, String);
 
 /// Returns a finding for each check of the table, in their order.
 ///
-/// Reads footers where they tell enough, else only the columns a check names, a batch at a time. `unique` keeps 16 bytes
-/// for each row that landed. All checks but `drop-at-most` look at the rows of this run only, not at partitions that
-/// stay as published.
+/// Footers tell where they can; else only the columns that a check names are read, on other threads, a row group at a time:
+/// of files 8192 rows a thread, of objects at most 256 MiB as they are stored, over all threads (or one row group, should
+/// its columns take more). `unique` keeps 16 bytes for each row that landed. All checks but `drop-at-most` look at the rows
+/// of this run only, not at partitions that stay as published.
 ///
 /// # Errors
-/// `Audit` when a file is broken, `Machine` when it cannot be opened. A check that fails is a finding, not an error.
-pub fn check(subject: &Subject<'_>) -> Result<Vec<Finding>> {
-    let files = data_files(subject.prefix, &subject.table.partition_by, &[], subject.objects)?;
-    let context = Context { subject, files };
-    let find = |check: &Check| {
-        let (passed, found) = match context.lacking(check) {
-            Some(found) => (false, found),
-            None => context.verdict(check)?,
-        };
-        Ok(Finding { check: written(check), passed, found })
-    };
-    subject.table.checks.iter().map(find).collect()
+/// `Audit` when a file is broken or was replaced since its footer was read, `Machine` when it cannot be read. A check that
+/// fails is a finding, not an error.
+pub async fn check(subject: Subject) -> Result<Vec<Finding>> {
+    let reader = subject.opened.reader.clone();
+    reader.work(move |_| subject.findings()).await
 }
 
-impl Context<'_> {
+impl Subject {
+    fn findings(&self) -> Result<Vec<Finding>> {
+        let find = |check: &Check| {
+            let (passed, found) = match self.lacking(check) {
+                Some(found) => (false, found),
+                None => self.verdict(check)?,
+            };
+            Ok(Finding { check: written(check), passed, found })
+        };
+        self.table.checks.iter().map(find).collect()
+    }
+
     fn verdict(&self, check: &Check) -> Result<Verdict> {
-        let rows = self.subject.landed.rows;
+        let rows = self.opened.landed.rows;
         match check {
             Check::RowsAtLeast(least) => Ok((rows >= *least, format!("{} landed", counted(rows, "row")))),
-            Check::DropAtMost(share) => Ok(drop_at_most(*share, self.subject.before, self.subject.after)),
+            Check::DropAtMost(share) => Ok(drop_at_most(*share, self.before, self.after)),
             Check::Fresh { column, within_seconds } => values::fresh(self, column, *within_seconds),
             _ if rows == 0 => Ok((true, "no rows landed".into())),
             Check::NotNull(columns) => values::not_null(self, columns),
@@ -87,14 +79,14 @@ impl Context<'_> {
 
     /// Returns the column as the footers describe it; `None` for a partition column.
     pub(super) fn column(&self, name: &str) -> Option<&Column> {
-        self.subject.landed.schema.iter().find(|column| column.name == name)
+        self.opened.landed.schema.iter().find(|column| column.name == name)
     }
 
     /// Returns what to say when the table lacks a column of the check.
     fn lacking(&self, check: &Check) -> Option<String> {
-        let partition_by = &self.subject.table.partition_by;
-        let known = || self.subject.landed.schema.iter().map(|column| &column.name).chain(partition_by);
-        let missing = |column: &&String| self.subject.landed.files > 0 && known().all(|known| known != *column);
+        let partition_by = &self.table.partition_by;
+        let known = || self.opened.landed.schema.iter().map(|column| &column.name).chain(partition_by);
+        let missing = |column: &&String| self.opened.landed.files > 0 && known().all(|known| known != *column);
         let column = columns(check).into_iter().find(missing)?;
         let near = known().map(|known| (strsim::jaro_winkler(known, column), known)).filter(|(near, _)| *near > 0.8);
         let advice = match near.max_by(|a, b| a.0.total_cmp(&b.0)) {

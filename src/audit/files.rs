@@ -1,7 +1,5 @@
 //! Which of the objects below a prefix are the table's files, and in which partition each is.
 
-use std::path::PathBuf;
-
 use crate::error::{Error, Kind, Result};
 use crate::names::{PartitionValues, Uri, parse_partition_path, partition_path};
 use crate::store::Object;
@@ -9,12 +7,10 @@ use crate::store::Object;
 /// A Parquet file of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataFile {
-    /// Where it is on this machine.
-    pub path: PathBuf,
+    /// What the listing says of it.
+    pub object: Object,
     /// The values of its partition, from its directory.
     pub values: PartitionValues,
-    /// Its size.
-    pub bytes: u64,
 }
 
 /// Returns the Parquet files among `objects`, which all are below `prefix`.
@@ -23,8 +19,7 @@ pub struct DataFile {
 ///
 /// # Errors
 /// `Audit` when an object is neither data nor a known side product, when it is not directly in a directory of the
-/// partition columns `partition_by`, or in a partition other than the one that `only` fixes; `Machine` when it is
-/// not on this machine.
+/// partition columns `partition_by`, or in a partition other than the one that `only` fixes.
 pub fn data_files(
     prefix: &Uri,
     partition_by: &[String],
@@ -50,11 +45,7 @@ pub fn data_files(
                 format!("`{}` is outside the partition `{column}={value}`, the only one to be written", object.uri);
             return Err(Error::new(Kind::Audit, message));
         }
-        let path = object
-            .uri
-            .to_path()
-            .ok_or_else(|| Error::new(Kind::Machine, format!("`{}` is not on this machine", object.uri)))?;
-        files.push(DataFile { path, values, bytes: object.bytes });
+        files.push(DataFile { object: object.clone(), values });
     }
     Ok(files)
 }

@@ -1,16 +1,17 @@
 //! What landed: schema, partitions, rows and bytes, from Parquet footers alone.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::files::{DataFile, data_files};
 use super::parquet_file::ParquetFile;
-use super::{parallel, statistics};
+use super::reader::Reader;
+use super::statistics;
 use crate::error::{Error, Kind, Result};
 use crate::names::{PartitionValues, Uri};
-use crate::store::Object;
+use crate::store::{Object, Store};
 
 /// What a step really wrote to a table. Part of run records and of the catalog.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +26,14 @@ pub struct Landed {
     pub bytes: u64,
     /// Number of files.
     pub files: u64,
+}
+
+/// What landed, with the footers in memory: about 1 KiB for each column of each row group, and up to 64 MiB of small files.
+pub struct Opened {
+    /// What the footers tell.
+    pub landed: Landed,
+    pub(super) reader: Arc<Reader>,
+    pub(super) files: Vec<(ParquetFile, PartitionValues)>,
 }
 
 /// A column of what landed.
@@ -69,60 +78,70 @@ pub struct Part {
     pub files: u64,
 }
 
-/// Returns what the `objects` below `prefix` hold, reading nothing but footers, several at a time.
+/// Returns what the `objects` below `prefix` hold, reading nothing but footers, several at a time and on other threads:
+/// files directly, objects of `store` by one request each (two when a footer has more than 64 KiB).
 ///
 /// No file at all gives an empty [`Landed`]: whether that is enough is for the checks to say.
 ///
 /// # Errors
-/// `Audit` when a file is broken or in the wrong place (see [`data_files`]), when two files differ in their columns, or
-/// when a partition column is also in a file. `Machine` when a file cannot be opened.
-pub fn read(prefix: &Uri, partition_by: &[String], only: &[(String, String)], objects: &[Object]) -> Result<Landed> {
+/// `Audit` when a file is broken, in the wrong place (see [`data_files`]), or not the listed one any more, when two files
+/// differ in their columns, or when a partition column is also in a file. `Machine` when a file cannot be opened.
+pub async fn read(
+    store: &Arc<dyn Store>,
+    prefix: &Uri,
+    partition_by: &[String],
+    only: &[(String, String)],
+    objects: &[Object],
+) -> Result<Opened> {
     let files = data_files(prefix, partition_by, only, objects)?;
-    let footers = parallel::map(&files, |file| footer(file, partition_by))?;
+    let partition_by = partition_by.to_vec();
+    Reader::new(store.clone(), prefix).work(move |reader| open(reader, files, &partition_by)).await
+}
+
+fn open(reader: &Arc<Reader>, files: Vec<DataFile>, partition_by: &[String]) -> Result<Opened> {
+    let footers = reader.map(&files, |file| footer(file, reader, partition_by))?;
     let mut landed = Landed::default();
     let mut parts = BTreeMap::<&PartitionValues, Part>::new();
-    for (file, footer) in files.iter().zip(footers) {
+    let mut opened = Vec::with_capacity(files.len());
+    for (file, (parquet, columns)) in files.iter().zip(footers) {
+        let (rows, bytes) = (parquet.rows(), file.object.bytes);
         let empty = || Part { values: file.values.clone(), rows: 0, bytes: 0, files: 0 };
         let part = parts.entry(&file.values).or_insert_with(empty);
-        part.rows += footer.rows;
-        part.bytes += file.bytes;
+        part.rows += rows;
+        part.bytes += bytes;
         part.files += 1;
         if landed.files == 0 {
-            landed.schema = footer.columns;
+            landed.schema = columns;
         } else {
-            let names = [files.first().map_or(file, |first| first), file].map(|file| file.path.as_path());
-            check_same(&landed.schema, &footer.columns, names)?;
-            let rows = [landed.rows, footer.rows];
-            landed.schema.iter_mut().zip(footer.columns).for_each(|(known, new)| merge(known, new, rows));
+            let names = [files.first().unwrap_or(file), file].map(|file| &file.object.uri);
+            check_same(&landed.schema, &columns, names)?;
+            let rows = [landed.rows, rows];
+            landed.schema.iter_mut().zip(columns).for_each(|(known, new)| merge(known, new, rows));
         }
-        landed.rows += footer.rows;
-        landed.bytes += file.bytes;
+        landed.rows += rows;
+        landed.bytes += bytes;
         landed.files += 1;
+        opened.push((parquet, file.values.clone()));
     }
     landed.partitions = parts.into_values().collect();
-    Ok(landed)
+    Ok(Opened { landed, reader: reader.clone(), files: opened })
 }
 
-struct Footer {
-    columns: Vec<Column>,
-    rows: u64,
-}
-
-fn footer(file: &DataFile, partition_by: &[String]) -> Result<Footer> {
-    let opened = ParquetFile::open(&file.path)?;
-    let columns = statistics::columns(&opened).map_err(|error| {
-        Error::new(Kind::Audit, format!("the footer of `{}` is broken", file.path.display())).caused_by(error)
-    })?;
+fn footer(file: &DataFile, reader: &Arc<Reader>, partition_by: &[String]) -> Result<(ParquetFile, Vec<Column>)> {
+    let uri = &file.object.uri;
+    reader.go_on()?;
+    let opened = ParquetFile::of(&file.object, reader)?;
+    let columns = statistics::columns(&opened)
+        .map_err(|error| Error::new(Kind::Audit, format!("the footer of `{uri}` is broken")).caused_by(error))?;
     if let Some(column) = columns.iter().find(|column| partition_by.contains(&column.name)) {
-        let message = format!("`{}` has the partition column `{}` inside", file.path.display(), column.name);
+        let message = format!("`{uri}` has the partition column `{}` inside", column.name);
         return Err(Error::new(Kind::Audit, message).hint("write with `partitionBy`, which takes it out of the file"));
     }
-    Ok(Footer { columns, rows: opened.rows() })
+    Ok((opened, columns))
 }
 
 /// Refuses two files of one table whose columns differ in name, type or order, naming the first difference.
-fn check_same(first: &[Column], second: &[Column], names: [&Path; 2]) -> Result<()> {
-    let [a, b] = names.map(Path::display);
+fn check_same(first: &[Column], second: &[Column], [a, b]: [&Uri; 2]) -> Result<()> {
     let differ = |what: String| Err(Error::new(Kind::Audit, format!("the files of one table differ: {what}")));
     for column in first {
         match second.iter().find(|other| other.name == column.name) {

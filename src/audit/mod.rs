@@ -4,14 +4,18 @@
 //! objects -> files (partitions) -> landed (footers: schema, rows, statistics) -> checks (columns, only where needed)
 //! ```
 //!
-//! Reads files on this machine. Knows nothing of Spark, of runs or of the catalog; writes nothing.
+//! Reads files of this machine directly and objects of a store by ranges, never whole; on threads of its own, so that the
+//! runtime goes on. Knows nothing of Spark, of runs or of the catalog; writes nothing.
 
+pub mod canonical;
 pub mod checks;
 pub mod files;
 pub mod kind;
 pub mod landed;
 pub mod parallel;
 pub mod parquet_file;
+mod reader;
+mod remote;
 pub mod rows;
 mod scan;
 mod statistics;
@@ -21,4 +25,4 @@ mod unique;
 mod values;
 
 pub use checks::{Finding, Subject, check};
-pub use landed::{Bound, Column, Landed, Part, read, rows_so_far};
+pub use landed::{Bound, Column, Landed, Opened, Part, read, rows_so_far};

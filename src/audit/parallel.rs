@@ -1,4 +1,4 @@
-//! Work spread over the few cores of a laptop.
+//! Work spread over a few threads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -11,10 +11,17 @@ const MOST_THREADS: usize = 8;
 /// Returns `work` of every item in the order of the items, done by as many threads as there are cores, at most 8.
 ///
 /// # Errors
-/// The failure of the first failing item, by order and not by time. Items after it may or may not have been worked on.
+/// Those of [`map_on`].
 pub fn map<I: Sync, R: Send>(items: &[I], work: impl Fn(&I) -> Result<R> + Sync) -> Result<Vec<R>> {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let threads = cores.min(MOST_THREADS).min(items.len());
+    map_on(thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS), items, work)
+}
+
+/// Returns `work` of every item in the order of the items, done by at most so many threads.
+///
+/// # Errors
+/// The failure of the first failing item, by order and not by time. Items after it may or may not have been worked on.
+pub fn map_on<I: Sync, R: Send>(threads: usize, items: &[I], work: impl Fn(&I) -> Result<R> + Sync) -> Result<Vec<R>> {
+    let threads = threads.min(items.len());
     if threads <= 1 {
         return items.iter().map(work).collect();
     }

@@ -1,48 +1,76 @@
-//! One Parquet file: its footer, and its columns in one form whoever wrote them.
+//! One Parquet file, wherever it is: its footer, and its columns in one form whoever wrote them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray as _, LargeStringArray, RecordBatch, new_null_array};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
-use arrow::datatypes::{Float32Type, Float64Type};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use fs_err as fs;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_schema};
 use parquet::basic::Type as PhysicalType;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
+use super::canonical::{arrange, in_utc};
+use super::reader::{Reader, changed};
+use super::remote::Remote;
 use crate::error::{Error, Kind, Result};
-use crate::names::PartitionValues;
-
-/// How Hive and Spark spell a null in the name of a partition directory.
-pub const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
-
-/// Timestamps are moments in UTC. An offset and not a name, which Arrow can only resolve with a time zone database.
-const ZONE: &str = "+00:00";
+use crate::names::{PartitionValues, Uri};
+use crate::store::{Object, open_listed};
 
 /// Rows decoded at a time: bounds the memory of a scan.
-const BATCH_ROWS: usize = 8192;
+pub(super) const BATCH_ROWS: usize = 8192;
 
 /// A Parquet file whose footer has been read.
 pub struct ParquetFile {
-    path: PathBuf,
+    uri: Uri,
+    origin: Origin,
     metadata: Arc<ParquetMetaData>,
     schema: SchemaRef,
 }
 
+/// Where the bytes of a file come from.
+enum Origin {
+    /// A file of this machine, whatever it holds now.
+    Path(PathBuf),
+    /// A file of this machine, as a listing showed it.
+    Listed(Object),
+    /// An object in a store.
+    Remote(Remote),
+}
+
+/// Rows of a file, at most 8192 at a time.
+pub type Batches<'a> = Box<dyn Iterator<Item = Result<RecordBatch>> + 'a>;
+
 impl ParquetFile {
-    /// Reads the footer.
+    /// Reads the footer of a file of this machine.
     ///
     /// # Errors
     /// `Machine` when the file cannot be opened, `Audit` when it is not Parquet or cut short.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = fs_err::File::open(path)?.into_file();
-        let broken = |error| broken(path, error);
-        let metadata = ParquetMetaDataReader::new().parse_and_finish(&file).map_err(broken)?;
+        let (file, uri) = (fs::File::open(path)?, Uri::from_path(path));
+        let metadata = footer(file, &uri)?;
+        Self::new(uri, Origin::Path(path.into()), metadata)
+    }
+
+    /// Reads the footer of what a listing showed.
+    ///
+    /// # Errors
+    /// `Audit` when it has been removed or replaced since then, is not Parquet or cut short; `Machine` from the store.
+    pub(super) fn of(object: &Object, reader: &Arc<Reader>) -> Result<Self> {
+        let uri = object.uri.clone();
+        if uri.to_path().is_some() {
+            let metadata = footer(listed(object)?, &uri)?;
+            return Self::new(uri, Origin::Listed(object.clone()), metadata);
+        }
+        let (remote, metadata) = Remote::open(object, reader)?;
+        Self::new(uri, Origin::Remote(remote), metadata)
+    }
+
+    fn new(uri: Uri, origin: Origin, metadata: ParquetMetaData) -> Result<Self> {
         let described = metadata.file_metadata().schema_descr();
         // Without the Arrow schema that some writers embed: types follow from what is stored, not from who stored it.
-        let arrow = parquet_to_arrow_schema(described, None).map_err(broken)?;
+        let arrow = parquet_to_arrow_schema(described, None).map_err(|error| broken(&uri, error))?;
         let int96 = |root: usize| {
             let of_root = |leaf: &usize| described.get_column_root_idx(*leaf) == root;
             (0..described.num_columns())
@@ -51,10 +79,10 @@ impl ParquetFile {
         };
         let fields = arrow.fields().iter().enumerate().map(|(root, field)| in_utc(field, int96(root)));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        Ok(Self { path: path.into(), metadata: Arc::new(metadata), schema })
+        Ok(Self { uri, origin, metadata: Arc::new(metadata), schema })
     }
 
-    /// Returns the columns as they are read, before [`canonical`].
+    /// Returns the columns as they are read, before [`super::canonical::canonical`].
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
@@ -69,123 +97,71 @@ impl ParquetFile {
         u64::try_from(self.metadata.file_metadata().num_rows()).unwrap_or_default()
     }
 
+    /// Returns where it is.
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
     /// Reads `columns` in the order given, at most 8192 rows at a time, in their canonical types.
     /// A column of `values` comes from there (text), as it is not in the file.
     ///
     /// # Errors
-    /// `Audit` when the file lacks a column or its content is broken.
-    pub fn batches(
-        &self,
-        columns: &[String],
-        values: &PartitionValues,
-    ) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
+    /// `Audit` when the file lacks a column, its content is broken, or it is not the one whose footer was read.
+    pub fn batches(&self, columns: &[String], values: &PartitionValues) -> Result<Batches<'_>> {
+        self.read((0..self.metadata.num_row_groups()).collect(), columns, values)
+    }
+
+    /// Reads like [`Self::batches`], but only one row group.
+    pub(super) fn group(&self, group: usize, columns: &[String], values: &PartitionValues) -> Result<Batches<'_>> {
+        self.read(vec![group], columns, values)
+    }
+
+    fn read(&self, groups: Vec<usize>, columns: &[String], values: &PartitionValues) -> Result<Batches<'_>> {
         let missing = |column: &&String| !values.contains_key(*column) && self.schema.index_of(column).is_err();
         if let Some(column) = columns.iter().find(missing) {
-            return Err(Error::new(Kind::Audit, format!("`{}` has no column `{column}`", self.path.display())));
+            return Err(Error::new(Kind::Audit, format!("`{}` has no column `{column}`", self.uri)));
         }
-        let file = fs_err::File::open(&self.path)?.into_file();
         let options = ArrowReaderOptions::new().with_schema(self.schema.clone());
-        let prepared = ArrowReaderMetadata::try_new(self.metadata.clone(), options);
-        let prepared = prepared.map_err(|error| broken(&self.path, error))?;
+        let prepared =
+            ArrowReaderMetadata::try_new(self.metadata.clone(), options).map_err(|error| broken(&self.uri, error))?;
         let stored = columns.iter().filter(|column| !values.contains_key(*column));
         let roots: Vec<usize> = stored.filter_map(|column| self.schema.index_of(column).ok()).collect();
         let mask = ProjectionMask::roots(self.metadata.file_metadata().schema_descr(), roots);
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, prepared);
-        let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build();
-        let reader = reader.map_err(|error| broken(&self.path, error))?;
-        let (path, columns, values) = (self.path.clone(), columns.to_vec(), values.clone());
-        Ok(reader.map(move |batch| {
-            let batch = batch.map_err(|error| broken(&path, error))?;
-            arrange(&batch, &columns, &values).map_err(|error| broken(&path, error))
-        }))
-    }
-}
-
-fn broken(path: &Path, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(Kind::Audit, format!("`{}` cannot be read as Parquet", path.display())).caused_by(error)
-}
-
-/// Returns the field with its moments in UTC. Spark's INT96 timestamps carry no zone, but are UTC; read as microseconds
-/// because nanoseconds end in the year 2262.
-fn in_utc(field: &FieldRef, int96: bool) -> FieldRef {
-    let kind = match field.data_type() {
-        DataType::Timestamp(TimeUnit::Nanosecond, None) if int96 => {
-            DataType::Timestamp(TimeUnit::Microsecond, Some(ZONE.into()))
-        }
-        DataType::Timestamp(unit, Some(_)) => DataType::Timestamp(*unit, Some(ZONE.into())),
-        DataType::List(item) => DataType::List(in_utc(item, int96)),
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(|field| in_utc(field, int96)).collect()),
-        DataType::Map(entries, sorted) => DataType::Map(in_utc(entries, int96), *sorted),
-        other => other.clone(),
-    };
-    Arc::new(Field::new(field.name(), kind, field.is_nullable()))
-}
-
-fn arrange(batch: &RecordBatch, columns: &[String], values: &PartitionValues) -> Result<RecordBatch, Error> {
-    let rows = batch.num_rows();
-    let column = |name: &String| -> Result<(String, ArrayRef, bool), Error> {
-        let array = match (values.get(name), batch.column_by_name(name)) {
-            (Some(value), _) => constant(value, rows),
-            (None, Some(array)) => canonical(array)?,
-            (None, None) => return Err(Error::new(Kind::Internal, format!("column `{name}` was not read"))),
+        let file = match &self.origin {
+            Origin::Remote(remote) => {
+                return Ok(self.arranged(remote.rows(groups, prepared, mask)?, columns, values));
+            }
+            Origin::Path(path) => fs::File::open(path)?,
+            Origin::Listed(object) => listed(object)?,
         };
-        Ok((name.clone(), array, true))
-    };
-    let arranged = columns.iter().map(column).collect::<Result<Vec<_>>>()?;
-    if arranged.is_empty() {
-        return Ok(batch.clone());
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file.into_file(), prepared);
+        let builder = builder.with_projection(mask).with_row_groups(groups).with_batch_size(BATCH_ROWS);
+        let rows = builder.build().map_err(|error| broken(&self.uri, error))?;
+        let rows = rows.map(|batch| batch.map_err(|error| broken(&self.uri, error)));
+        Ok(self.arranged(rows, columns, values))
     }
-    RecordBatch::try_from_iter_with_nullable(arranged).map_err(arrow_failed)
-}
 
-/// Returns the value of a partition column for `rows` rows.
-fn constant(value: &str, rows: usize) -> ArrayRef {
-    if value == NULL_PARTITION {
-        new_null_array(&DataType::LargeUtf8, rows)
-    } else {
-        Arc::new(LargeStringArray::from_iter_values(std::iter::repeat_n(value, rows)))
-    }
-}
-
-/// Returns the column in the type that all ways of storing its values share: text with 64-bit offsets (so that many
-/// files can be joined), moments in microseconds, one NaN, no negative zero.
-///
-/// # Errors
-/// `Audit` when a value does not fit.
-pub fn canonical(array: &ArrayRef) -> Result<ArrayRef> {
-    let kind = canonical_kind(array.data_type());
-    let array = if *array.data_type() == kind { array.clone() } else { cast(array, &kind).map_err(arrow_failed)? };
-    Ok(match array.data_type() {
-        DataType::Float64 => {
-            let plain = |x: f64| if x.is_nan() { f64::NAN } else { x + 0.0 };
-            Arc::new(array.as_primitive::<Float64Type>().unary::<_, Float64Type>(plain)) as Arc<_>
-        }
-        DataType::Float32 => {
-            let plain = |x: f32| if x.is_nan() { f32::NAN } else { x + 0.0 };
-            Arc::new(array.as_primitive::<Float32Type>().unary::<_, Float32Type>(plain)) as Arc<_>
-        }
-        _ => array,
-    })
-}
-
-/// Returns the type that [`canonical`] turns a type into.
-pub fn canonical_kind(kind: &DataType) -> DataType {
-    match kind {
-        DataType::Utf8 | DataType::Utf8View => DataType::LargeUtf8,
-        DataType::Binary | DataType::BinaryView | DataType::FixedSizeBinary(_) => DataType::LargeBinary,
-        DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Microsecond, zone.as_ref().map(|_| ZONE.into())),
-        DataType::Dictionary(_, value) => canonical_kind(value),
-        DataType::List(item) | DataType::LargeList(item) => {
-            DataType::List(Arc::new(Field::new("item", canonical_kind(item.data_type()), true)))
-        }
-        DataType::Struct(fields) => {
-            let member = |field: &FieldRef| Field::new(field.name(), canonical_kind(field.data_type()), true);
-            DataType::Struct(fields.iter().map(member).collect())
-        }
-        other => other.clone(),
+    fn arranged<'a>(
+        &'a self,
+        rows: impl Iterator<Item = Result<RecordBatch>> + 'a,
+        columns: &[String],
+        values: &PartitionValues,
+    ) -> Batches<'a> {
+        let (columns, values) = (columns.to_vec(), values.clone());
+        let arrange = move |batch| arrange(&batch, &columns, &values).map_err(|error| broken(&self.uri, error));
+        Box::new(rows.map(move |batch| batch.and_then(&arrange)))
     }
 }
 
-pub(crate) fn arrow_failed(error: arrow::error::ArrowError) -> Error {
-    Error::new(Kind::Audit, "a column cannot be read").caused_by(error)
+fn footer(file: fs::File, uri: &Uri) -> Result<ParquetMetaData> {
+    ParquetMetaDataReader::new().parse_and_finish(&file.into_file()).map_err(|error| broken(uri, error))
+}
+
+fn listed(object: &Object) -> Result<fs::File> {
+    open_listed(object)?.ok_or_else(|| changed(&object.uri))
+}
+
+/// Returns the failure of a file whose content makes no sense.
+pub(super) fn broken(uri: &Uri, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(Kind::Audit, format!("`{uri}` cannot be read as Parquet")).caused_by(error)
 }

@@ -6,7 +6,7 @@ use arrow::array::{Array, RecordBatch};
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use super::parquet_file::arrow_failed;
+use super::canonical::arrow_failed;
 use crate::error::Result;
 
 /// Longest value shown in a message.

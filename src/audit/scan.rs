@@ -1,24 +1,27 @@
-//! A pass over some columns of all files, a batch in memory for each thread.
+//! A pass over some columns of all files, row group by row group.
 
 use arrow::array::RecordBatch;
 
-use super::files::DataFile;
-use super::parallel;
-use super::parquet_file::ParquetFile;
+use super::landed::Opened;
 use crate::error::Result;
 
-/// Returns what `see` made of each file, in the order of the files. The batches have exactly `columns`, in that order.
+/// Returns what `see` made of each row group, in the order of files and row groups. The batches have exactly `columns`, in that order.
 ///
 /// # Errors
-/// Those of [`ParquetFile::batches`] and of `see`.
+/// Those of [`super::parquet_file::ParquetFile::batches`] and of `see`.
 pub(super) fn scan<T: Default + Send>(
-    files: &[DataFile],
+    opened: &Opened,
     columns: &[String],
     see: impl Fn(&mut T, &RecordBatch) -> Result<()> + Sync,
 ) -> Result<Vec<T>> {
-    parallel::map(files, |file| {
+    let mut groups = Vec::new();
+    for (file, values) in &opened.files {
+        groups.extend((0..file.metadata().num_row_groups()).map(|group| (file, values, group)));
+    }
+    opened.reader.map(&groups, |(file, values, group)| {
         let mut seen = T::default();
-        for batch in ParquetFile::open(&file.path)?.batches(columns, &file.values)? {
+        for batch in file.group(*group, columns, values)? {
+            opened.reader.go_on()?;
             see(&mut seen, &batch?)?;
         }
         Ok(seen)

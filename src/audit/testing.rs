@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use futures_util::FutureExt as _;
 use parquet::arrow::ArrowWriter;
 use parquet::data_type::{Int96, Int96Type};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -11,7 +12,8 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 
 use crate::names::Uri;
-use crate::store::Object;
+use crate::store::testing::{BUCKET, Bucket};
+use crate::store::{FileStore, Object, Store as _};
 
 /// A named column.
 pub(crate) type Named = (&'static str, ArrayRef);
@@ -34,9 +36,33 @@ pub(crate) fn moments(name: &'static str, values: &[&str]) -> Named {
     (name, Arc::new(TimestampMicrosecondArray::from_iter_values(micros).with_timezone("UTC")))
 }
 
+/// Returns an object as no listing has shown it.
 pub(crate) fn object(path: &str, bytes: u64) -> Object {
     let modified = jiff::Timestamp::UNIX_EPOCH;
     Object { uri: Uri::from_path(path.as_ref()), bytes, etag: String::new(), modified }
+}
+
+/// Returns a file as a listing shows it.
+pub(crate) fn listed(path: &Path) -> Object {
+    let objects = FileStore.list(&Uri::from_path(path.parent().unwrap())).now_or_never().unwrap().unwrap();
+    objects.into_iter().find(|object| object.uri == Uri::from_path(path)).unwrap()
+}
+
+/// Puts what is below `root` into a bucket, and returns the objects as its listing shows them.
+pub(crate) fn upload(bucket: &Bucket, root: &Path, objects: &[Object]) -> Vec<Object> {
+    let put = |object: &Object| {
+        let key = format!("t/{}", object.uri.below(&Uri::from_path(root)).unwrap());
+        fs_err::read(object.uri.to_path().unwrap()).map_or_else(
+            |_| Object { uri: Uri::in_bucket(BUCKET, &key), ..object.clone() },
+            |body| bucket.put(&key, body),
+        )
+    };
+    objects.iter().map(put).collect()
+}
+
+/// Returns what a future comes to on a runtime of one thread, as the program's is.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
 /// Writes a file and returns it as a listing would.
@@ -58,7 +84,7 @@ pub(crate) fn write_with(root: &Path, below: &str, columns: Vec<Named>, properti
     let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
-    object(path.to_str().unwrap(), fs_err::metadata(&path).unwrap().len())
+    listed(&path)
 }
 
 /// Writes moments as Spark does by default: INT96, a Julian day and nanoseconds of the day.
@@ -87,5 +113,5 @@ pub(crate) fn write_int96(root: &Path, below: &str, name: &str, values: &[&str])
     column.close().unwrap();
     group.close().unwrap();
     writer.close().unwrap();
-    object(path.to_str().unwrap(), fs_err::metadata(&path).unwrap().len())
+    listed(&path)
 }

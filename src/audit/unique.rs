@@ -2,18 +2,18 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::checks::{Context, Verdict, counted};
+use super::checks::{Subject, Verdict, counted};
 use super::rows::{RowHasher, row_text};
 use super::scan::{EXAMPLES, scan};
 use crate::error::Result;
 
 /// Compares all rows that landed by a 128-bit hash: 16 bytes of memory a row. Two nulls count as the same value.
-pub(super) fn unique(context: &Context<'_>, columns: &[String]) -> Result<Verdict> {
+pub(super) fn unique(subject: &Subject, columns: &[String]) -> Result<Verdict> {
     let hasher = RowHasher::default();
-    let rows = usize::try_from(context.subject.landed.rows).unwrap_or_default();
+    let rows = usize::try_from(subject.opened.landed.rows).unwrap_or_default();
     let hashes = Mutex::new(Vec::<u128>::with_capacity(rows));
     let lock = || hashes.lock().unwrap_or_else(PoisonError::into_inner);
-    scan(&context.files, columns, |_: &mut (), batch| {
+    scan(&subject.opened, columns, |_: &mut (), batch| {
         let hashed = hasher.hash(batch)?;
         lock().extend(hashed);
         Ok(())
@@ -24,9 +24,9 @@ pub(super) fn unique(context: &Context<'_>, columns: &[String]) -> Result<Verdic
         repeated(&hashes)
     };
     if repeated.keys.is_empty() {
-        return Ok((true, format!("{}, all different", counted(context.subject.landed.rows, "row"))));
+        return Ok((true, format!("{}, all different", counted(subject.opened.landed.rows, "row"))));
     }
-    let examples = examples(context, columns, &hasher, &repeated)?;
+    let examples = examples(subject, columns, &hasher, &repeated)?;
     let keys = match repeated.keys.len() {
         1 => "1 value has".into(),
         several => format!("{several} values have"),
@@ -59,8 +59,8 @@ fn repeated(sorted: &[u128]) -> Repeated {
 }
 
 /// Reads the columns once more for what the first few hashes stand for, in the order of the files and rows.
-fn examples(context: &Context<'_>, columns: &[String], hasher: &RowHasher, repeated: &Repeated) -> Result<String> {
-    let of_files = scan(&context.files, columns, |found: &mut Vec<(u128, String)>, batch| {
+fn examples(subject: &Subject, columns: &[String], hasher: &RowHasher, repeated: &Repeated) -> Result<String> {
+    let of_files = scan(&subject.opened, columns, |found: &mut Vec<(u128, String)>, batch| {
         if found.len() == EXAMPLES {
             return Ok(());
         }

@@ -9,23 +9,23 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::checks::{Context, Verdict, counted, duration};
+use super::canonical::arrow_failed;
+use super::checks::{Subject, Verdict, counted, duration};
 use super::landed::Bound;
-use super::parquet_file::arrow_failed;
 use super::rows::{row_text, text};
 use super::scan::{Offenders, scan};
 use super::statistics::day;
 use crate::error::Result;
 
 /// Null counts of the footers, if all have them; rows are read for examples only.
-pub(super) fn not_null(context: &Context<'_>, columns: &[String]) -> Result<Verdict> {
-    let rows = context.subject.landed.rows;
+pub(super) fn not_null(subject: &Subject, columns: &[String]) -> Result<Verdict> {
+    let rows = subject.opened.landed.rows;
     let mut found = Vec::new();
     for column in columns {
-        if context.column(column).and_then(|column| column.nulls) == Some(0) {
+        if subject.column(column).and_then(|column| column.nulls) == Some(0) {
             continue;
         }
-        let nulls = nulls(context, column)?;
+        let nulls = nulls(subject, column)?;
         if nulls.count > 0 {
             found.push(format!("`{column}` is null in {} of {}{}", nulls.count, counted(rows, "row"), nulls.such_as()));
         }
@@ -35,14 +35,13 @@ pub(super) fn not_null(context: &Context<'_>, columns: &[String]) -> Result<Verd
 }
 
 /// Rows without a value; the table's key, where it has one, serves as the example.
-fn nulls(context: &Context<'_>, column: &String) -> Result<Offenders> {
+fn nulls(subject: &Subject, column: &String) -> Result<Offenders> {
     let mut columns = vec![column.clone()];
-    let known = |key: &&String| {
-        *key != column && (context.column(key).is_some() || context.subject.table.partition_by.contains(key))
-    };
-    let key: Vec<&String> = context.subject.table.key.iter().filter(known).collect();
+    let known =
+        |key: &&String| *key != column && (subject.column(key).is_some() || subject.table.partition_by.contains(key));
+    let key: Vec<&String> = subject.table.key.iter().filter(known).collect();
     columns.extend(key.iter().map(ToString::to_string));
-    let of_files = scan(&context.files, &columns, |nulls: &mut Offenders, batch| {
+    let of_files = scan(&subject.opened, &columns, |nulls: &mut Offenders, batch| {
         let keys: Vec<usize> = (1..columns.len()).collect();
         let keys = batch.project(&keys).map_err(arrow_failed)?;
         for row in (0..batch.num_rows()).filter(|row| batch.column(0).is_null(*row)) {
@@ -59,9 +58,9 @@ fn nulls(context: &Context<'_>, column: &String) -> Result<Offenders> {
 }
 
 /// Compares values as text: `1`, `true`, `2026-11-22`. Nulls are ignored.
-pub(super) fn accepted(context: &Context<'_>, column: &String, accepted: &[String]) -> Result<Verdict> {
+pub(super) fn accepted(subject: &Subject, column: &String, accepted: &[String]) -> Result<Verdict> {
     let accepted: HashSet<&str> = accepted.iter().map(String::as_str).collect();
-    let of_files = scan(&context.files, std::slice::from_ref(column), |others: &mut Offenders, batch| {
+    let of_files = scan(&subject.opened, std::slice::from_ref(column), |others: &mut Offenders, batch| {
         let texts = cast(batch.column(0), &DataType::LargeUtf8).map_err(arrow_failed)?;
         let texts = texts.as_string::<i64>();
         for row in (0..texts.len()).filter(|row| texts.is_valid(*row) && !accepted.contains(texts.value(*row))) {
@@ -71,18 +70,18 @@ pub(super) fn accepted(context: &Context<'_>, column: &String, accepted: &[Strin
     })?;
     let others = Offenders::sum(of_files);
     if others.count == 0 {
-        return Ok((true, format!("nothing else in {}", counted(context.subject.landed.rows, "row"))));
+        return Ok((true, format!("nothing else in {}", counted(subject.opened.landed.rows, "row"))));
     }
     Ok((false, format!("{} with another value{}", counted(others.count, "row"), others.such_as())))
 }
 
 /// Footers suffice when whole numbers are within the limits; they say nothing about NaN, which never is.
-pub(super) fn range(context: &Context<'_>, column: &String, low: Option<f64>, high: Option<f64>) -> Result<Verdict> {
+pub(super) fn range(subject: &Subject, column: &String, low: Option<f64>, high: Option<f64>) -> Result<Verdict> {
     let inside = |x: f64| !x.is_nan() && low.is_none_or(|low| x >= low) && high.is_none_or(|high| x <= high);
     let numeric = |kind: &str| {
         ["tinyint", "smallint", "int", "bigint", "float", "double"].contains(&kind) || kind.starts_with("decimal")
     };
-    if let Some(known) = context.column(column) {
+    if let Some(known) = subject.column(column) {
         if !numeric(&known.kind) {
             return Ok((false, format!("`{column}` is `{}`, but a range needs numbers", known.kind)));
         }
@@ -93,7 +92,7 @@ pub(super) fn range(context: &Context<'_>, column: &String, low: Option<f64>, hi
             return Ok((true, format!("from {min} to {max}")));
         }
     }
-    let of_files = scan(&context.files, std::slice::from_ref(column), |outside: &mut Offenders, batch| {
+    let of_files = scan(&subject.opened, std::slice::from_ref(column), |outside: &mut Offenders, batch| {
         let written = batch.column(0);
         // Text in a partition's name that is no number becomes null here, and is outside.
         let numbers = cast(written, &DataType::Float64).map_err(arrow_failed)?;
@@ -106,20 +105,20 @@ pub(super) fn range(context: &Context<'_>, column: &String, low: Option<f64>, hi
     })?;
     let outside = Offenders::sum(of_files);
     if outside.count == 0 {
-        return Ok((true, format!("all values of {} within", counted(context.subject.landed.rows, "row"))));
+        return Ok((true, format!("all values of {} within", counted(subject.opened.landed.rows, "row"))));
     }
     Ok((false, format!("{} outside{}", counted(outside.count, "row"), outside.such_as())))
 }
 
 /// A date stands for its whole day. Without any value nothing is fresh.
-pub(super) fn fresh(context: &Context<'_>, column: &String, within_seconds: i64) -> Result<Verdict> {
-    let kind = context.column(column).map_or("", |column| column.kind.as_str());
+pub(super) fn fresh(subject: &Subject, column: &String, within_seconds: i64) -> Result<Verdict> {
+    let kind = subject.column(column).map_or("", |column| column.kind.as_str());
     if !["", "date", "timestamp", "timestamp_ntz"].contains(&kind) {
         return Ok((false, format!("`{column}` is `{kind}`, but freshness needs a date or a timestamp")));
     }
-    let newest = match context.column(column).and_then(|column| column.max.as_ref()) {
+    let newest = match subject.column(column).and_then(|column| column.max.as_ref()) {
         Some(Bound::Text(max)) => parse(max),
-        _ => scan(&context.files, std::slice::from_ref(column), |newest: &mut Option<Timestamp>, batch| {
+        _ => scan(&subject.opened, std::slice::from_ref(column), |newest: &mut Option<Timestamp>, batch| {
             *newest = (*newest).max(newest_of(batch.column(0)));
             Ok(())
         })?
@@ -127,7 +126,7 @@ pub(super) fn fresh(context: &Context<'_>, column: &String, within_seconds: i64)
         .max()
         .flatten(),
     };
-    let date = context.subject.date;
+    let date = subject.date;
     let (Some(newest), Some(end)) = (newest, end_of(date)) else {
         return Ok((false, format!("no date or timestamp in `{column}`")));
     };

@@ -8,8 +8,9 @@ use arrow::compute::{cast, concat};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 
+use crate::audit::canonical::canonical_kind;
 use crate::audit::parallel;
-use crate::audit::parquet_file::{ParquetFile, canonical_kind};
+use crate::audit::parquet_file::ParquetFile;
 use crate::audit::rows::{RowHasher, row_text};
 use crate::error::{Error, Kind, Result};
 use crate::names::PartitionValues;

@@ -1,24 +1,36 @@
 use std::path::Path;
+use std::sync::Arc;
 
 use super::*;
 use crate::audit::read;
-use crate::audit::testing::{Named, floats, ints, moments, texts, write, write_blind, write_int96};
+use crate::audit::testing::{Named, block_on, floats, ints, moments, texts, upload, write, write_blind, write_int96};
 use crate::job::Update;
 use crate::names::Uri;
+use crate::store::testing::{BUCKET, Bucket};
+use crate::store::{FileStore, Object, Store};
 
 fn table(partition_by: &[&str], checks: Vec<Check>) -> Table {
     let partition_by = partition_by.iter().map(ToString::to_string).collect();
     Table { description: String::new(), key: vec!["id".into()], partition_by, update: Update::Merge, checks }
 }
 
-/// Returns whether each check holds, and what was found.
+/// Returns whether each check holds, and what was found: the same on this machine and in a bucket.
 fn run(root: &Path, partition_by: &[&str], objects: &[Object], checks: Vec<Check>) -> Vec<(bool, String)> {
-    let (table, prefix) = (table(partition_by, checks), Uri::from_path(root));
-    let landed = read(&prefix, &table.partition_by, &[], objects).unwrap();
+    let table = table(partition_by, checks);
+    block_on(async {
+        let bucket = Bucket::start().await;
+        let uploaded = upload(&bucket, root, objects);
+        let found = found(&(Arc::new(FileStore) as Arc<_>), &Uri::from_path(root), &table, objects).await;
+        assert_eq!(found, self::found(&bucket.store, &Uri::in_bucket(BUCKET, "t"), &table, &uploaded).await);
+        found
+    })
+}
+
+async fn found(store: &Arc<dyn Store>, prefix: &Uri, table: &Table, objects: &[Object]) -> Vec<(bool, String)> {
+    let opened = read(store, prefix, &table.partition_by, &[], objects).await.unwrap();
     let date = jiff::civil::date(2026, 11, 22);
-    let subject =
-        Subject { table: &table, landed: &landed, prefix: &prefix, objects, before: Some(1000), after: 900, date };
-    check(&subject).unwrap().into_iter().map(|finding| (finding.passed, finding.found)).collect()
+    let subject = Subject { table: table.clone(), opened, before: Some(1000), after: 900, date };
+    check(subject).await.unwrap().into_iter().map(|finding| (finding.passed, finding.found)).collect()
 }
 
 /// Returns what one check found in one file.

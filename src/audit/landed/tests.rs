@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, DictionaryArray, Int32Array, ListArray, TimestampNanosecondArray};
@@ -5,11 +6,32 @@ use arrow::datatypes::{Int32Type, Int64Type};
 use parquet::file::properties::WriterProperties;
 
 use super::*;
-use crate::audit::testing::{Named, floats, ints, moments, object, texts, write, write_blind, write_int96, write_with};
+use crate::audit::testing::{
+    Named, block_on, floats, ints, listed, moments, object, texts, upload, write, write_blind, write_int96, write_with,
+};
+use crate::store::FileStore;
+use crate::store::testing::{BUCKET, Bucket};
 
+/// Reads the files twice, on this machine and in a bucket: wherever they are, they say the same.
 fn land(root: &Path, partition_by: &[&str], objects: &[Object]) -> Result<Landed> {
-    let partition_by: Vec<String> = partition_by.iter().map(ToString::to_string).collect();
-    read(&Uri::from_path(root), &partition_by, &[], objects)
+    let by: Vec<String> = partition_by.iter().map(ToString::to_string).collect();
+    let (here, there) = (Uri::from_path(root), Uri::in_bucket(BUCKET, "t"));
+    block_on(async {
+        let bucket = Bucket::start().await;
+        let uploaded = upload(&bucket, root, objects);
+        let files: Arc<dyn Store> = Arc::new(FileStore);
+        let found = read(&files, &here, &by, &[], objects).await.map(|opened| opened.landed);
+        let remote = read(&bucket.store, &there, &by, &[], &uploaded).await.map(|opened| opened.landed);
+        match (&found, &remote) {
+            (Ok(found), Ok(remote)) => assert_eq!(found, remote),
+            (Err(found), Err(remote)) => {
+                assert_eq!(found.message.replace(here.as_str(), there.as_str()), remote.message);
+                assert_eq!(found.kind, remote.kind);
+            }
+            _ => panic!("{found:?} on this machine, {remote:?} in a bucket"),
+        }
+        found
+    })
 }
 
 fn one(columns: Vec<Named>) -> Landed {
@@ -134,7 +156,7 @@ fn files_with_different_columns_are_refused() {
     ] {
         let b = write(root.path(), "b.parquet", columns);
         let error = land(root.path(), &[], &[a.clone(), b]).unwrap_err();
-        let path = |name: &str| root.path().join(name).display().to_string();
+        let path = |name: &str| Uri::from_path(&root.path().join(name)).to_string();
         let expected = expected.replace("{a}", &path("a.parquet")).replace("{b}", &path("b.parquet"));
         assert_eq!((error.kind, error.message), (Kind::Audit, format!("the files of one table differ: {expected}")));
     }
@@ -150,13 +172,14 @@ fn a_broken_file_is_named() {
     {
         let path = root.path().join(name);
         fs_err::write(&path, content).unwrap();
-        let broken = object(path.to_str().unwrap(), content.len() as u64);
-        let error = land(root.path(), &[], &[whole.clone(), broken]).unwrap_err();
-        assert_eq!(error.kind, Kind::Audit);
-        assert!(error.message.contains(name), "{error}");
+        let error = land(root.path(), &[], &[whole.clone(), listed(&path)]).unwrap_err();
+        let expected = format!("`{}` cannot be read as Parquet", Uri::from_path(&path));
+        assert_eq!((error.kind, error.message), (Kind::Audit, expected));
     }
-    let gone = object(root.path().join("gone.parquet").to_str().unwrap(), 1);
-    assert_eq!(land(root.path(), &[], &[gone]).unwrap_err().kind, Kind::Machine);
+    let gone = object(root.path().join("gone.parquet").to_str().unwrap(), 100);
+    let error = land(root.path(), &[], &[gone]).unwrap_err();
+    assert_eq!(error.kind, Kind::Audit);
+    assert!(error.message.ends_with("gone.parquet` was removed or replaced while it was audited"), "{error}");
 }
 
 #[test]

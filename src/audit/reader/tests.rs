@@ -1,0 +1,309 @@
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use parquet::file::properties::WriterProperties;
+
+use super::*;
+use crate::audit::parquet_file::ParquetFile;
+use crate::audit::remote::TAIL;
+use crate::audit::testing::{Named, block_on, ints, texts, upload, write, write_with};
+use crate::audit::{Finding, Opened, Subject, check, read};
+use crate::job::{Check, Table, Update};
+use crate::store::FileStore;
+use crate::store::testing::{BUCKET, Bucket};
+
+fn there() -> Uri {
+    Uri::in_bucket(BUCKET, "t")
+}
+
+async fn open(bucket: &Bucket, objects: &[Object]) -> Result<Opened> {
+    read(&bucket.store, &there(), &[], &[], objects).await
+}
+
+async fn checked(opened: Opened, checks: Vec<Check>) -> Result<Vec<Finding>> {
+    let table = Table { description: String::new(), key: vec![], partition_by: vec![], update: Update::Merge, checks };
+    let date = jiff::civil::date(2026, 11, 22);
+    check(Subject { table, opened, before: None, after: 0, date }).await
+}
+
+fn unique(columns: &[&str]) -> Vec<Check> {
+    vec![Check::Unique(columns.iter().map(ToString::to_string).collect())]
+}
+
+/// Writes columns as they are, a row group for every two rows.
+fn plain(root: &Path, name: &str, columns: Vec<Named>) -> Object {
+    let plain = WriterProperties::builder().set_dictionary_enabled(false).set_max_row_group_row_count(Some(2));
+    write_with(root, name, columns, plain.build())
+}
+
+/// Two row groups; the column in their middle takes 1.2 MiB in each.
+fn wide(root: &Path, name: &str) -> Object {
+    let long = "x".repeat(600 << 10);
+    let few = [Some(1), Some(2), Some(3), Some(4)];
+    let columns = vec![ints("a", &few), ints("b", &few), texts("long", &[Some(long.as_str()); 4]), ints("z", &few)];
+    plain(root, name, columns)
+}
+
+fn ranges(bucket: &Bucket) -> Vec<Range<u64>> {
+    bucket.reads().into_iter().map(|(_, range)| range).collect()
+}
+
+/// Returns what a test comes to on a runtime of one thread, unless that thread gets stuck.
+fn within<T: Send + 'static>(seconds: u64, test: impl FnOnce() -> T + Send + 'static) -> T {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || tell.send(test()));
+    told.recv_timeout(Duration::from_secs(seconds)).expect("the test ends")
+}
+
+#[test]
+fn a_footer_is_read_at_once_from_the_end() {
+    let root = tempfile::tempdir().unwrap();
+    let objects: Vec<Object> = (0..3).map(|n| wide(root.path(), &format!("{n}.parquet"))).collect();
+    block_on(async {
+        let bucket = Bucket::start().await;
+        let opened = open(&bucket, &upload(&bucket, root.path(), &objects)).await.unwrap();
+        assert_eq!((opened.landed.rows, opened.landed.files), (12, 3));
+        let mut reads = bucket.reads();
+        reads.sort_by(|a, b| a.0.cmp(&b.0));
+        let tail = |(n, object): (usize, &Object)| (format!("t/{n}.parquet"), object.bytes - TAIL..object.bytes);
+        assert_eq!(reads, objects.iter().enumerate().map(tail).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn a_long_footer_takes_a_second_read_of_what_is_missing() {
+    let root = tempfile::tempdir().unwrap();
+    let names: Vec<&'static str> = (0..900).map(|n| &*format!("column_{n}").leak()).collect();
+    let object = write(root.path(), "a.parquet", names.iter().map(|name| ints(name, &[Some(1)])).collect());
+    let body = fs_err::read(root.path().join("a.parquet")).unwrap();
+    let length = u32::from_le_bytes(body[body.len() - 8..body.len() - 4].try_into().unwrap());
+    let footer = body.len() as u64 - 8 - u64::from(length);
+    block_on(async {
+        let bucket = Bucket::start().await;
+        let opened = open(&bucket, &upload(&bucket, root.path(), &[object])).await.unwrap();
+        assert_eq!(opened.landed.schema.len(), 900);
+        let tail = body.len() as u64 - TAIL;
+        assert!(footer < tail);
+        assert_eq!(ranges(&bucket), [tail..body.len() as u64, footer..tail]);
+    });
+}
+
+#[test]
+fn only_the_chunks_of_the_columns_are_read_neighbours_together() {
+    let root = tempfile::tempdir().unwrap();
+    let object = wide(root.path(), "a.parquet");
+    let local = ParquetFile::open(&root.path().join("a.parquet")).unwrap();
+    let chunk = |group: usize, column: usize| {
+        let (start, length) = local.metadata().row_group(group).column(column).byte_range();
+        start..start + length
+    };
+    block_on(async {
+        let bucket = Bucket::start().await;
+        let objects = upload(&bucket, root.path(), &[object]);
+        for (columns, expected) in [
+            (&["a", "b"][..], vec![chunk(0, 0).start..chunk(0, 1).end, chunk(1, 0).start..chunk(1, 1).end]),
+            (&["z"], vec![chunk(0, 3), chunk(1, 3)]),
+            (&["z", "a"], vec![chunk(0, 0), chunk(0, 3), chunk(1, 0), chunk(1, 3)]),
+        ] {
+            let opened = open(&bucket, &objects).await.unwrap();
+            bucket.reads();
+            assert!(checked(opened, unique(columns)).await.unwrap()[0].passed);
+            let mut read = ranges(&bucket);
+            read.sort_by_key(|range| range.start);
+            assert_eq!(read, expected, "{columns:?}");
+        }
+        let opened = open(&bucket, &objects).await.unwrap();
+        bucket.reads();
+        let not_null = Check::NotNull(vec!["a".into(), "long".into()]);
+        assert!(checked(opened, vec![not_null]).await.unwrap()[0].passed);
+        assert_eq!(ranges(&bucket), [], "the footers tell");
+    });
+}
+
+#[test]
+fn a_small_file_takes_one_read_for_all_checks() {
+    let root = tempfile::tempdir().unwrap();
+    let file = |n: i64| write(root.path(), &format!("{n:02}.parquet"), vec![ints("id", &[Some(n), Some(-1 - n)])]);
+    let objects: Vec<Object> = (0..50).map(file).collect();
+    block_on(async {
+        let bucket = Bucket::start().await;
+        let opened = open(&bucket, &upload(&bucket, root.path(), &objects)).await.unwrap();
+        let checks = [unique(&["id"]), unique(&["id"])].concat();
+        assert!(checked(opened, checks).await.unwrap().iter().all(|finding| finding.passed));
+        assert_eq!(bucket.reads().len(), 50);
+    });
+}
+
+#[test]
+fn sixteen_objects_are_asked_for_at_once_whatever_the_cores() {
+    let answered = within(60, || {
+        let root = tempfile::tempdir().unwrap();
+        let file = |n: i64| write(root.path(), &format!("{n:02}.parquet"), vec![ints("id", &[Some(n)])]);
+        let objects: Vec<Object> = (0..32).map(file).collect();
+        block_on(async {
+            let bucket = Bucket::start().await;
+            let objects = upload(&bucket, root.path(), &objects);
+            bucket.answer_together(REQUESTS);
+            open(&bucket, &objects).await.unwrap().landed.files
+        })
+    });
+    assert_eq!(answered, 32);
+}
+
+#[test]
+fn the_runtime_of_one_thread_goes_on_during_an_audit() {
+    let root = tempfile::tempdir().unwrap();
+    let objects: Vec<Object> = (0..4).map(|n| wide(root.path(), &format!("{n}.parquet"))).collect();
+    within(60, move || {
+        block_on(async {
+            let bucket = Bucket::start().await;
+            let uploaded = upload(&bucket, root.path(), &objects);
+            let (tick, ticks) = watch::channel(0);
+            tokio::spawn(async move {
+                loop {
+                    tick.send_modify(|ticks| *ticks += 1);
+                    tokio::task::yield_now().await;
+                }
+            });
+            let start = *ticks.borrow();
+            let opened = open(&bucket, &uploaded).await.unwrap();
+            let footers = *ticks.borrow();
+            checked(opened, unique(&["a", "long", "z"])).await.unwrap();
+            assert!(start < footers && footers < *ticks.borrow());
+            // Whatever is looked at, and however long that takes.
+            let work = move |_: &Arc<Reader>| {
+                let start = *ticks.borrow();
+                while *ticks.borrow() < start + 10 {
+                    thread::yield_now();
+                }
+                Ok(())
+            };
+            Reader::new(Arc::new(FileStore), &Uri::from_path(root.path())).work(work).await.unwrap();
+        });
+    });
+}
+
+#[test]
+fn an_object_replaced_or_removed_after_it_was_listed_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let objects = [wide(root.path(), "a.parquet"), wide(root.path(), "b.parquet")];
+    let told = |name: &Uri, error: Error| {
+        let expected = format!("`{name}` was removed or replaced while it was audited");
+        assert_eq!((error.kind, error.message), (Kind::Audit, expected));
+    };
+    block_on(async {
+        let bucket = Bucket::start().await;
+        let uploaded = upload(&bucket, root.path(), &objects);
+        let opened = open(&bucket, &uploaded).await.unwrap();
+        let mut other = fs_err::read(root.path().join("b.parquet")).unwrap();
+        other[4] ^= 1;
+        bucket.put("t/b.parquet", other);
+        told(&uploaded[1].uri, checked(opened, unique(&["z"])).await.unwrap_err());
+        told(&uploaded[1].uri, open(&bucket, &uploaded).await.map(|_| ()).unwrap_err());
+        bucket.remove(&uploaded[0]);
+        told(&uploaded[0].uri, open(&bucket, &uploaded).await.map(|_| ()).unwrap_err());
+    });
+    let files: Arc<dyn Store> = Arc::new(FileStore);
+    let here = Uri::from_path(root.path());
+    let opened = block_on(read(&files, &here, &[], &[], &objects)).unwrap();
+    plain(root.path(), "b.parquet", vec![ints("z", &[Some(1)])]);
+    told(&objects[1].uri, block_on(checked(opened, unique(&["z"]))).unwrap_err());
+    fs_err::remove_file(root.path().join("a.parquet")).unwrap();
+    told(&objects[0].uri, block_on(read(&files, &here, &[], &[], &objects)).map(|_| ()).unwrap_err());
+}
+
+#[test]
+fn answers_that_break_off_are_no_verdict_on_the_data() {
+    let root = tempfile::tempdir().unwrap();
+    let object = wide(root.path(), "a.parquet");
+    block_on(async {
+        let bucket = Bucket::start().await;
+        let objects = upload(&bucket, root.path(), &[object]);
+        bucket.cut(1);
+        let opened = open(&bucket, &objects).await.unwrap();
+        bucket.cut(usize::MAX);
+        assert_eq!(checked(opened, unique(&["long"])).await.unwrap_err().kind, Kind::Machine);
+    });
+}
+
+#[test]
+fn a_footer_that_points_outside_of_its_file_is_broken() {
+    let root = tempfile::tempdir().unwrap();
+    wide(root.path(), "a.parquet");
+    let body = fs_err::read(root.path().join("a.parquet")).unwrap();
+    block_on(async {
+        let bucket = Bucket::start().await;
+        let objects = [bucket.put("t/a.parquet", body[body.len() / 2..].to_vec())];
+        let error = open(&bucket, &objects).await.map(|_| ()).unwrap_err();
+        assert_eq!((error.kind, &*error.message), (Kind::Audit, "`s3://lake/t/a.parquet` cannot be read as Parquet"));
+        assert_eq!(bucket.reads().len(), 1);
+    });
+}
+
+#[test]
+fn bytes_in_memory_are_counted_until_their_row_group_is_done() {
+    let root = tempfile::tempdir().unwrap();
+    let object = wide(root.path(), "a.parquet");
+    block_on(async {
+        let bucket = Bucket::start().await;
+        let objects = upload(&bucket, root.path(), &[object]);
+        let reader = Reader::new(bucket.store.clone(), &there());
+        let all = reader.in_memory.available_permits() as u64 * UNIT;
+        assert_eq!(all, IN_MEMORY);
+        let work = move |reader: &Arc<Reader>| {
+            let left = || reader.in_memory.available_permits() as u64 * UNIT;
+            let file = ParquetFile::of(&objects[0], reader)?;
+            let mut batches = file.batches(&["long".into()], &Default::default())?;
+            for _ in 0..2 {
+                assert_eq!(batches.next().transpose()?.map(|batch| batch.num_rows()), Some(2));
+                assert!((1200 << 10..1300 << 10).contains(&(all - left())), "{} left of {all}", left());
+            }
+            assert!(batches.next().is_none());
+            assert_eq!(left(), all);
+            let most = reader.room(u64::MAX)?;
+            assert_eq!(left(), 0);
+            drop(most);
+            Ok(left())
+        };
+        assert_eq!(reader.work(work).await.unwrap(), all);
+    });
+}
+
+#[test]
+fn work_that_nobody_waits_for_ends() {
+    let waits: fn(&Reader) -> Result<()> = |reader| reader.wait(std::future::pending());
+    let looks: fn(&Reader) -> Result<()> = |reader| {
+        loop {
+            reader.go_on()?;
+            thread::yield_now();
+        }
+    };
+    for endless in [waits, looks] {
+        within(60, move || {
+            block_on(async {
+                let reader = Reader::new(Arc::new(FileStore), &there());
+                let (held, ended) = tokio::sync::oneshot::channel::<()>();
+                let work = reader.work(move |reader| {
+                    let _held = held;
+                    endless(reader)
+                });
+                tokio::select! {
+                    _ = work => panic!("it has no end"),
+                    () = tokio::task::yield_now() => {}
+                }
+                assert!(ended.await.is_err());
+            });
+        });
+    }
+}
+
+#[test]
+fn only_so_many_small_files_are_kept() {
+    block_on(async {
+        let reader = Reader::new(Arc::new(FileStore), &there());
+        let kept = (0..5000).filter(|_| reader.may_keep(TAIL)).count() as u64;
+        assert_eq!(kept, KEPT / TAIL);
+    });
+}
