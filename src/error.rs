@@ -11,6 +11,8 @@ pub enum Kind {
     Usage,
     /// The cloud or the machine failed: permissions, capacity, disk, network, a missing program.
     Machine,
+    /// Watching stopped; the run goes on without this process.
+    Detached,
     /// Someone else holds the lease.
     Held,
     /// The audit refused what landed: nothing was published.
@@ -28,6 +30,7 @@ impl Kind {
             Self::Job => 1,
             Self::Usage => 2,
             Self::Machine => 3,
+            Self::Detached => 4,
             Self::Held => 5,
             Self::Audit => 6,
             Self::Internal => 70,

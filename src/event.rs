@@ -51,6 +51,25 @@ pub enum Event {
         /// Where it is.
         path: String,
     },
+    /// An archive for a cluster is about to be made.
+    Packaging {
+        /// What is in it and what for: `dependencies for Python 3.11 on Linux x86_64`.
+        what: String,
+        /// How many packages.
+        packages: u64,
+    },
+    /// A package of the archive is there.
+    PackagingItem {
+        /// The package's name; empty while the archive is being compressed.
+        name: String,
+    },
+    /// The archive is complete.
+    Packaged {
+        /// As in `Packaging`.
+        what: String,
+        /// Its size.
+        bytes: u64,
+    },
     /// A run has claimed its id and is about to start its steps.
     RunStarted {
         /// The run.
@@ -61,6 +80,49 @@ pub enum Event {
         engine: String,
         /// All steps in order, with what will be done with each.
         steps: Vec<PlannedStep>,
+    },
+    /// A cluster was looked for, and one was found or has to be made.
+    ClusterChosen {
+        /// `j-…`.
+        cluster: String,
+        /// Whether it was there already.
+        reused: bool,
+        /// Why this one, a fragment.
+        reason: String,
+    },
+    /// A cluster changed its state.
+    ClusterChanged {
+        /// `j-…`.
+        cluster: String,
+        /// EMR's word, such as `BOOTSTRAPPING`.
+        state: String,
+        /// Why, if EMR said so.
+        reason: String,
+    },
+    /// The run waits for its turn on a cluster.
+    InLine {
+        /// `j-…`.
+        cluster: String,
+        /// The place in the queue, from 1.
+        position: usize,
+        /// Who is before it, and until when.
+        holders: String,
+    },
+    /// Something is being written to the lake.
+    Uploading {
+        /// What: `code`, `dependencies`.
+        what: String,
+        /// Bytes so far.
+        done: u64,
+        /// Bytes in all.
+        total: u64,
+    },
+    /// The run's cluster ended; its unfinished steps go to another one.
+    ClusterLost {
+        /// `j-…`.
+        cluster: String,
+        /// Why, a fragment.
+        reason: String,
     },
     /// A step changed its state.
     StepChanged {
@@ -138,6 +200,8 @@ pub struct PlannedStep {
 pub enum StepState {
     /// Waits for upstream steps or a free slot.
     Pending,
+    /// Handed over to a cluster, where it waits for its turn.
+    Queued,
     /// Its process runs.
     Running,
     /// It wrote everything and its output was read back.

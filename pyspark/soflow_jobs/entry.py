@@ -12,8 +12,6 @@ from soflow_jobs.task import Task, parse_task
 
 SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
-    # Spark 3.5 would write INT96, which has no statistics and which Sail does not write.
-    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }
 
 
@@ -30,7 +28,7 @@ def main(run: Callable[[SparkSession, Task], None]) -> None:
 
 
 def configure(spark: SparkSession) -> SparkSession:
-    """The session with what the steps rely on: times in UTC, the same Parquet types on every engine."""
+    """The session with what the steps rely on: times in UTC on every engine."""
     for key, value in SETTINGS.items():
         spark.conf.set(key, value)
     return spark

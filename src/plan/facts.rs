@@ -35,7 +35,7 @@ pub struct Facts<'a> {
 }
 
 /// A page in raw.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RawObject {
     /// Where it is.
     pub uri: Uri,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::identity::{self, TableNow};
 use super::scope;
@@ -13,7 +13,7 @@ use crate::job::{Source, Step, Table, Update};
 use crate::names::{Digest, PartitionValues, RunId};
 
 /// What a run would do, step by step, in order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Plan {
     /// One entry a step of the job.
     pub steps: Vec<StepPlan>,
@@ -24,10 +24,27 @@ impl Plan {
     pub fn nothing_to_do(&self) -> bool {
         self.steps.iter().all(|step| matches!(step.action, Action::UpToDate | Action::NotAsked))
     }
+
+    /// Returns what another process needs to finish a run of this plan: all but the pages and partitions read, which
+    /// the tasks of its steps name already.
+    #[must_use]
+    pub fn to_finish(&self) -> Self {
+        let mut plan = self.clone();
+        for input in plan.steps.iter_mut().flat_map(|step| &mut step.inputs) {
+            match input {
+                Input::Raw { objects, .. } => objects.clear(),
+                Input::Table { partitions, changed, .. } => {
+                    partitions.clear();
+                    changed.clear();
+                }
+            }
+        }
+        plan
+    }
 }
 
 /// What would be done with a step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// It runs.
@@ -41,7 +58,7 @@ pub enum Action {
 }
 
 /// Which part of its output a step computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
     /// All of it.
@@ -51,7 +68,7 @@ pub enum Scope {
 }
 
 /// What a run would do with one step.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StepPlan {
     /// The step as the job file has it.
     pub step: Step,
@@ -76,7 +93,7 @@ pub struct StepPlan {
 }
 
 /// One input of a step.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Input {
     /// Pages of an endpoint.
     Raw {
@@ -101,7 +118,7 @@ pub enum Input {
 }
 
 /// Where new partitions of a table come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Upstream {
     /// A step that runs in this run.
     ThisRun,
@@ -110,7 +127,7 @@ pub enum Upstream {
 }
 
 /// One output of a step.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OutputPlan {
     /// The table.
     pub table: String,

@@ -8,7 +8,7 @@ use jiff::civil::{Date, date};
 
 use super::*;
 use crate::config::Lake;
-use crate::job::{Job, Output, Source, Step, Table, Update};
+use crate::job::{Job, Needs, Output, Source, Step, Table, Update};
 use crate::names::{Digest, RunId, Uri};
 
 fn step(name: &str, reads: &[&str], writes: &[&str]) -> Step {
@@ -59,6 +59,7 @@ fn job() -> Job {
             ("health".into(), table(&["year"], Update::Recompute)),
         ]),
         insights: Vec::new(),
+        needs: Needs::default(),
     }
 }
 

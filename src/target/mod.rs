@@ -1,16 +1,21 @@
 //! Where steps run. A target prepares its engine and executes one step at a time of a run that `run` drives.
 
+pub mod emr;
 pub mod local;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use tokio::sync::watch;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::diagnose::{Class, Finding};
 use crate::error::Result;
-use crate::event::Sink;
+use crate::event::{Event, Sink, StepState};
 use crate::names::{RunId, Uri};
+pub use emr::{Bill, Stay};
 
 /// One step to execute.
 #[derive(Clone, Debug)]
@@ -27,6 +32,70 @@ pub struct StepOrder {
     pub logs: Uri,
     /// `spark-submit` options from the job file.
     pub spark: BTreeMap<String, String>,
+    /// Where it writes: what a try that was cut short has left there is removed before the next one.
+    pub outputs: Vec<Uri>,
+    /// The target's name for it, when an earlier process has handed it over.
+    pub step_id: Option<String>,
+}
+
+/// What the person wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stop {
+    /// That it goes on.
+    #[default]
+    Go,
+    /// That the run ends.
+    Cancel,
+    /// That the run goes on without this process watching it.
+    Detach,
+    /// The same, once its steps have been handed over.
+    HandOver,
+}
+
+/// Where on a target a run is: enough for another process to find it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed {
+    /// The cluster, `j-…`.
+    pub cluster: String,
+    /// Whether the run made it.
+    pub made: bool,
+}
+
+/// What a target tells about a run while it goes on.
+#[derive(Debug)]
+pub enum Note {
+    /// A step is further than it was.
+    Step {
+        /// The step.
+        step: String,
+        /// Where it is now.
+        state: StepState,
+        /// The target's name for it.
+        id: Option<String>,
+    },
+    /// The run is going to be somewhere: nothing is done there before `saved` is answered.
+    Placed {
+        /// Where.
+        placed: Placed,
+        /// Answered once the record says so.
+        saved: oneshot::Sender<()>,
+    },
+    /// Something for the listeners.
+    Event(Event),
+}
+
+/// A claimed run that is about to start its steps.
+pub struct Opening {
+    /// The run.
+    pub run: RunId,
+    /// When it was claimed: nothing of it is older.
+    pub since: Timestamp,
+    /// Where it is, when an earlier process had begun it.
+    pub placed: Option<Placed>,
+    /// Whether an earlier process had begun it.
+    pub resumed: bool,
+    /// Takes what the target tells.
+    pub notes: mpsc::UnboundedSender<Note>,
 }
 
 /// How a step ended.
@@ -43,30 +112,44 @@ pub enum StepEnd {
 /// Why a step failed, as far as its output tells.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Cause {
-    /// The last line of the traceback or engine error.
+    /// Whose fault it is; decides the exit code.
+    #[serde(default)]
+    pub class: Class,
+    /// What happened, one line: the exception, or what is known to be behind it.
     pub summary: String,
     /// How the process went: its exit code or signal.
     #[serde(default)]
     pub ended: String,
     /// The lines that matter, trimmed; empty when it printed nothing.
     pub excerpt: String,
-    /// The log file they are from.
-    pub log: PathBuf,
+    /// The log they are from: a path or a URI.
+    pub log: String,
     /// Their first and last line in it, counted from 1.
     pub lines: (usize, usize),
-    /// Whether the machine is to blame rather than code or data: disk, memory, a damaged environment.
-    pub machine: bool,
     /// A command to type or a thing to change, when one is known.
     pub hint: Option<String>,
 }
 
 impl Cause {
+    /// Returns what a diagnosis says of a step whose process went as `ended` tells.
+    pub fn new(finding: Finding, ended: &str) -> Self {
+        Self {
+            class: finding.class,
+            summary: finding.summary,
+            ended: ended.to_string(),
+            excerpt: finding.excerpt.text(),
+            lines: finding.excerpt.range(),
+            log: finding.excerpt.file,
+            hint: finding.hint,
+        }
+    }
+
     /// Returns where the lines are, and how the process went.
     pub fn place(&self) -> String {
         let (first, last) = self.lines;
         let lines = if first == last { format!("line {first}") } else { format!("lines {first}-{last}") };
         let ended = if self.ended.is_empty() { String::new() } else { format!("; {}", self.ended) };
-        format!("{lines} of {}{ended}", self.log.display())
+        format!("{lines} of {}{ended}", self.log)
     }
 }
 
@@ -76,18 +159,61 @@ pub trait Target: Send + Sync {
     /// Returns the engine and the lock of its packages: part of what makes results comparable.
     fn engine(&self) -> String;
 
-    /// Returns how many steps may run at once.
+    /// Returns how many steps may be handed over at once.
     fn slots(&self) -> usize;
 
-    /// Makes sure that steps can run; may take minutes the first time.
+    /// Returns whether steps may be handed over before those they depend on have finished: the target runs them in the
+    /// order they were given, and none after one has failed.
+    fn queues(&self) -> bool {
+        false
+    }
+
+    /// Makes sure that steps can run, as far as that needs no run; may take minutes the first time.
     ///
     /// # Errors
     /// `Machine` when the engine cannot be made ready; says what is missing.
     async fn prepare(&self, sink: &mut dyn Sink) -> Result<()>;
 
-    /// Runs one step to its end, or until `stop` becomes true.
+    /// Returns where the next run will most likely be, as far as `prepare` has found out.
+    fn intended(&self) -> Option<Placed> {
+        None
+    }
+
+    /// Gets hold of what a run needs to itself and ships its code. Nothing on a target that steps have to themselves.
     ///
     /// # Errors
-    /// Only when the step could not be started; a step that fails is `Ok(StepEnd::Failed)`.
-    async fn run_step(&self, order: StepOrder, stop: watch::Receiver<bool>) -> Result<StepEnd>;
+    /// `Held` when others have it for too long; `Machine` when it cannot be had.
+    async fn open(&self, _: Opening) -> Result<()> {
+        Ok(())
+    }
+
+    /// Runs one step to its end, or until `stop` says otherwise.
+    ///
+    /// # Errors
+    /// Only when the step could not be started or watched; a step that fails is `Ok(StepEnd::Failed)`.
+    async fn run_step(&self, order: StepOrder, stop: watch::Receiver<Stop>) -> Result<StepEnd>;
+
+    /// Ends what has not ended of a run that another process has begun. Nothing on a target whose runs end with theirs.
+    ///
+    /// # Errors
+    /// `Machine` when it does not end.
+    async fn cancel(&self, _run: &RunId, _placed: &Placed, _since: Timestamp) -> Result<()> {
+        Ok(())
+    }
+
+    /// Returns what a run has cost; `None` on a target that costs nothing.
+    ///
+    /// # Errors
+    /// `Machine` when that cannot be found out.
+    async fn bill(&self, _: Stay) -> Result<Option<Bill>> {
+        Ok(None)
+    }
+
+    /// Gives back what the run had to itself; `abandon`: after ending those of its steps that are still there.
+    ///
+    /// # Errors
+    /// `Machine` when that cannot be done; others wait until it runs out by itself then.
+    async fn close(&self, _abandon: bool) -> Result<()> {
+        Ok(())
+    }
 }

@@ -12,23 +12,8 @@ use super::{cause, install, launcher, process};
 use crate::config::{Engine, Local};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
+use crate::machine::{Host, python};
 use crate::names::Digest;
-
-/// What soflow knows of the machine it runs on; read once, at the start.
-#[derive(Clone, Debug, Default)]
-pub struct Host {
-    /// The folders of `PATH`.
-    pub path: Vec<PathBuf>,
-    /// `JAVA_HOME`, if set.
-    pub java_home: Option<PathBuf>,
-}
-
-impl Host {
-    /// Returns the program of that name on `PATH`.
-    pub fn program(&self, name: &str) -> Option<PathBuf> {
-        self.path.iter().map(|folder| folder.join(name)).find(|path| path.is_file())
-    }
-}
 
 /// An engine's Python environment.
 #[derive(Clone, Debug)]
@@ -152,7 +137,7 @@ impl Environment {
         let unfinished = format!(".making-{}-", self.engine.name());
         remove_unfinished(home, &unfinished)?;
         let making = tempfile::Builder::new().prefix(&unfinished).tempdir_in(home)?;
-        let python = install::find_python(&self.host, self.python.as_deref())?;
+        let python = python::find(&self.host, self.python.as_deref(), "the local engine")?;
         install::install(self.engine, self.with_jre, &python, making.path(), sink)?;
         launcher::write(&making.path().join("launcher"))?;
         let ready = Ready { files: fingerprint(making.path())?, python: python.display().to_string() };
@@ -185,7 +170,7 @@ impl Environment {
         if ended.status.success() {
             return Ok(());
         }
-        let cause = cause::probable(&String::from_utf8_lossy(&ended.stderr), Path::new("stderr"), "it printed nothing");
+        let cause = cause::probable(ended.stderr.as_slice(), "stderr", "it printed nothing");
         fs::remove_dir_all(&self.folder)?;
         Err(Error::new(Kind::Machine, format!("the {} engine does not work on this machine", self.engine.name()))
             .detail(cause.excerpt)

@@ -7,6 +7,6 @@ mod launcher;
 mod process;
 mod query;
 
-pub use environment::{Environment, Host, InUse};
+pub use environment::{Environment, InUse};
 pub use process::LocalTarget;
 pub use query::{QueryColumn, QueryPart, QueryRequest, QueryTable, Statement, query};

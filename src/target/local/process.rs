@@ -12,12 +12,14 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 use super::cause;
-use super::environment::{Environment, Host, InUse};
+use super::environment::{Environment, InUse};
 use super::launcher;
 use crate::config::{Engine, Local};
+use crate::diagnose::Class;
 use crate::error::{Error, Kind, Result};
 use crate::event::Sink;
-use crate::target::{StepEnd, StepOrder, Target};
+use crate::machine::Host;
+use crate::target::{StepEnd, StepOrder, Stop, Target};
 
 /// How long a step gets to end by itself after it was asked to stop.
 const GRACE: Duration = Duration::from_secs(3);
@@ -101,7 +103,7 @@ impl Target for LocalTarget {
         Ok(())
     }
 
-    async fn run_step(&self, order: StepOrder, mut stop: watch::Receiver<bool>) -> Result<StepEnd> {
+    async fn run_step(&self, order: StepOrder, mut stop: watch::Receiver<Stop>) -> Result<StepEnd> {
         let folder = order.logs.to_path().ok_or_else(|| {
             Error::new(Kind::Usage, format!("a local target writes its logs to this machine, not to `{}`", order.logs))
         })?;
@@ -112,7 +114,7 @@ impl Target for LocalTarget {
         let lifeline = child.stdin.take();
         let status = tokio::select! {
             status = child.wait() => status?,
-            () = async { drop(stop.wait_for(|stopped| *stopped).await) } => {
+            () = async { drop(stop.wait_for(|stop| *stop == Stop::Cancel).await) } => {
                 drop(lifeline);
                 end(&mut child).await?;
                 return Ok(StepEnd::Stopped);
@@ -122,11 +124,15 @@ impl Target for LocalTarget {
         if status.success() {
             return Ok(StepEnd::Completed(told));
         }
-        let mut cause = cause::probable(&read_lossy(&stderr), &stderr, &describe(status));
+        let printed = fs::File::open(&stderr)?;
+        let mut cause = cause::probable(printed, &stderr.to_string_lossy(), &describe(status));
         if status.code() == Some(ENGINE_FAILED) {
-            cause.machine = true;
+            cause.class = Class::Service;
             cause.summary = told.get("engine_error").and_then(|e| e.as_str()).unwrap_or(&cause.summary).to_string();
             cause.hint = Some("make the engine environment again: `soflow engine install --force`".into());
+        } else if killed(status) {
+            cause.class = Class::Capacity;
+            cause.hint = cause.hint.or_else(|| Some("run fewer steps at once: `--parallel 1`".into()));
         }
         Ok(StepEnd::Failed(cause))
     }
@@ -148,10 +154,18 @@ async fn end(child: &mut Child) -> Result<()> {
 fn describe(status: ExitStatus) -> String {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        let memory = if signal == 9 { "; the kernel does this when memory runs out" } else { "" };
+        let memory = if killed(status) { "; the kernel does this when memory runs out" } else { "" };
         return format!("the process was killed by signal {signal}{memory}");
     }
     format!("the process ended with exit code {}", status.code().unwrap_or(-1))
+}
+
+/// Returns whether it ended by SIGKILL, which no process sends to itself.
+fn killed(status: ExitStatus) -> bool {
+    #[cfg(unix)]
+    return std::os::unix::process::ExitStatusExt::signal(&status) == Some(9);
+    #[cfg(not(unix))]
+    false
 }
 
 fn read_lossy(path: &Path) -> String {

@@ -96,8 +96,7 @@ pub async fn query(
     };
     let results: Option<Vec<_>> = request.statements.iter().map(result).collect();
     results.ok_or_else(|| {
-        let stderr = String::from_utf8_lossy(&ended.stderr);
-        let cause = cause::probable(&stderr, Path::new("stderr"), "it printed nothing");
+        let cause = cause::probable(ended.stderr.as_slice(), "stderr", "it printed nothing");
         Error::new(Kind::Machine, "the local engine did not answer the query")
             .detail(cause.excerpt)
             .hint("make the engine environment again: `soflow engine install --force`")

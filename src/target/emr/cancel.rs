@@ -1,0 +1,100 @@
+//! Ends the steps of a run, and sees that they ended.
+
+use jiff::Timestamp;
+
+use super::Inner;
+use super::api::{JarStep, MOST_ACTIVE_STEPS, NewStep, Step};
+use super::calm::Calm;
+use super::steps::{SKEW, is_of};
+use crate::aws::CallError;
+use crate::diagnose::logs;
+use crate::error::{Error, Kind, Result};
+use crate::names::RunId;
+
+/// States in which there is something to end.
+const ACTIVE: [&str; 3] = ["PENDING", "CANCEL_PENDING", "RUNNING"];
+
+/// How often to look whether steps have ended before the stronger way is taken, and again before giving up.
+const LOOKS: u32 = 12;
+
+impl Inner {
+    /// Ends what has not ended of a run on a cluster.
+    ///
+    /// # Errors
+    /// `Machine` when EMR does not end the steps.
+    pub(super) async fn cancel_run(&self, cluster: &str, run: &RunId, since: Timestamp) -> Result<()> {
+        let active = match self.active_of(cluster, run, since).await {
+            Ok(active) => active,
+            // The cluster, and with it every step, is gone.
+            Err(error) if error.message.contains("is not valid") => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        if active.is_empty() {
+            return Ok(());
+        }
+        let running: Vec<Step> = active.iter().filter(|step| step.status.state == "RUNNING").cloned().collect();
+        for option in ["SEND_INTERRUPT", "TERMINATE_PROCESS"] {
+            let left: Vec<String> =
+                self.active_of(cluster, run, since).await?.into_iter().map(|step| step.id).collect();
+            for part in left.chunks(MOST_ACTIVE_STEPS) {
+                self.api.cancel_steps(cluster, part, option).await?;
+            }
+            if self.await_none(cluster, run, since).await? {
+                return self.kill_applications(cluster, run, &running).await;
+            }
+        }
+        Err(Error::new(Kind::Machine, format!("EMR does not end the steps of run `{run}`"))
+            .hint(format!("end the cluster with them: `soflow cluster down {cluster} --force`")))
+    }
+
+    async fn active_of(&self, cluster: &str, run: &RunId, since: Timestamp) -> Result<Vec<Step>, CallError> {
+        let mut active = self.api.steps_in(cluster, &ACTIVE).await?;
+        active.retain(|step| {
+            let made = step.status.timeline.creation_date_time;
+            is_of(&step.name, run) && made.is_none_or(|made| made >= since - SKEW)
+        });
+        Ok(active)
+    }
+
+    async fn await_none(&self, cluster: &str, run: &RunId, since: Timestamp) -> Result<bool> {
+        let mut calm = Calm::new(self.settings.poll_fastest, self.settings.poll_slowest);
+        for _ in 0..LOOKS {
+            tokio::time::sleep(calm.pause()).await;
+            if self.active_of(cluster, run, since).await?.is_empty() {
+                return Ok(true);
+            }
+            calm.relax();
+        }
+        Ok(false)
+    }
+
+    /// In cluster mode a step is only the client of its application, which does not end with it. Source: EMR management
+    /// guide, "Cancel steps": asynchronous processes are not affected.
+    async fn kill_applications(&self, cluster: &str, run: &RunId, ended: &[Step]) -> Result<()> {
+        let root = super::logs(&self.lake).join(cluster);
+        let mut applications = Vec::new();
+        for step in ended {
+            let told = &step.additional_info.resource_manager_application_ids;
+            let logs = logs::StepLogs { store: self.store.as_ref(), root: &root, step: &step.id, applications: told };
+            applications.extend(logs::find(&logs).await?.applications);
+        }
+        let kill = |application: &String| NewStep {
+            name: format!("{run} cancelled {application}"),
+            action_on_failure: "CONTINUE",
+            hadoop_jar_step: JarStep {
+                jar: "command-runner.jar",
+                args: ["yarn", "application", "-kill", application].map(String::from).into(),
+            },
+        };
+        let kills: Vec<NewStep> = applications.iter().map(kill).collect();
+        if kills.is_empty() {
+            return Ok(());
+        }
+        match self.api.add_steps(cluster, &kills, None).await {
+            Ok(_) => Ok(()),
+            // Killing twice is as good as once, and an ended cluster has nothing to kill.
+            Err(error) if error.maybe_done || error.message.contains("terminated") => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Why a step failed or a cluster ended: what EMR says, and what the logs say once they are there.
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::Inner;
+use super::api::{Cluster, FailureDetails, Step};
+use crate::diagnose::{self, Class, ClusterEnd, ErrorDetail, Finding, logs};
+use crate::error::{Error, Kind};
+use crate::event::Event;
+use crate::target::{Cause, Note};
+
+/// How often logs and FailureDetails are looked for, with growing pauses, before what is known must do. With the default
+/// pace that is about six minutes: EMR pushes logs every five.
+const LOOKS: u32 = 14;
+
+/// Why a cluster ended.
+pub(super) struct Lost {
+    finding: Finding,
+    /// One line.
+    pub summary: String,
+    /// Whether the steps can go on elsewhere.
+    pub elsewhere: bool,
+}
+
+impl Lost {
+    /// Returns the error of a run that ends with its cluster.
+    pub fn into_error(self, cluster: &Cluster) -> Error {
+        let mut error = self.finding.error(&format!("cluster `{}` ended", cluster.id));
+        // What a cluster could not do is never the job's fault.
+        error.kind = Kind::Machine;
+        error.hint(format!("all that EMR knows: `soflow cluster show {}`", cluster.id))
+    }
+}
+
+impl Inner {
+    /// Returns why a cluster ended.
+    pub(super) fn why_lost(&self, cluster: &Cluster) -> Lost {
+        let status = &cluster.status;
+        let detail = |detail: &super::api::ErrorDetail| ErrorDetail {
+            code: detail.error_code.clone(),
+            data: detail.error_data.iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect(),
+            message: detail.error_message.clone(),
+        };
+        let details: Vec<ErrorDetail> = status.error_details.iter().map(detail).collect();
+        let logs = logs::root(&cluster.log_uri, &cluster.id).ok();
+        let finding = diagnose::cluster(&ClusterEnd {
+            id: &cluster.id,
+            state: &status.state,
+            code: &status.state_change_reason.code,
+            message: &status.state_change_reason.message,
+            details: &details,
+            instances: &[],
+            logs: logs.as_ref(),
+        });
+        // One that never took steps will not do so elsewhere either. What ends one that did, be it a person, the idle timer
+        // or the loss of its primary node, is told by codes that also stand for other things.
+        let elsewhere = status.timeline.ready_date_time.is_some();
+        Lost { summary: finding.summary.clone(), elsewhere, finding }
+    }
+
+    /// Returns why a step failed. Logs come minutes after the step has ended; what EMR says by itself may come later too.
+    pub(super) async fn explain(&self, cluster: &str, step: &Step, notes: &UnboundedSender<Note>) -> Cause {
+        let mut details = step.status.failure_details.clone();
+        let mut applications = step.additional_info.resource_manager_application_ids.clone();
+        let mut told = false;
+        let mut best = None;
+        for look in 0..LOOKS {
+            if let Some((finding, found)) = self.read_logs(cluster, step, &applications).await {
+                applications = found;
+                if finding.class != Class::Unknown {
+                    return cause(&finding, step, &details);
+                }
+                best = Some(finding);
+            }
+            if let Some(finding) = from_details(&details).filter(|finding| finding.class != Class::Unknown) {
+                return cause(&finding, step, &details);
+            }
+            if !told && let Some(ended) = step.status.timeline.end_date_time {
+                let at = logs::expected_at(ended);
+                let text = format!("Step {} failed; its logs are expected by {at:.0}.", step.name);
+                let _ = notes.send(Note::Event(Event::Note { text }));
+                told = true;
+            }
+            let (fastest, slowest) = (self.settings.poll_fastest, self.settings.poll_slowest);
+            tokio::time::sleep(fastest.mul_f64(1.3_f64.powf(look.into())).min(slowest)).await;
+            if details.message.is_empty()
+                && let Ok(step) = self.api.describe_step(cluster, &step.id).await
+            {
+                details = step.status.failure_details;
+            }
+        }
+        let known = from_details(&details).or(best).unwrap_or_default();
+        cause(&known, step, &details)
+    }
+
+    async fn read_logs(&self, cluster: &str, step: &Step, known: &[String]) -> Option<(Finding, Vec<String>)> {
+        let root = super::logs(&self.lake).join(cluster);
+        let logs = logs::StepLogs { store: self.store.as_ref(), root: &root, step: &step.id, applications: known };
+        // A log that cannot be read must not hide that the step failed.
+        let (finding, found) = logs::investigate(&logs).await.ok()?;
+        (!found.files.is_empty()).then_some((finding, found.applications))
+    }
+}
+
+fn from_details(details: &FailureDetails) -> Option<Finding> {
+    if details.message.is_empty() && details.reason.is_empty() {
+        return None;
+    }
+    let text = diagnose::Text { file: &details.log_file, body: details.message.as_bytes() };
+    let mut finding = diagnose::explain(&[text], diagnose::Place::Cluster);
+    if finding.summary.is_empty() {
+        finding.summary.clone_from(&details.reason);
+    }
+    Some(finding)
+}
+
+fn cause(finding: &Finding, step: &Step, details: &FailureDetails) -> Cause {
+    let ended = match (step.status.state.as_str(), details.reason.as_str()) {
+        (state, "" | "Unknown Error") => format!("EMR: {state}"),
+        (state, reason) => format!("EMR: {state}, {reason}"),
+    };
+    let mut cause = Cause::new(finding.clone(), &ended);
+    if cause.summary.is_empty() {
+        cause.summary = format!("EMR says {} and nothing more", step.status.state);
+    }
+    if cause.log.is_empty() {
+        cause.log.clone_from(&details.log_file);
+    }
+    cause
+}

@@ -1,0 +1,244 @@
+//! What a step of a cluster printed: from CloudWatch as it is printed, from S3 when it has been pushed there.
+
+mod cloudwatch;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::Inner;
+use super::api::Step;
+use super::watch::ENDED;
+use crate::diagnose::logs::{self, LARGEST, LogFile, LogName, PUSHED_EVERY, StepLogs, Stream, Tail, What};
+use crate::error::Result;
+use crate::names::Uri;
+use cloudwatch::CloudWatch;
+
+/// After how many looks at CloudWatch without news, once the step has ended, nothing more is waited for. The agent sends
+/// what it has every 5 seconds. Source: CloudWatch agent reference, `force_flush_interval`.
+const QUIET_LOOKS: u32 = 3;
+
+/// Where logs are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// CloudWatch Logs.
+    CloudWatch,
+    /// Objects below the cluster's `LogUri`.
+    S3,
+}
+
+impl Source {
+    /// Returns the word for it in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CloudWatch => "cloudwatch",
+            Self::S3 => "s3",
+        }
+    }
+}
+
+/// A part of a log.
+#[derive(Debug)]
+pub struct Piece<'a> {
+    /// Which log.
+    pub name: &'a LogName,
+    /// Where that is: a URI, or a log group and a stream.
+    pub place: &'a str,
+    /// Its next bytes.
+    pub text: &'a [u8],
+}
+
+/// Takes logs piece by piece.
+pub type Out<'a> = dyn FnMut(Piece<'_>) -> Result<()> + Send + 'a;
+
+/// What one look at the logs of a step found.
+#[derive(Clone, Debug, Default)]
+pub struct Look {
+    /// EMR's word for the step's state; empty when EMR does not know the step any more.
+    pub state: String,
+    /// When it started, UTC.
+    pub started: Option<Timestamp>,
+    /// When it ended, UTC.
+    pub ended: Option<Timestamp>,
+    /// Whether there was anything new.
+    pub any: bool,
+    /// Whether nothing more can come.
+    pub complete: bool,
+    /// Logs of executors, which are not read, and those too large to be.
+    pub unread: Vec<Uri>,
+}
+
+impl Look {
+    /// Returns whether the step has not ended yet.
+    pub fn goes_on(&self) -> bool {
+        !self.state.is_empty() && !ENDED.contains(&self.state.as_str())
+    }
+
+    /// Returns when its logs should be in S3, UTC; `None` while it goes on.
+    pub fn expected_at(&self) -> Option<Timestamp> {
+        self.ended.map(logs::expected_at)
+    }
+}
+
+/// Reads the logs of one step, each byte once.
+pub struct LogReader {
+    target: Arc<Inner>,
+    root: Uri,
+    /// Where the step may be: its run's last cluster first, and only the one that knows it once that is known.
+    clusters: Vec<String>,
+    step: String,
+    streams: Vec<Stream>,
+    applications: Vec<String>,
+    /// `None` when the cluster does not write there, or nobody may read it.
+    cloudwatch: Option<CloudWatch>,
+    tail: Tail,
+    located: bool,
+    /// The first that had anything.
+    source: Option<Source>,
+    /// Why CloudWatch is not read although it could be.
+    pub refused: Option<String>,
+    quiet: u32,
+}
+
+impl LogReader {
+    /// Returns a reader of these outputs of a step, which may not have started. `clusters`: those of its run, of which the
+    /// first is taken when EMR does not know the step on any.
+    pub fn new(target: Arc<Inner>, clusters: Vec<String>, step: &str, streams: Vec<Stream>) -> Self {
+        Self {
+            root: super::logs(&target.lake),
+            clusters,
+            cloudwatch: None,
+            step: step.into(),
+            target,
+            streams,
+            applications: Vec::new(),
+            tail: Tail::default(),
+            located: false,
+            source: None,
+            refused: None,
+            quiet: 0,
+        }
+    }
+
+    /// Returns EMR's name for the step.
+    pub fn step(&self) -> &str {
+        &self.step
+    }
+
+    /// Returns the folder of the cluster's logs in S3.
+    pub fn root(&self) -> &Uri {
+        &self.root
+    }
+
+    /// Returns where the logs were found, as soon as any were.
+    pub fn source(&self) -> Option<Source> {
+        self.source
+    }
+
+    /// Passes on what is there and was not passed on before.
+    ///
+    /// # Errors
+    /// Those of AWS and of `out`.
+    pub async fn look(&mut self, out: &mut Out<'_>) -> Result<Look> {
+        let step = self.find().await?;
+        let mut look = Look::default();
+        if let Some(step) = step {
+            let timeline = step.status.timeline;
+            look = Look {
+                state: step.status.state,
+                started: timeline.start_date_time,
+                ended: timeline.end_date_time,
+                ..look
+            };
+            let told = step.additional_info.resource_manager_application_ids;
+            self.applications.extend(told.into_iter().filter(|id| !self.applications.contains(id)).collect::<Vec<_>>());
+        }
+        if look.started.is_none() && !look.state.is_empty() {
+            look.complete = !look.goes_on();
+            return Ok(look);
+        }
+        if self.source != Some(Source::S3) && self.look_at_cloudwatch(out).await? {
+            self.source = Some(Source::CloudWatch);
+            look.any = true;
+        }
+        if self.source == Some(Source::CloudWatch) {
+            self.quiet = if look.any || look.goes_on() { 0 } else { self.quiet + 1 };
+            look.complete = self.quiet >= QUIET_LOOKS;
+        } else {
+            self.look_at_s3(&mut look, out).await?;
+        }
+        Ok(look)
+    }
+
+    /// Returns what EMR says of the step, after finding out which cluster knows it.
+    async fn find(&mut self) -> Result<Option<Step>> {
+        if let [cluster] = self.clusters.as_slice()
+            && self.located
+        {
+            return self.described(cluster).await;
+        }
+        let (mut at, mut found) = (0, None);
+        for (index, cluster) in self.clusters.iter().enumerate() {
+            found = self.described(cluster).await?;
+            if found.is_some() {
+                at = index;
+                break;
+            }
+        }
+        self.clusters = self.clusters.drain(..).skip(at).take(1).collect();
+        self.located = true;
+        let cluster = self.clusters.first().cloned().unwrap_or_default();
+        if self.target.settings.shape.cloudwatch_logs {
+            self.cloudwatch = Some(CloudWatch::new(&cluster, &self.step, self.streams.clone()));
+        }
+        self.root = self.root.join(&cluster);
+        Ok(found)
+    }
+
+    /// Returns what EMR says of the step, unless it has forgotten it: two months after the cluster's end. Logs may be read
+    /// by those who may not ask EMR.
+    async fn described(&self, cluster: &str) -> Result<Option<Step>> {
+        match self.target.api.describe_step(cluster, &self.step).await {
+            Ok(step) => Ok(Some(step)),
+            Err(error) if error.is_denied() || error.message.contains("is not valid") => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn look_at_cloudwatch(&mut self, out: &mut Out<'_>) -> Result<bool> {
+        let Some(place) = &mut self.cloudwatch else { return Ok(false) };
+        match place.read(&self.target.api.0, &mut self.applications, out).await? {
+            Ok(any) => Ok(any),
+            Err(refusal) => {
+                self.refused = Some(refusal);
+                self.cloudwatch = None;
+                Ok(false)
+            }
+        }
+    }
+
+    async fn look_at_s3(&mut self, look: &mut Look, out: &mut Out<'_>) -> Result<()> {
+        let store = self.target.store.as_ref();
+        let logs = StepLogs { store, root: &self.root, step: &self.step, applications: &self.applications };
+        let found = logs::find(&logs).await?;
+        self.applications.clone_from(&found.applications);
+        let wanted = |file: &&LogFile| self.streams.contains(&file.name.stream);
+        let read = |file: &&LogFile| !matches!(file.name.what, What::Executor(_)) && file.bytes <= LARGEST;
+        let (files, unread): (Vec<&LogFile>, Vec<&LogFile>) = found.files.iter().filter(wanted).partition(read);
+        look.unread = unread.into_iter().map(|file| file.uri.clone()).collect();
+        let files: Vec<LogFile> = files.into_iter().cloned().collect();
+        let mut pass = |file: &LogFile, text: &[u8]| out(Piece { name: &file.name, place: file.uri.as_str(), text });
+        if self.tail.read(store, &files, &mut pass).await? {
+            self.source = Some(Source::S3);
+            look.any = true;
+        }
+        look.complete = match look.ended {
+            Some(ended) => {
+                let latest = logs::expected_at(ended).checked_add(PUSHED_EVERY).unwrap_or(Timestamp::MAX);
+                found.is_complete(ended) || self.target.store.now() >= latest
+            }
+            None => !look.goes_on(),
+        };
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! The logs of a step in CloudWatch, where clusters from release 7.11.0 send them as they are printed. Layout: EMR
+//! management guide, "Monitoring Amazon EMR with CloudWatch Logs".
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use super::{Out, Piece};
+use crate::aws::{CallError, LOGS, Session};
+use crate::diagnose::logs::{LogName, Stream, What, applications};
+use crate::error::Result;
+
+/// The streams of one step.
+#[derive(Debug)]
+pub(super) struct CloudWatch {
+    group: String,
+    step: String,
+    wanted: Vec<Stream>,
+    /// Where each stream that was read goes on.
+    tokens: BTreeMap<String, String>,
+}
+
+impl CloudWatch {
+    /// Returns those of a step that are wanted, in the group that EMR takes when it is given none.
+    pub fn new(cluster: &str, step: &str, wanted: Vec<Stream>) -> Self {
+        Self { group: format!("/aws/emr/{cluster}"), step: step.into(), wanted, tokens: BTreeMap::new() }
+    }
+
+    /// Passes on what has come since the last time; returns whether there was anything, or why nobody may look.
+    ///
+    /// # Errors
+    /// Those of AWS and of `out`.
+    pub async fn read(
+        &mut self,
+        session: &Session,
+        known: &mut Vec<String>,
+        out: &mut Out<'_>,
+    ) -> Result<Result<bool, String>> {
+        let result = self.read_all(session, known, out).await;
+        match result {
+            Ok(any) => Ok(Ok(any)),
+            Err(Failed::Call(error)) if error.is_denied() => Ok(Err(error.to_string())),
+            Err(Failed::Call(error)) => Err(error.into()),
+            Err(Failed::Out(error)) => Err(error),
+        }
+    }
+
+    async fn read_all(
+        &mut self,
+        session: &Session,
+        known: &mut Vec<String>,
+        out: &mut Out<'_>,
+    ) -> Result<bool, Failed> {
+        let step = format!("steps/{}/", self.step);
+        // The driver first, but its application may only be named in the step's own log.
+        let named = !known.is_empty();
+        let mut any = false;
+        if !named {
+            any |= self.read_below(session, &step, known, out).await?;
+        }
+        for application in known.clone() {
+            let driver = format!("applications/{application}/");
+            any |= self.read_below(session, &driver, known, out).await?;
+        }
+        if named {
+            any |= self.read_below(session, &step, known, out).await?;
+        }
+        Ok(any)
+    }
+
+    async fn read_below(
+        &mut self,
+        session: &Session,
+        prefix: &str,
+        known: &mut Vec<String>,
+        out: &mut Out<'_>,
+    ) -> Result<bool, Failed> {
+        let mut any = false;
+        let search = known.is_empty();
+        for (name, stream) in self.streams(session, prefix).await? {
+            let wanted = self.wanted.contains(&name.stream) && !matches!(name.what, What::Executor(_));
+            if !(wanted || search && name.stream == Stream::Stderr) {
+                continue;
+            }
+            let place = format!("{} {stream}", self.group);
+            loop {
+                let text = self.next_page(session, &stream).await?;
+                if text.is_empty() {
+                    break;
+                }
+                if search {
+                    let found = applications(text.as_bytes());
+                    known.extend(found.into_iter().filter(|id| !known.contains(id)).collect::<Vec<_>>());
+                }
+                if wanted {
+                    any = true;
+                    out(Piece { name: &name, place: &place, text: text.as_bytes() }).map_err(Failed::Out)?;
+                }
+            }
+        }
+        Ok(any)
+    }
+
+    /// Returns the outputs that have a stream by now, as they are best read; none when the group is not there.
+    async fn streams(&self, session: &Session, prefix: &str) -> Result<Vec<(LogName, String)>, Failed> {
+        let mut input = json!({ "logGroupName": self.group, "logStreamNamePrefix": prefix });
+        let mut found = Vec::new();
+        loop {
+            let page: Json = match session.call(&LOGS, "DescribeLogStreams", &input).await {
+                Ok(page) => page,
+                Err(error) if error.code == "ResourceNotFoundException" => return Ok(found),
+                Err(error) => return Err(error.into()),
+            };
+            let names = page["logStreams"].as_array().into_iter().flatten();
+            let names = names.filter_map(|stream| stream["logStreamName"].as_str());
+            found.extend(names.filter_map(|name| Some((LogName::parse(name)?, name.to_string()))));
+            match page["nextToken"].as_str() {
+                Some(token) => input["nextToken"] = token.into(),
+                None => break,
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// Returns the next lines of a stream; nothing when all have been read. A page may be empty without being the last,
+    /// which answers with the token it was asked with.
+    async fn next_page(&mut self, session: &Session, stream: &str) -> Result<String, Failed> {
+        loop {
+            let mut input = json!({ "logGroupName": self.group, "logStreamName": stream, "startFromHead": true });
+            let before = self.tokens.get(stream);
+            if let Some(token) = before {
+                input["nextToken"] = token.as_str().into();
+            }
+            let page: Json = session.call(&LOGS, "GetLogEvents", &input).await?;
+            let events = page["events"].as_array().into_iter().flatten();
+            let lines = events.filter_map(|event| event["message"].as_str());
+            let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+            let next = page["nextForwardToken"].as_str();
+            let is_last = next.is_none() || next == before.map(String::as_str);
+            if let Some(token) = next {
+                self.tokens.insert(stream.into(), token.into());
+            }
+            if is_last || !text.is_empty() {
+                return Ok(text);
+            }
+        }
+    }
+}
+
+/// What ends a reading: AWS, or whoever takes the text.
+enum Failed {
+    Call(CallError),
+    Out(crate::error::Error),
+}
+
+impl From<CallError> for Failed {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
+}

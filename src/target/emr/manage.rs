@@ -1,0 +1,269 @@
+//! What people do with clusters themselves: make one, look at them, end one, end those that nobody needs.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::Inner;
+use super::api::{Cluster, Instance, Step};
+use super::clusters::{Asker, Created};
+use super::identity::Named;
+use super::lease::{Book, Claim, Manner, Turn, describe};
+use super::pool::ALIVE;
+use crate::error::{Error, Kind, Result};
+use crate::event::Event;
+use crate::target::Note;
+
+/// States of clusters that are there, those that are ending included.
+const THERE: [&str; 5] = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING", "TERMINATING"];
+
+/// Why a cluster that fits cannot be had at once.
+const HELD: &str = "held by others";
+
+/// States of steps that a cluster still has to do with.
+const ACTIVE: [&str; 3] = ["PENDING", "CANCEL_PENDING", "RUNNING"];
+
+/// How much longer than its idle timeout a cluster may idle before `reap` ends it: EMR's own timer comes first.
+const IDLE_GRACE: SignedDuration = SignedDuration::from_mins(10);
+
+/// A cluster in a list.
+#[derive(Clone, Debug, Serialize)]
+pub struct Listed {
+    /// `j-…`.
+    pub id: String,
+    /// The shape it was made from.
+    pub shape: String,
+    /// EMR's word for its state.
+    pub state: String,
+    /// Its age in seconds.
+    pub age_seconds: i64,
+    /// Who has its lease.
+    pub holders: Vec<Claim>,
+    /// Who waits for it.
+    pub queue: Vec<Claim>,
+    /// Whether runs of the target's shape could use it, and why (not).
+    pub fits: bool,
+    /// Why, or why not.
+    pub reason: String,
+}
+
+/// All about a cluster.
+pub struct Shown {
+    /// What EMR says.
+    pub cluster: Cluster,
+    /// Its instances, also those that have ended.
+    pub instances: Vec<Instance>,
+    /// Its steps that have not ended.
+    pub active: Vec<Step>,
+    /// Who has its lease and who waits.
+    pub book: Book,
+}
+
+/// A cluster that `reap` ends, or would end.
+#[derive(Clone, Debug, Serialize)]
+pub struct Reaped {
+    /// `j-…`.
+    pub id: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Inner {
+    /// Returns a cluster of the target's shape: one that is there and free, or a new one; its id, and whether it is ready.
+    ///
+    /// # Errors
+    /// As a run's.
+    pub async fn up(&self, token: &str, notes: &UnboundedSender<Note>) -> Result<(String, bool)> {
+        let asker = Asker { token, not: None, notes };
+        let found = self.candidates().await?;
+        if let Some(best) = found.iter().find(|found| found.fits) {
+            asker.tell(Event::ClusterChosen { cluster: best.id.clone(), reused: true, reason: best.reason.clone() });
+            return Ok((best.id.clone(), ["RUNNING", "WAITING"].contains(&best.state.as_str())));
+        }
+        match self.create(&asker).await? {
+            Created::Ours(acquired) => {
+                acquired.lease.release().await?;
+                Ok((acquired.placed.cluster, acquired.ready))
+            }
+            Created::Taken(found) => {
+                asker.tell(Event::ClusterChosen { cluster: found.id.clone(), reused: true, reason: found.reason });
+                Ok((found.id, false))
+            }
+        }
+    }
+
+    /// Waits until a cluster takes steps, telling of each state.
+    ///
+    /// # Errors
+    /// `Machine` with the reason when it ends instead.
+    pub async fn await_ready(&self, id: &str, notes: &UnboundedSender<Note>) -> Result<Cluster> {
+        let mut calm = super::calm::Calm::new(self.settings.poll_fastest, self.settings.poll_slowest);
+        let mut state = String::new();
+        loop {
+            let cluster = self.api.describe_cluster(id).await?;
+            if cluster.status.state != state {
+                state.clone_from(&cluster.status.state);
+                let reason = cluster.status.state_change_reason.message.clone();
+                let event = Event::ClusterChanged { cluster: id.into(), state: state.clone(), reason };
+                let _ = notes.send(Note::Event(event));
+                calm.hurry();
+            }
+            match state.as_str() {
+                "RUNNING" | "WAITING" => return Ok(cluster),
+                "TERMINATING" | "TERMINATED" | "TERMINATED_WITH_ERRORS" => {
+                    return Err(self.why_lost(&cluster).into_error(&cluster));
+                }
+                _ => {}
+            }
+            tokio::time::sleep(calm.pause()).await;
+            calm.relax();
+        }
+    }
+
+    /// Returns the clusters of this lake that are there, the best for the next run first.
+    ///
+    /// # Errors
+    /// Those of EMR and the store.
+    pub async fn list(&self) -> Result<Vec<Listed>> {
+        let found = self.judged(&THERE).await?;
+        let books = found.iter().map(|found| async { self.lease(&found.id, "list").look().await });
+        let books = futures_util::future::try_join_all(books).await?;
+        let slots = self.settings.shape.step_concurrency as usize;
+        let listed = found.into_iter().zip(books).map(|(found, book)| Listed {
+            id: found.id,
+            shape: found.shape,
+            state: found.state,
+            age_seconds: found.age_seconds,
+            reason: if found.fits && book.holders.len() >= slots { HELD.into() } else { found.reason },
+            holders: book.holders,
+            queue: book.queue,
+            fits: found.fits,
+        });
+        Ok(listed.collect())
+    }
+
+    /// Returns all about a cluster.
+    ///
+    /// # Errors
+    /// `Usage` when there is no such cluster.
+    pub async fn show(&self, id: &str) -> Result<Shown> {
+        let cluster = self.described(id).await?;
+        let lease = self.lease(id, "show");
+        let (instances, active, book) =
+            futures_util::future::join3(self.api.instances(id), self.api.steps_in(id, &ACTIVE), lease.look()).await;
+        Ok(Shown { cluster, instances: instances?, active: active?, book: book? })
+    }
+
+    async fn described(&self, id: &str) -> Result<Cluster> {
+        self.api.describe_cluster(id).await.map_err(|error| {
+            if error.message.contains("is not valid") {
+                Error::new(Kind::Usage, format!("there is no cluster `{id}` here"))
+                    .hint("`soflow cluster list` shows those of this target")
+            } else {
+                error.into()
+            }
+        })
+    }
+
+    /// Ends a cluster that soflow made, unless someone uses it and `force` is not given. Returns its state then.
+    ///
+    /// # Errors
+    /// `Held` when it is in use; `Usage` when soflow did not make it for this lake.
+    pub async fn down(&self, id: &str, force: bool) -> Result<Cluster> {
+        let cluster = self.described(id).await?;
+        self.check_ours(&cluster)?;
+        if !ALIVE.contains(&cluster.status.state.as_str()) {
+            return Ok(cluster);
+        }
+        if cluster.termination_protected {
+            return Err(Error::new(Kind::Usage, format!("cluster `{id}` is protected against termination"))
+                .hint(format!("`aws emr modify-cluster-attributes --cluster-id {id} --no-termination-protected`")));
+        }
+        // The lease first: no run may begin on it while it ends.
+        let lease = self.lease(id, "cluster down");
+        if let Turn::Waiting { holders, .. } = lease.take(if force { Manner::Force } else { Manner::Ask }).await? {
+            return Err(in_use(id, &format!("held by {}", describe(&holders))));
+        }
+        let active = self.api.steps_in(id, &ACTIVE).await?;
+        if !force && let Some(step) = active.first() {
+            lease.release().await?;
+            let what =
+                format!("step `{}` is {}, and {} in all have not ended", step.name, step.status.state, active.len());
+            return Err(in_use(id, &what));
+        }
+        self.api.terminate(&[id]).await?;
+        self.described(id).await
+    }
+
+    fn check_ours(&self, cluster: &Cluster) -> Result<Named> {
+        let wanted = self.identity(&self.bootstrap_places()).lake;
+        Named::parse(&cluster.name).filter(|named| named.identity.lake == wanted).ok_or_else(|| {
+            Error::new(Kind::Usage, format!("soflow did not make cluster `{}` for this lake", cluster.id))
+                .hint(format!("end it yourself: `aws emr terminate-clusters --cluster-ids {}`", cluster.id))
+        })
+    }
+
+    /// Returns the clusters that nobody needs, after ending them unless `dry_run`: only those soflow made for this lake,
+    /// and none that is in use.
+    ///
+    /// # Errors
+    /// Those of EMR and the store.
+    pub async fn reap(&self, dry_run: bool) -> Result<Vec<Reaped>> {
+        let now = self.store.now();
+        let lake = self.identity(&self.bootstrap_places()).lake;
+        let mut reaped = Vec::new();
+        for cluster in self.api.list_clusters(&ALIVE, None).await? {
+            let Some(named) = Named::parse(&cluster.name).filter(|named| named.identity.lake == lake) else { continue };
+            let lease = self.lease(&cluster.id, "cluster reap");
+            let Some(reason) = self.reason_to_reap(&cluster, &named, now).await? else { continue };
+            if !dry_run {
+                if !matches!(lease.take(Manner::Ask).await?, Turn::Ours { .. }) {
+                    continue;
+                }
+                self.api.terminate(&[&cluster.id]).await?;
+            }
+            reaped.push(Reaped { id: cluster.id, reason });
+        }
+        Ok(reaped)
+    }
+
+    async fn reason_to_reap(&self, cluster: &Cluster, named: &Named, now: Timestamp) -> Result<Option<String>> {
+        let book = self.lease(&cluster.id, "cluster reap").look().await?;
+        if !book.holders.is_empty() || !["RUNNING", "WAITING"].contains(&cluster.status.state.as_str()) {
+            return Ok(None);
+        }
+        let (steps, _) = self.api.steps_page(&cluster.id, None).await?;
+        if steps.iter().any(|step| ACTIVE.contains(&step.status.state.as_str())) {
+            return Ok(None);
+        }
+        let timeline = cluster.status.timeline;
+        let age = now.duration_since(timeline.creation_date_time.unwrap_or(now));
+        let shape = &self.settings.shape;
+        if age.as_secs() >= i64::try_from(shape.max_age_seconds).unwrap_or(i64::MAX) {
+            return Ok(Some(format!("{} old, `max-age` is {}", hours(age.as_secs()), hours_of(shape.max_age_seconds))));
+        }
+        let ended = steps.iter().filter_map(|step| step.status.timeline.end_date_time).max();
+        let idle = now.duration_since(ended.or(timeline.ready_date_time).unwrap_or(now));
+        let limit = SignedDuration::from_secs(i64::try_from(shape.idle_seconds).unwrap_or(i64::MAX));
+        if idle > limit.saturating_add(IDLE_GRACE) {
+            return Ok(Some(format!("idle for {}", hours(idle.as_secs()))));
+        }
+        let wanted = self.identity(&self.bootstrap_places());
+        let orphan = named.identity.shape == wanted.shape && named.identity.hash != wanted.hash;
+        Ok(orphan.then(|| format!("made from settings of `{}` that are not in force any more", wanted.shape)))
+    }
+}
+
+fn hours(seconds: i64) -> String {
+    format!("{} h {} m", seconds / 3600, seconds % 3600 / 60)
+}
+
+fn hours_of(seconds: u64) -> String {
+    hours(i64::try_from(seconds).unwrap_or(i64::MAX))
+}
+
+fn in_use(id: &str, detail: &str) -> Error {
+    Error::new(Kind::Held, format!("cluster `{id}` is in use"))
+        .detail(detail.to_string())
+        .hint(format!("end it all the same: `soflow cluster down {id} --force`"))
+}

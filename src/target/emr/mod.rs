@@ -1,0 +1,245 @@
+//! Amazon EMR on EC2: clusters that are found or made, steps that are added once, watched politely and explained.
+//!
+//! ```text
+//! pool (which cluster, and why) -> lease (whose turn) -> ship (code, dependencies) -> steps (added once)
+//!   -> watch (one call a tick for all, on to another cluster when one ends) -> failure (why)
+//! ```
+
+mod actual;
+pub mod api;
+mod calm;
+mod cancel;
+mod clusters;
+mod failure;
+mod identity;
+pub mod lease;
+mod logs;
+mod manage;
+mod pool;
+mod price;
+mod request;
+mod ship;
+mod steps;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch as signal};
+
+use crate::aws::Session;
+use crate::config::{Emr, Lake};
+use crate::error::{Error, Kind, Result};
+use crate::event::Sink;
+use crate::machine::Host;
+use crate::names::{Digest, RunId};
+use crate::store::{Owner, Store};
+use crate::target::{Opening, Placed, StepEnd, StepOrder, Stop, Target};
+
+pub use actual::{Bill, Stay};
+pub use api::Api;
+pub use calm::Calm;
+pub use identity::{Identity, MARK, Named};
+use lease::Lease;
+pub use logs::{LogReader, Look, Out, Piece, Source};
+pub use manage::{Listed, Reaped, Shown};
+pub use pool::{ALIVE, Candidate};
+pub use request::logs;
+pub use ship::Shipment;
+use watch::{Command, Progress, Watcher};
+
+/// What an EMR target works with.
+pub struct Settings {
+    /// The target's settings.
+    pub emr: Emr,
+    /// The target's locations.
+    pub lake: Lake,
+    /// The folder with the Python code.
+    pub code: PathBuf,
+    /// The folder where built dependencies are kept.
+    pub cache: PathBuf,
+    /// What this machine has to build them with.
+    pub host: Host,
+    /// Who we are, for others who want the same cluster.
+    pub owner: Owner,
+    /// Whether to take a cluster that others hold.
+    pub force: bool,
+}
+
+/// Runs steps on EMR clusters.
+pub struct EmrTarget {
+    inner: Arc<Inner>,
+    engine: String,
+    candidates: Mutex<Option<Vec<Candidate>>>,
+    watcher: Mutex<Option<mpsc::UnboundedSender<Command>>>,
+}
+
+/// What all parts of the target share.
+pub struct Inner {
+    api: Api,
+    store: Arc<dyn Store>,
+    settings: Emr,
+    lake: Lake,
+    code: PathBuf,
+    cache: PathBuf,
+    host: Host,
+    owner: Owner,
+    force: bool,
+    /// What a run has claimed on its way to a cluster.
+    claims: Mutex<Vec<Lease>>,
+}
+
+impl Inner {
+    /// Returns what works on clusters with these settings.
+    pub fn new(session: &Session, store: Arc<dyn Store>, settings: Settings) -> Self {
+        let Settings { emr, lake, code, cache, host, owner, force } = settings;
+        Self {
+            api: Api(session.clone()),
+            store,
+            settings: emr,
+            lake,
+            code,
+            cache,
+            host,
+            owner,
+            force,
+            claims: Mutex::default(),
+        }
+    }
+
+    /// Returns EMR's operations.
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// Returns the target's settings.
+    pub fn settings(&self) -> &Emr {
+        &self.settings
+    }
+
+    /// With several steps at once EMR takes nothing but `CONTINUE`; otherwise what waits behind a failed step must not run
+    /// on what that has not written. Source: EMR's API model, StepConcurrencyLevel.
+    fn action_on_failure(&self) -> &'static str {
+        if self.settings.shape.step_concurrency > 1 { "CONTINUE" } else { "CANCEL_AND_WAIT" }
+    }
+}
+
+impl EmrTarget {
+    /// Returns the target.
+    ///
+    /// # Errors
+    /// `Usage` when the dependencies' lock cannot be read.
+    pub fn new(inner: Arc<Inner>) -> Result<Self> {
+        let packages = inner.dependencies()?.map(|environment| environment.key());
+        let engine = match packages {
+            Some(key) => format!("{}@{}", inner.settings.shape.release, key.short()),
+            None => format!("{}@{}", inner.settings.shape.release, Digest::of::<&str>([]).short()),
+        };
+        Ok(Self { inner, engine, candidates: Mutex::default(), watcher: Mutex::default() })
+    }
+
+    fn send(&self, command: Command) -> Result<()> {
+        let watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = watcher.as_ref().is_some_and(|watcher| watcher.send(command).is_ok());
+        if sent { Ok(()) } else { Err(gone()) }
+    }
+}
+
+fn gone() -> Error {
+    Error::new(Kind::Internal, "the watcher of the steps is gone")
+}
+
+#[async_trait]
+impl Target for EmrTarget {
+    fn engine(&self) -> String {
+        self.engine.clone()
+    }
+
+    fn slots(&self) -> usize {
+        if self.queues() { usize::MAX } else { self.inner.settings.shape.step_concurrency as usize }
+    }
+
+    /// One step at a time means in order, and EMR keeps the order itself.
+    fn queues(&self) -> bool {
+        self.inner.settings.shape.step_concurrency == 1
+    }
+
+    async fn prepare(&self, _: &mut dyn Sink) -> Result<()> {
+        let found = self.inner.candidates().await?;
+        // Before a run is claimed that could only fail.
+        if !found.iter().any(|found| found.fits) {
+            self.inner.check_price()?;
+        }
+        *self.candidates.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        Ok(())
+    }
+
+    fn intended(&self) -> Option<Placed> {
+        let candidates = self.candidates.lock().unwrap_or_else(PoisonError::into_inner);
+        let best = candidates.iter().flatten().find(|found| found.fits)?;
+        Some(Placed { cluster: best.id.clone(), made: false })
+    }
+
+    async fn open(&self, opening: Opening) -> Result<()> {
+        let Opening { run, since, placed, resumed, notes } = opening;
+        let (commands, received) = mpsc::unbounded_channel();
+        let found = self.candidates.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let found = match found {
+            Some(found) => found,
+            None => self.inner.candidates().await?,
+        };
+        let token = run.to_string();
+        let asker = clusters::Asker { token: &token, not: None, notes: &notes };
+        let had = placed.as_ref().filter(|_| resumed);
+        // Code on its way while a cluster is found or made.
+        let (code, acquired) = tokio::try_join!(self.inner.ship(&notes), self.inner.acquire(&asker, had, found))?;
+        if placed.as_ref() != Some(&acquired.placed) {
+            let (saved, is_saved) = oneshot::channel();
+            let _ = notes.send(crate::target::Note::Placed { placed: acquired.placed.clone(), saved });
+            is_saved.await.map_err(|_| Error::new(Kind::Machine, "the run's record could not be written"))?;
+        }
+        let watcher = Watcher {
+            target: self.inner.clone(),
+            run,
+            since,
+            resumed,
+            code,
+            acquired,
+            notes,
+            commands: received,
+            state: Progress::default(),
+        };
+        self.inner.keep_claims();
+        tokio::spawn(watcher.run());
+        *self.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(commands);
+        Ok(())
+    }
+
+    async fn run_step(&self, order: StepOrder, mut stop: signal::Receiver<Stop>) -> Result<StepEnd> {
+        let (end, mut ended) = oneshot::channel();
+        self.send(Command::Step(order, end))?;
+        tokio::select! {
+            end = &mut ended => return end.map_err(|_| gone())?,
+            _ = stop.wait_for(|stop| *stop == Stop::Cancel) => self.send(Command::Cancel)?,
+        }
+        ended.await.map_err(|_| gone())?
+    }
+
+    async fn bill(&self, stay: Stay) -> Result<Option<Bill>> {
+        self.inner.bill(stay).await.map(Some)
+    }
+
+    async fn cancel(&self, run: &RunId, placed: &Placed, since: Timestamp) -> Result<()> {
+        self.inner.cancel_run(&placed.cluster, run, since).await
+    }
+
+    async fn close(&self, abandon: bool) -> Result<()> {
+        self.inner.give_back_claims().await?;
+        let Some(watcher) = self.watcher.lock().unwrap_or_else(PoisonError::into_inner).take() else { return Ok(()) };
+        let (done, is_done) = oneshot::channel();
+        watcher.send(Command::Close(abandon, done)).map_err(|_| gone())?;
+        is_done.await.map_err(|_| gone())?
+    }
+}

@@ -1,0 +1,166 @@
+//! Brings to S3 what steps need and is not there yet: code, Python packages, bootstrap scripts. Names tell content, so what
+//! is there is never sent again, and a running step's code never changes.
+
+use fs_err as fs;
+use serde::Serialize;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::Inner;
+use super::steps::CodePlace;
+use crate::error::{Error, Kind, Result};
+use crate::event::{Event, Sink};
+use crate::machine;
+use crate::names::{Digest, Uri};
+use crate::package::{Architecture, Bundle, CODE_ARCHIVE, Environment, Platform};
+use crate::target::Note;
+
+/// Passes on what packaging tells.
+struct Notes(UnboundedSender<Note>);
+
+impl Sink for Notes {
+    fn emit(&mut self, event: Event) {
+        let _ = self.0.send(Note::Event(event));
+    }
+}
+
+/// Something that steps need in S3.
+#[derive(Clone, Debug, Serialize)]
+pub struct Shipment {
+    /// What: `code`, `dependencies`.
+    pub what: &'static str,
+    /// Of its content.
+    pub digest: Digest,
+    /// Where it is, or will be.
+    pub location: Uri,
+    /// Whether it is there.
+    pub there: bool,
+    /// Its size in bytes; `None` before it is packaged.
+    pub bytes: Option<u64>,
+}
+
+impl Inner {
+    /// Returns what the next run needs in S3, and what of it is there already.
+    ///
+    /// # Errors
+    /// Those of the store; `Usage` when code or dependencies cannot be packaged.
+    pub async fn shipments(&self) -> Result<Vec<Shipment>> {
+        let (bundle, location) = self.bundle()?;
+        let bytes = Some(bundle.files.iter().map(|file| file.bytes.len() as u64).sum());
+        let there = self.store.size(&location.join(CODE_ARCHIVE)).await?.is_some();
+        let mut shipments = vec![Shipment { what: "code", digest: bundle.digest, location, there, bytes }];
+        if let Some(environment) = self.dependencies()? {
+            let (digest, location) = (environment.key(), self.environment_place(&environment));
+            let bytes = self.store.size(&location).await?;
+            shipments.push(Shipment { what: "dependencies", digest, location, there: bytes.is_some(), bytes });
+        }
+        Ok(shipments)
+    }
+
+    /// Returns where the run's code is, after bringing there what was missing.
+    pub(super) async fn ship(&self, notes: &UnboundedSender<Note>) -> Result<CodePlace> {
+        let (code, environment) = tokio::try_join!(self.ship_code(notes), self.ship_environment(notes))?;
+        Ok(CodePlace { packages: code.join(CODE_ARCHIVE), scripts: code, environment })
+    }
+
+    async fn ship_code(&self, notes: &UnboundedSender<Note>) -> Result<Uri> {
+        let (bundle, place) = self.bundle()?;
+        // The archive is written last: when it is there, all is.
+        if self.store.size(&place.join(CODE_ARCHIVE)).await?.is_some() {
+            return Ok(place);
+        }
+        let total = bundle.files.iter().map(|file| file.bytes.len() as u64).sum();
+        let mut done = 0;
+        let (archive, scripts): (Vec<_>, Vec<_>) = bundle.files.iter().partition(|file| file.name == CODE_ARCHIVE);
+        for file in scripts.into_iter().chain(archive) {
+            self.store.put(&place.join(&file.name), &file.bytes).await?;
+            done += file.bytes.len() as u64;
+            let _ = notes.send(Note::Event(Event::Uploading { what: "code".into(), done, total }));
+        }
+        Ok(place)
+    }
+
+    /// Returns the code as it is shipped, and its place.
+    fn bundle(&self) -> Result<(Bundle, Uri)> {
+        let scripts = self.scripts()?;
+        let bundle = Bundle::read(&self.code, scripts.iter().map(std::path::PathBuf::as_path))?;
+        let place = self.lake.artifacts.join(&format!("code/{}", bundle.digest.as_str()));
+        Ok((bundle, place))
+    }
+
+    fn environment_place(&self, environment: &Environment) -> Uri {
+        self.lake.artifacts.join(&format!("dependencies/{}.tar.gz", environment.key().as_str()))
+    }
+
+    /// Returns the scripts below `steps/`.
+    fn scripts(&self) -> Result<Vec<std::path::PathBuf>> {
+        let folder = self.code.join("steps");
+        let mut scripts = Vec::new();
+        for entry in fs::read_dir(&folder)? {
+            let name = entry?.file_name();
+            if std::path::Path::new(&name).extension().is_some_and(|extension| extension == "py") {
+                scripts.push(std::path::Path::new("steps").join(name));
+            }
+        }
+        scripts.sort();
+        Ok(scripts)
+    }
+
+    /// Returns the packages that steps import besides Spark, for the release's Python and the nodes' processors.
+    ///
+    /// # Errors
+    /// `Usage` when the lock cannot be read, or the shape has processors of two kinds.
+    pub(super) fn dependencies(&self) -> Result<Option<Environment>> {
+        let Some(lock) = &self.settings.dependencies else { return Ok(None) };
+        let shape = &self.settings.shape;
+        let fleets = [Some(&shape.primary), Some(&shape.core), shape.task.as_ref()];
+        let types = fleets.into_iter().flatten().flat_map(|fleet| &fleet.types).map(|kind| kind.name.as_str());
+        let platform = Platform::new(&shape.python, Architecture::of_types(types)?)?;
+        Ok(Some(Environment::read(lock, platform)?))
+    }
+
+    async fn ship_environment(&self, notes: &UnboundedSender<Note>) -> Result<Option<Uri>> {
+        let Some(environment) = self.dependencies()? else { return Ok(None) };
+        let place = self.environment_place(&environment);
+        if self.store.size(&place).await?.is_some() {
+            return Ok(Some(place));
+        }
+        let (host, cache, mut sink) = (self.host.clone(), self.cache.clone(), Notes(notes.clone()));
+        let build = move || {
+            let python = machine::python::find(&host, None, "packaging the dependencies of steps")?;
+            environment.build(&python, &cache, &mut sink)
+        };
+        let built = tokio::task::spawn_blocking(build).await;
+        let archive =
+            built.map_err(|error| Error::new(Kind::Internal, "packaging ended unexpectedly").caused_by(error))??;
+        let total = fs::metadata(&archive)?.len();
+        let told = |done| {
+            let _ = notes.send(Note::Event(Event::Uploading { what: "dependencies".into(), done, total }));
+        };
+        self.store.put_file(&place, &archive, &told).await?;
+        Ok(Some(place))
+    }
+
+    /// Returns where the shape's bootstrap scripts are, or will be.
+    pub(super) fn bootstrap_places(&self) -> Vec<Uri> {
+        self.settings.shape.bootstrap.iter().map(|action| self.bootstrap_place(&action.script)).collect()
+    }
+
+    fn bootstrap_place(&self, script: &Uri) -> Uri {
+        let Some(path) = script.to_path() else { return script.clone() };
+        // One that cannot be read is told of when it is uploaded.
+        let digest = Digest::of([fs::read(&path).unwrap_or_default()]);
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        self.lake.artifacts.join(&format!("bootstrap/{}/{name}", digest.as_str()))
+    }
+
+    pub(super) async fn upload_bootstrap(&self) -> Result<Vec<Uri>> {
+        for action in &self.settings.shape.bootstrap {
+            let Some(path) = action.script.to_path() else { continue };
+            let (body, place) = (fs::read(&path)?, self.bootstrap_place(&action.script));
+            if self.store.size(&place).await?.is_none() {
+                self.store.put(&place, &body).await?;
+            }
+        }
+        Ok(self.bootstrap_places())
+    }
+}

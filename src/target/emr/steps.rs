@@ -1,0 +1,244 @@
+//! Steps as EMR takes them: their names, their arguments, and adding each exactly once.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::api::{Api, JarStep, NewStep, Step};
+use crate::aws::CallError;
+use crate::error::{Error, Kind, Result};
+use crate::names::{RunId, Uri};
+use crate::package::INTERPRETER;
+use crate::target::StepOrder;
+
+/// Runs a program of the primary node. Source: EMR release guide, "Run commands and scripts".
+const COMMAND_RUNNER: &str = "command-runner.jar";
+
+/// Most characters of a step's jar and arguments together. Source: EMR's API model, HadoopJarStepConfig.
+const MOST_CHARACTERS: usize = 10_240;
+
+/// Most characters of a step's name. Source: EMR's API model, XmlStringMaxLen256.
+const LONGEST_NAME: usize = 256;
+
+/// How often steps that may have been added are looked for before they are sent again. EMR gives no token that would make
+/// sending twice harmless, and an answer can be lost while the request is still being worked on.
+const LOOKS: u32 = 3;
+
+/// How often adding is begun anew.
+const SENDS: u32 = 3;
+
+/// How far this machine's clock may be from EMR's: calls of one that is further off are refused. Source: IAM user guide,
+/// "Signature Version 4", time stamps.
+pub const SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+/// Where the code of a run is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodePlace {
+    /// The prefix of the scripts, as the code folder has them.
+    pub scripts: Uri,
+    /// The packages, for `--py-files`.
+    pub packages: Uri,
+    /// The Python environment, for `--archives`.
+    pub environment: Option<Uri>,
+}
+
+/// Returns the name that tells a step of a run from all others.
+pub fn name(run: &RunId, step: &str) -> String {
+    format!("{run}/{step}")
+}
+
+/// Returns whether a step of that name belongs to a run.
+pub fn is_of(name: &str, run: &RunId) -> bool {
+    name.strip_prefix(&run.to_string()).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// Returns a step for EMR.
+///
+/// # Errors
+/// `Usage` when it is beyond what EMR takes.
+pub fn new_step(order: &StepOrder, code: &CodePlace, action_on_failure: &'static str) -> Result<NewStep> {
+    let name = name(&order.run, &order.step);
+    let args = arguments(order, code, &name);
+    let characters: usize = COMMAND_RUNNER.len() + args.iter().map(|arg| arg.chars().count()).sum::<usize>();
+    if characters > MOST_CHARACTERS {
+        let message =
+            format!("step `{}` has {characters} characters of arguments, EMR takes {MOST_CHARACTERS}", order.step);
+        return Err(Error::new(Kind::Usage, message)
+            .hint("put long values of its `spark:` into the cluster's `configurations:`"));
+    }
+    if name.chars().count() > LONGEST_NAME {
+        return Err(Error::new(Kind::Usage, format!("the step name `{name}` has more than {LONGEST_NAME} characters")));
+    }
+    Ok(NewStep { name, action_on_failure, hadoop_jar_step: JarStep { jar: COMMAND_RUNNER, args } })
+}
+
+/// Returns the command line, an argument an item: nothing is ever joined and split again.
+fn arguments(order: &StepOrder, code: &CodePlace, name: &str) -> Vec<String> {
+    let mut args: Vec<String> =
+        ["spark-submit", "--master", "yarn", "--deploy-mode", "cluster", "--name", name].map(String::from).into();
+    let mut conf = BTreeMap::from([
+        // A failed step is tried again by a person or a run, not by YARN: it would find its output half written.
+        ("spark.yarn.maxAppAttempts".to_string(), "1".to_string()),
+        ("spark.sql.session.timeZone".to_string(), "UTC".to_string()),
+    ]);
+    let mut archives: Vec<String> = order.spark.get("archives").into_iter().cloned().collect();
+    if let Some(environment) = &code.environment {
+        archives.push(format!("{environment}#environment"));
+        // The property is stronger than the variable that the cluster's own Spark settings carry.
+        conf.insert("spark.pyspark.python".into(), format!("./environment/{INTERPRETER}"));
+    }
+    for (option, value) in order.spark.iter().filter(|(option, _)| *option != "archives") {
+        if option.starts_with("spark.") {
+            conf.insert(option.clone(), value.clone());
+        } else {
+            args.extend([format!("--{option}"), value.clone()]);
+        }
+    }
+    for (key, value) in conf {
+        args.extend(["--conf".to_string(), format!("{key}={value}")]);
+    }
+    if !archives.is_empty() {
+        args.extend(["--archives".to_string(), archives.join(",")]);
+    }
+    args.extend(["--py-files".to_string(), code.packages.to_string()]);
+    args.push(code.scripts.join(&order.script.to_string_lossy()).to_string());
+    args.extend(["--task".to_string(), order.task.to_string()]);
+    args
+}
+
+/// Steps to add to a cluster.
+pub struct Adding<'a> {
+    /// EMR.
+    pub api: &'a Api,
+    /// The cluster.
+    pub cluster: &'a str,
+    /// The role they run with.
+    pub role: Option<&'a str>,
+    /// Nothing of this run was added before.
+    pub since: Timestamp,
+}
+
+impl Adding<'_> {
+    /// Adds steps and returns their ids by name.
+    ///
+    /// # Errors
+    /// Those of EMR. After a doubt that could not be cleared up the failure has `maybe_done` set.
+    pub async fn add(&self, steps: &[NewStep]) -> Result<BTreeMap<String, String>, CallError> {
+        let mut known = BTreeMap::new();
+        let mut sends = 0;
+        loop {
+            let missing: Vec<NewStep> = steps.iter().filter(|step| !known.contains_key(&step.name)).cloned().collect();
+            if missing.is_empty() {
+                return Ok(known);
+            }
+            sends += 1;
+            match self.api.add_steps(self.cluster, &missing, self.role).await {
+                Ok(ids) => known.extend(missing.iter().map(|step| step.name.clone()).zip(ids)),
+                Err(doubt) if doubt.maybe_done => {
+                    for look in 0..LOOKS {
+                        tokio::time::sleep(self.api.0.pace().refill() * 2_u32.pow(look)).await;
+                        known.extend(self.find(|name| missing.iter().any(|step| step.name == name)).await?);
+                        if missing.iter().all(|step| known.contains_key(&step.name)) {
+                            return Ok(known);
+                        }
+                    }
+                    if sends == SENDS {
+                        return Err(doubt);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Returns the ids of the cluster's steps whose name is `wanted`, by name.
+    ///
+    /// # Errors
+    /// Those of EMR.
+    pub async fn find(&self, wanted: impl Fn(&str) -> bool) -> Result<BTreeMap<String, String>, CallError> {
+        let mut found = BTreeMap::new();
+        let mut marker = None;
+        let since = self.since - SKEW;
+        loop {
+            let (page, next) = self.api.steps_page(self.cluster, marker).await?;
+            // Newest first: what is older than the run is none of it.
+            let is_older = |step: &Step| step.status.timeline.creation_date_time.is_some_and(|at| at < since);
+            let past = page.last().is_some_and(is_older);
+            for step in page.into_iter().filter(|step| wanted(&step.name)) {
+                found.entry(step.name).or_insert(step.id);
+            }
+            marker = next;
+            if past || marker.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(spark: &[(&str, &str)]) -> StepOrder {
+        let root = std::path::Path::new("/");
+        StepOrder {
+            run: "daily.2026-11-22.3".parse().unwrap(),
+            step: "questions".into(),
+            script: "steps/questions.py".into(),
+            task: Uri::parse("s3://a/runs/daily/2026-11-22/3/tasks/questions.json", root).unwrap(),
+            logs: Uri::parse("s3://a/logs/questions", root).unwrap(),
+            spark: spark.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+            step_id: None,
+            outputs: Vec::new(),
+        }
+    }
+
+    fn code(environment: bool) -> CodePlace {
+        let place = |tail: &str| Uri::in_bucket("a", tail);
+        CodePlace {
+            scripts: place("code/1f"),
+            packages: place("code/1f/soflow_code.zip"),
+            environment: environment.then(|| place("dependencies/2e.tar.gz")),
+        }
+    }
+
+    #[test]
+    fn options_stay_whole_whatever_is_in_them() {
+        let spark = [("executor-memory", "4g"), ("spark.x", "a b,c 'd' \"e\" $(f)"), ("archives", "s3://b/x.zip#x")];
+        let step = new_step(&order(&spark), &code(true), "CONTINUE").unwrap();
+        insta::assert_snapshot!(step.hadoop_jar_step.args.join("\n"), @r#"
+        spark-submit
+        --master
+        yarn
+        --deploy-mode
+        cluster
+        --name
+        daily.2026-11-22.3/questions
+        --executor-memory
+        4g
+        --conf
+        spark.pyspark.python=./environment/bin/python
+        --conf
+        spark.sql.session.timeZone=UTC
+        --conf
+        spark.x=a b,c 'd' "e" $(f)
+        --conf
+        spark.yarn.maxAppAttempts=1
+        --archives
+        s3://b/x.zip#x,s3://a/dependencies/2e.tar.gz#environment
+        --py-files
+        s3://a/code/1f/soflow_code.zip
+        s3://a/code/1f/steps/questions.py
+        --task
+        s3://a/runs/daily/2026-11-22/3/tasks/questions.json
+        "#);
+    }
+
+    #[test]
+    fn more_than_emr_takes_is_refused_before_any_call() {
+        let long = "x".repeat(MOST_CHARACTERS);
+        let error = new_step(&order(&[("spark.x", &long)]), &code(false), "CONTINUE").unwrap_err();
+        assert_eq!(error.kind, Kind::Usage);
+        assert!(error.message.contains("EMR takes 10240"), "{error}");
+    }
+}
