@@ -10,13 +10,21 @@ pub mod names;
 pub mod yaml;
 
 pub mod config;
+pub mod cost;
 pub mod job;
 pub mod plan;
 
+pub mod aws;
+pub mod doctor;
+
 pub mod audit;
 pub mod catalog;
+pub mod diagnose;
 pub mod ingest;
+pub mod machine;
+pub mod package;
 pub mod parity;
+pub mod query;
 pub mod store;
 pub mod target;
 

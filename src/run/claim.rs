@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::record::{RunRecord, run_prefix, to_json};
+use super::record::{RunRecord, record_uri, run_prefix, to_json};
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
-use crate::store::Store;
+use crate::store::{Store, Tag};
 
 /// Who holds a lake.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +49,19 @@ impl LakeLock {
         let mut lock = Self { file };
         lock.tell("starting", now)?;
         Ok(lock)
+    }
+
+    /// Takes the lock for `what`, on a lake that has one; other lakes are guarded by comparing and setting.
+    ///
+    /// # Errors
+    /// As [`LakeLock::take`].
+    pub fn guard(artifacts: &Uri, what: &str, now: Timestamp) -> Result<Option<Self>> {
+        if artifacts.to_path().is_none() {
+            return Ok(None);
+        }
+        let mut lock = Self::take(artifacts, now)?;
+        lock.tell(what, now)?;
+        Ok(Some(lock))
     }
 
     /// Says what the lock is held for.
@@ -95,19 +108,27 @@ fn open(artifacts: &Uri) -> Result<fs::File> {
     Ok(fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?)
 }
 
-/// Claims the next number of a job and date by writing its record; of several claimants each gets its own.
-pub async fn claim(store: &dyn Store, artifacts: &Uri, record: &mut RunRecord) -> Result<()> {
-    let mut number = last_number(store, artifacts, &record.run.job, record.run.date).await? + 1;
+/// Claims the number after `latest` by writing the record; returns its tag. Of several claimants each gets its own number,
+/// unless `alone`: then `None` is returned to all but one.
+pub async fn claim(
+    store: &dyn Store,
+    artifacts: &Uri,
+    record: &mut RunRecord,
+    latest: u32,
+    alone: bool,
+) -> Result<Option<Tag>> {
+    record.run.number = latest;
     loop {
-        record.run.number = number;
-        if store.put_if_absent(&run_prefix(artifacts, &record.run).join("run.json"), &to_json(record)?).await? {
-            return Ok(());
+        record.run.number += 1;
+        let claimed = store.put_if_absent(&record_uri(artifacts, &record.run), &to_json(record)?).await?;
+        if claimed.is_some() || alone {
+            return Ok(claimed);
         }
-        number += 1;
     }
 }
 
-async fn last_number(store: &dyn Store, artifacts: &Uri, job: &str, date: Date) -> Result<u32> {
+/// Returns the number of the latest run of a job and date; 0 when there is none.
+pub async fn latest_number(store: &dyn Store, artifacts: &Uri, job: &str, date: Date) -> Result<u32> {
     let any = RunId { job: job.into(), date, number: 0 };
     let prefix = run_prefix(artifacts, &any);
     let folder = Uri::parse(prefix.as_str().trim_end_matches("/0"), std::path::Path::new("/"))?;

@@ -27,6 +27,9 @@ pub struct Garbage {
 
 /// Returns what is garbage at `now`: versions replaced longer than `keep` ago, except each table's current one and the
 /// one before it, so that a rollback is always possible.
+///
+/// A lake that others write to at the same time has files that nothing refers to yet: there, only what is older than `keep`
+/// is garbage.
 pub async fn find_garbage(
     lake: &Lake,
     store: &dyn Store,
@@ -36,6 +39,8 @@ pub async fn find_garbage(
 ) -> Result<(Index, Garbage)> {
     let index = catalog.index().await?;
     let mut garbage = Garbage::default();
+    let shared = lake.artifacts.to_path().is_none();
+    let is_young = |object: &Object| shared && now.duration_since(object.modified) <= keep;
     let mut needed: BTreeSet<String> = BTreeSet::new();
     for (table, entry) in &index.tables {
         let spared = entry.history.len().saturating_sub(2);
@@ -61,7 +66,7 @@ pub async fn find_garbage(
     }
     for object in store.list(&lake.curated).await? {
         let below = object.uri.below(&lake.curated).unwrap_or_default();
-        if !is_needed(below, &needed) {
+        if !is_needed(below, &needed) && !is_young(&object) {
             garbage.bytes += object.bytes;
             garbage.files.push(object.uri);
         }
@@ -71,7 +76,7 @@ pub async fn find_garbage(
     for location in [&lake.curated, &lake.artifacts, &lake.raw] {
         left.extend(store.unfinished(location).await?);
     }
-    left.iter().for_each(|object| leftover(&mut garbage, object));
+    left.iter().filter(|object| !is_young(object)).for_each(|object| leftover(&mut garbage, object));
     Ok((index, garbage))
 }
 
@@ -95,8 +100,6 @@ pub async fn collect(index: &Index, garbage: &Garbage, store: &dyn Store, catalo
     if !garbage.versions.is_empty() {
         catalog.forget(index, &garbage.versions).await?;
     }
-    for uri in garbage.files.iter().chain(&garbage.leftovers) {
-        store.remove(uri).await?;
-    }
-    Ok(())
+    let gone: Vec<Uri> = garbage.files.iter().chain(&garbage.leftovers).cloned().collect();
+    store.remove_all(&gone).await
 }

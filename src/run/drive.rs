@@ -7,17 +7,20 @@ use std::time::Instant;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::claim::{LakeLock, claim};
+use super::attach::going_on;
+use super::claim::{LakeLock, claim, latest_number};
 use super::finish;
 use super::gather::Gathered;
-use super::record::{RECORD_VERSION, RunRecord, StepRecord, run_prefix, save_run};
+use super::intent::Intent;
+use super::keeper::{self, Keeper};
+use super::record::{RECORD_VERSION, RunRecord, StepRecord, run_prefix};
 use crate::catalog::Catalog;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, PlannedStep, RunState, Sink};
 use crate::names::{RunId, Uri};
 use crate::plan::{self, Action, Plan, StepPlan, StepResult, Version};
-use crate::store::Store;
-use crate::target::Target;
+use crate::store::{Owner, Store};
+use crate::target::{Stop, Target};
 
 /// What a run is driven with.
 pub struct Services {
@@ -29,10 +32,12 @@ pub struct Services {
     pub target: Arc<dyn Target>,
     /// The target's name.
     pub target_name: String,
+    /// Who we are, on a target whose runs others can take over; `None` where a run ends with its process.
+    pub owner: Option<Owner>,
     /// The clock.
     pub now: fn() -> Timestamp,
-    /// Becomes true when the person wants to stop.
-    pub stop: watch::Receiver<bool>,
+    /// What the person wants.
+    pub stop: watch::Receiver<Stop>,
 }
 
 /// A run that published.
@@ -45,30 +50,50 @@ pub struct Outcome {
     pub versions: Vec<Version>,
 }
 
-/// Executes a plan: all of it becomes visible to readers, or nothing does.
+/// What came of wanting to run a job for a date.
+pub enum Driven {
+    /// It was run.
+    Done(Box<Outcome>),
+    /// A run of the same job and date is going on.
+    GoesOn(RunId),
+}
+
+/// Executes a plan: all of it becomes visible to readers, or nothing does. `latest` is the number of the latest run of the
+/// job and date.
 ///
 /// # Errors
-/// `Job` when a step failed, `Audit` when what landed was refused, `Interrupted` when it was stopped, `Machine` and
-/// `Held` from the services. The record says the same.
+/// `Job` when a step failed, `Audit` when what landed was refused, `Interrupted` when it was stopped, `Detached` when it
+/// goes on without us, `Machine` and `Held` from the services. The record says the same.
 pub async fn drive(
     gathered: &Gathered<'_>,
     plan: &Plan,
     asked: Vec<String>,
     services: &Services,
     sink: &mut dyn Sink,
-) -> Result<Outcome> {
+) -> Result<Driven> {
     let facts = &gathered.facts;
-    let mut lock = LakeLock::take(&facts.lake.artifacts, (services.now)())?;
-    services.target.prepare(sink).await?;
-    let mut run = Run::claim(gathered, plan, asked, services).await?;
-    lock.tell(&run.record.run.to_string(), (services.now)())?;
-    sink.emit(run.started_event());
-    let ended = match run.execute(sink).await {
-        Ok(()) => finish::audit_and_publish(&run, sink).await,
-        Err(error) => Err(error),
+    // Elsewhere the record of the run is its lock.
+    let mut lock = match services.owner {
+        None => Some(LakeLock::take(&facts.lake.artifacts, (services.now)())?),
+        Some(_) => None,
     };
-    run.close(ended.as_ref().err(), sink).await?;
-    ended.map(|versions| Outcome { record: run.record, results: run.results, versions })
+    let latest = latest_number(services.store.as_ref(), &facts.lake.artifacts, &facts.job.name, facts.date);
+    let (latest, ()) = tokio::try_join!(latest, services.target.prepare(sink))?;
+    if services.owner.is_some() {
+        let run = RunId { job: facts.job.name.clone(), date: facts.date, number: latest };
+        if let Some(run) = going_on(services, &facts.lake.artifacts, run).await? {
+            return Ok(Driven::GoesOn(run));
+        }
+    }
+    let run = match Run::claim(gathered, plan, asked, services, latest).await? {
+        Ok(run) => run,
+        Err(raced) => return Ok(Driven::GoesOn(raced)),
+    };
+    if let Some(lock) = &mut lock {
+        lock.tell(&run.record.run.to_string(), (services.now)())?;
+    }
+    sink.emit(run.started_event());
+    run.run_to_end(false, sink).await.map(|outcome| Driven::Done(Box::new(outcome)))
 }
 
 /// A claimed run on its way.
@@ -83,17 +108,21 @@ pub struct Run<'a> {
     pub record: RunRecord,
     /// What finished and reused steps have written.
     pub results: BTreeMap<String, StepResult>,
+    pub(super) keeper: Keeper,
     began: Instant,
 }
 
 impl<'a> Run<'a> {
+    /// Claims the next number; within, the run that another process has claimed at the same moment.
     async fn claim(
         gathered: &'a Gathered<'a>,
         plan: &'a Plan,
         asked: Vec<String>,
         services: &'a Services,
-    ) -> Result<Self> {
+        latest: u32,
+    ) -> Result<Result<Self, RunId>> {
         let facts = &gathered.facts;
+        let driver = services.owner.as_ref().map(|owner| keeper::driver(services.store.as_ref(), owner));
         let mut record = RunRecord {
             record_version: RECORD_VERSION,
             run: RunId { job: facts.job.name.clone(), date: facts.date, number: 0 },
@@ -105,34 +134,79 @@ impl<'a> Run<'a> {
             asked,
             steps: Vec::new(),
             error: None,
+            intent: driver.is_some().then(|| Intent::of(gathered, plan)),
+            driver,
+            placed: services.target.intended(),
+            left: Vec::new(),
+            cost: None,
         };
-        claim(services.store.as_ref(), &facts.lake.artifacts, &mut record).await?;
-        let logs = |step: &StepPlan| logs_of(&facts.lake.logs, &record.run, &step.step.name);
-        record.steps = plan.steps.iter().map(|step| StepRecord::planned(step, logs(step))).collect();
+        let (store, artifacts) = (services.store.as_ref(), &facts.lake.artifacts);
+        let alone = services.owner.is_some();
+        record.steps = plan.steps.iter().map(|step| StepRecord::planned(step, facts.lake.logs.clone())).collect();
+        let Some(tag) = claim(store, artifacts, &mut record, latest, alone).await? else {
+            return Ok(Err(record.run));
+        };
+        for step in &mut record.steps {
+            step.logs = logs_of(&facts.lake.logs, &record.run, &step.name);
+        }
         let mut results = BTreeMap::new();
         for step in &plan.steps {
             if let Some(result) = &step.reused {
                 results.insert(step.step.name.clone(), result.clone());
             }
-            if step.action == Action::Run {
-                let task = plan::task(facts, step, &record.run);
-                let body = serde_json::to_vec_pretty(&task)
-                    .map_err(|error| Error::new(Kind::Internal, "a task cannot be written as JSON").caused_by(error))?;
-                let uri = task_uri(&facts.lake.artifacts, &record.run, &step.step.name);
-                services.store.put(&uri, &body).await?;
+        }
+        let keeper = Keeper::new(services.store.clone(), artifacts, &record, tag);
+        let run = Self { gathered, plan, services, record, results, keeper, began: Instant::now() };
+        if !alone {
+            run.save().await?;
+        }
+        Ok(Ok(run))
+    }
+
+    /// Returns a run that another process has begun.
+    pub(super) fn resumed(
+        gathered: &'a Gathered<'a>,
+        plan: &'a Plan,
+        services: &'a Services,
+        record: RunRecord,
+        keeper: Keeper,
+    ) -> Self {
+        let results = BTreeMap::new();
+        Self { gathered, plan, services, record, results, keeper, began: Instant::now() }
+    }
+
+    /// Runs the steps, audits, publishes, and writes how that went.
+    pub(super) async fn run_to_end(mut self, resumed: bool, sink: &mut dyn Sink) -> Result<Outcome> {
+        let ended = match self.execute(resumed, sink).await {
+            Ok(()) => finish::audit_and_publish(&self, sink).await,
+            Err(error) => Err(error),
+        };
+        match &ended {
+            Err(error) if error.kind == Kind::Detached => self.leave().await,
+            _ => {
+                // Not before it is published: who comes next starts from that.
+                if let Err(error) = self.services.target.close(ended.is_err()).await {
+                    sink.emit(Event::Warning { text: format!("the target could not be given back: {error}") });
+                }
+                self.close(ended.as_ref().err(), sink).await?;
             }
         }
-        let run = Self { gathered, plan, services, record, results, began: Instant::now() };
-        run.save().await?;
-        Ok(run)
+        let ended = ended.map_err(|error| {
+            if error.hints.is_empty() {
+                error.hint(format!("`soflow runs show {}` shows how far it came", self.record.run))
+            } else {
+                error
+            }
+        });
+        ended.map(|versions| Outcome { record: self.record, results: self.results, versions })
     }
 
     /// Writes the record.
     pub(super) async fn save(&self) -> Result<()> {
-        save_run(self.services.store.as_ref(), &self.gathered.facts.lake.artifacts, &self.record).await
+        self.keeper.save(&self.record).await
     }
 
-    fn started_event(&self) -> Event {
+    pub(super) fn started_event(&self) -> Event {
         let action = |step: &StepPlan| match step.action {
             Action::Run => "run",
             Action::Reuse => "reuse",
@@ -148,8 +222,14 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Lets others drive the run. When that cannot be written they wait until we are taken for dead.
+    pub(super) async fn leave(&mut self) {
+        self.record.driver = None;
+        let _ = self.save().await;
+    }
+
     /// Writes how the run ended and removes what only it needed.
-    async fn close(&mut self, failure: Option<&Error>, sink: &mut dyn Sink) -> Result<()> {
+    pub(super) async fn close(&mut self, failure: Option<&Error>, sink: &mut dyn Sink) -> Result<()> {
         self.record.state = match failure.map(|error| error.kind) {
             None => RunState::Succeeded,
             Some(Kind::Audit) => RunState::Refused,
@@ -158,19 +238,38 @@ impl<'a> Run<'a> {
         };
         self.record.error = failure.map(|error| error.message.clone());
         self.record.ended_at = Some((self.services.now)());
-        let (store, artifacts) = (self.services.store.as_ref(), &self.gathered.facts.lake.artifacts);
-        let cleaned = store.remove(&plan::scratch(artifacts, &self.record.run)).await;
-        // A full disk must not hide why the run failed.
-        if failure.is_none() {
-            cleaned?;
-            self.save().await?;
-        } else {
-            let _ = self.save().await;
+        self.record.driver = None;
+        if let Some(stay) = self.record.stay() {
+            // `runs show` asks again when it cannot be had now.
+            self.record.cost = self.services.target.bill(stay).await.ok().flatten();
         }
-        let seconds = self.began.elapsed().as_secs_f64();
+        let (store, artifacts) = (self.services.store.as_ref(), &self.gathered.facts.lake.artifacts);
+        // A full disk must not hide why the run failed.
+        let saved = self.save().await;
+        if failure.is_none() {
+            saved?;
+        }
+        // Neither must what cannot be cleaned up hide how it went: garbage collection finds it.
+        if let Err(error) = store.remove(&plan::scratch(artifacts, &self.record.run)).await {
+            sink.emit(Event::Warning { text: format!("its scratch files were left: {error}") });
+        }
+        let seconds = match self.services.owner {
+            None => self.began.elapsed().as_secs_f64(),
+            Some(_) => (self.services.now)().duration_since(self.record.started_at).as_secs_f64(),
+        };
         sink.emit(Event::RunFinished { run: self.record.run.clone(), state: self.record.state, seconds });
         Ok(())
     }
+}
+
+/// Writes the task of every step that runs. Writing one again changes nothing.
+pub(super) async fn write_tasks(facts: &plan::Facts<'_>, plan: &Plan, run: &RunId, store: &dyn Store) -> Result<()> {
+    let tasks = plan.steps.iter().filter(|step| step.action == Action::Run).map(|step| async move {
+        let body = serde_json::to_vec_pretty(&plan::task(facts, step, run))
+            .map_err(|error| Error::new(Kind::Internal, "a task cannot be written as JSON").caused_by(error))?;
+        store.put(&task_uri(&facts.lake.artifacts, run, &step.step.name), &body).await
+    });
+    futures_util::future::try_join_all(tasks).await.map(drop)
 }
 
 /// Returns where a step's task is.

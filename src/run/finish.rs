@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::drive::Run;
 use super::gather::results_prefix;
-use crate::audit;
+use crate::audit::{self, Opened};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::names::{Digest, Uri, partition_path};
@@ -19,7 +19,7 @@ pub async fn take_in(run: &Run<'_>, name: &str, seconds: f64) -> Result<StepResu
         let prefix = plan::run_prefix(&output.table, &run.record.run);
         let location = run.gathered.facts.lake.curated.join(&prefix);
         let objects = objects_under(run, output, &location).await?;
-        let landed = audit::read(&location, &output.spec.partition_by, &output.only, &objects)?;
+        let landed = read(run, output, &location, &objects).await?.landed;
         let partitions = landed.partitions.into_iter().map(|part| Partition {
             values: part.values,
             prefix: prefix.clone(),
@@ -52,21 +52,45 @@ fn result_uri(run: &Run<'_>, result: &Digest) -> Uri {
 
 /// Returns the objects under a run's prefix that one output consists of.
 async fn objects_under(run: &Run<'_>, output: &OutputPlan, prefix: &Uri) -> Result<Vec<Object>> {
-    let only = output.only.iter().cloned().collect();
-    let fixed: Vec<String> = output.only.iter().map(|(column, _)| column.clone()).collect();
-    let folder = if fixed.is_empty() { prefix.clone() } else { prefix.join(&partition_path(&fixed, &only)) };
-    run.services.store.list(&folder).await
+    run.services.store.list(&place(output, prefix)).await
 }
 
-/// Returns the rows in files that a running step has finished; 0 when they cannot be read yet.
-pub async fn rows_so_far(run: &Run<'_>, name: &str) -> u64 {
-    let Ok(step) = planned(run, name) else { return 0 };
+/// Returns the part of a run's prefix that an output fills.
+fn place(output: &OutputPlan, prefix: &Uri) -> Uri {
+    let only = output.only.iter().cloned().collect();
+    let fixed: Vec<String> = output.only.iter().map(|(column, _)| column.clone()).collect();
+    if fixed.is_empty() { prefix.clone() } else { prefix.join(&partition_path(&fixed, &only)) }
+}
+
+/// Returns where a step writes.
+pub fn places(run: &Run<'_>, step: &StepPlan) -> Vec<Uri> {
+    let curated = &run.gathered.facts.lake.curated;
+    let prefix = |output: &OutputPlan| curated.join(&plan::run_prefix(&output.table, &run.record.run));
+    step.outputs.iter().map(|output| place(output, &prefix(output))).collect()
+}
+
+/// Returns what a step has written according to its result, if it finished in this run.
+pub async fn known_result(run: &Run<'_>, step: &StepPlan) -> Result<Option<StepResult>> {
+    let Some(body) = run.services.store.get(&result_uri(run, &step.result)).await? else { return Ok(None) };
+    let result = serde_json::from_slice::<(Digest, StepResult)>(&body).ok().map(|(_, result)| result);
+    Ok(result.filter(|result| result.run == run.record.run))
+}
+
+async fn read(run: &Run<'_>, output: &OutputPlan, location: &Uri, objects: &[Object]) -> Result<Opened> {
+    audit::read(&run.services.store, location, &output.spec.partition_by, &output.only, objects).await
+}
+
+/// Returns the rows in files that a running step has finished; 0 when they cannot be read yet. `None` when the lake is
+/// not on this machine: every look would cost requests.
+pub async fn rows_so_far(run: &Run<'_>, name: &str) -> Option<u64> {
+    run.gathered.facts.lake.curated.to_path()?;
+    let step = planned(run, name).ok()?;
     let mut rows = 0;
     for output in &step.outputs {
         let prefix = run.gathered.facts.lake.curated.join(&plan::run_prefix(&output.table, &run.record.run));
         rows += objects_under(run, output, &prefix).await.map_or(0, |objects| audit::rows_so_far(&objects));
     }
-    rows
+    Some(rows)
 }
 
 /// Compares what landed with the job file's checks and, when all hold, moves the catalog.
@@ -93,7 +117,10 @@ pub async fn audit_and_publish(run: &Run<'_>, sink: &mut dyn Sink) -> Result<Vec
     }
     run.services.catalog.publish(&run.gathered.index, &versions).await?;
     for (step, _) in finished {
-        run.services.store.remove(&result_uri(run, &step.result)).await?;
+        // It is published, whatever is left lying about; garbage collection finds it.
+        if let Err(error) = run.services.store.remove(&result_uri(run, &step.result)).await {
+            sink.emit(Event::Warning { text: format!("a result that is published now was left: {error}") });
+        }
     }
     sink.emit(Event::Published {
         run: run.record.run.clone(),
@@ -113,7 +140,8 @@ async fn audit_output(
     let facts = &run.gathered.facts;
     let location = facts.lake.curated.join(&plan::run_prefix(&output.table, &result.run));
     let objects = objects_under(run, output, &location).await?;
-    let landed = audit::read(&location, &output.spec.partition_by, &output.only, &objects)?;
+    let opened = read(run, output, &location, &objects).await?;
+    let landed = &opened.landed;
     let expected = result.tables.get(&output.table).map_or(0, Written::rows);
     if landed.rows != expected {
         let found = format!("{} rows in {location}, {expected} when the step ended", landed.rows);
@@ -126,15 +154,8 @@ async fn audit_output(
     }
     let before = facts.tables.get(&output.table).and_then(plan::TableFacts::current).map(Version::rows);
     let after = versions.iter().find(|version| version.table == output.table).map_or(0, Version::rows);
-    let findings = audit::check(&audit::Subject {
-        table: &output.spec,
-        prefix: &location,
-        objects: &objects,
-        landed: &landed,
-        before,
-        after,
-        date: facts.date,
-    })?;
+    let findings =
+        audit::check(audit::Subject { table: output.spec.clone(), opened, before, after, date: facts.date }).await?;
     let failed = findings.into_iter().filter(|finding| !finding.passed);
     Ok(failed
         .map(|finding| {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use futures_util::future::try_join_all;
 use jiff::civil::Date;
 
 use super::code::code_digests;
@@ -50,24 +51,13 @@ pub async fn gather<'a>(request: Request<'a>, store: &dyn Store, catalog: &dyn C
     let Request { job, date, lake, code, engine, select } = request;
     check_folders(lake)?;
     let index = catalog.index().await?;
-    let mut tables = BTreeMap::new();
-    for name in table_names(job) {
-        if let Some(entry) = index.tables.get(&name) {
-            tables.insert(name.clone(), versions(&name, &entry.current, job, date, catalog).await?);
-        }
-    }
+    let names: Vec<String> = table_names(job).into_iter().filter(|name| index.tables.contains_key(name)).collect();
+    let known = names.iter().map(|name| table_facts(name, &index.tables[name].current, job, date, catalog));
+    let (known, raw, results) =
+        tokio::try_join!(try_join_all(known), raw_pages(job, date, lake, store), results(job, lake, store))?;
+    let mut tables: BTreeMap<String, TableFacts> = names.into_iter().zip(known).collect();
     add_versions_taken_in(&mut tables, catalog).await?;
-    let facts = Facts {
-        job,
-        date,
-        lake,
-        engine,
-        code: code_digests(code, job)?,
-        raw: raw_pages(job, date, lake, store).await?,
-        tables,
-        results: results(job, lake, store).await?,
-        select,
-    };
+    let facts = Facts { job, date, lake, engine, code: code_digests(code, job)?, raw, tables, results, select };
     Ok(Gathered { facts, index })
 }
 
@@ -125,7 +115,13 @@ fn to_object(page: raw::RawPage) -> RawObject {
 }
 
 /// Reads the current version, and those below it that this date's own runs would be replaced from.
-async fn versions(table: &str, current: &RunId, job: &Job, date: Date, catalog: &dyn Catalog) -> Result<TableFacts> {
+pub(super) async fn table_facts(
+    table: &str,
+    current: &RunId,
+    job: &Job,
+    date: Date,
+    catalog: &dyn Catalog,
+) -> Result<TableFacts> {
     let mut facts = TableFacts { current: Some(current.clone()), versions: BTreeMap::new() };
     let mut next = Some(current.clone());
     while let Some(run) = next.take() {

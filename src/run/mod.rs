@@ -1,5 +1,6 @@
 //! The record of a run, its claim, and the loop that drives it through the stages.
 
+mod attach;
 mod claim;
 mod code;
 mod collect;
@@ -7,11 +8,16 @@ mod drive;
 mod execute;
 mod finish;
 mod gather;
+mod intent;
+mod keeper;
 mod record;
 
+pub use attach::{Attached, Finished, How, attach, cancel, unfinished};
 pub use claim::{Holder, LakeLock};
 pub use code::code_digests;
 pub use collect::{Garbage, collect, find_garbage};
-pub use drive::{Outcome, Services, drive};
+pub use drive::{Driven, Outcome, Services, drive};
 pub use gather::{Gathered, Request, gather, site};
-pub use record::{RunRecord, StepRecord, list_runs, load_run};
+pub use intent::Intent;
+pub use keeper::{Keeper, Taken};
+pub use record::{Driver, RunRecord, StepRecord, list_runs, load_run};

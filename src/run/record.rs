@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::intent::Intent;
+use crate::cost::StepTime;
 use crate::error::{Error, Kind, Result};
 use crate::event::{RunState, StepState};
 use crate::names::{Digest, RunId, Uri};
 use crate::plan::{Action, Scope};
-use crate::store::Store;
-use crate::target::Cause;
+use crate::store::{Owner, Store, Tag};
+use crate::target::{Bill, Cause, Placed, Stay};
 
 /// Version of the record's form, its field `record_version`.
 pub const RECORD_VERSION: u32 = 1;
@@ -38,6 +40,30 @@ pub struct RunRecord {
     pub steps: Vec<StepRecord>,
     /// Why it failed, when that is not a step's failure.
     pub error: Option<String>,
+    /// Who drives it, on a target where others can take over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<Driver>,
+    /// Where on the target it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placed: Option<Placed>,
+    /// The clusters it went on from, when those were lost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<Placed>,
+    /// What it has cost, once it has ended, on a target that costs something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Bill>,
+    /// What is needed to finish it anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<Intent>,
+}
+
+/// The process that drives a run. While it lasts nobody else may.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Driver {
+    /// Who.
+    pub owner: Owner,
+    /// Until when, UTC by the store's clock, unless renewed.
+    pub until: Timestamp,
 }
 
 /// A step of a run.
@@ -59,6 +85,9 @@ pub struct StepRecord {
     pub seconds: Option<f64>,
     /// Rows written, by table.
     pub rows: BTreeMap<String, u64>,
+    /// The target's name for it, such as EMR's `s-…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_id: Option<String>,
     /// Where its output is kept.
     pub logs: Uri,
     /// Why it failed.
@@ -69,6 +98,22 @@ impl RunRecord {
     /// Returns the step of that name.
     pub fn step(&self, name: &str) -> Option<&StepRecord> {
         self.steps.iter().find(|step| step.name == name)
+    }
+
+    /// Returns what its cost is made of, or `None` when it had nothing that costs.
+    pub fn stay(&self) -> Option<Stay> {
+        let mut clusters = self.left.clone();
+        // One that was only intended was never had.
+        let had = |placed: &&Placed| placed.made || self.steps.iter().any(|step| step.step_id.is_some());
+        clusters.extend(self.placed.iter().filter(had).cloned());
+        let time = |step: &StepRecord| {
+            let started = step.started_at?;
+            let milliseconds = step.seconds.map(|seconds| (seconds * 1000.0) as i64);
+            let ended = milliseconds.and_then(|took| started.checked_add(SignedDuration::from_millis(took)).ok());
+            Some(StepTime { name: step.name.clone(), started, ended })
+        };
+        let steps = self.steps.iter().filter_map(time).collect();
+        (!clusters.is_empty()).then_some(Stay { clusters, steps, ended: self.ended_at })
     }
 }
 
@@ -90,6 +135,7 @@ impl StepRecord {
             started_at: None,
             seconds: None,
             rows: BTreeMap::new(),
+            step_id: None,
             logs,
             cause: None,
         }
@@ -101,9 +147,9 @@ pub fn run_prefix(artifacts: &Uri, run: &RunId) -> Uri {
     artifacts.join(&format!("runs/{}/{}/{}", run.job, run.date, run.number))
 }
 
-/// Writes the record of a run that has been claimed.
-pub async fn save_run(store: &dyn Store, artifacts: &Uri, record: &RunRecord) -> Result<()> {
-    store.put(&run_prefix(artifacts, &record.run).join("run.json"), &to_json(record)?).await
+/// Returns where a run's record is.
+pub fn record_uri(artifacts: &Uri, run: &RunId) -> Uri {
+    run_prefix(artifacts, run).join("run.json")
 }
 
 /// Returns a run's record.
@@ -111,11 +157,23 @@ pub async fn save_run(store: &dyn Store, artifacts: &Uri, record: &RunRecord) ->
 /// # Errors
 /// `Usage` when there is no such run.
 pub async fn load_run(store: &dyn Store, artifacts: &Uri, run: &RunId) -> Result<RunRecord> {
-    let uri = run_prefix(artifacts, run).join("run.json");
-    let body = store.get(&uri).await?.ok_or_else(|| {
+    Ok(load_tagged(store, artifacts, run).await?.0)
+}
+
+/// Returns a run's record, and the tag it can be replaced with.
+///
+/// # Errors
+/// `Usage` when there is no such run.
+pub async fn load_tagged(store: &dyn Store, artifacts: &Uri, run: &RunId) -> Result<(RunRecord, Tag)> {
+    read_tagged(store, &record_uri(artifacts, run)).await?.ok_or_else(|| {
         Error::new(Kind::Usage, format!("there is no run `{run}`")).hint("`soflow runs` lists the runs of this target")
-    })?;
-    parse(&uri, &body)
+    })
+}
+
+/// Returns the record at `uri`, if there is one, and the tag it can be replaced with.
+pub(super) async fn read_tagged(store: &dyn Store, uri: &Uri) -> Result<Option<(RunRecord, Tag)>> {
+    let Some((body, tag)) = store.get_tagged(uri).await? else { return Ok(None) };
+    Ok(Some((parse(uri, &body)?, tag)))
 }
 
 /// Returns all runs, the latest first.

@@ -8,7 +8,7 @@ use fs_err as fs;
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use serde_json::Value;
-use soflow::catalog::{Catalog, FileCatalog, Index};
+use soflow::catalog::{Catalog, Index, ObjectCatalog};
 use soflow::config::Lake;
 use soflow::error::Result;
 use soflow::event::Event;
@@ -16,8 +16,9 @@ use soflow::ingest::pages;
 use soflow::job::{self, Job};
 use soflow::names::{Uri, partition_path};
 use soflow::plan::{self, Select, StepResult, Version};
-use soflow::run::{self, Outcome, Services};
+use soflow::run::{self, Driven, Outcome, Services};
 use soflow::store::{FileStore, Store};
+use soflow::target::Stop;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
@@ -107,20 +108,21 @@ impl Lab {
         Self { home, lake }
     }
 
-    pub fn catalog(&self, process: &Arc<Process>) -> FileCatalog {
-        FileCatalog::new(Arc::new(DyingStore(process.clone())), &self.lake.curated)
+    pub fn catalog(&self, process: &Arc<Process>) -> ObjectCatalog {
+        ObjectCatalog::new(Arc::new(DyingStore(process.clone())), &self.lake.curated)
     }
 
     /// Does what `submit` does; returns the steps that ran, and how it ended: `None` when there was nothing to do.
     pub async fn submit(&self, date: Date, process: &Arc<Process>) -> (Vec<String>, Result<Option<Outcome>>) {
         let target = Arc::new(Scripted { process: process.clone(), ran: Mutex::default() });
-        let (_keep, stop) = watch::channel(false);
+        let (_keep, stop) = watch::channel(Stop::Go);
         let services = Services {
             store: Arc::new(DyingStore(process.clone())),
             catalog: Arc::new(self.catalog(process)),
             target: target.clone(),
             target_name: "local".into(),
             now: Timestamp::now,
+            owner: None,
             stop,
         };
         let job = job_of(date);
@@ -143,7 +145,10 @@ impl Lab {
         if plan.nothing_to_do() {
             return Ok(None);
         }
-        run::drive(&gathered, &plan, Vec::new(), services, &mut Vec::<Event>::new()).await.map(Some)
+        match run::drive(&gathered, &plan, Vec::new(), services, &mut Vec::<Event>::new()).await? {
+            Driven::Done(outcome) => Ok(Some(*outcome)),
+            Driven::GoesOn(run) => panic!("someone else runs {run}"),
+        }
     }
 
     pub async fn submit_well(&self, date: Date) -> Vec<String> {

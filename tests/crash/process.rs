@@ -1,13 +1,16 @@
 //! A process that dies at a write, and the store through which it writes.
 
+use std::ops::Range;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use fs_err as fs;
+use jiff::Timestamp;
 use soflow::error::{Error, Kind, Result};
 use soflow::names::Uri;
-use soflow::store::{FileStore, Object, Store};
+use soflow::store::{FileStore, Object, Store, Tag};
 
 /// How the end comes at the fatal write.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,14 +93,48 @@ impl Store for DyingStore {
         self.0.alive()
     }
 
-    async fn put_if_absent(&self, uri: &Uri, body: &[u8]) -> Result<bool> {
+    async fn put_if_absent(&self, uri: &Uri, body: &[u8]) -> Result<Option<Tag>> {
         match self.0.write(&format!("claim {uri}"))? {
             None => return FileStore.put_if_absent(uri, body).await,
             Some(Death::Before) => {}
             Some(Death::Halfway) => leave_half(uri, body),
             Some(Death::After) => _ = FileStore.put_if_absent(uri, body).await?,
         }
-        self.0.alive().map(|()| true)
+        self.0.alive().map(|()| None)
+    }
+
+    async fn get_tagged(&self, uri: &Uri) -> Result<Option<(Vec<u8>, Tag)>> {
+        self.0.alive()?;
+        FileStore.get_tagged(uri).await
+    }
+
+    async fn put_if_match(&self, uri: &Uri, body: &[u8], tag: &Tag) -> Result<Option<Tag>> {
+        match self.0.write(&format!("replace {uri}"))? {
+            None => return FileStore.put_if_match(uri, body, tag).await,
+            Some(Death::Before) => {}
+            Some(Death::Halfway) => leave_half(uri, body),
+            Some(Death::After) => _ = FileStore.put_if_match(uri, body, tag).await?,
+        }
+        self.0.alive().map(|()| None)
+    }
+
+    async fn get_part(&self, object: &Object, range: Range<u64>) -> Result<Option<bytes::Bytes>> {
+        self.0.alive()?;
+        FileStore.get_part(object, range).await
+    }
+
+    async fn size(&self, uri: &Uri) -> Result<Option<u64>> {
+        self.0.alive()?;
+        FileStore.size(uri).await
+    }
+
+    async fn put_file(&self, uri: &Uri, file: &Path, progress: &(dyn Fn(u64) + Sync)) -> Result<()> {
+        self.0.alive()?;
+        FileStore.put_file(uri, file, progress).await
+    }
+
+    fn now(&self) -> Timestamp {
+        FileStore.now()
     }
 
     async fn remove(&self, prefix: &Uri) -> Result<()> {

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::Event;
 use crate::ingest::page::compress;
-use crate::store::{FileStore, Object};
+use crate::store::{FileStore, Object, Tag};
 
 const DAY: Date = date(2026, 11, 22);
 
@@ -42,8 +42,26 @@ impl Store for Failing {
             Err(_) => Err(Error::new(Kind::Machine, "the disk is full")),
         }
     }
-    async fn put_if_absent(&self, uri: &Uri, body: &[u8]) -> Result<bool> {
+    async fn put_if_absent(&self, uri: &Uri, body: &[u8]) -> Result<Option<Tag>> {
         FileStore.put_if_absent(uri, body).await
+    }
+    async fn get_tagged(&self, uri: &Uri) -> Result<Option<(Vec<u8>, Tag)>> {
+        FileStore.get_tagged(uri).await
+    }
+    async fn put_if_match(&self, uri: &Uri, body: &[u8], tag: &Tag) -> Result<Option<Tag>> {
+        FileStore.put_if_match(uri, body, tag).await
+    }
+    async fn get_part(&self, object: &Object, range: std::ops::Range<u64>) -> Result<Option<bytes::Bytes>> {
+        FileStore.get_part(object, range).await
+    }
+    async fn size(&self, uri: &Uri) -> Result<Option<u64>> {
+        FileStore.size(uri).await
+    }
+    async fn put_file(&self, uri: &Uri, file: &Path, progress: &(dyn Fn(u64) + Sync)) -> Result<()> {
+        FileStore.put_file(uri, file, progress).await
+    }
+    fn now(&self) -> jiff::Timestamp {
+        FileStore.now()
     }
     async fn remove(&self, prefix: &Uri) -> Result<()> {
         FileStore.remove(prefix).await
