@@ -1,0 +1,131 @@
+//! What soflow does in AWS, as IAM names it: the source of the checks and of the policy in docs/doctor.md.
+
+/// What an action is on, which decides the resource of a policy statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On {
+    /// Clusters of EMR, and EMR as a whole.
+    Clusters,
+    /// The Glue catalog, the database and its tables.
+    Tables,
+    /// The Athena workgroup.
+    Workgroup,
+    /// Log groups of CloudWatch.
+    Logs,
+    /// The buckets of the lake.
+    Buckets,
+    /// The objects of the lake.
+    Objects,
+    /// The roles of clusters.
+    Roles,
+    /// The service-linked role that cleans up.
+    CleanupRole,
+    /// What only the doctor reads; a run does without.
+    Doctor,
+}
+
+/// All actions, each once. Those on EMR that have no resource of their own are among those on clusters: a statement for
+/// them must be on `*`. Source: the operations that soflow calls, and the Service Authorization Reference.
+pub const ACTIONS: &[(On, &[&str])] = &[
+    (
+        On::Clusters,
+        &[
+            "elasticmapreduce:RunJobFlow",
+            "elasticmapreduce:AddTags",
+            "elasticmapreduce:PutAutoTerminationPolicy",
+            "elasticmapreduce:PutManagedScalingPolicy",
+            "elasticmapreduce:ListClusters",
+            "elasticmapreduce:DescribeCluster",
+            "elasticmapreduce:ListInstances",
+            "elasticmapreduce:AddJobFlowSteps",
+            "elasticmapreduce:ListSteps",
+            "elasticmapreduce:DescribeStep",
+            "elasticmapreduce:CancelSteps",
+            "elasticmapreduce:TerminateJobFlows",
+            "elasticmapreduce:GetOnClusterAppUIPresignedURL",
+        ],
+    ),
+    (
+        On::Tables,
+        &[
+            "glue:CreateDatabase",
+            "glue:GetTable",
+            "glue:GetTables",
+            "glue:CreateTable",
+            "glue:UpdateTable",
+            "glue:DeleteTable",
+            "glue:GetPartitions",
+            "glue:BatchCreatePartition",
+            "glue:BatchUpdatePartition",
+            "glue:BatchDeletePartition",
+        ],
+    ),
+    (
+        On::Workgroup,
+        &[
+            "athena:GetWorkGroup",
+            "athena:StartQueryExecution",
+            "athena:GetQueryExecution",
+            "athena:GetQueryResults",
+            "athena:StopQueryExecution",
+        ],
+    ),
+    (On::Logs, &["logs:DescribeLogStreams", "logs:GetLogEvents", "logs:FilterLogEvents"]),
+    (On::Buckets, &["s3:ListBucket", "s3:ListBucketMultipartUploads"]),
+    (
+        On::Objects,
+        &["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+    ),
+    (On::Roles, &["iam:PassRole"]),
+    (On::CleanupRole, &["iam:CreateServiceLinkedRole"]),
+    (
+        On::Doctor,
+        &[
+            "iam:GetRole",
+            "iam:GetInstanceProfile",
+            "iam:ListAttachedRolePolicies",
+            "iam:SimulatePrincipalPolicy",
+            "elasticmapreduce:DescribeReleaseLabel",
+            "elasticmapreduce:ListSupportedInstanceTypes",
+            "elasticmapreduce:DescribeSecurityConfiguration",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeRouteTables",
+            "ec2:DescribeVpcEndpoints",
+            "ec2:DescribeInstanceTypeOfferings",
+            "s3:GetBucketPublicAccessBlock",
+            "s3:GetEncryptionConfiguration",
+            "s3:GetBucketVersioning",
+            "s3:GetLifecycleConfiguration",
+            "servicequotas:GetServiceQuota",
+            "glue:GetDatabase",
+        ],
+    ),
+];
+
+/// Returns the actions on something.
+pub fn actions(on: On) -> Vec<&'static str> {
+    ACTIONS.iter().filter(|(known, _)| *known == on).flat_map(|(_, actions)| actions.iter().copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_policy_in_the_documentation_allows_exactly_these() {
+        let page = include_str!("../../docs/doctor.md");
+        let policy = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let policy: serde_json::Value = serde_json::from_str(policy).unwrap();
+        let mut documented = Vec::new();
+        for statement in policy["Statement"].as_array().unwrap() {
+            let named = statement["Action"].as_array().unwrap();
+            documented.extend(named.iter().map(|action| action.as_str().unwrap().to_string()));
+        }
+        let known: BTreeSet<String> =
+            ACTIONS.iter().flat_map(|(_, actions)| actions.iter().map(ToString::to_string)).collect();
+        assert_eq!(documented.iter().cloned().collect::<BTreeSet<_>>(), known);
+        let all: usize = ACTIONS.iter().map(|(_, actions)| actions.len()).sum();
+        assert_eq!((documented.len(), all), (known.len(), known.len()), "each once");
+    }
+}

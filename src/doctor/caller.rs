@@ -1,0 +1,171 @@
+//! Who asks, from where, at what time.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::ask::{Asked, Asker};
+use super::finding::Finding;
+use crate::aws::{CallError, IAM, STS, Signer};
+
+/// The difference of clocks from which requests are about to be refused: AWS takes signatures five minutes old, and a
+/// clock that is off by four is not looked after. Source: "Elements of an AWS API request signature" in the IAM guide.
+const SKEW: SignedDuration = SignedDuration::from_mins(4);
+
+/// Credentials that end sooner than this may end in the middle of what they are wanted for.
+const SOON: SignedDuration = SignedDuration::from_mins(15);
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Caller {
+    /// The account, twelve digits.
+    pub account: String,
+    /// The caller's ARN, as STS gives it.
+    pub arn: String,
+}
+
+impl Caller {
+    /// Returns the start of all ARNs: `aws`, `aws-cn` or `aws-us-gov`.
+    pub fn partition(&self) -> &str {
+        self.arn.split(':').nth(1).unwrap_or("aws")
+    }
+
+    /// Returns whether the account itself asks, which no policy limits.
+    pub fn is_root(&self) -> bool {
+        self.arn.ends_with(":root")
+    }
+
+    /// Returns the name of the role that is being used, if it is one.
+    fn role(&self) -> Option<&str> {
+        self.arn.split_once(":assumed-role/")?.1.split('/').next()
+    }
+
+    /// Returns the ARN whose policies decide what the caller may do: of a session, that of its role, with its path.
+    pub async fn policies_of(&self, ask: &Asker<'_>) -> String {
+        let Some(role) = self.role() else { return self.arn.clone() };
+        let asked = ask.form(&IAM, "GetRole", &[("RoleName", role)], &[]).await;
+        let found = match &asked {
+            Asked::Is(answer) => answer.find("Role").map(|role| role.text_of("Arn").to_string()),
+            Asked::Absent(_) | Asked::Unknown(_) => None,
+        };
+        found.unwrap_or_else(|| format!("arn:{}:iam::{}:role/{role}", self.partition(), self.account))
+    }
+}
+
+/// Checks credentials, clock and region, with one call. Without a caller nothing else can be asked.
+pub(super) async fn check(ask: &Asker<'_>) -> (Vec<Finding>, Option<Caller>) {
+    let signer = match ask.session.signer().await {
+        Ok(signer) => signer,
+        Err(error) => {
+            let causes = error.causes();
+            let why = causes.last().map_or(error.message.as_str(), String::as_str);
+            let finding = Finding::problem("credentials", format!("none were found: {why}"));
+            let ways = ["`aws sso login`", "`aws configure`", "in CI: give the job a role"];
+            return (vec![ways.into_iter().fold(finding, Finding::mend)], None);
+        }
+    };
+    let answer = ask.turn(ask.session.query(&STS, "GetCallerIdentity", &[])).await;
+    let skew = clock(ask.session.clock().ahead());
+    match answer {
+        Ok(answer) => {
+            let text = |name| answer.find(name).map(|found| found.text.clone()).unwrap_or_default();
+            let caller = Caller { account: text("Account"), arn: text("Arn") };
+            let region = Finding::ok("region", format!("`{}`, STS answers there", ask.session.region()));
+            (vec![identified(&caller, &signer, Timestamp::now()), skew, region], Some(caller))
+        }
+        Err(error) => {
+            let mut findings = refused(&error, &signer, ask.session.region());
+            findings.extend((skew.state == super::State::Problem).then_some(skew));
+            (findings, None)
+        }
+    }
+}
+
+fn identified(caller: &Caller, signer: &Signer, now: Timestamp) -> Finding {
+    let left = signer.expires.map(|end| end.duration_since(now));
+    let ends = left.map(|left| format!(", end in {} min", left.as_mins().max(0))).unwrap_or_default();
+    let what = format!("`{}`, account {} (from {}{ends})", caller.arn, caller.account, signer.source);
+    let finding = Finding::ok("credentials", what);
+    if left.is_some_and(|left| left < SOON) {
+        return finding.mend("they end soon: `aws sso login` before a long command");
+    }
+    if caller.is_root() {
+        return finding.mend("the root user may do everything: use a role with the policy in docs/doctor.md");
+    }
+    finding
+}
+
+fn refused(error: &CallError, signer: &Signer, region: &str) -> Vec<Finding> {
+    let credentials = |what: &str| Finding::problem("credentials", format!("{what} (from {})", signer.source));
+    match error.code.as_str() {
+        "ExpiredToken" | "ExpiredTokenException" => vec![credentials("they have expired").mend("`aws sso login`")],
+        "InvalidClientTokenId" | "UnrecognizedClientException" | "AuthFailure" => {
+            vec![credentials("AWS does not know this key").mend("`aws configure list` shows which one is in use")]
+        }
+        "SignatureDoesNotMatch" | "InvalidSignatureException" | "RequestExpired" => {
+            let advice = "`aws configure` with the key's secret again, if the clock is right";
+            vec![credentials("the signature is not valid").mend(advice)]
+        }
+        _ => {
+            let what = format!("STS in `{region}` does not answer: {}: {}", error.code, error.message);
+            let finding = Finding::problem("region", what);
+            vec![finding.mend(format!("`curl -sS https://sts.{region}.amazonaws.com` shows what the network does"))]
+        }
+    }
+}
+
+fn clock(ahead: SignedDuration) -> Finding {
+    let apart = ahead.abs();
+    if apart <= SKEW {
+        return Finding::ok("clock", format!("{} s apart from AWS's", apart.as_secs()));
+    }
+    let way = if ahead.is_negative() { "ahead of" } else { "behind" };
+    let what =
+        format!("this machine's clock is {} min {way} AWS's, which refuses signatures from 5 min", apart.as_mins());
+    Finding::problem("clock", what).mend("`sudo timedatectl set-ntp true`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::State;
+    use super::*;
+
+    #[test]
+    fn a_clock_may_be_four_minutes_off() {
+        assert_eq!(clock(SignedDuration::from_secs(-240)).state, State::Ok);
+        let late = clock(SignedDuration::from_secs(241));
+        assert_eq!(late.state, State::Problem);
+        assert!(late.what.contains("4 min behind"), "{}", late.what);
+        assert!(clock(SignedDuration::from_mins(-9)).what.contains("9 min ahead of"));
+    }
+
+    #[test]
+    fn a_session_acts_for_its_role() {
+        let caller = |arn: &str| Caller { account: "123456789012".into(), arn: arn.into() };
+        let session = caller("arn:aws-cn:sts::123456789012:assumed-role/ci/build-7");
+        assert_eq!((session.role(), session.partition()), (Some("ci"), "aws-cn"));
+        assert_eq!(caller("arn:aws:iam::123456789012:user/role/ada").role(), None);
+        assert!(caller("arn:aws:iam::123456789012:root").is_root());
+    }
+
+    #[test]
+    fn what_is_wrong_with_credentials_is_told_apart() {
+        let signer = Signer { source: "profile".into(), expires: None };
+        let first = |code: &str| {
+            let (operation, message) = ("GetCallerIdentity".to_string(), "no".to_string());
+            let error = CallError { service: "STS", operation, code: code.into(), message, maybe_done: false };
+            refused(&error, &signer, "eu-west-9").remove(0)
+        };
+        assert_eq!(first("ExpiredToken").what, "they have expired (from profile)");
+        assert_eq!(first("InvalidClientTokenId").check, "credentials");
+        assert_eq!(first("ConnectionFailed").what, "STS in `eu-west-9` does not answer: ConnectionFailed: no");
+    }
+
+    #[test]
+    fn credentials_that_end_soon_are_told() {
+        let now = "2026-11-23T10:00:00Z".parse::<Timestamp>().unwrap();
+        let caller = Caller { account: "1".into(), arn: "arn:aws:iam::1:user/ada".into() };
+        let at = |text: &str| Signer { source: "profile".into(), expires: Some(text.parse().unwrap()) };
+        let soon = identified(&caller, &at("2026-11-23T10:14:00Z"), now);
+        assert!(soon.what.ends_with("(from profile, end in 14 min)") && soon.mend.len() == 1, "{soon:?}");
+        assert!(identified(&caller, &at("2026-11-23T10:16:00Z"), now).mend.is_empty());
+    }
+}
