@@ -9,17 +9,14 @@ use fs_err as fs;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
-use tokio::sync::watch;
 
-use super::args::{Events, Global, LocalOptions, Output};
-use crate::catalog::{Catalog, FileCatalog};
-use crate::config::{self, Layers, Local, Resolved, Target, TargetKind};
+use super::args::{Events, Global, Output, TargetOptions};
+use crate::config::{self, Emr, Layers, Local, Resolved, Target, TargetKind};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
+use crate::machine::Host;
 use crate::report::{self, ColorWish, Mode, Style};
-use crate::run::Services;
-use crate::store::{FileStore, Store};
-use crate::target::local::{Environment, Host, LocalTarget};
+use crate::target::local::Environment;
 use crate::yaml::{self, Problems};
 
 /// What every verb needs.
@@ -37,7 +34,7 @@ pub struct App {
     events: Events,
     target: Option<String>,
     directory: Option<PathBuf>,
-    environment: BTreeMap<String, String>,
+    pub(super) environment: BTreeMap<String, String>,
 }
 
 /// The settings in force, and the folder they were found from.
@@ -59,9 +56,33 @@ impl Project {
     }
 
     /// Returns the settings of the local target in use.
+    ///
+    /// # Errors
+    /// `Usage` when the target in use is of another kind.
     pub fn local(&self) -> Result<&Local> {
-        let TargetKind::Local(local) = &self.target()?.kind;
-        Ok(local)
+        match &self.target()?.kind {
+            TargetKind::Local(local) => Ok(local),
+            TargetKind::Emr(_) => Err(self.other_kind("local", "emr", "--target local")),
+        }
+    }
+
+    /// Returns the settings of the EMR target in use.
+    ///
+    /// # Errors
+    /// `Usage` when the target in use is of another kind.
+    pub fn emr(&self) -> Result<&Emr> {
+        match &self.target()?.kind {
+            TargetKind::Emr(emr) => Ok(emr),
+            TargetKind::Local(_) => Err(self.other_kind("EMR", "local", "--target NAME")),
+        }
+    }
+
+    fn other_kind(&self, needed: &str, found: &str, flag: &str) -> Error {
+        let target = &self.resolved.settings.target;
+        let names: Vec<&String> = self.resolved.settings.targets.keys().collect();
+        let known = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        Error::new(Kind::Usage, format!("this needs a target of kind {needed}, and `{target}` is of kind {found}"))
+            .hint(format!("add `{flag}`; the targets are {known}"))
     }
 }
 
@@ -102,12 +123,12 @@ impl App {
     ///
     /// # Errors
     /// `Usage` with every mistake in the config file, the environment and the flags.
-    pub fn project(&self, local: Option<&LocalOptions>) -> Result<Project> {
+    pub fn project(&self, local: Option<&TargetOptions>) -> Result<Project> {
         Ok(self.read_project(local)??)
     }
 
     /// Returns what [`App::project`] does, with the mistakes as values.
-    pub fn read_project(&self, local: Option<&LocalOptions>) -> Result<Result<Project, Problems>> {
+    pub fn read_project(&self, local: Option<&TargetOptions>) -> Result<Result<Project, Problems>> {
         let cwd = match &self.directory {
             Some(folder) => fs::canonicalize(folder).map_err(|error| {
                 Error::new(Kind::Usage, format!("`-C {}` is not a folder", folder.display())).caused_by(error)
@@ -118,10 +139,10 @@ impl App {
             Error::new(Kind::Usage, format!("`{}` is not in a soflow project", cwd.display()))
                 .hint("a project has a folder `jobs/` or a file `config/soflow.yaml`; name one with `-C FOLDER`")
         })?;
-        Ok(config::read(self.layers(&root, local)?).map(|resolved| Project { resolved, cwd }))
+        Ok(config::read(self.layers(&root, local)?, &Path::is_file).map(|resolved| Project { resolved, cwd }))
     }
 
-    fn layers(&self, root: &Path, local: Option<&LocalOptions>) -> Result<Layers> {
+    fn layers(&self, root: &Path, local: Option<&TargetOptions>) -> Result<Layers> {
         let path = root.join("config/soflow.yaml");
         let shown = "config/soflow.yaml";
         let file = match path.is_file() {
@@ -136,6 +157,7 @@ impl App {
         if let Some(local) = local {
             flag("engine", &local.engine, "--engine");
             flag("parallel", &local.parallel, "--parallel");
+            flag("cluster", &local.cluster, "--cluster");
         }
         let ours = |(name, _): &(&String, &String)| name.starts_with("SOFLOW_");
         let environment = self.environment.iter().filter(ours).map(|(n, v)| (n.clone(), v.clone())).collect();
@@ -152,27 +174,6 @@ impl App {
     /// Returns the engine environment of the target in use.
     pub fn engine(&self, project: &Project) -> Result<Environment> {
         Ok(Environment::new(project.local()?, &self.host()))
-    }
-
-    /// Returns the objects of the lake and its tables.
-    pub fn lake(&self, project: &Project) -> Result<(Arc<dyn Store>, Arc<dyn Catalog>)> {
-        let store: Arc<dyn Store> = Arc::new(FileStore);
-        let catalog = FileCatalog::new(store.clone(), &project.target()?.lake.curated);
-        Ok((store, Arc::new(catalog)))
-    }
-
-    /// Returns what a run is driven with.
-    pub fn services(&self, project: &Project) -> Result<Services> {
-        let (store, catalog) = self.lake(project)?;
-        let settings = &project.resolved.settings;
-        Ok(Services {
-            store,
-            catalog,
-            target: Arc::new(LocalTarget::new(project.local()?, &self.host(), &settings.code)),
-            target_name: settings.target.clone(),
-            now: Timestamp::now,
-            stop: stop_signal(),
-        })
     }
 
     /// Returns the listener that tells the story on stderr.
@@ -200,8 +201,13 @@ impl App {
 
     /// Writes an answer to stdout.
     pub fn print(&self, text: &str) -> Result<()> {
+        self.print_bytes(text.as_bytes())
+    }
+
+    /// Writes an answer to stdout that may be no text.
+    pub fn print_bytes(&self, bytes: &[u8]) -> Result<()> {
         let mut out = std::io::stdout().lock();
-        Ok(out.write_all(text.as_bytes()).and_then(|()| out.flush())?)
+        Ok(out.write_all(bytes).and_then(|()| out.flush())?)
     }
 
     /// Writes an answer to stdout as one JSON document.
@@ -219,33 +225,4 @@ impl App {
 pub fn yesterday() -> Date {
     let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
     today.checked_sub(1.day()).unwrap_or(today)
-}
-
-/// Becomes true at the first Ctrl-C or SIGTERM; the second one ends the process at once.
-fn stop_signal() -> watch::Receiver<bool> {
-    let (told, stop) = watch::channel(false);
-    tokio::spawn(async move {
-        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
-            return;
-        };
-        let mut asked = false;
-        loop {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            if asked {
-                second_signal();
-            }
-            asked = true;
-            let _ = told.send(true);
-        }
-    });
-    stop
-}
-
-/// The person insists. Steps notice that soflow is gone and end by themselves.
-#[expect(clippy::exit, reason = "waiting for anything is what the person does not want")]
-fn second_signal() {
-    std::process::exit(i32::from(Kind::Interrupted.exit_code()));
 }

@@ -1,13 +1,15 @@
 //! The command line: clap only, no decisions. The comments here are the help texts.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
+use super::ground::Wishes;
 use crate::report::ColorChoice;
 
-/// Runs Spark jobs: on this machine with an embedded engine, with the same job file and the same PySpark as on Amazon EMR.
+/// Runs Spark jobs on this machine, with an embedded engine, and on Amazon EMR: the same job file, the same PySpark.
 #[derive(Debug, Parser)]
 #[command(name = "soflow", version, max_term_width = 100, disable_help_subcommand = true, subcommand_required = true)]
 pub struct Cli {
@@ -78,6 +80,15 @@ pub enum Command {
     Validate(ValidateArgs),
     /// Run what is left of a run that failed or was stopped
     Retry(RetryArgs),
+    /// Watch a run that goes on without its process, and finish it
+    Attach(AttachArgs),
+    /// End a run on a cluster
+    Cancel(CancelArgs),
+    /// Make, list, show and end clusters
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
+    /// Look for everything that would stop a run on an EMR target: roles, network, buckets, quotas
+    Doctor,
     /// List runs, or show one
     Runs(RunsArgs),
     /// Print what a step printed
@@ -124,18 +135,21 @@ pub struct Selection {
     #[arg(long)]
     pub force: bool,
     #[command(flatten)]
-    pub local: LocalOptions,
+    pub local: TargetOptions,
 }
 
-/// Options of a local target.
-#[derive(Clone, Debug, Args)]
-pub struct LocalOptions {
-    /// The engine of a local target: sail or spark
-    #[arg(long, value_name = "ENGINE")]
+/// Options of a target.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TargetOptions {
+    /// The engine: sail or spark
+    #[arg(long, value_name = "ENGINE", help_heading = "On this machine")]
     pub engine: Option<String>,
-    /// How many steps a local target runs at once [default: one per core]
-    #[arg(long, value_name = "N")]
+    /// How many steps run at once [default: one per core]
+    #[arg(long, value_name = "N", help_heading = "On this machine")]
     pub parallel: Option<String>,
+    /// The shape of the cluster: a name below `clusters:` in config/soflow.yaml
+    #[arg(long, value_name = "SHAPE", help_heading = "On a cluster")]
+    pub cluster: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -145,6 +159,96 @@ pub struct SubmitArgs {
     /// Write a made-up sample of Stack Overflow pages into raw first, and run on its date
     #[arg(long, conflicts_with = "date")]
     pub sample: bool,
+    #[command(flatten)]
+    pub watching: Watching,
+}
+
+/// How to watch a run that can go on without us.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "On a cluster")]
+pub struct Watching {
+    /// Stop watching after so long, such as 30m or 2h, with exit code 4; 0s: as soon as the steps are handed over
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub wait: Option<Duration>,
+    /// What Ctrl-C does to a run that can go on without us
+    #[arg(long, value_enum, default_value_t = OnInterrupt::Detach, value_name = "WHAT")]
+    pub on_interrupt: OnInterrupt,
+    /// How long to wait in the queue of a busy cluster, such as 30m; 0s: not at all
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub queue_for: Option<Duration>,
+    /// Take the cluster, or the run, from whoever holds it; they are told by whom
+    #[arg(long)]
+    pub force_lease: bool,
+}
+
+impl Watching {
+    /// Returns what the person wants.
+    pub fn wishes(&self) -> Wishes {
+        Wishes {
+            force: self.force_lease,
+            cancel_on_interrupt: self.on_interrupt == OnInterrupt::Cancel,
+            wait: self.wait,
+            queue: self.queue_for,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnInterrupt {
+    Detach,
+    Cancel,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let seconds = crate::yaml::parse_duration(text).ok_or("write it as 90s, 30m, 12h or 7d")?;
+    Ok(Duration::from_secs(seconds.try_into().unwrap_or_default()))
+}
+
+#[derive(Debug, Args)]
+pub struct AttachArgs {
+    /// The run, such as daily.2026-11-22.3
+    pub run: String,
+    #[command(flatten)]
+    pub watching: Watching,
+}
+
+#[derive(Debug, Args)]
+pub struct CancelArgs {
+    /// The run, such as daily.2026-11-22.3
+    pub run: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ClusterCommand {
+    /// Make a cluster, or find one that is there, and wait until it takes steps
+    Up {
+        /// The shape: a name below `clusters:` [default: the target's]
+        shape: Option<String>,
+        /// Do not wait until it takes steps
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// List the clusters that soflow made for this lake
+    List,
+    /// Show a cluster: its state, who uses it, its steps, its instances
+    Show {
+        /// The cluster, `j-…` [default: the only one there is]
+        cluster: Option<String>,
+    },
+    /// End a cluster that nobody uses
+    Down {
+        /// The cluster, `j-…` [default: the only one there is]
+        cluster: Option<String>,
+        /// End it although someone uses it
+        #[arg(long)]
+        force: bool,
+    },
+    /// End the clusters of this lake that nobody needs: idle, too old, or made from other settings
+    Reap {
+        /// Show which, and end none
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -164,7 +268,9 @@ pub struct RetryArgs {
     /// The run, such as daily.2026-11-22.3
     pub run: String,
     #[command(flatten)]
-    pub local: LocalOptions,
+    pub local: TargetOptions,
+    #[command(flatten)]
+    pub watching: Watching,
 }
 
 #[derive(Debug, Args)]
@@ -198,6 +304,9 @@ pub struct LogsArgs {
     /// Which of its two outputs
     #[arg(long, value_enum, default_value_t = Stream::Both)]
     pub stream: Stream,
+    /// Print what comes, too, until the step has ended and its logs are complete
+    #[arg(short, long)]
+    pub follow: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

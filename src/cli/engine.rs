@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::process::Command;
 
 use super::app::{App, Project};
-use super::args::{EngineCommand, LocalOptions};
+use super::args::{EngineCommand, TargetOptions};
 use crate::config::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::report::{Align, Cell, Table, paint};
@@ -22,7 +22,9 @@ pub async fn engine(app: &App, command: &EngineCommand) -> Result<u8> {
 }
 
 fn chosen(app: &App, engine: &Option<String>) -> Result<(Project, Environment)> {
-    let project = app.project(Some(&LocalOptions { engine: engine.clone(), parallel: None }))?;
+    // Said before the engine is set: on another kind of target that would be the mistake.
+    app.project(None)?.local()?;
+    let project = app.project(Some(&TargetOptions { engine: engine.clone(), ..TargetOptions::default() }))?;
     let environment = app.engine(&project)?;
     Ok((project, environment))
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::app::App;
 use super::args::GcArgs;
+use super::ground::Ground;
 use crate::error::Result;
 use crate::report::{bytes, plural};
 use crate::run::{self, LakeLock};
@@ -17,9 +18,12 @@ pub async fn gc(app: &App, args: &GcArgs) -> Result<u8> {
     let project = app.project(None)?;
     let lake = &project.target()?.lake;
     // Also for looking: a run that is on its way has files that nothing refers to yet.
-    let mut lock = LakeLock::take(&lake.artifacts, Timestamp::now())?;
-    lock.tell("gc", Timestamp::now())?;
-    let (store, catalog) = app.lake(&project)?;
+    let _lock = LakeLock::guard(&lake.artifacts, "gc", Timestamp::now())?;
+    let Ground { store, catalog, .. } = app.ground(&project).await?;
+    if !args.dry_run {
+        // Nobody may point at files that are about to go.
+        catalog.settle().await?;
+    }
     let keep = SignedDuration::from_secs(project.resolved.settings.keep_seconds);
     let (index, garbage) = run::find_garbage(lake, store.as_ref(), catalog.as_ref(), Timestamp::now(), keep).await?;
     if !args.dry_run {

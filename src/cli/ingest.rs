@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::app::{App, yesterday};
 use super::args::IngestCommand;
+use super::ground::Ground;
 use super::prepare;
 use crate::error::Result;
 use crate::event::{Event, Sink};
@@ -15,7 +16,7 @@ pub async fn ingest(app: &App, command: &IngestCommand) -> Result<u8> {
     let project = app.project(None)?;
     let mut sink = app.sink();
     app.warn(&project, sink.as_mut());
-    let (store, _) = app.lake(&project)?;
+    let Ground { store, .. } = app.ground(&project).await?;
     let raw = project.target()?.lake.raw.clone();
     let (summary, date) = match command {
         IngestCommand::Pages { folder, date, endpoint, site } => {

@@ -1,46 +1,113 @@
-//! `soflow logs`: what a step printed, as it printed it.
+//! `soflow logs`: what a step printed, as it printed it; with `--follow` also what it is still going to print.
+
+mod cluster;
+mod local;
+mod page;
+
+use std::sync::Arc;
 
 use serde_json::json;
 
 use super::app::App;
-use super::args::{LogsArgs, Stream};
+use super::args::LogsArgs;
+use super::ground::{Ground, Wishes};
+use super::runs::seen;
+use crate::config::TargetKind;
 use crate::error::{Error, Kind, Result};
-use crate::names::RunId;
-use crate::run;
+use crate::event::{Event, RunState, StepState};
+use crate::names::{RunId, Uri};
+use crate::run::{self, RunRecord, StepRecord};
+use crate::store::Store;
 use crate::yaml::did_you_mean;
+use page::Page;
 
 /// Prints a step's output.
 pub async fn logs(app: &App, args: &LogsArgs) -> Result<u8> {
     let project = app.project(None)?;
-    let (store, _) = app.lake(&project)?;
-    let id: RunId = args.run.parse()?;
-    let record = run::load_run(store.as_ref(), &project.target()?.lake.artifacts, &id).await?;
-    let step = record.step(&args.step).ok_or_else(|| {
-        let names: Vec<&str> = record.steps.iter().map(|step| step.name.as_str()).collect();
-        let error = Error::new(Kind::Usage, format!("run `{id}` has no step `{}`", args.step));
-        let close = did_you_mean(&args.step, names.iter().copied());
-        close.into_iter().fold(error, Error::hint).hint(format!("its steps are: {}", names.join(", ")))
-    })?;
-    let wanted = |stream: Stream| args.stream == stream || args.stream == Stream::Both;
-    let mut found = Vec::new();
-    for (stream, name) in [(Stream::Stdout, "stdout"), (Stream::Stderr, "stderr")] {
-        if wanted(stream)
-            && let Some(body) = store.get(&step.logs.join(&format!("{name}.log"))).await?
-        {
-            found.push((name, String::from_utf8_lossy(&body).into_owned()));
-        }
-    }
-    if found.is_empty() {
-        return Err(Error::new(Kind::Usage, format!("step `{}` did not run in `{id}`", step.name))
-            .hint(format!("why: {}", step.reason)));
-    }
+    let target = project.target()?;
+    let clusters = match &target.kind {
+        TargetKind::Local(_) => None,
+        TargetKind::Emr(_) => Some(app.clusters(&project, Wishes::default()).await?),
+    };
+    let store = match &clusters {
+        Some((Ground { store, .. }, _)) => store.clone(),
+        None => app.ground(&project).await?.store,
+    };
+    let mut wanted = Wanted::find(store, &target.lake.artifacts, args).await?;
+    let mut page = Page::new(app, args.stream);
+    let source = match clusters {
+        None => local::print(&mut wanted, &mut page).await.map(|()| Some("local"))?,
+        Some((_, clusters)) => cluster::print(&mut wanted, clusters, &mut page).await?,
+    };
+    let step = wanted.step()?;
     if app.json {
-        let texts: serde_json::Map<_, _> =
-            found.into_iter().map(|(name, text)| (name.to_string(), text.into())).collect();
-        return app.print_json(&json!({ "run": id, "step": step.name, "logs": texts })).map(|()| 0);
+        let answer = json!({
+            "run": wanted.record.run,
+            "step": step.name,
+            "source": source,
+            "logs": page.into_texts(),
+            "cause": step.cause,
+        });
+        return app.print_json(&answer).map(|()| 0);
     }
-    for (_, text) in found {
-        app.print(&text)?;
+    // What was printed is the answer; what it means is the story.
+    if let Some(cause) = &step.cause {
+        page.tell(Event::Note { text: format!("`{}` failed: {} ({})", step.name, cause.summary, cause.place()) });
     }
     Ok(0)
+}
+
+/// The step whose output is wanted.
+struct Wanted {
+    store: Arc<dyn Store>,
+    artifacts: Uri,
+    record: RunRecord,
+    name: String,
+    follow: bool,
+}
+
+impl Wanted {
+    async fn find(store: Arc<dyn Store>, artifacts: &Uri, args: &LogsArgs) -> Result<Self> {
+        let id: RunId = args.run.parse()?;
+        let record = seen(run::load_run(store.as_ref(), artifacts, &id).await?, artifacts)?;
+        let wanted = Self { store, artifacts: artifacts.clone(), record, name: args.step.clone(), follow: args.follow };
+        wanted.step()?;
+        Ok(wanted)
+    }
+
+    /// Reads the record again: the step may have started, moved to another cluster or ended.
+    async fn refresh(&mut self) -> Result<()> {
+        let record = run::load_run(self.store.as_ref(), &self.artifacts, &self.record.run).await?;
+        self.record = seen(record, &self.artifacts)?;
+        Ok(())
+    }
+
+    fn step(&self) -> Result<&StepRecord> {
+        self.record.step(&self.name).ok_or_else(|| {
+            let names: Vec<&str> = self.record.steps.iter().map(|step| step.name.as_str()).collect();
+            let error = Error::new(Kind::Usage, format!("run `{}` has no step `{}`", self.record.run, self.name));
+            let close = did_you_mean(&self.name, names.iter().copied());
+            close.into_iter().fold(error, Error::hint).hint(format!("its steps are: {}", names.join(", ")))
+        })
+    }
+
+    /// Returns whether the step may still print something.
+    fn is_open(&self) -> Result<bool> {
+        let open = matches!(self.step()?.state, StepState::Pending | StepState::Queued | StepState::Running);
+        Ok(open && self.record.state == RunState::Running)
+    }
+
+    /// Returns why there is nothing to print, and will not be unless someone waits.
+    fn did_not_run(&self) -> Error {
+        let (step, run) = (&self.name, &self.record.run);
+        if self.is_open().unwrap_or_default() {
+            return Error::new(Kind::Usage, format!("step `{step}` of `{run}` has not started yet"))
+                .hint(format!("wait for it: `soflow logs {run} {step} --follow`"));
+        }
+        let error = Error::new(Kind::Usage, format!("step `{step}` did not run in `{run}`"));
+        match self.record.step(step) {
+            Some(step) => error.hint(format!("why: {}", step.reason)),
+            None => error,
+        }
+    }
 }

@@ -2,16 +2,24 @@
 
 mod app;
 mod args;
+mod attach;
+mod cancel;
+mod cluster;
 mod config;
+mod doctor;
 mod engine;
 mod gc;
+mod ground;
 mod ingest;
 mod insights;
 mod logs;
+mod needs;
+mod outlook;
 mod parity;
 mod plan;
 mod prepare;
 mod query;
+mod refusal;
 mod retry;
 mod rollback;
 mod runs;
@@ -39,7 +47,7 @@ pub fn main() -> ExitCode {
     let mut app = App::new(&cli.global);
     match app.block_on(&cli) {
         Ok(code) => ExitCode::from(code),
-        Err(error) => ExitCode::from(app.tell(&error)),
+        Err(error) => ExitCode::from(app.tell(&refusal::explained(error))),
     }
 }
 
@@ -75,6 +83,10 @@ impl App {
             Command::Plan(args) => plan::plan(self, args).await,
             Command::Validate(args) => validate::validate(self, args),
             Command::Retry(args) => retry::retry(self, args).await,
+            Command::Attach(args) => attach::attach(self, args).await,
+            Command::Cancel(args) => cancel::cancel(self, args).await,
+            Command::Cluster(command) => cluster::cluster(self, command).await,
+            Command::Doctor => doctor::run(self).await,
             Command::Runs(args) => runs::runs(self, args).await,
             Command::Logs(args) => logs::logs(self, args).await,
             Command::Tables(args) => tables::tables(self, args).await,

@@ -9,8 +9,9 @@ use serde_json::json;
 
 use super::app::{App, Project, yesterday};
 use super::args::ParityArgs;
+use super::ground::Wishes;
 use super::prepare;
-use crate::catalog::{Catalog, FileCatalog};
+use crate::catalog::{Catalog, ObjectCatalog};
 use crate::config::{Engine, Lake, Target, TargetKind};
 use crate::error::Result;
 use crate::job::Job;
@@ -28,11 +29,12 @@ const IGNORED: &str = "_run_id";
 /// Runs both engines and compares; the exit code is 0 when all tables are equal and 1 when not.
 pub async fn parity(app: &App, args: &ParityArgs) -> Result<u8> {
     let project = app.project(None)?;
+    project.local()?;
     let date = args.date.unwrap_or_else(yesterday);
     let job = prepare::load_job(&project, &args.job, &args.params, date)?;
     let base = project.target()?.lake.artifacts.join("parity");
     let _lock = LakeLock::take(&base, Timestamp::now())?;
-    let services = app.services(&project)?;
+    let services = app.services(&project, Wishes::default()).await?;
     let mut versions = BTreeMap::new();
     for engine in [Engine::Sail, Engine::Spark] {
         let lake = lake_of(&project, &base, engine)?;
@@ -89,12 +91,13 @@ async fn compute(
     let target = Target { lake: lake.clone(), kind: TargetKind::Local(local.clone()) };
     settings.targets.insert(settings.target.clone(), target);
     let store: Arc<dyn Store> = services.store.clone();
-    let catalog = Arc::new(FileCatalog::new(store.clone(), &lake.curated));
+    let catalog = Arc::new(ObjectCatalog::new(store.clone(), &lake.curated));
     let services = Services {
         store,
         catalog: catalog.clone(),
         target: Arc::new(LocalTarget::new(&local, &app.host(), &project.resolved.settings.code)),
         target_name: services.target_name.clone(),
+        owner: None,
         now: services.now,
         stop: services.stop.clone(),
     };

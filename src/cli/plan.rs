@@ -4,7 +4,10 @@ use serde_json::{Value as Json, json};
 
 use super::app::App;
 use super::args::{PlanArgs, Selection};
+use super::ground::Wishes;
+use super::outlook::Outlook;
 use super::{prepare, submit};
+use crate::config::TargetKind;
 use crate::error::Result;
 use crate::plan::{self, Action, Facts, Input, Plan, Scope, StepPlan, Upstream};
 use crate::report::{Align, Cell, Table, bytes, count, paint, plural};
@@ -13,16 +16,30 @@ use crate::report::{Align, Cell, Table, bytes, count, paint, plural};
 pub async fn plan(app: &App, args: &PlanArgs) -> Result<u8> {
     let project = app.project(Some(&args.selection.local))?;
     app.warn(&project, app.sink().as_mut());
-    let services = app.services(&project)?;
     let date = prepare::date_of(&args.selection);
     let job = prepare::load_job(&project, &args.selection.job, &args.selection.params, date)?;
     let select = prepare::select(&job, &args.selection)?;
+    let ground = app.ground(&project).await?;
+    let services = app.services_on(&project, &ground, Wishes::default())?;
     let gathered = prepare::gather(&project, &job, date, select, &services).await?;
     let planned = plan::plan(&gathered.facts)?;
+    let outlook = match &project.target()?.kind {
+        TargetKind::Emr(_) if !planned.nothing_to_do() => {
+            Some(Outlook::of(app.clusters_on(&project, &ground, Wishes::default())?.as_ref()).await?)
+        }
+        _ => None,
+    };
     if app.json {
-        return app.print_json(&document(&gathered.facts, &planned, &services.target_name)).map(|()| 0);
+        let mut document = document(&gathered.facts, &planned, &services.target_name);
+        if let Some(outlook) = &outlook {
+            (document["cluster"], document["uploads"]) = outlook.json();
+        }
+        return app.print_json(&document).map(|()| 0);
     }
-    let shown = text(app, &gathered.facts, &planned, &services.target_name);
+    let mut shown = text(app, &gathered.facts, &planned, &services.target_name);
+    if let Some(outlook) = &outlook {
+        shown.push_str(&outlook.text(&app.out_style));
+    }
     app.print(&(shown + &ending(&args.selection, &gathered.facts, &planned))).map(|()| 0)
 }
 

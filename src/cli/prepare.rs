@@ -7,6 +7,8 @@ use jiff::civil::Date;
 
 use super::app::{Project, yesterday};
 use super::args::Selection;
+use super::needs;
+use crate::config::TargetKind;
 use crate::error::{Error, Kind, Result};
 use crate::ingest::raw;
 use crate::job::{self, Graph, Job, Source};
@@ -32,9 +34,14 @@ pub fn job_names(project: &Project) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Reads and checks a job file; `params` as given on the command line, `NAME=VALUE`.
+/// Reads and checks a job file, and that the clusters of the target in use can have what it needs; `params` as given on
+/// the command line, `NAME=VALUE`.
 pub fn load_job(project: &Project, name: &str, params: &[String], date: Date) -> Result<Job> {
-    Ok(read_job(project, name, params, date)??)
+    let job = read_job(project, name, params, date)??;
+    if let TargetKind::Emr(emr) = &project.target()?.kind {
+        needs::check(&job, emr)?;
+    }
+    Ok(job)
 }
 
 /// Returns what [`load_job`] does, with the mistakes in the file as values.

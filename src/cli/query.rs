@@ -1,18 +1,25 @@
-//! `soflow query`: SQL on the published tables with the local engine.
+//! `soflow query`: SQL on the published tables, with the local engine or with Athena.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use tokio::sync::watch;
 
 use super::app::{App, Project};
 use super::args::QueryArgs;
+use super::ground::{Ground, Wishes};
+use crate::catalog::Catalog;
+use crate::config::{Emr, TargetKind};
 use crate::error::{Error, Kind, Result};
+use crate::event::Event;
 use crate::names::PartitionValues;
 use crate::plan::Version;
-use crate::report::OUTPUT_VERSION;
+use crate::query::{Athena, Cost};
 use crate::report::rows::{self, Form};
+use crate::report::{OUTPUT_VERSION, bytes, seconds};
 use crate::run::Services;
 use crate::target::local::{self, QueryColumn, QueryPart, QueryRequest, QueryTable, Statement};
 use crate::yaml::did_you_mean;
@@ -20,7 +27,10 @@ use crate::yaml::did_you_mean;
 /// Runs one statement and prints its rows.
 pub async fn query(app: &App, args: &QueryArgs) -> Result<u8> {
     let project = app.project(None)?;
-    let services = app.services(&project)?;
+    if let TargetKind::Emr(emr) = &project.target()?.kind {
+        return query_athena(app, args, &project, emr).await;
+    }
+    let services = app.services(&project, Wishes::default()).await?;
     let statement = Statement { id: "q".into(), sql: args.sql.clone(), limit: (args.limit > 0).then_some(args.limit) };
     let mut sink = app.sink();
     services.target.prepare(sink.as_mut()).await?;
@@ -35,6 +45,42 @@ pub async fn query(app: &App, args: &QueryArgs) -> Result<u8> {
     let (schema, batches) = rows::read_ipc(&file)?;
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let (batches, more) = if args.limit == 0 { (batches, false) } else { first(batches, limit) };
+    print(app, args, &Found { schema, batches, more, cost: None })
+}
+
+/// Runs one statement in Athena and prints its rows and what they cost.
+async fn query_athena(app: &App, args: &QueryArgs, project: &Project, emr: &Emr) -> Result<u8> {
+    let Ground { catalog, session, .. } = app.ground(project).await?;
+    let session = session.ok_or_else(|| Error::new(Kind::Internal, "an EMR target without a session"))?;
+    let athena = Athena::new(session, &emr.workgroup, &emr.database, &project.target()?.lake.artifacts);
+    let (tell, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            let _ = tell.send(true);
+        }
+    });
+    // Athena reads Glue: a publication that was cut short is shown there first.
+    catalog.settle().await?;
+    let answer = match athena.ask(&args.sql, args.limit, stop).await {
+        Ok(answer) => answer,
+        Err(error) if error.kind == Kind::Usage => return Err(advised(error, catalog.as_ref()).await),
+        Err(error) => return Err(error),
+    };
+    let (schema, batches) = (answer.rows.schema(), vec![answer.rows]);
+    print(app, args, &Found { schema, batches, more: answer.more, cost: Some(answer.cost) })
+}
+
+/// Rows to be printed.
+struct Found {
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+    /// Whether there are more of them.
+    more: bool,
+    /// What they cost, where that is known.
+    cost: Option<Cost>,
+}
+
+fn print(app: &App, args: &QueryArgs, found: &Found) -> Result<u8> {
     let form = match (app.json, args.csv) {
         (true, _) => Form::Json,
         (_, true) => Form::Csv,
@@ -42,19 +88,32 @@ pub async fn query(app: &App, args: &QueryArgs) -> Result<u8> {
     };
     let mut out = std::io::stdout().lock();
     if app.json {
-        write!(out, "{{\"v\": {OUTPUT_VERSION}, \"more\": {more}, \"rows\": ")?;
+        write!(out, "{{\"v\": {OUTPUT_VERSION}, \"more\": {}, ", found.more)?;
+        if let Some(cost) = &found.cost {
+            let internal = |error| Error::new(Kind::Internal, "a cost cannot be written as JSON").caused_by(error);
+            write!(out, "\"cost\": {}, ", serde_json::to_string(cost).map_err(internal)?)?;
+        }
+        write!(out, "\"rows\": ")?;
     }
-    rows::write(&mut out, &schema, &batches, form)?;
+    rows::write(&mut out, &found.schema, &found.batches, form)?;
     if app.json {
         out.write_all(b"}\n")?;
     }
     drop(out);
-    if more {
-        let mut sink = app.sink();
+    let mut sink = app.sink();
+    if found.more {
         let text = format!("There are more than {} rows: `--limit 0` prints all.", args.limit);
-        sink.emit(crate::event::Event::Note { text });
+        sink.emit(Event::Note { text });
+    }
+    if let Some(cost) = found.cost.filter(|_| !app.json) {
+        sink.emit(Event::Note { text: told(&cost) });
     }
     Ok(0)
+}
+
+fn told(cost: &Cost) -> String {
+    let dollars = if cost.dollars < 0.01 { format!("{:.5}", cost.dollars) } else { format!("{:.2}", cost.dollars) };
+    format!("Athena read {} in {}: about ${dollars}.", bytes(cost.scanned_bytes), seconds(cost.seconds))
 }
 
 /// Cuts batches to so many rows; returns whether there were more.
@@ -72,12 +131,18 @@ fn first(batches: Vec<RecordBatch>, limit: usize) -> (Vec<RecordBatch>, bool) {
 
 async fn refused(message: &str, services: &Services) -> Error {
     let error = Error::new(Kind::Usage, "the query cannot be run").detail(message.trim().to_string());
+    advised(error, services.catalog.as_ref()).await
+}
+
+/// Adds what the engine's words, the error's detail, suggest.
+async fn advised(error: Error, catalog: &dyn Catalog) -> Error {
+    let message = error.detail.clone().unwrap_or_default();
     let about = message.to_lowercase();
-    // Spark says column, Sail says attribute.
+    // Spark and Athena say column, Sail says attribute.
     if about.contains("column") || about.contains("attribute") {
         return error.hint("`soflow tables show TABLE` shows a table's columns");
     }
-    match services.catalog.index().await {
+    match catalog.index().await {
         Ok(index) if about.contains("table") => {
             let tables: Vec<&str> = index.tables.keys().map(String::as_str).collect();
             let words = message.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');

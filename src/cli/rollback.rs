@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::app::App;
 use super::args::RollbackArgs;
+use super::ground::Ground;
 use super::tables::entry_of;
 use crate::error::{Error, Kind, Result};
 use crate::names::RunId;
@@ -15,9 +16,9 @@ use crate::run::LakeLock;
 /// Points a table at an earlier version.
 pub async fn rollback(app: &App, args: &RollbackArgs) -> Result<u8> {
     let project = app.project(None)?;
-    let mut lock = LakeLock::take(&project.target()?.lake.artifacts, Timestamp::now())?;
-    lock.tell(&format!("rollback of {}", args.table), Timestamp::now())?;
-    let (_, catalog) = app.lake(&project)?;
+    let what = format!("rollback of {}", args.table);
+    let _lock = LakeLock::guard(&project.target()?.lake.artifacts, &what, Timestamp::now())?;
+    let Ground { catalog, .. } = app.ground(&project).await?;
     let index = catalog.index().await?;
     let entry = entry_of(&index, &args.table)?;
     let to: RunId = match &args.to {

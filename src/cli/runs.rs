@@ -5,12 +5,16 @@ use serde_json::json;
 
 use super::app::App;
 use super::args::{RunsArgs, RunsCommand};
+use super::ground::{Ground, Wishes};
+use crate::config::TargetKind;
+use crate::diagnose::Class;
 use crate::error::Result;
-use crate::event::{RunState, StepState};
+use crate::event::{Event, RunState, StepState};
 use crate::names::{RunId, Uri};
 use crate::report::{Align, Cell, Style, Table, ago, block, count, cut, line, paint, seconds, state_word};
 use crate::run::{self, LakeLock, RunRecord};
-use crate::target::Cause;
+use crate::target::emr::Inner;
+use crate::target::{Bill, Cause, Placed};
 
 /// Most columns of the reason in the list; `runs show` has all of it.
 const REASON: usize = 60;
@@ -18,13 +22,24 @@ const REASON: usize = 60;
 /// Lists runs or shows one.
 pub async fn runs(app: &App, args: &RunsArgs) -> Result<u8> {
     let project = app.project(None)?;
-    let (store, _) = app.lake(&project)?;
-    let artifacts = &project.target()?.lake.artifacts;
+    let target = project.target()?;
+    let artifacts = &target.lake.artifacts;
+    let clusters = match (&args.command, &target.kind) {
+        (Some(RunsCommand::Show { .. }), TargetKind::Emr(_)) => Some(app.clusters(&project, Wishes::default()).await?),
+        _ => None,
+    };
+    let store = match &clusters {
+        Some((Ground { store, .. }, _)) => store.clone(),
+        None => app.ground(&project).await?.store,
+    };
     match &args.command {
         Some(RunsCommand::Show { run }) => {
             let id: RunId = run.parse()?;
-            let record = seen(run::load_run(store.as_ref(), artifacts, &id).await?, artifacts)?;
-            if app.json { app.print_json(&record)? } else { app.print(&show(&record, &app.out_style, app.width))? }
+            let mut record = seen(run::load_run(store.as_ref(), artifacts, &id).await?, artifacts)?;
+            if let Some((_, clusters)) = clusters {
+                add_cost(app, &mut record, &clusters).await;
+            }
+            print(app, &record)?;
         }
         None => {
             let mut records = run::list_runs(store.as_ref(), artifacts).await?;
@@ -47,12 +62,43 @@ pub async fn runs(app: &App, args: &RunsArgs) -> Result<u8> {
     Ok(0)
 }
 
+/// Adds what a run has cost to its record, if that is not in it: it goes on, or EMR could not be asked when it ended.
+async fn add_cost(app: &App, record: &mut RunRecord, clusters: &Inner) {
+    let Some(stay) = record.stay().filter(|_| record.cost.is_none()) else { return };
+    match clusters.bill(stay).await {
+        Ok(bill) => record.cost = Some(bill),
+        // What the run did is worth showing without.
+        Err(error) => app.sink().emit(Event::Warning { text: format!("what it cost cannot be told: {error}") }),
+    }
+}
+
+/// Returns what a run has cost, how that is counted, and what is missing to tell.
+fn cost(bill: &Bill, style: &Style) -> String {
+    let amount = match (&bill.estimate, &bill.missing) {
+        (Some(estimate), _) => format!("Cost {estimate}"),
+        (None, Some(missing)) => format!("Cost unknown: {missing}"),
+        (None, None) => return String::new(),
+    };
+    let how = |placed: &Placed| {
+        let from = if placed.made { "made for this run: from its beginning" } else { "from the run's first step" };
+        paint(style.dim, &format!("  {}, {from}, until the run's end\n", placed.cluster))
+    };
+    format!("\n{amount}\n{}", bill.clusters.iter().map(how).collect::<String>())
+}
+
+/// Prints all about a run.
+pub fn print(app: &App, record: &RunRecord) -> Result<()> {
+    if app.json { app.print_json(record) } else { app.print(&show(record, &app.out_style, app.width)) }
+}
+
 /// A run that says it is running while nobody holds the lake was cut off: killed, or the machine went down.
-fn seen(mut record: RunRecord, artifacts: &Uri) -> Result<RunRecord> {
-    if record.state == RunState::Running && !LakeLock::is_held(artifacts)? {
+pub(super) fn seen(mut record: RunRecord, artifacts: &Uri) -> Result<RunRecord> {
+    // Elsewhere than on this machine a run goes on without its process.
+    let ends_with_process = artifacts.to_path().is_some();
+    if ends_with_process && record.state == RunState::Running && !LakeLock::is_held(artifacts)? {
         record.state = RunState::Interrupted;
         for step in &mut record.steps {
-            if matches!(step.state, StepState::Running | StepState::Pending) {
+            if matches!(step.state, StepState::Running | StepState::Queued | StepState::Pending) {
                 step.state = StepState::Cancelled;
             }
         }
@@ -99,16 +145,19 @@ fn list(records: &[RunRecord], style: &Style, width: Option<usize>) -> String {
 
 /// Returns what a failed step's log says about why.
 fn evidence(step: &str, cause: &Cause, style: &Style) -> String {
-    let mut shown = format!("\n{} failed: {}\n", paint(style.bad, step), line(&cause.summary));
+    // Records of older versions do not say whose fault it was.
+    let fault = if cause.class == Class::Unknown { String::new() } else { format!(" ({})", cause.class.name()) };
+    let mut shown = format!("\n{} failed{fault}: {}\n", paint(style.bad, step), line(&cause.summary));
     // A step that ended without a word has nothing to show.
-    if cause.excerpt.is_empty() {
-        return shown;
+    if !cause.excerpt.is_empty() {
+        for line in block(&cause.excerpt).lines() {
+            shown.push_str(&format!("\n  {line}"));
+        }
+        shown.push_str(&format!("\n\n  {}\n", line(&cause.place())));
     }
-    for line in block(&cause.excerpt).lines() {
-        shown.push_str(&format!("\n  {line}"));
+    if let Some(hint) = &cause.hint {
+        shown.push_str(&format!("\n  hint: {}\n", line(hint)));
     }
-    shown.push('\n');
-    shown.push_str(&format!("\n  {}\n", cause.place()));
     shown
 }
 
@@ -144,9 +193,12 @@ fn show(record: &RunRecord, style: &Style, width: Option<usize>) -> String {
         ("state", Align::Left),
         ("rows", Align::Right),
         ("took", Align::Right),
+        ("cost", Align::Right),
         ("why", Align::Left),
     ]);
+    let estimate = record.cost.as_ref().and_then(|bill| bill.estimate.as_ref());
     for step in &record.steps {
+        let cost = estimate.and_then(|estimate| estimate.by_step.iter().find(|one| one.name == step.name));
         let colour = match step.state {
             StepState::Failed => style.bad,
             StepState::Completed => style.good,
@@ -158,10 +210,12 @@ fn show(record: &RunRecord, style: &Style, width: Option<usize>) -> String {
             Cell::from(state_word(step.state)).styled(colour),
             Cell::from(rows),
             Cell::from(step.seconds.filter(|took| *took > 0.0).map(seconds).unwrap_or_default()),
+            Cell::from(cost.map_or_else(String::new, |one| one.cost.to_string())),
             Cell::from(step.reason.clone()),
         ]);
     }
     let mut shown = format!("{}\n{}", heading(record, style), steps.render(style, width));
+    shown.extend(record.cost.iter().map(|bill| cost(bill, style)));
     for step in &record.steps {
         if let Some(cause) = &step.cause {
             shown.push_str(&evidence(&step.name, cause, style));

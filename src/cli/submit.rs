@@ -1,17 +1,21 @@
 //! `soflow submit`: plan, run, publish, summarise.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 
 use super::app::{App, Project};
 use super::args::{Selection, SubmitArgs};
+use super::attach::Attaching;
+use super::ground::Wishes;
 use super::{insights, prepare};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::event::{RunState, Sink};
 use crate::ingest::sample;
 use crate::job::Job;
-use crate::plan::{self, Action, Facts, Plan, Select};
+use crate::plan::{self, Action, Plan, Select, TableFacts};
 use crate::report::{SetAside, Summary, TableLine, TableState};
-use crate::run::{self, Gathered, Outcome, Services};
+use crate::run::{self, Attached, Driven, Gathered, Outcome, Services};
 
 /// The site the sample pretends to be from.
 pub const SAMPLE_SITE: &str = "stackoverflow";
@@ -21,16 +25,15 @@ pub async fn submit(app: &App, args: &SubmitArgs) -> Result<u8> {
     let project = app.project(Some(&args.selection.local))?;
     let mut sink = app.sink();
     app.warn(&project, sink.as_mut());
-    let services = app.services(&project)?;
-    let mut date = prepare::date_of(&args.selection);
-    if args.sample {
-        date = sample::SAMPLE_DATE;
-        sample::write(services.store.as_ref(), &project.target()?.lake.raw, SAMPLE_SITE, 1, sink.as_mut()).await?;
-    }
+    let services = app.services(&project, args.watching.wishes()).await?;
+    let date = if args.sample { sample::SAMPLE_DATE } else { prepare::date_of(&args.selection) };
     let job = prepare::load_job(&project, &args.selection.job, &args.selection.params, date)?;
     let select = prepare::select(&job, &args.selection)?;
+    if args.sample {
+        sample::write(services.store.as_ref(), &project.target()?.lake.raw, SAMPLE_SITE, 1, sink.as_mut()).await?;
+    }
     let order = Order { project: &project, job: &job, date, select, asked: asked(&args.selection) };
-    order.run(app, &services, sink).await
+    order.run(app, &services, args.watching.wishes(), sink).await
 }
 
 /// Returns the flags that ask for the same again beyond job and date: `retry` reads them from the record.
@@ -41,6 +44,12 @@ pub fn asked(selection: &Selection) -> Vec<String> {
     asked.extend(selection.force.then(|| "--force".to_string()));
     asked
 }
+
+/// How often a job is planned anew because others publish while it waits for its turn.
+const ROUNDS: u32 = 20;
+
+/// Tables by name, as they were before a run.
+type Tables = BTreeMap<String, TableFacts>;
 
 /// A job to run for a date.
 pub struct Order<'a> {
@@ -58,16 +67,50 @@ pub struct Order<'a> {
 
 impl Order<'_> {
     /// Plans and runs, and prints the summary.
-    pub async fn run(self, app: &App, services: &Services, mut sink: Box<dyn Sink>) -> Result<u8> {
-        let gathered = prepare::gather(self.project, self.job, self.date, self.select, services).await?;
-        let plan = plan::plan(&gathered.facts)?;
-        let summary = if plan.nothing_to_do() {
-            up_to_date(&gathered, &plan, services)
-        } else {
-            let outcome = run::drive(&gathered, &plan, self.asked, services, sink.as_mut()).await?;
-            let mut summary = published(&gathered.facts, &plan, &outcome);
-            summary.insights = insights::tell(app, self.project, self.job, services, sink.as_mut()).await?;
-            summary
+    ///
+    /// A run of the same job and date that is going on is attached to instead of begun a second time.
+    pub async fn run(self, app: &App, services: &Services, wishes: Wishes, mut sink: Box<dyn Sink>) -> Result<u8> {
+        let mut rounds = 0;
+        let (gathered, plan, outcome) = loop {
+            let gathered = prepare::gather(self.project, self.job, self.date, self.select.clone(), services).await?;
+            let plan = plan::plan(&gathered.facts)?;
+            let driven = if plan.nothing_to_do() {
+                // A run may have published and ended before it could say so.
+                let artifacts = &self.project.target()?.lake.artifacts;
+                match run::unfinished(services, artifacts, &self.job.name, self.date).await? {
+                    Some(run) => Ok(Driven::GoesOn(run)),
+                    None => break (gathered, plan, None),
+                }
+            } else {
+                rounds += 1;
+                run::drive(&gathered, &plan, self.asked.clone(), services, sink.as_mut()).await
+            };
+            match driven {
+                // Someone else has published meanwhile: what is to be done follows from that now.
+                Err(error) if error.kind == Kind::Held && rounds < ROUNDS && is_behind(&gathered, services).await? => {}
+                Ok(Driven::GoesOn(run)) => {
+                    let attaching = Attaching { project: self.project, services, run, wishes };
+                    match attaching.attach(sink.as_mut()).await? {
+                        // It had not really begun, and is closed now.
+                        Attached::Empty(_) => {}
+                        ended => return attaching.tell(app, ended, sink).await,
+                    }
+                }
+                Ok(Driven::Done(outcome)) => break (gathered, plan, Some(outcome)),
+                Err(error) => return Err(error),
+            }
+        };
+        let summary = match outcome {
+            None => {
+                // A publication that was cut short may not be shown everywhere yet.
+                services.catalog.settle().await?;
+                up_to_date(&gathered, &plan, services)
+            }
+            Some(outcome) => {
+                let mut summary = published(&gathered.facts.tables, &plan, &outcome);
+                summary.insights = insights::tell(app, self.project, self.job, services, sink.as_mut()).await?;
+                summary
+            }
         };
         // The live view must be off the terminal before the answer is printed.
         drop(sink);
@@ -79,23 +122,37 @@ impl Order<'_> {
             app.print(&format!("Nothing to do: `{job}` for {date} is published and nothing has changed.\n"))?;
             return app.print(&format!("  soflow tables\n  soflow submit {job} --date {date} --force\n")).map(|()| 0);
         }
-        let mut text = Vec::new();
-        if app.watched() {
-            text.push(b'\n');
-        }
-        summary.write_text(&app.out_style, app.width.unwrap_or(100), &mut text)?;
-        app.print(&String::from_utf8_lossy(&text)).map(|()| 0)
+        print(app, &summary)
     }
 }
 
-fn published(facts: &Facts<'_>, plan: &Plan, outcome: &Outcome) -> Summary {
+/// Returns whether the tables are others than the plan was made from.
+async fn is_behind(gathered: &Gathered<'_>, services: &Services) -> Result<bool> {
+    Ok(services.owner.is_some() && services.catalog.index().await?.generation != gathered.index.generation)
+}
+
+/// Prints the summary of a run.
+pub fn print(app: &App, summary: &Summary) -> Result<u8> {
+    if app.json {
+        return app.print_json(summary).map(|()| 0);
+    }
+    let mut text = Vec::new();
+    if app.watched() {
+        text.push(b'\n');
+    }
+    summary.write_text(&app.out_style, app.width.unwrap_or(100), &mut text)?;
+    app.print(&String::from_utf8_lossy(&text)).map(|()| 0)
+}
+
+/// Returns what a run has published; `before`: the tables as they were.
+pub fn published(before: &Tables, plan: &Plan, outcome: &Outcome) -> Summary {
     let record = &outcome.record;
     let mut tables: Vec<TableLine> = Vec::new();
     let mut quarantined = Vec::new();
     let mut shared = None;
     for step in &plan.steps {
         let Some(result) = outcome.results.get(&step.step.name) else {
-            tables.extend(unchanged(facts, step));
+            tables.extend(unchanged(before, step));
             continue;
         };
         for output in &step.outputs {
@@ -106,7 +163,7 @@ fn published(facts: &Facts<'_>, plan: &Plan, outcome: &Outcome) -> Summary {
                 shared = Some(output.table.as_str());
             }
             if !tables.iter().any(|line| line.name == output.table) {
-                tables.extend(line(facts, outcome, &output.table));
+                tables.extend(line(before, outcome, &output.table));
             }
         }
     }
@@ -135,25 +192,25 @@ fn is_shared(plan: &Plan, table: &str) -> bool {
     plan.steps.iter().flat_map(|step| &step.outputs).any(|output| output.table == table && !output.only.is_empty())
 }
 
-fn line(facts: &Facts<'_>, outcome: &Outcome, table: &str) -> Option<TableLine> {
+fn line(before: &Tables, outcome: &Outcome, table: &str) -> Option<TableLine> {
     let version = outcome.versions.iter().find(|version| version.table == table)?;
     let written = || outcome.results.values().filter_map(|result| result.tables.get(table));
     Some(TableLine {
         name: table.to_string(),
         rows: version.rows(),
-        rows_before: facts.tables.get(table).and_then(plan::TableFacts::current).map(plan::Version::rows),
+        rows_before: before.get(table).and_then(plan::TableFacts::current).map(plan::Version::rows),
         partitions_written: written().map(|written| written.partitions.len() as u64).sum(),
         bytes: written().map(plan::Written::bytes).sum(),
         state: TableState::Published,
     })
 }
 
-fn unchanged<'a>(facts: &'a Facts<'_>, step: &'a plan::StepPlan) -> impl Iterator<Item = TableLine> + 'a {
+fn unchanged<'a>(before: &'a Tables, step: &'a plan::StepPlan) -> impl Iterator<Item = TableLine> + 'a {
     // What was not asked for is none of this run's business.
     let looked_at = step.action == Action::UpToDate;
     let whole = step.outputs.iter().filter(move |output| looked_at && output.only.is_empty());
     whole.filter_map(|output| {
-        let current = facts.tables.get(&output.table)?.current()?;
+        let current = before.get(&output.table)?.current()?;
         Some(TableLine {
             name: output.table.clone(),
             rows: current.rows(),
@@ -174,7 +231,7 @@ fn up_to_date(gathered: &Gathered<'_>, plan: &Plan, services: &Services) -> Summ
         engine: facts.engine.clone(),
         state: RunState::Succeeded,
         seconds: 0.0,
-        tables: plan.steps.iter().flat_map(|step| unchanged(facts, step)).collect(),
+        tables: plan.steps.iter().flat_map(|step| unchanged(&facts.tables, step)).collect(),
         quarantined: Vec::new(),
         insights: Vec::new(),
         next: vec!["soflow tables".into()],

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::app::App;
 use super::args::{TablesArgs, TablesCommand};
+use super::ground::Ground;
 use crate::catalog::{Catalog, Entry, Index};
 use crate::error::{Error, Kind, Result};
 use crate::plan::Version;
@@ -17,7 +18,7 @@ const FEW_PARTITIONS: usize = 12;
 /// Lists tables or shows one.
 pub async fn tables(app: &App, args: &TablesArgs) -> Result<u8> {
     let project = app.project(None)?;
-    let (_, catalog) = app.lake(&project)?;
+    let Ground { catalog, .. } = app.ground(&project).await?;
     let index = catalog.index().await?;
     match &args.command {
         Some(TablesCommand::Show { table, partitions }) => {

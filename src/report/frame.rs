@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::format::{bytes, plural, seconds};
-use super::progress::{Install, Progress, Run, Step};
+use super::progress::{Install, Packaging, Progress, Run, Step};
 use super::step_line::Columns;
 use super::story;
 use super::style::{Style, paint};
@@ -69,10 +69,11 @@ impl Canvas<'_> {
 
 /// Returns the lines to show now: none when nothing goes on.
 pub(super) fn frame(progress: &Progress, canvas: &Canvas) -> Vec<Drawn> {
-    match (&progress.install, &progress.run) {
-        (Some(install), _) => installing(install, canvas),
-        (None, Some(run)) => running(run, canvas),
-        (None, None) => Vec::new(),
+    match (&progress.install, &progress.packaging, &progress.run) {
+        (Some(install), _, _) => installing(install, canvas),
+        (None, Some(packaging), _) => being_packaged(packaging, canvas),
+        (None, None, Some(run)) => running(run, canvas),
+        (None, None, None) => Vec::new(),
     }
 }
 
@@ -99,6 +100,22 @@ fn installing(install: &Install, canvas: &Canvas) -> Vec<Drawn> {
         Some(name) => text::line(name),
     };
     vec![line, bar, Drawn::of(&format!("  {package}"), style.dim, canvas)]
+}
+
+fn being_packaged(packaging: &Packaging, canvas: &Canvas) -> Vec<Drawn> {
+    let style = canvas.style;
+    let mut line = Drawn::of(canvas.spinner(), style.active, canvas);
+    line.push(&format!(" Packaging {}", text::line(&packaging.what)), style.strong, canvas);
+    let elapsed = seconds(canvas.now.saturating_sub(packaging.began).as_secs_f64());
+    line.push_whole(&format!("  {elapsed}"), style.dim, canvas);
+    let doing = match packaging.package.as_deref() {
+        None => "connecting".to_string(),
+        Some("") => "compressing".to_string(),
+        Some(name) => {
+            format!("{} of {}, {}", packaging.done, plural(packaging.packages, "package"), text::line(name))
+        }
+    };
+    vec![line, Drawn::of(&format!("  {doing}"), style.dim, canvas)]
 }
 
 fn running(run: &Run, canvas: &Canvas) -> Vec<Drawn> {
@@ -129,7 +146,7 @@ fn folded(run: &Run, columns: &Columns, room: usize, canvas: &Canvas) -> Vec<Dra
     let active = run.steps.iter().filter(|step| is(step, StepState::Running));
     let shown = active.chain(run.steps.iter().filter(|step| is(step, StepState::Failed)));
     let mut lines: Vec<Drawn> = shown.take(room.saturating_sub(1)).map(|step| columns.line(step, canvas)).collect();
-    let states = [StepState::Completed, StepState::UpToDate, StepState::Reused, StepState::Pending];
+    let states = [StepState::Completed, StepState::UpToDate, StepState::Reused, StepState::Queued, StepState::Pending];
     let parts = states.into_iter().filter(|state| counts(*state) > 0);
     let others: Vec<String> = parts.map(|state| format!("{} {}", counts(state), story::state_word(state))).collect();
     lines.push(Drawn::of(&format!("  … {}", others.join(", ")), canvas.style.dim, canvas));
@@ -146,7 +163,10 @@ fn footer(run: &Run, canvas: &Canvas) -> Option<Drawn> {
         return None;
     }
     let elapsed = seconds(canvas.now.saturating_sub(run.began).as_secs_f64());
-    let finished = run.steps.iter().filter(|step| !matches!(step.state, StepState::Pending | StepState::Running));
+    let finished = run
+        .steps
+        .iter()
+        .filter(|step| !matches!(step.state, StepState::Pending | StepState::Queued | StepState::Running));
     let doing = match run.audit {
         Some((tables, checks)) => format!("auditing {}", story::audited(tables, checks)),
         None => format!("{} of {}", finished.count(), plural(run.steps.len() as u64, "step")),
@@ -163,7 +183,7 @@ fn footer(run: &Run, canvas: &Canvas) -> Option<Drawn> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::story;
+    use super::super::testing::{packaging, story};
     use super::*;
     use crate::event::{Event, RunState};
 
@@ -196,6 +216,22 @@ mod tests {
         ⠸ Installing the sail engine  6.8 s
           ━━━━━─────  56 %  80.0 MB of 142.0 MB
           pyarrow
+        ");
+    }
+
+    #[test]
+    fn packaging_shows_how_many_packages_are_there() {
+        let mut progress = Progress::default();
+        for event in packaging().iter().take(3) {
+            progress.apply(event, Duration::from_millis(500));
+        }
+        insta::assert_snapshot!(drawn(&progress, 79, 23), @r"
+        ⠸ Packaging dependencies for Python 3.11 on Linux x86_64  6.8 s
+          2 of 12 packages, pyarrow
+        ");
+        insta::assert_snapshot!(drawn(&progress, 39, 23), @r"
+        ⠸ Packaging dependencies for Python 3.…
+          2 of 12 packages, pyarrow
         ");
     }
 

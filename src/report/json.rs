@@ -40,13 +40,13 @@ impl Sink for Ndjson {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Shared, clock, story};
+    use super::super::testing::{Shared, clock, clusters, packaging, story};
     use super::*;
 
     fn lines() -> String {
         let out = Shared::default();
         let mut sink = Ndjson::new(clock(), Box::new(out.clone()));
-        story().into_iter().for_each(|event| sink.emit(event));
+        story().into_iter().chain(packaging()).chain(clusters()).for_each(|event| sink.emit(event));
         out.text()
     }
 
@@ -74,6 +74,21 @@ mod tests {
         {"v":1,"time":"2026-11-23T10:00:15.000Z","event":"check-failed","table":"tags","check":"rows-at-least: 9","found":"8 rows"}
         {"v":1,"time":"2026-11-23T10:00:16.000Z","event":"published","run":"daily.2026-11-22.1","tables":["questions","trends"]}
         {"v":1,"time":"2026-11-23T10:00:17.000Z","event":"run-finished","run":"daily.2026-11-22.1","state":"succeeded","seconds":63.0}
+        {"v":1,"time":"2026-11-23T10:00:18.000Z","event":"packaging","what":"dependencies for Python 3.11 on Linux x86_64","packages":12}
+        {"v":1,"time":"2026-11-23T10:00:19.000Z","event":"packaging-item","name":"numpy"}
+        {"v":1,"time":"2026-11-23T10:00:20.000Z","event":"packaging-item","name":"pyarrow"}
+        {"v":1,"time":"2026-11-23T10:00:21.000Z","event":"packaging-item","name":""}
+        {"v":1,"time":"2026-11-23T10:00:22.000Z","event":"packaged","what":"dependencies for Python 3.11 on Linux x86_64","bytes":84000000}
+        {"v":1,"time":"2026-11-23T10:00:23.000Z","event":"in-line","cluster":"j-0","position":1,"holders":"daily.2026-11-21.1 by anna@laptop until 2026-11-23T10:05:00Z"}
+        {"v":1,"time":"2026-11-23T10:00:24.000Z","event":"uploading","what":"code","done":20000,"total":40000}
+        {"v":1,"time":"2026-11-23T10:00:25.000Z","event":"uploading","what":"code","done":40000,"total":40000}
+        {"v":1,"time":"2026-11-23T10:00:26.000Z","event":"cluster-chosen","cluster":"j-1","reused":false,"reason":"none that fits was there"}
+        {"v":1,"time":"2026-11-23T10:00:27.000Z","event":"step-changed","step":"questions","state":"queued","rows":0,"seconds":0.0}
+        {"v":1,"time":"2026-11-23T10:00:28.000Z","event":"cluster-changed","cluster":"j-1","state":"STARTING","reason":""}
+        {"v":1,"time":"2026-11-23T10:00:29.000Z","event":"cluster-changed","cluster":"j-1","state":"RUNNING","reason":"Running step"}
+        {"v":1,"time":"2026-11-23T10:00:30.000Z","event":"cluster-lost","cluster":"j-1","reason":"the primary node was lost"}
+        {"v":1,"time":"2026-11-23T10:00:31.000Z","event":"cluster-chosen","cluster":"j-2","reused":true,"reason":"idle"}
+        {"v":1,"time":"2026-11-23T10:00:32.000Z","event":"step-changed","step":"questions","state":"queued","rows":0,"seconds":0.0}
         "#);
     }
 

@@ -30,7 +30,7 @@ pub use style::{ColorChoice, ColorWish, Style, paint};
 pub use summary::{Insight, SetAside, Summary, TableLine, TableState};
 pub use table::{Cell, Table};
 pub use terminal::{Size, stderr_size};
-pub use text::{Align, block, cut, line, width};
+pub use text::{Align, block, cut, line, pad, width, wrap};
 
 /// Version of the JSON documents on stdout, their field `v`. Raised when a field changes its meaning or goes.
 pub const OUTPUT_VERSION: u32 = 1;

@@ -66,7 +66,7 @@ impl Sink for Plain {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Shared, clock, story};
+    use super::super::testing::{Shared, clock, clusters, packaging, story};
     use super::*;
 
     #[test]
@@ -93,6 +93,35 @@ mod tests {
         10:00:11Z check failed: table tags, `rows-at-least: 9`, found 8 rows
         10:00:12Z published 2 tables: questions, trends
         10:00:13Z run daily.2026-11-22.1 succeeded in 1 m 03 s
+        ");
+    }
+
+    #[test]
+    fn packaging_has_a_first_and_a_last_line() {
+        let out = Shared::default();
+        let mut plain = Plain::new(Style::default(), clock(), Box::new(out.clone()));
+        packaging().into_iter().for_each(|event| plain.emit(event));
+        insta::assert_snapshot!(out.text(), @r"
+        09:59:57Z packaging dependencies for Python 3.11 on Linux x86_64: 12 packages
+        09:59:58Z packaged dependencies for Python 3.11 on Linux x86_64: 84.0 MB
+        ");
+    }
+
+    #[test]
+    fn a_cluster_has_one_line_per_change() {
+        let out = Shared::default();
+        let mut plain = Plain::new(Style::default(), clock(), Box::new(out.clone()));
+        clusters().into_iter().for_each(|event| plain.emit(event));
+        insta::assert_snapshot!(out.text(), @r"
+        09:59:57Z waiting for cluster j-0, number 1 in line: daily.2026-11-21.1 by anna@laptop until 2026-11-23T10:05:00Z
+        09:59:58Z uploaded code, 40.0 kB
+        09:59:59Z cluster j-1 is being made: none that fits was there
+        10:00:00Z step questions queued
+        10:00:01Z cluster j-1 is STARTING
+        10:00:02Z cluster j-1 is RUNNING: Running step
+        10:00:03Z warning: cluster j-1 ended: the primary node was lost
+        10:00:04Z cluster j-2 is used: idle
+        10:00:05Z step questions queued
         ");
     }
 

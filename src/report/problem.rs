@@ -15,7 +15,9 @@ use crate::error::{Error, Kind};
 /// Those of `out`.
 pub fn write_text(error: &Error, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     let message = paint(style.strong, &text::line(&error.message));
-    let mut shown = format!("{} {message}\n", paint(style.bad, "error:"));
+    // That the person leaves a run, which goes on, is nobody's failure.
+    let label = if error.kind == Kind::Detached { "left:" } else { "error:" };
+    let mut shown = format!("{} {message}\n", paint(style.bad, label));
     for cause in error.causes() {
         shown.push_str(&format!("  {} {}\n", paint(style.dim, "caused by:"), text::line(&cause)));
     }
@@ -77,6 +79,7 @@ const fn kind_name(kind: Kind) -> &'static str {
         Kind::Job => "job",
         Kind::Usage => "usage",
         Kind::Machine => "machine",
+        Kind::Detached => "detached",
         Kind::Held => "held",
         Kind::Audit => "audit",
         Kind::Interrupted => "interrupted",

@@ -9,6 +9,7 @@ use crate::names::RunId;
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     pub(super) install: Option<Install>,
+    pub(super) packaging: Option<Packaging>,
     pub(super) run: Option<Run>,
 }
 
@@ -20,6 +21,18 @@ pub(super) struct Install {
     pub(super) packages: u64,
     pub(super) done: u64,
     /// The package that arrived last; empty while unpacking.
+    pub(super) package: Option<String>,
+    pub(super) began: Duration,
+}
+
+/// An archive being made.
+#[derive(Debug)]
+pub(super) struct Packaging {
+    pub(super) what: String,
+    pub(super) packages: u64,
+    /// How many packages are there.
+    pub(super) done: u64,
+    /// The package that arrived last; empty while compressing.
     pub(super) package: Option<String>,
     pub(super) began: Duration,
 }
@@ -84,6 +97,17 @@ impl Progress {
                 }
             }
             Event::EngineReady { .. } => self.install = None,
+            Event::Packaging { what, packages } => {
+                let (what, packages) = (what.clone(), *packages);
+                self.packaging = Some(Packaging { what, packages, done: 0, package: None, began: now });
+            }
+            Event::PackagingItem { name } => {
+                if let Some(packaging) = &mut self.packaging {
+                    packaging.done += u64::from(!name.is_empty());
+                    packaging.package = Some(name.clone());
+                }
+            }
+            Event::Packaged { .. } => self.packaging = None,
             Event::RunStarted { run, target, engine, steps } => {
                 let asked = steps.iter().filter(|step| step.action != "not-asked");
                 let steps = asked.map(|step| Step::planned(step, now)).collect();
@@ -101,7 +125,8 @@ impl Progress {
     /// Returns since when there is something to draw.
     pub(super) fn since(&self) -> Option<Duration> {
         let install = self.install.as_ref().map(|install| install.began);
-        install.or(self.run.as_ref().map(|run| run.began))
+        let packaging = self.packaging.as_ref().map(|packaging| packaging.began);
+        install.or(packaging).or(self.run.as_ref().map(|run| run.began))
     }
 }
 

@@ -55,7 +55,7 @@ impl Columns {
         let style = canvas.style;
         let none = anstyle::Style::new();
         let (mark, colour) = mark(step.state, canvas);
-        let waits = matches!(step.state, StepState::Pending | StepState::Cancelled);
+        let waits = matches!(step.state, StepState::Pending | StepState::Queued | StepState::Cancelled);
         let mut line = Drawn::of("  ", none, canvas);
         line.push(mark, colour, canvas);
         let name = text::pad(&text::line(&step.name), self.name, Align::Left);
@@ -96,7 +96,7 @@ impl Columns {
 fn mark(state: StepState, canvas: &Canvas) -> (&'static str, anstyle::Style) {
     let style = canvas.style;
     match state {
-        StepState::Pending => ("·", style.dim),
+        StepState::Pending | StepState::Queued => ("·", style.dim),
         StepState::Running => (canvas.spinner(), style.active),
         StepState::Completed => ("✓", style.good),
         StepState::UpToDate => ("=", style.good),

@@ -15,9 +15,35 @@ pub(super) fn sentence(event: &Event, style: &Style) -> Option<String> {
             format!("engine {engine}: downloading {}, {}", plural(*packages, "package"), bytes(*size))
         }
         Event::EngineReady { engine, path } => format!("engine {engine} is ready in {}", text::line(path)),
+        Event::Packaging { what, packages } => {
+            format!("packaging {}: {}", text::line(what), plural(*packages, "package"))
+        }
+        Event::Packaged { what, bytes: size } => format!("packaged {}: {}", text::line(what), bytes(*size)),
         Event::RunStarted { run, target, engine, steps } => {
             format!("run {run} started on {target} ({engine}): {}", actions(steps))
         }
+        Event::ClusterChosen { cluster, reused: true, reason } => {
+            format!("cluster {cluster} is used: {}", text::line(reason))
+        }
+        Event::ClusterChosen { cluster, reused: false, reason } => {
+            format!("cluster {cluster} is being made: {}", text::line(reason))
+        }
+        Event::ClusterChanged { cluster, state, reason } if reason.is_empty() => {
+            format!("cluster {cluster} is {}", text::line(state))
+        }
+        Event::ClusterChanged { cluster, state, reason } => {
+            format!("cluster {cluster} is {}: {}", text::line(state), text::line(reason))
+        }
+        Event::InLine { cluster, position, holders } => {
+            format!("waiting for cluster {cluster}, number {position} in line: {}", text::line(holders))
+        }
+        Event::ClusterLost { cluster, reason } => {
+            format!("{} cluster {cluster} ended: {}", paint(style.warning, "warning:"), text::line(reason))
+        }
+        Event::Uploading { what, done, total } if done == total => {
+            format!("uploaded {}, {}", text::line(what), bytes(*total))
+        }
+        Event::Uploading { .. } => return None,
         Event::StepChanged { step, state, rows, seconds: duration } => {
             return changed(*state, *rows, *duration).map(|what| format!("step {} {what}", text::line(step)));
         }
@@ -31,7 +57,7 @@ pub(super) fn sentence(event: &Event, style: &Style) -> Option<String> {
             format!("published {}: {}", plural(tables.len() as u64, "table"), text::line(&tables.join(", ")))
         }
         Event::RunFinished { run, state, seconds: duration } => format!("run {run} {}", ended(*state, *duration)),
-        Event::EnginePackage { .. } | Event::StepProgress { .. } => return None,
+        Event::EnginePackage { .. } | Event::PackagingItem { .. } | Event::StepProgress { .. } => return None,
     };
     Some(said)
 }
@@ -45,6 +71,7 @@ pub(super) fn audited(tables: usize, checks: usize) -> String {
 pub const fn state_word(state: StepState) -> &'static str {
     match state {
         StepState::Pending => "waiting",
+        StepState::Queued => "queued",
         StepState::Running => "running",
         StepState::Completed => "completed",
         StepState::UpToDate => "up to date",
@@ -72,7 +99,7 @@ fn changed(state: StepState, rows: u64, duration: f64) -> Option<String> {
     match state {
         // Every step waits at first; a line for each would say nothing.
         StepState::Pending => None,
-        StepState::Running | StepState::UpToDate | StepState::Cancelled => Some(word.into()),
+        StepState::Queued | StepState::Running | StepState::UpToDate | StepState::Cancelled => Some(word.into()),
         StepState::Completed => Some(format!("{word}: {} in {}", plural(rows, "row"), seconds(duration))),
         StepState::Reused => Some(format!("{word}: {} from an earlier run", plural(rows, "row"))),
         StepState::Failed => Some(format!("{word} after {}", seconds(duration))),

@@ -12,6 +12,7 @@ use super::painter::Painter;
 use super::progress::Progress;
 use super::story;
 use super::style::{Style, paint};
+use super::text;
 use crate::event::{Event, Sink};
 
 /// Returns the columns and lines of the terminal now.
@@ -87,7 +88,7 @@ fn locked(view: &Mutex<View>) -> MutexGuard<'_, View> {
 impl Sink for Terminal {
     fn emit(&mut self, event: Event) {
         let over = matches!(event, Event::RunFinished { .. });
-        if matches!(event, Event::EngineInstall { .. } | Event::RunStarted { .. }) {
+        if matches!(event, Event::EngineInstall { .. } | Event::Packaging { .. } | Event::RunStarted { .. }) {
             self.start_ticking();
         }
         if over {
@@ -123,7 +124,7 @@ impl View {
         self.progress.apply(event, now);
         let columns = usize::from((self.size)().0);
         if let Some(line) = stays {
-            if let Event::EngineReady { .. } = event {
+            if let Event::EngineReady { .. } | Event::Packaged { .. } = event {
                 self.painter.draw(Vec::new(), columns);
                 self.visible = false;
             }
@@ -139,9 +140,20 @@ impl View {
                 let took = seconds(now.saturating_sub(install.began).as_secs_f64());
                 Some(format!("{} engine {engine} installed in {took}", paint(self.style.good, "✓")))
             }
-            Event::Note { .. } | Event::Warning { .. } | Event::Ingested { .. } | Event::CheckFailed { .. } => {
-                story::sentence(event, &self.style)
+            Event::Packaged { what, .. } => {
+                let packaging = self.progress.packaging.as_ref()?;
+                let took = seconds(now.saturating_sub(packaging.began).as_secs_f64());
+                Some(format!("{} packaged {} in {took}", paint(self.style.good, "✓"), text::line(what)))
             }
+            Event::Note { .. }
+            | Event::Warning { .. }
+            | Event::Ingested { .. }
+            | Event::CheckFailed { .. }
+            | Event::ClusterChosen { .. }
+            | Event::ClusterChanged { .. }
+            | Event::ClusterLost { .. }
+            | Event::InLine { .. }
+            | Event::Uploading { .. } => story::sentence(event, &self.style),
             _ => None,
         }
     }
@@ -177,7 +189,7 @@ impl View {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Shared, story};
+    use super::super::testing::{Shared, packaging, story};
     use super::*;
     use crate::event::StepState;
 
@@ -217,6 +229,18 @@ mod tests {
           ↺ trends     reused            1 row
           succeeded in 1 m 03 s
         ");
+    }
+
+    #[test]
+    fn packaging_leaves_a_line() {
+        let out = Shared::default();
+        let mut view = view(&out);
+        for (at, event) in packaging().iter().enumerate() {
+            view.take(event, SECOND * at as u32);
+            view.redraw(SECOND * at as u32 + SECOND / 2);
+        }
+        view.finish(9 * SECOND);
+        insta::assert_snapshot!(screen(&out), @"✓ packaged dependencies for Python 3.11 on Linux x86_64 in 4.0 s");
     }
 
     #[test]

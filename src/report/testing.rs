@@ -90,3 +90,44 @@ pub(super) fn story() -> Vec<Event> {
         Event::RunFinished { run, state: RunState::Succeeded, seconds: 63.0 },
     ]
 }
+
+/// What is told of clusters: a busy one is waited for, a new one is made, is lost, and is followed by another.
+pub(super) fn clusters() -> Vec<Event> {
+    let changed = |state: &str, reason: &str| Event::ClusterChanged {
+        cluster: "j-1".into(),
+        state: state.into(),
+        reason: reason.into(),
+    };
+    let chosen = |cluster: &str, reused, reason: &str| Event::ClusterChosen {
+        cluster: cluster.into(),
+        reused,
+        reason: reason.into(),
+    };
+    let queued = Event::StepChanged { step: "questions".into(), state: StepState::Queued, rows: 0, seconds: 0.0 };
+    let holders = "daily.2026-11-21.1 by anna@laptop until 2026-11-23T10:05:00Z".to_string();
+    vec![
+        Event::InLine { cluster: "j-0".into(), position: 1, holders },
+        Event::Uploading { what: "code".into(), done: 20_000, total: 40_000 },
+        Event::Uploading { what: "code".into(), done: 40_000, total: 40_000 },
+        chosen("j-1", false, "none that fits was there"),
+        queued.clone(),
+        changed("STARTING", ""),
+        changed("RUNNING", "Running step"),
+        Event::ClusterLost { cluster: "j-1".into(), reason: "the primary node was lost".into() },
+        chosen("j-2", true, "idle"),
+        queued,
+    ]
+}
+
+/// What is told while the dependencies of a job are packaged for a cluster.
+pub(super) fn packaging() -> Vec<Event> {
+    let what = || "dependencies for Python 3.11 on Linux x86_64".to_string();
+    let item = |name: &str| Event::PackagingItem { name: name.into() };
+    vec![
+        Event::Packaging { what: what(), packages: 12 },
+        item("numpy"),
+        item("pyarrow"),
+        item(""),
+        Event::Packaged { what: what(), bytes: 84_000_000 },
+    ]
+}

@@ -10,6 +10,40 @@ fn every_setting_and_where_it_is_from() {
 }
 
 #[test]
+fn the_settings_of_a_cluster() {
+    let project = Project::empty();
+    let target = "targets:\n  prod: { kind: emr, lake: s3://bucket/prefix, region: eu-west-1, cluster: big }\n";
+    let shape = "clusters:\n  big: { core: [m5.xlarge, { m5.2xlarge: 2 }], configurations: { hive-site: { my.password: x } } }\n";
+    project.write("config/soflow.yaml", &format!("default-target: prod\n{target}{shape}"));
+    let seen = project.soflow(["config", "show", "--origin"]);
+    // Those of the other entries are in the test above.
+    let ours = |line: &&str| {
+        line.contains("big") || line.contains("prod") || line.contains("password") || line.starts_with('[')
+    };
+    let all = seen.to_string();
+    shot!(all.lines().filter(ours).map(|line| format!("{}\n", line.trim_end())).collect::<String>());
+}
+
+#[test]
+fn a_mistake_in_a_cluster() {
+    let project = Project::empty();
+    project.write("config/soflow.yaml", "clusters:\n  big: { release: emr-7.9.0, core: { on-demand: 11 } }\n");
+    shot!(project.soflow(["config", "show"]));
+}
+
+#[test]
+fn what_needs_a_local_target_says_so() {
+    let project = Project::daily().with("SOFLOW_TARGET", "emr").with("SOFLOW_LAKE", "s3://bucket/prefix");
+    shot!("an_engine_on_a_cluster", project.soflow(["engine", "status"]));
+    shot!("parity_on_a_cluster", project.soflow(["parity", "daily"]));
+}
+
+#[test]
+fn a_target_without_a_lake() {
+    shot!(Project::empty().soflow(["config", "show", "--target", "emr"]));
+}
+
+#[test]
 fn settings_for_programs() {
     let seen = Project::empty().soflow(["config", "show", "--output", "json"]);
     assert_eq!(seen.json()["settings"]["target"], "local", "{seen}");

@@ -2,9 +2,9 @@
 
 use crate::support::Project;
 
-const VERBS: [&str; 14] = [
-    "submit", "plan", "validate", "retry", "runs", "logs", "tables", "query", "rollback", "gc", "ingest", "parity",
-    "config", "engine",
+const VERBS: [&str; 18] = [
+    "submit", "plan", "validate", "doctor", "retry", "attach", "cancel", "cluster", "runs", "logs", "tables", "query",
+    "rollback", "gc", "ingest", "parity", "config", "engine",
 ];
 
 #[test]
@@ -29,7 +29,15 @@ fn every_verb() {
 #[test]
 fn verbs_below_verbs() {
     let project = Project::empty();
-    for (verb, below) in [("runs", "show"), ("tables", "show"), ("ingest", "pages"), ("engine", "python")] {
+    for (verb, below) in [
+        ("cluster", "up"),
+        ("cluster", "down"),
+        ("cluster", "reap"),
+        ("runs", "show"),
+        ("tables", "show"),
+        ("ingest", "pages"),
+        ("engine", "python"),
+    ] {
         let mut seen = project.soflow([verb, below, "--help"]);
         let end = seen.stdout.find("\nGlobal options:").expect(below);
         seen.stdout.truncate(end);

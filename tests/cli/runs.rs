@@ -56,6 +56,16 @@ fn a_failed_one() {
 }
 
 #[test]
+fn one_that_is_not_the_fault_of_its_code() {
+    let project = Project::empty();
+    Record::new(8, "failed", ["completed", "failed"])
+        .cause("OSError: [Errno 28] No space left on device", "OSError: [Errno 28] No space left on device")
+        .fault("capacity", "free some space, `soflow gc` removes old versions, then run the same command again")
+        .save(&project);
+    shot!(project.soflow(["runs", "show", "daily.2025-10-31.8"]));
+}
+
+#[test]
 fn a_refused_one() {
     shot!(project().soflow(["runs", "show", "daily.2025-10-31.4"]));
 }

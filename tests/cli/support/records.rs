@@ -34,6 +34,15 @@ impl Record {
         self
     }
 
+    /// Says whose fault it was and what to do; records of older versions do not.
+    pub fn fault(mut self, class: &str, hint: &str) -> Self {
+        if let Some(cause) = &mut self.cause {
+            cause["class"] = class.into();
+            cause["hint"] = hint.into();
+        }
+        self
+    }
+
     /// Writes the record into the project's lake.
     pub fn save(self, project: &Project) {
         let number = self.number;

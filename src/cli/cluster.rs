@@ -1,0 +1,231 @@
+//! `soflow cluster`: make, list, show and end clusters.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::app::App;
+use super::args::{ClusterCommand, TargetOptions};
+use super::ground::Wishes;
+use crate::error::{Error, Kind, Result};
+use crate::event::Sink;
+use crate::names::Digest;
+use crate::report::{Align, Cell, Style, Table, paint, seconds};
+use crate::store::Owner;
+use crate::target::Note;
+use crate::target::emr::lease::{Claim, describe};
+use crate::target::emr::{Inner, Listed, Shown};
+
+/// Looks after clusters.
+pub async fn cluster(app: &App, command: &ClusterCommand) -> Result<u8> {
+    let shape = match command {
+        ClusterCommand::Up { shape, .. } => shape.clone(),
+        _ => None,
+    };
+    let project = app.project(Some(&TargetOptions { cluster: shape, ..TargetOptions::default() }))?;
+    let (_, clusters) = app.clusters(&project, Wishes::default()).await?;
+    match command {
+        ClusterCommand::Up { no_wait, .. } => up(app, &clusters, *no_wait).await,
+        ClusterCommand::List => list(app, &clusters).await,
+        ClusterCommand::Show { cluster } => {
+            let id = the_one(&clusters, cluster.as_deref()).await?;
+            show(app, &clusters.show(&id).await?)
+        }
+        ClusterCommand::Down { cluster, force } => {
+            let id = the_one(&clusters, cluster.as_deref()).await?;
+            down(app, &clusters, &id, *force).await
+        }
+        ClusterCommand::Reap { dry_run } => reap(app, &clusters, *dry_run).await,
+    }
+}
+
+async fn up(app: &App, clusters: &Arc<Inner>, no_wait: bool) -> Result<u8> {
+    let (notes, mut heard) = mpsc::unbounded_channel();
+    let mut sink = app.sink();
+    let token = token(&app.owner());
+    let work = async {
+        let (id, ready) = clusters.up(&token, &notes).await?;
+        if !ready && !no_wait {
+            clusters.await_ready(&id, &notes).await?;
+        }
+        drop(notes);
+        Ok::<_, Error>(id)
+    };
+    tokio::pin!(work);
+    let done = loop {
+        tokio::select! {
+            done = &mut work => break done,
+            Some(note) = heard.recv() => tell(note, sink.as_mut()),
+        }
+    };
+    while let Ok(note) = heard.try_recv() {
+        tell(note, sink.as_mut());
+    }
+    drop(sink);
+    let id = done?;
+    if app.json {
+        return app.print_json(&json!({ "cluster": id })).map(|()| 0);
+    }
+    let settings = clusters.settings();
+    app.print(&format!(
+        "Cluster {id} is {}. It ends after {} without work.\n  soflow submit JOB\n  soflow cluster down {id}\n",
+        if no_wait { "on its way" } else { "ready" },
+        seconds(settings.shape.idle_seconds as f64),
+    ))?;
+    Ok(0)
+}
+
+/// Returns a name that no other request for a cluster has.
+fn token(owner: &Owner) -> String {
+    let now = Timestamp::now().as_nanosecond();
+    let unique = Digest::of([format!("{} {} {now}", owner.host, owner.process)]);
+    format!("up-{}", &unique.as_str()[..10])
+}
+
+fn tell(note: Note, sink: &mut dyn Sink) {
+    match note {
+        Note::Event(event) => sink.emit(event),
+        Note::Step { .. } | Note::Placed { .. } => {}
+    }
+}
+
+/// Returns the cluster a person means: the one named, or the only one there is.
+async fn the_one(clusters: &Inner, named: Option<&str>) -> Result<String> {
+    if let Some(named) = named {
+        return Ok(named.into());
+    }
+    let found = clusters.candidates().await?;
+    match &found[..] {
+        [one] => Ok(one.id.clone()),
+        [] => Err(Error::new(Kind::Usage, "there is no cluster of this lake").hint("make one: `soflow cluster up`")),
+        several => {
+            let ids: Vec<&str> = several.iter().map(|found| found.id.as_str()).collect();
+            Err(Error::new(Kind::Usage, format!("there are {} clusters: say which", several.len()))
+                .hint(format!("name one of {}", ids.join(", "))))
+        }
+    }
+}
+
+async fn list(app: &App, clusters: &Inner) -> Result<u8> {
+    let listed = clusters.list().await?;
+    if app.json {
+        return app.print_json(&json!({ "clusters": listed })).map(|()| 0);
+    }
+    if listed.is_empty() {
+        app.print("There are no clusters of this lake: `soflow cluster up` makes one.\n")?;
+        return Ok(0);
+    }
+    app.print(&table(&listed, &app.out_style, app.width))?;
+    Ok(0)
+}
+
+fn table(listed: &[Listed], style: &Style, width: Option<usize>) -> String {
+    let mut table = Table::new([
+        ("cluster", Align::Left),
+        ("shape", Align::Left),
+        ("state", Align::Left),
+        ("age", Align::Right),
+        ("used by", Align::Left),
+        ("for new runs", Align::Left),
+    ]);
+    for one in listed {
+        let colour = if one.fits { style.good } else { style.dim };
+        let queue = if one.queue.is_empty() { String::new() } else { format!(", {} waiting", one.queue.len()) };
+        table.row([
+            Cell::from(one.id.clone()),
+            Cell::from(one.shape.clone()),
+            Cell::from(one.state.clone()),
+            Cell::from(seconds(one.age_seconds as f64)),
+            Cell::from(format!("{}{queue}", holders(&one.holders))),
+            Cell::from(one.reason.clone()).styled(colour),
+        ]);
+    }
+    table.render(style, width)
+}
+
+fn holders(claims: &[Claim]) -> String {
+    match claims {
+        [] => "-".into(),
+        claims => claims.iter().map(|claim| claim.what.clone()).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn show(app: &App, shown: &Shown) -> Result<u8> {
+    let (cluster, style) = (&shown.cluster, &app.out_style);
+    let status = &cluster.status;
+    if app.json {
+        let steps: Vec<_> =
+            shown.active.iter().map(|s| json!({ "id": s.id, "name": s.name, "state": s.status.state })).collect();
+        return app
+            .print_json(&json!({
+                "cluster": cluster.id,
+                "name": cluster.name,
+                "release": cluster.release_label,
+                "state": status.state,
+                "reason": status.state_change_reason,
+                "holders": shown.book.holders,
+                "queue": shown.book.queue,
+                "forced": shown.book.forced,
+                "steps": steps,
+                "instances": shown.instances.len(),
+            }))
+            .map(|()| 0);
+    }
+    let mut lines = vec![format!(
+        "{}: {}, {}, {}",
+        paint(style.strong, &cluster.id),
+        status.state,
+        cluster.release_label,
+        crate::report::plural(shown.instances.len() as u64, "instance"),
+    )];
+    let mut line = |name: &str, text: String| {
+        if !text.is_empty() {
+            lines.push(format!("  {} {text}", paint(style.dim, &format!("{name:<9}"))));
+        }
+    };
+    line("why", status.state_change_reason.message.clone());
+    for detail in &status.error_details {
+        line("detail", format!("{}: {}", detail.error_code, detail.error_message));
+    }
+    line("made", status.timeline.creation_date_time.map_or_else(String::new, |at| format!("{at:.0}")));
+    line("ready", status.timeline.ready_date_time.map_or_else(String::new, |at| format!("{at:.0}")));
+    // EMR shows Hadoop's old scheme, which other tools do not take.
+    line("logs", cluster.log_uri.replacen("s3n://", "s3://", 1));
+    line("used by", describe(&shown.book.holders));
+    line("waiting", if shown.book.queue.is_empty() { String::new() } else { describe(&shown.book.queue) });
+    for forced in &shown.book.forced {
+        line("forced", format!("{} took it from {} at {:.0}", forced.by, forced.from.what, forced.at));
+    }
+    for step in &shown.active {
+        line("step", format!("{} {} {}", step.id, step.name, step.status.state));
+    }
+    app.print(&(lines.join("\n") + "\n"))?;
+    Ok(0)
+}
+
+async fn down(app: &App, clusters: &Inner, id: &str, force: bool) -> Result<u8> {
+    let cluster = clusters.down(id, force).await?;
+    let state = &cluster.status.state;
+    if app.json {
+        return app.print_json(&json!({ "cluster": id, "state": state })).map(|()| 0);
+    }
+    app.print(&format!("Cluster {id} is {state}.\n"))?;
+    Ok(0)
+}
+
+async fn reap(app: &App, clusters: &Inner, dry_run: bool) -> Result<u8> {
+    let reaped = clusters.reap(dry_run).await?;
+    if app.json {
+        return app.print_json(&json!({ "dry_run": dry_run, "clusters": reaped })).map(|()| 0);
+    }
+    let word = if dry_run { "would be ended" } else { "is ending" };
+    if reaped.is_empty() {
+        app.print("Nothing to end: every cluster of this lake is in use, young, or about to end by itself.\n")?;
+    }
+    for one in reaped {
+        app.print(&format!("Cluster {} {word}: {}\n", one.id, one.reason))?;
+    }
+    Ok(0)
+}

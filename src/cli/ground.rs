@@ -1,0 +1,194 @@
+//! From settings to what commands stand on: the lake's objects and tables, the way to AWS, a target, the person's wishes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::app::{App, Project};
+use crate::aws::{Options, Session};
+use crate::catalog::{Catalog, GlueCatalog, ObjectCatalog};
+use crate::config::TargetKind;
+use crate::error::{Error, Kind, Result};
+use crate::run::Services;
+use crate::store::{FileStore, Owner, S3Store, Store};
+use crate::target::emr::{self, EmrTarget};
+use crate::target::local::LocalTarget;
+use crate::target::{Stop, Target};
+
+/// What a lake is reached with.
+pub struct Ground {
+    /// Its objects.
+    pub store: Arc<dyn Store>,
+    /// Its tables.
+    pub catalog: Arc<dyn Catalog>,
+    /// The way to AWS, of a lake that is there.
+    pub session: Option<Session>,
+}
+
+/// What a person wants of a run beyond its job and date.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wishes {
+    /// Whether to take a cluster, or a run, that others hold.
+    pub force: bool,
+    /// Whether Ctrl-C ends a run that could go on by itself.
+    pub cancel_on_interrupt: bool,
+    /// How long to watch; `None`: to the end.
+    pub wait: Option<Duration>,
+    /// How long to wait for a busy cluster; `None`: as the settings say.
+    pub queue: Option<Duration>,
+}
+
+impl App {
+    /// Returns what the lake of the target in use is reached with.
+    ///
+    /// # Errors
+    /// `Usage` when no AWS region is named anywhere.
+    pub async fn ground(&self, project: &Project) -> Result<Ground> {
+        let target = project.target()?;
+        let (store, session): (Arc<dyn Store>, _) = match &target.kind {
+            TargetKind::Local(_) => (Arc::new(FileStore), None),
+            TargetKind::Emr(emr) => {
+                let options =
+                    Options { region: emr.region.clone(), profile: emr.profile.clone(), quota: emr.api_quota };
+                let session = Session::load(&options).await?;
+                (Arc::new(S3Store::new(&session)), Some(session))
+            }
+        };
+        let objects = ObjectCatalog::new(store.clone(), &target.lake.curated);
+        let catalog: Arc<dyn Catalog> = match (&target.kind, &session) {
+            (TargetKind::Emr(emr), Some(session)) => {
+                Arc::new(GlueCatalog::new(objects, session.clone(), &emr.database, &target.lake.curated))
+            }
+            _ => Arc::new(objects),
+        };
+        Ok(Ground { store, catalog, session })
+    }
+
+    /// Returns what works on the clusters of the EMR target in use.
+    ///
+    /// # Errors
+    /// `Usage` when the target in use is of another kind.
+    pub async fn clusters(&self, project: &Project, wishes: Wishes) -> Result<(Ground, Arc<emr::Inner>)> {
+        project.emr()?;
+        let ground = self.ground(project).await?;
+        let clusters = self.clusters_on(project, &ground, wishes)?;
+        Ok((ground, clusters))
+    }
+
+    /// Returns what works on the clusters of the EMR target in use, where `ground` is known already.
+    ///
+    /// # Errors
+    /// `Usage` when the target in use is of another kind.
+    pub fn clusters_on(&self, project: &Project, ground: &Ground, wishes: Wishes) -> Result<Arc<emr::Inner>> {
+        let mut emr = project.emr()?.clone();
+        if let Some(queue) = wishes.queue {
+            emr.queue_seconds = queue.as_secs();
+        }
+        let settings = emr::Settings {
+            emr,
+            lake: project.target()?.lake.clone(),
+            code: project.resolved.settings.code.clone(),
+            cache: project.resolved.settings.root.join(".soflow/dependencies"),
+            host: self.host(),
+            owner: self.owner(),
+            force: wishes.force,
+        };
+        let session =
+            ground.session.as_ref().ok_or_else(|| Error::new(Kind::Internal, "an EMR target without a session"))?;
+        Ok(Arc::new(emr::Inner::new(session, ground.store.clone(), settings)))
+    }
+
+    /// Returns what a run is driven with.
+    ///
+    /// # Errors
+    /// Those of the settings and of finding AWS.
+    pub async fn services(&self, project: &Project, wishes: Wishes) -> Result<Services> {
+        self.services_on(project, &self.ground(project).await?, wishes)
+    }
+
+    /// Returns what a run is driven with, where `ground` is known already.
+    ///
+    /// # Errors
+    /// Those of the settings.
+    pub fn services_on(&self, project: &Project, ground: &Ground, wishes: Wishes) -> Result<Services> {
+        let settings = &project.resolved.settings;
+        let (target, owner): (Arc<dyn Target>, _) = match &project.target()?.kind {
+            TargetKind::Local(local) => (Arc::new(LocalTarget::new(local, &self.host(), &settings.code)), None),
+            TargetKind::Emr(_) => {
+                let clusters = self.clusters_on(project, ground, wishes)?;
+                (Arc::new(EmrTarget::new(clusters)?), Some(self.owner()))
+            }
+        };
+        // A local run ends with its process, whatever the person would like better.
+        let interrupt = if owner.is_none() || wishes.cancel_on_interrupt { Stop::Cancel } else { Stop::Detach };
+        let terminate = if owner.is_none() { Stop::Cancel } else { Stop::Detach };
+        Ok(Services {
+            store: ground.store.clone(),
+            catalog: ground.catalog.clone(),
+            target,
+            target_name: settings.target.clone(),
+            owner,
+            now: Timestamp::now,
+            stop: wish_to_stop(interrupt, terminate, wishes.wait),
+        })
+    }
+
+    /// Returns who we are, for others who want the same cluster or run.
+    pub fn owner(&self) -> Owner {
+        let known = |names: &[&str]| {
+            names.iter().find_map(|name| self.environment.get(*name).filter(|value| !value.is_empty()).cloned())
+        };
+        let host = fs_err::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_string());
+        let host = host.or_else(|| known(&["HOSTNAME", "HOST"])).unwrap_or_else(|| "unknown".into());
+        let user = known(&["USER", "LOGNAME"]).unwrap_or_else(|| "someone".into());
+        // What a CI job is known by: GitHub, GitLab, Jenkins, Buildkite.
+        let job = known(&["GITHUB_RUN_ID", "CI_JOB_ID", "BUILD_TAG", "BUILDKITE_BUILD_ID"]);
+        let who = known(&["SOFLOW_OWNER"])
+            .or_else(|| job.map(|job| format!("ci-{job}")))
+            .unwrap_or_else(|| format!("{user}@{host}"));
+        Owner::me(&who, &host)
+    }
+}
+
+/// Tells what the person wants: at the first Ctrl-C, at SIGTERM, and when the time to wait is over. The second signal ends
+/// the process at once.
+fn wish_to_stop(interrupt: Stop, terminate: Stop, wait: Option<Duration>) -> watch::Receiver<Stop> {
+    let (told, stop) = watch::channel(Stop::Go);
+    tokio::spawn(async move {
+        let Ok(mut terminated) = signal(SignalKind::terminate()) else { return };
+        let over = async {
+            match wait {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(over);
+        let (mut asked, mut waited) = (false, false);
+        loop {
+            let wish = tokio::select! {
+                _ = tokio::signal::ctrl_c() => interrupt,
+                _ = terminated.recv() => terminate,
+                () = &mut over, if !waited => {
+                    waited = true;
+                    let _ = told.send(Stop::HandOver);
+                    continue;
+                }
+            };
+            if asked {
+                second_signal();
+            }
+            asked = true;
+            let _ = told.send(wish);
+        }
+    });
+    stop
+}
+
+/// The person insists. Local steps notice that soflow is gone and end by themselves.
+#[expect(clippy::exit, reason = "waiting for anything is what the person does not want")]
+fn second_signal() {
+    std::process::exit(i32::from(Kind::Interrupted.exit_code()));
+}
