@@ -1,0 +1,179 @@
+//! The server: takes a call, notes it, lets it meet its fault, answers it or passes it on.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use hyper::body::{Bytes, Incoming};
+use hyper::http::request::Parts;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use super::emr::Emr;
+use super::forward::{Body, Forward};
+use super::spoil::{Closed, spoil};
+use super::witness::{Hook, Witness};
+use super::{Act, Call, Fault, FaultKind, Moment, Moto, Options, faults, recognise};
+
+/// How often steps that run for real are looked at when nobody asks.
+const TICK: Duration = Duration::from_millis(20);
+
+/// What all calls share.
+pub struct Shared {
+    pub address: SocketAddr,
+    pub forward: Forward,
+    pub faults: Mutex<Vec<Fault>>,
+    pub hook: Mutex<Option<Hook>>,
+    pub witness: Witness,
+    pub options: Options,
+    emr: Mutex<Emr>,
+    /// One call to EMR at a time: what a state means for the world outside is done before the next call can see it.
+    pub turn: tokio::sync::Mutex<()>,
+    /// Ends a step that runs for real.
+    pub stops: Mutex<HashMap<String, oneshot::Sender<()>>>,
+}
+
+pub async fn start(options: Options, moto: &Moto) -> Arc<Shared> {
+    let listener = TcpListener::bind(("127.0.0.1", options.port)).await.expect("the twin's port is taken");
+    let shared = Arc::new(Shared {
+        address: listener.local_addr().unwrap(),
+        forward: Forward::new(moto.port),
+        faults: Mutex::default(),
+        hook: Mutex::default(),
+        witness: Witness::new(),
+        emr: Mutex::new(Emr::new(&options)),
+        turn: tokio::sync::Mutex::default(),
+        stops: Mutex::default(),
+        options,
+    });
+    tokio::spawn(accept(shared.clone(), listener));
+    tokio::spawn(tick(shared.clone()));
+    shared
+}
+
+async fn accept(shared: Arc<Shared>, listener: TcpListener) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        drop(stream.set_nodelay(true));
+        let shared = shared.clone();
+        let service = service_fn(move |request| {
+            // A task of its own: a call that has arrived is executed even when its client is gone by then.
+            let call = tokio::spawn(handle(shared.clone(), request));
+            async move { call.await.unwrap_or(Err(Closed)) }
+        });
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    }
+}
+
+async fn tick(shared: Arc<Shared>) {
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        ticks.tick().await;
+        let _turn = shared.turn.lock().await;
+        shared.emr().advance();
+        shared.follow_up().await;
+    }
+}
+
+async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Body>, Closed> {
+    let (parts, body) = request.into_parts();
+    let (call, json, body) = receive(&parts, body).await?;
+    let (age, mut call) = shared.witness.arrived(call);
+    if shared.ask_hook(&call, Moment::Before) == Act::Drop {
+        return Err(Closed);
+    }
+    call.fault = faults::met(&mut shared.faults.lock().unwrap(), &call);
+    let executes = match &call.fault {
+        None | Some(FaultKind::DropAfter | FaultKind::Delay(_) | FaultKind::Truncate) => true,
+        Some(FaultKind::Internal { done }) => *done,
+        Some(_) => false,
+    };
+    if let Some(FaultKind::Delay(time)) = call.fault {
+        tokio::time::sleep(time).await;
+    }
+    let mut answer = Err(Closed);
+    if executes {
+        let executed = if call.service == "emr" {
+            shared.emr_call(&call.operation, &json).await
+        } else {
+            shared.forward.pass(parts, body).await
+        };
+        call.status = executed.status().as_u16();
+        if shared.ask_hook(&call, Moment::After) == Act::Drop {
+            call.status = 0;
+            shared.witness.ended(age, &call);
+            return Err(Closed);
+        }
+        answer = Ok(executed);
+    } else if call.fault != Some(FaultKind::DropBefore) {
+        // A client that is still sending would miss the answer.
+        drop(body.collect().await);
+    }
+    let answer = spoil(&call, answer).await;
+    call.status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
+    shared.witness.ended(age, &call);
+    shared.say(&call);
+    answer
+}
+
+/// Returns the call, its JSON, and its body: whole when the service's requests are small, else still streaming.
+async fn receive(parts: &Parts, body: Incoming) -> Result<(Call, Value, Body), Closed> {
+    let head = recognise::head(parts);
+    let mut call = Call {
+        number: 0,
+        at: Duration::ZERO,
+        service: head.service,
+        operation: head.operation,
+        detail: head.detail,
+        status: 0,
+        fault: None,
+        body: None,
+    };
+    if call.service == "s3" {
+        return Ok((call, Value::Null, body.map_err(Into::into).boxed()));
+    }
+    let bytes = body.collect().await.map_err(|_| Closed)?.to_bytes();
+    if call.operation.is_empty() {
+        call.operation = recognise::form(&bytes);
+    }
+    call.body = serde_json::from_slice(&bytes).ok();
+    let json = call.body.clone().unwrap_or(Value::Null);
+    if call.service == "emr" {
+        call.detail = recognise::cluster(&json);
+    }
+    Ok((call, json, whole(bytes)))
+}
+
+fn whole(bytes: Bytes) -> Body {
+    http_body_util::Full::new(bytes).map_err(|never| match never {}).boxed()
+}
+
+impl Shared {
+    /// Returns EMR, for as long as nobody waits for anything.
+    pub fn emr(&self) -> MutexGuard<'_, Emr> {
+        // A test that failed while it held the lock has said why; others go on.
+        self.emr.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn ask_hook(&self, call: &Call, moment: Moment) -> Act {
+        let hook = self.hook.lock().unwrap().clone();
+        hook.map_or(Act::Go, |hook| tokio::task::block_in_place(|| hook(call, moment)))
+    }
+
+    fn say(&self, call: &Call) {
+        if self.options.verbose {
+            use std::io::Write;
+            let fault = call.fault.as_ref().map_or_else(String::new, |fault| format!("  {fault:?}"));
+            let what = format!("{}.{}", call.service, call.operation);
+            let line = format!("{:9.3} {what:<28} {:<60} {}{fault}", call.at.as_secs_f64(), call.detail, call.status);
+            drop(writeln!(std::io::stderr(), "{line}"));
+        }
+    }
+}
