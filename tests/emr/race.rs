@@ -1,0 +1,113 @@
+//! Several clients at once: one does the work, the others wait, watch or are told who.
+
+use crate::lab::{DATE, Lab, ended, signal};
+
+const OTHER: &str = "2026-11-21";
+
+#[test]
+fn two_submissions_of_one_date_are_one_run() {
+    let lab = Lab::new();
+    for round in 1..=10 {
+        let date = format!("2026-10-{round:02}");
+        lab.write("pyspark/steps/one.py", &format!("# round {round}\n"));
+        let both = [(), ()].map(|()| lab.spawn(&["submit", "chain", "--date", &date]));
+        for said in both.map(ended) {
+            assert_eq!(said.code, Some(0), "round {round}\n{said}");
+        }
+        lab.check_invariants(&format!("round {round}"));
+        assert_eq!(lab.clusters().len(), 1, "round {round}");
+        assert_eq!(lab.completed().len(), 3 * round, "round {round}: {:?}", lab.steps(&lab.clusters()[0]));
+    }
+}
+
+/// Starts a run that stays where it is, all of its steps handed over; returns its cluster too.
+fn busy() -> (Lab, std::process::Child, String) {
+    let lab = Lab::new();
+    lab.twin.hold();
+    let child = lab.begin(&[]);
+    lab.until_handed_over();
+    let cluster = lab.clusters().remove(0);
+    (lab, child, cluster)
+}
+
+#[test]
+fn the_second_date_waits_for_the_cluster_and_starts_from_what_the_first_has_published() {
+    let (lab, first, cluster) = busy();
+    let second = lab.spawn(&["submit", "chain", "--date", OTHER, "--force"]);
+    lab.twin.until("the second in the queue", |_| {
+        lab.lease(&cluster).is_some_and(|book| book.contains(&format!("chain.{OTHER}.1")))
+    });
+    lab.twin.release();
+    let (first, second) = (ended(first), ended(second));
+    assert_eq!((first.code, second.code), (Some(0), Some(0)), "{first}\n{second}");
+    assert!(second.stderr.contains(&format!("chain.{DATE}.1 by ")), "{second}");
+    assert_eq!(lab.clusters(), std::slice::from_ref(&cluster));
+    assert_eq!(lab.completed().len(), 6, "nothing is run for a plan that could not be published\n{first}\n{second}");
+    lab.check_invariants("two dates");
+}
+
+#[test]
+fn who_does_not_want_to_wait_is_told_for_whom() {
+    let (lab, first, _) = busy();
+    let said = lab.run(&["submit", "chain", "--date", OTHER, "--queue-for", "0s"]);
+    assert_eq!(said.code, Some(5), "{said}");
+    let who = format!("chain.{DATE}.1 by anna@");
+    assert!(said.stderr.contains(&who) && said.stderr.contains("until 20") && said.stderr.contains("hint:"), "{said}");
+    lab.twin.release();
+    assert_eq!(ended(first).code, Some(0));
+    lab.check_whole("after someone was turned away", 1);
+}
+
+#[test]
+fn force_is_noted_where_others_look() {
+    let (lab, first, cluster) = busy();
+    let second = lab.spawn(&["submit", "chain", "--date", OTHER, "--force-lease"]);
+    lab.twin.until("the lease taken", |_| {
+        let book = lab.lease(&cluster).unwrap_or_default();
+        book.contains("\"forced\": [\n") && book.contains(&format!("chain.{OTHER}.1"))
+    });
+    lab.twin.release();
+    let (first, second) = (ended(first), ended(second));
+    assert_eq!((first.code, second.code), (Some(0), Some(0)), "{first}\n{second}");
+    lab.check_invariants("forced");
+}
+
+#[test]
+fn two_who_want_a_cluster_get_one() {
+    for _ in 0..5 {
+        let lab = Lab::new();
+        let both = [(), ()].map(|()| lab.spawn(&["cluster", "up"]));
+        for said in both.map(ended) {
+            assert_eq!(said.code, Some(0), "{said}");
+        }
+        assert_eq!(lab.clusters().len(), 1);
+    }
+}
+
+#[test]
+fn two_dates_at_once_make_one_cluster() {
+    for _ in 0..3 {
+        let lab = Lab::new();
+        let both = [DATE, OTHER].map(|date| lab.spawn(&["submit", "chain", "--date", date, "--force"]));
+        for said in both.map(ended) {
+            assert_eq!(said.code, Some(0), "{said}");
+        }
+        assert_eq!((lab.clusters().len(), lab.completed().len()), (1, 6));
+        lab.check_invariants("two dates at once");
+    }
+}
+
+#[test]
+fn a_watcher_takes_over_when_the_driver_is_killed() {
+    let (lab, mut driver, _) = busy();
+    let looks = lab.twin.calls_of("s3", "GetObject").len();
+    let watcher = lab.begin(&[]);
+    lab.twin.until("it watches", |twin| twin.calls_of("s3", "GetObject").len() > looks + 5);
+    signal(driver.id(), "-KILL");
+    driver.wait().unwrap();
+    lab.twin.release();
+    let said = ended(watcher);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert!(said.stderr.contains("is driven by anna@"), "{said}");
+    lab.check_whole("the driver was killed", 1);
+}

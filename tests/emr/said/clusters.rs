@@ -1,0 +1,58 @@
+//! `soflow cluster`.
+
+use crate::lab::Lab;
+use crate::said::support::{Shown, hold_lease, show_clusters, walked};
+
+/// A lab with one cluster that takes steps.
+fn with_a_cluster() -> (Lab, String) {
+    let lab = Lab::new();
+    let up = lab.run(&["cluster", "up"]);
+    assert_eq!(up.code, Some(0), "{up}");
+    let id = lab.clusters().remove(0);
+    (lab, id)
+}
+
+#[test]
+fn up_makes_one_and_finds_it_again() {
+    let lab = Lab::new();
+    shot!("up", lab, walked(&lab, &["cluster", "up"]));
+    shot!("up_again", lab, lab.run(&["cluster", "up"]));
+    shot!("up_of_another_shape", lab, lab.run(&["cluster", "up", "small"]));
+    assert_eq!(lab.clusters().len(), 1);
+}
+
+#[test]
+fn nothing_is_there() {
+    let lab = Lab::new();
+    shot!("list_none", lab, lab.run(&["cluster", "list"]));
+    shot!("show_none", lab, lab.run(&["cluster", "show"]));
+    shot!("show_unknown", lab, lab.run(&["cluster", "show", "j-NOSUCHCLUSTER"]));
+    shot!("reap_none", lab, lab.run(&["cluster", "reap"]));
+}
+
+#[test]
+fn one_that_is_in_use_is_not_ended_without_force() {
+    let (lab, id) = with_a_cluster();
+    hold_lease(&lab, &id);
+    shot!("list", lab, lab.run(&["cluster", "list"]));
+    shot!("show", lab, lab.run(&["cluster", "show"]));
+    shot!("down_in_use", lab, lab.run(&["cluster", "down"]));
+    lab.twin.hold();
+    shot!("down_by_force", lab, lab.run(&["cluster", "down", "--force"]));
+    shot!("list_of_one_that_is_ending", lab, lab.run(&["cluster", "list"]));
+    lab.twin.release();
+    lab.twin.until("it has ended", |_| lab.twin.clusters()[0]["Status"]["State"] == "TERMINATED");
+    shot!("list_after_down", lab, lab.run(&["cluster", "list"]));
+}
+
+#[test]
+fn those_that_nobody_needs_are_ended() {
+    let (lab, id) = with_a_cluster();
+    let like = lab.twin.clusters().remove(0);
+    let id: &'static str = id.leak();
+    show_clusters(&lab, &like, &[Shown { id, state: "WAITING", hours: 25.0, instead: None }]);
+    shot!("reap_dry", lab, lab.run(&["cluster", "reap", "--dry-run"]));
+    assert_eq!(lab.twin.calls_of("emr", "TerminateJobFlows").len(), 0);
+    shot!("reap", lab, lab.run(&["cluster", "reap"]));
+    assert_eq!(lab.twin.calls_of("emr", "TerminateJobFlows").len(), 1);
+}
