@@ -33,7 +33,8 @@ fn a_run_makes_a_cluster_and_the_next_one_uses_it() {
 #[test]
 fn a_warm_cluster_is_submitted_to_in_few_calls() {
     let lab = Lab::new();
-    let job = "steps: { one: { script: steps/one.py, reads: [], writes: [first] } }\ntables: { first: { key: [id] } }\n";
+    let job =
+        "steps: { one: { script: steps/one.py, reads: [], writes: [first] } }\ntables: { first: { key: [id] } }\n";
     lab.write("jobs/single.yaml", job);
     let first = lab.run(&["submit", "single", "--date", DATE]);
     assert_eq!(first.code, Some(0), "{first}");

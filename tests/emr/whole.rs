@@ -57,7 +57,8 @@ fn the_daily_job_on_a_cluster_gives_what_it_gives_here() {
         assert_eq!(values(&there), values(&here), "{table}: other partitions");
         let (there, here) = (Side { name: "cluster", files: there }, Side { name: "laptop", files: here });
         let key: Vec<String> = key.iter().map(ToString::to_string).collect();
-        let diff = parity::compare(&there, &here, &key, &["raw_uri".to_string()], 0.0).unwrap();
+        // Sums depend on the order of their parts in the last digit, also on one engine: as `soflow parity` compares.
+        let diff = parity::compare(&there, &here, &key, &["raw_uri".to_string()], 1e-9).unwrap();
         assert!(diff.is_equal(), "{}", parity::describe(table, &diff));
         rows += diff.rows_left;
     }
