@@ -50,6 +50,10 @@ pub use request::logs;
 pub use ship::Shipment;
 use watch::{Command, Progress, Watcher};
 
+/// Most steps handed over at once: EMR takes 256 active ones a cluster, its own system steps among them. Source: EMR
+/// management guide, "Submit work to a cluster".
+const QUEUED_AT_ONCE: usize = 250;
+
 /// What an EMR target works with.
 pub struct Settings {
     /// The target's settings.
@@ -158,7 +162,7 @@ impl Target for EmrTarget {
     }
 
     fn slots(&self) -> usize {
-        if self.queues() { usize::MAX } else { self.inner.settings.shape.step_concurrency as usize }
+        if self.queues() { QUEUED_AT_ONCE } else { self.inner.settings.shape.step_concurrency as usize }
     }
 
     /// One step at a time means in order, and EMR keeps the order itself.

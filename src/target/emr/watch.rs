@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::Inner;
-use super::api::{Cluster, MOST_ACTIVE_STEPS, Step};
+use super::api::{Cluster, Step};
 use super::calm::Calm;
 use super::clusters::{Acquired, Asker};
 use super::lease::RENEW_EVERY;
@@ -177,8 +177,8 @@ impl Watcher {
         for step in steps.iter().filter(|step| step.id.is_none()) {
             new.push(new_step(&step.order, &self.code, action).map_err(usage)?);
         }
-        for part in new.chunks(MOST_ACTIVE_STEPS) {
-            note_ids(steps, &adding.add(part).await?);
+        if !new.is_empty() {
+            note_ids(steps, &adding.add(&new).await?);
         }
         for step in steps.iter() {
             let (name, id) = (step.order.step.clone(), step.id.clone());
