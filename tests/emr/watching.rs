@@ -3,16 +3,34 @@
 use std::time::Duration;
 
 use crate::lab::{DATE, Lab, Said, ended, signal};
-use crate::twin::StepFate;
+use crate::twin::{Options, StepFate};
+
+/// Writes a job of that many steps, none of which needs another.
+fn many(lab: &Lab, steps: usize, table: &str) {
+    let all = |line: &dyn Fn(usize) -> String| (0..steps).map(line).collect::<String>();
+    let steps = all(&|n| format!("  s{n}: {{ script: steps/one.py, reads: [], writes: [t{n}] }}\n"));
+    let tables = all(&|n| format!("  t{n}: {table}\n"));
+    lab.write("jobs/many.yaml", &format!("description: Many steps.\nsteps:\n{steps}tables:\n{tables}"));
+}
+
+#[test]
+fn more_steps_than_a_cluster_takes_are_added_as_others_end() {
+    // The twin refuses more than 256 active steps, as EMR does. Nothing is written: the steps only end.
+    let lab = Lab::with("", |options| Options { exec: None, pace: Duration::from_millis(1), ..options });
+    many(&lab, 300, "{}");
+    let said = lab.run(&["submit", "many", "--date", DATE]);
+    assert_eq!(said.code, Some(0), "{said}");
+    let mut completed = lab.completed();
+    completed.sort();
+    completed.dedup();
+    assert_eq!(completed.len(), 300, "each of them once");
+    assert!(lab.twin.calls_of("emr", "AddJobFlowSteps").len() > 1);
+}
 
 #[test]
 fn fifty_steps_cost_no_more_calls_than_one() {
     let lab = Lab::new();
-    let steps: String =
-        (0..50).map(|n| format!("  s{n}: {{ script: steps/one.py, reads: [], writes: [t{n}] }}\n")).collect();
-    let tables: String =
-        (0..50).map(|n| format!("  t{n}: {{ key: [id], checks: [{{ rows-at-least: 1 }}] }}\n")).collect();
-    lab.write("jobs/many.yaml", &format!("description: Many steps.\nsteps:\n{steps}tables:\n{tables}"));
+    many(&lab, 50, "{ key: [id], checks: [{ rows-at-least: 1 }] }");
     let said = lab.run(&["submit", "many", "--date", DATE]);
     assert_eq!(said.code, Some(0), "{said}");
     assert_eq!(lab.completed().len(), 50);
