@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
 use super::ground::Wishes;
+use super::ingest::IngestCommand;
 use crate::report::ColorChoice;
 
 /// Runs Spark jobs on this machine, with an embedded engine, and on Amazon EMR: the same job file, the same PySpark.
@@ -101,7 +102,7 @@ pub enum Command {
     Rollback(RollbackArgs),
     /// Remove versions and files that nobody needs any more
     Gc(GcArgs),
-    /// Put Stack Exchange API pages into raw
+    /// Bring Stack Exchange data into raw: from the API, a data dump, or downloaded pages
     #[command(subcommand)]
     Ingest(IngestCommand),
     /// Run a job on Sail and on Spark 3.5 and show every difference
@@ -361,30 +362,6 @@ pub struct GcArgs {
     /// Show what would be removed, and remove nothing
     #[arg(long)]
     pub dry_run: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum IngestCommand {
-    /// Put already-downloaded API pages, plain or gzip, into raw, untouched
-    Pages {
-        /// A folder of pages, or one page
-        folder: PathBuf,
-        /// The logical date they are for [default: yesterday, UTC]
-        #[arg(long, value_name = "YYYY-MM-DD")]
-        date: Option<Date>,
-        /// The endpoint of pages that do not tell it: questions, answers or comments
-        #[arg(long, value_name = "NAME")]
-        endpoint: Option<String>,
-        /// The site they are from
-        #[arg(long, value_name = "SITE", default_value = "stackoverflow")]
-        site: String,
-    },
-    /// Write the made-up sample into raw
-    Sample {
-        /// Multiplies the number of rows
-        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
-        scale: u32,
-    },
 }
 
 #[derive(Debug, Args)]

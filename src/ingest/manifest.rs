@@ -1,6 +1,6 @@
 //! The manifest of a run folder in raw: one JSON line a page. Written last, so its presence says the run is complete.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,18 @@ pub struct Line {
     /// The API method without its slash, `questions`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
+    /// Endpoints besides the folder's own whose items are in the page: `answers`, nested in questions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<String>,
+    /// The API's path that was asked, `/questions`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// What it was asked with, without key and token.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, String>,
+    /// The HTTP status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
     /// The file the page came from, relative to the folder that was ingested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
@@ -34,6 +46,21 @@ pub struct Line {
     /// Length of `items`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n_items: Option<u64>,
+    /// How many of the items are on no earlier page of this run folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_new: Option<u64>,
+    /// The least `creation_date` of the items, seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_min: Option<i64>,
+    /// The greatest `creation_date` of the items, seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_max: Option<i64>,
+    /// How far the endpoint was read before the page, seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark_before: Option<i64>,
+    /// How far it was read with the page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark_after: Option<i64>,
     /// The wrapper's `has_more`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub has_more: Option<bool>,

@@ -14,7 +14,7 @@ use super::files::{self, Found};
 use super::manifest::Line;
 use super::mixture;
 use super::page::{self, Facts};
-use super::raw::{self, Folder, Writer};
+use super::raw::{self, Folder, Form, Writer};
 use super::summary::{Skipped, Summary, Written, counted};
 use crate::error::{Error, Kind, Result};
 use crate::event::Sink;
@@ -171,7 +171,7 @@ async fn write(
     }
     let run = format!("pages-{}", Digest::of(new.iter().filter_map(|input| input.line.sha256.as_ref())).short());
     folder.run.clone_from(&run);
-    let mut writer = Writer::new(store, &request.raw, folder);
+    let mut writer = Writer::new(store, &request.raw, folder, Form::Json);
     for input in new {
         let bytes = fs::read(&input.found.path)?;
         if page::sha256(&bytes) != input.file {

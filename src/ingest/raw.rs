@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
@@ -15,7 +16,30 @@ use crate::store::Store;
 
 /// Starts with `_`, so listings and Spark pass it over.
 const MANIFEST: &str = "_manifest.jsonl";
-const PAGE_SUFFIX: &str = ".json.gz";
+
+/// Which other endpoints' folders may have items of an endpoint in them; their manifests say whether they do.
+const CARRIERS: [(&str, &[&str]); 3] =
+    [("questions", &["posts"]), ("answers", &["questions", "posts"]), ("comments", &["questions", "answers", "posts"])];
+
+/// What a page is written in, and what its name ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// One response of the API.
+    Json,
+    /// Rows of a data dump, one XML element a line.
+    Xml,
+}
+
+impl Form {
+    const ALL: [Self; 2] = [Self::Json, Self::Xml];
+
+    const fn suffix(self) -> &'static str {
+        match self {
+            Self::Json => ".json.gz",
+            Self::Xml => ".xml.gz",
+        }
+    }
+}
 
 /// A run folder: the pages of one endpoint that came in together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,8 +61,8 @@ impl Folder {
     }
 
     /// Returns the name of page `number`, which counts from 1; six digits keep a million in order.
-    pub fn page_name(number: u64) -> String {
-        format!("{number:06}{PAGE_SUFFIX}")
+    pub fn page_name(number: u64, form: Form) -> String {
+        format!("{number:06}{}", form.suffix())
     }
 
     /// Returns where the manifest is.
@@ -56,7 +80,7 @@ impl Folder {
             date: date.strip_prefix("dt=")?.parse().ok()?,
             run: run.strip_prefix("run=")?.into(),
         };
-        page.ends_with(PAGE_SUFFIX).then(|| (folder, (*page).to_string()))
+        Form::ALL.iter().any(|form| page.ends_with(form.suffix())).then(|| (folder, (*page).to_string()))
     }
 }
 
@@ -99,8 +123,41 @@ pub struct RawPage {
     pub sha256: Option<String>,
 }
 
-/// Returns the pages of all complete runs, sorted by URI. One listing, and one small read a run.
-pub async fn list(store: &dyn Store, raw: &Uri, site: &str, endpoint: &str, date: Date) -> Result<Vec<RawPage>> {
+/// Returns, for each of `endpoints`, the pages of all complete runs that have items of it, sorted by URI.
+///
+/// One listing for each endpoint and for each that may carry its items, and one small read a run, side by side.
+pub async fn list(
+    store: &dyn Store,
+    raw: &Uri,
+    site: &str,
+    endpoints: &[&str],
+    date: Date,
+) -> Result<BTreeMap<String, Vec<RawPage>>> {
+    let carriers = CARRIERS.iter().filter(|(endpoint, _)| endpoints.contains(endpoint)).flat_map(|(_, by)| *by);
+    let folders: BTreeSet<&str> = endpoints.iter().chain(carriers).copied().collect();
+    let listed = folders.into_iter().map(|folder| of_folder(store, raw, site, folder, date));
+    let mut pages: BTreeMap<String, Vec<RawPage>> = endpoints.iter().map(|name| ((*name).into(), Vec::new())).collect();
+    for (endpoint, holds, page) in try_join_all(listed).await?.into_iter().flatten() {
+        for name in std::iter::once(endpoint).chain(holds) {
+            if let Some(pages) = pages.get_mut(&name) {
+                pages.push(page.clone());
+            }
+        }
+    }
+    for pages in pages.values_mut() {
+        pages.sort_by(|a, b| a.uri.cmp(&b.uri));
+    }
+    Ok(pages)
+}
+
+/// Returns the pages in an endpoint's folders, each with the endpoint and what else it holds.
+async fn of_folder(
+    store: &dyn Store,
+    raw: &Uri,
+    site: &str,
+    endpoint: &str,
+    date: Date,
+) -> Result<Vec<(String, Vec<String>, RawPage)>> {
     let mut manifests: HashMap<Folder, Option<HashMap<String, Line>>> = HashMap::new();
     let mut pages = Vec::new();
     for object in store.list(&of_date(raw, site, endpoint, date)).await? {
@@ -112,13 +169,8 @@ pub async fn list(store: &dyn Store, raw: &Uri, site: &str, endpoint: &str, date
         let Some(Some(lines)) = manifests.get_mut(&folder) else { continue };
         let line = lines.remove(&name).unwrap_or_default();
         let fetched_at = line.fetched_at.unwrap_or(object.modified);
-        pages.push(RawPage {
-            uri: object.uri,
-            bytes: object.bytes,
-            etag: object.etag,
-            fetched_at,
-            sha256: line.sha256,
-        });
+        let page = RawPage { uri: object.uri, bytes: object.bytes, etag: object.etag, fetched_at, sha256: line.sha256 };
+        pages.push((folder.endpoint, line.holds, page));
     }
     Ok(pages)
 }
@@ -157,8 +209,8 @@ pub async fn dates(store: &dyn Store, raw: &Uri, site: &str) -> Result<Vec<Held>
 
 /// Returns the digests of the bodies raw holds of an endpoint for `date`.
 pub(super) async fn digests(store: &dyn Store, raw: &Uri, of: &Folder) -> Result<BTreeSet<String>> {
-    let pages = list(store, raw, &of.site, &of.endpoint, of.date).await?;
-    Ok(pages.into_iter().filter_map(|page| page.sha256).collect())
+    let pages = of_folder(store, raw, &of.site, &of.endpoint, of.date).await?;
+    Ok(pages.into_iter().filter_map(|(_, _, page)| page.sha256).collect())
 }
 
 /// Fills a run folder page by page; nobody sees them before `commit`.
@@ -166,18 +218,19 @@ pub(super) struct Writer<'a> {
     store: &'a dyn Store,
     raw: &'a Uri,
     folder: Folder,
+    form: Form,
     lines: Vec<Line>,
 }
 
 impl<'a> Writer<'a> {
     /// Returns a writer of `folder`. Pages that an interrupted writer left there are written over.
-    pub fn new(store: &'a dyn Store, raw: &'a Uri, folder: Folder) -> Self {
-        Self { store, raw, folder, lines: Vec::new() }
+    pub fn new(store: &'a dyn Store, raw: &'a Uri, folder: Folder, form: Form) -> Self {
+        Self { store, raw, folder, form, lines: Vec::new() }
     }
 
     /// Stores the next page.
     pub async fn page(&mut self, stored: &[u8], line: Line) -> Result<()> {
-        let page = Folder::page_name(self.lines.len() as u64 + 1);
+        let page = Folder::page_name(self.lines.len() as u64 + 1, self.form);
         self.store.put(&self.folder.uri(self.raw).join(&page), stored).await?;
         let endpoint = Some(self.folder.endpoint.clone());
         self.lines.push(Line { page, endpoint, stored_bytes: Some(stored.len() as u64), ..line });
@@ -205,7 +258,7 @@ mod tests {
     #[test]
     fn the_layout_is_read_as_it_is_written() {
         let raw = Uri::parse("s3://bucket/raw", "/".as_ref()).unwrap();
-        let page = folder("pages-1").uri(&raw).join(&Folder::page_name(7));
+        let page = folder("pages-1").uri(&raw).join(&Folder::page_name(7, Form::Json));
         let text = "s3://bucket/raw/site=stackoverflow/endpoint=questions/dt=2026-11-22/run=pages-1/000007.json.gz";
         assert_eq!(page.as_str(), text);
         assert_eq!(Folder::parse(&raw, &page), Some((folder("pages-1"), "000007.json.gz".into())));
@@ -228,7 +281,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let raw = Uri::from_path(home.path());
         let fetched_at: Timestamp = "2026-11-22T08:00:00Z".parse().unwrap();
-        let mut good = Writer::new(&FileStore, &raw, folder("good"));
+        let mut good = Writer::new(&FileStore, &raw, folder("good"), Form::Json);
         for _ in 0..2 {
             good.page(b"x", Line { fetched_at: Some(fetched_at), ..Line::default() }).await.unwrap();
         }
@@ -236,9 +289,10 @@ mod tests {
         let manifest = folder("good").manifest(&raw).to_path().unwrap();
         let text = fs_err::read_to_string(&manifest).unwrap();
         fs_err::write(&manifest, &text[..text.len() - 20]).unwrap();
-        Writer::new(&FileStore, &raw, folder("half")).page(b"x", Line::default()).await.unwrap();
+        Writer::new(&FileStore, &raw, folder("half"), Form::Json).page(b"x", Line::default()).await.unwrap();
 
-        let pages = list(&FileStore, &raw, "stackoverflow", "questions", date(2026, 11, 22)).await.unwrap();
+        let pages = list(&FileStore, &raw, "stackoverflow", &["questions"], date(2026, 11, 22)).await.unwrap();
+        let pages = &pages["questions"];
         let names: Vec<_> =
             pages.iter().map(|page| page.uri.as_str().rsplit_once("dt=2026-11-22/").unwrap().1).collect();
         assert_eq!(names, ["run=good/000001.json.gz", "run=good/000002.json.gz"]);
@@ -247,5 +301,30 @@ mod tests {
         let held = Held { endpoint: "questions".into(), date: date(2026, 11, 22), pages: 2, unfinished: 1 };
         assert_eq!(dates(&FileStore, &raw, "stackoverflow").await.unwrap(), [held]);
         assert_eq!(dates(&FileStore, &raw, "superuser").await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn pages_that_carry_items_of_other_endpoints_count_for_those_too() {
+        let home = tempfile::tempdir().unwrap();
+        let raw = Uri::from_path(home.path());
+        for (endpoint, form, holds) in [
+            ("questions", Form::Json, vec!["answers".to_string()]),
+            ("posts", Form::Xml, vec!["questions".into(), "answers".into()]),
+            ("answers", Form::Json, vec![]),
+        ] {
+            let folder = Folder { endpoint: endpoint.into(), ..folder("run") };
+            let mut writer = Writer::new(&FileStore, &raw, folder, form);
+            writer.page(b"x", Line { holds, ..Line::default() }).await.unwrap();
+            writer.commit().await.unwrap();
+        }
+        let endpoints = ["questions", "answers", "comments"];
+        let pages = list(&FileStore, &raw, "stackoverflow", &endpoints, date(2026, 11, 22)).await.unwrap();
+        let folders = |endpoint: &str| -> Vec<String> {
+            let of = |page: &RawPage| Folder::parse(&raw, &page.uri).unwrap().0.endpoint;
+            pages[endpoint].iter().map(of).collect()
+        };
+        assert_eq!(folders("questions"), ["posts", "questions"]);
+        assert_eq!(folders("answers"), ["answers", "posts", "questions"]);
+        assert_eq!(folders("comments"), Vec::<String>::new());
     }
 }

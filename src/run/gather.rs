@@ -98,16 +98,18 @@ pub fn site(job: &Job) -> &str {
 }
 
 async fn raw_pages(job: &Job, date: Date, lake: &Lake, store: &dyn Store) -> Result<BTreeMap<String, Vec<RawObject>>> {
-    let mut pages = BTreeMap::new();
-    for source in job.steps.iter().flat_map(|step| &step.reads) {
-        if let Source::Raw(endpoint) = source
-            && !pages.contains_key(endpoint)
-        {
-            let listed = raw::list(store, &lake.raw, site(job), endpoint, date).await?;
-            pages.insert(endpoint.clone(), listed.into_iter().map(to_object).collect());
-        }
+    let sources = job.steps.iter().flat_map(|step| &step.reads);
+    let endpoints: BTreeSet<&str> = sources.filter_map(raw_endpoint).collect();
+    let endpoints: Vec<&str> = endpoints.into_iter().collect();
+    let listed = raw::list(store, &lake.raw, site(job), &endpoints, date).await?;
+    Ok(listed.into_iter().map(|(name, pages)| (name, pages.into_iter().map(to_object).collect())).collect())
+}
+
+fn raw_endpoint(source: &Source) -> Option<&str> {
+    match source {
+        Source::Raw(endpoint) => Some(endpoint),
+        Source::Table(_) => None,
     }
-    Ok(pages)
 }
 
 fn to_object(page: raw::RawPage) -> RawObject {

@@ -106,9 +106,9 @@ impl Home {
 
     /// Returns what readers of raw see, decompressed where that works, sorted.
     async fn seen(&self, endpoint: &str) -> Vec<Vec<u8>> {
-        let pages = raw::list(&FileStore, &self.request().raw, "stackoverflow", endpoint, DAY).await.unwrap();
+        let pages = raw::list(&FileStore, &self.request().raw, "stackoverflow", &[endpoint], DAY).await.unwrap();
         let mut bodies = Vec::new();
-        for page in pages {
+        for page in &pages[endpoint] {
             let stored = FileStore.get(&page.uri).await.unwrap().unwrap();
             let mut body = Vec::new();
             let whole = std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&stored[..]), &mut body).is_ok();
@@ -311,8 +311,8 @@ async fn real_pages_arrive_whole() {
     let summary = ingest(&FileStore, &request, &mut Vec::new()).await.unwrap();
     let counts: Vec<_> = summary.endpoints.iter().map(|w| (w.endpoint.as_str(), w.pages, w.items)).collect();
     assert_eq!(counts, [("answers", 20, 1956), ("comments", 54, 5381), ("questions", 13, 1238)]);
-    let pages = raw::list(&FileStore, &request.raw, "stackoverflow", "questions", DAY).await.unwrap();
-    let stored = FileStore.get(&pages[12].uri).await.unwrap();
+    let pages = raw::list(&FileStore, &request.raw, "stackoverflow", &["questions"], DAY).await.unwrap();
+    let stored = FileStore.get(&pages["questions"][12].uri).await.unwrap();
     assert_eq!(stored, Some(fs::read(request.folder.join("questions/013.json.gz")).unwrap()));
     assert_eq!(ingest(&FileStore, &request, &mut Vec::new()).await.unwrap().already(), 87);
 }

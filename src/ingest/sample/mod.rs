@@ -17,7 +17,7 @@ use jiff::civil::{Date, date};
 use super::manifest::{self, Line};
 use super::mixture::{self, SAMPLE_RUN};
 use super::page;
-use super::raw::{self, Folder, Writer};
+use super::raw::{self, Folder, Form, Writer};
 use super::summary::{Summary, Written};
 use crate::error::{Error, Kind, Result};
 use crate::event::Sink;
@@ -62,7 +62,7 @@ pub async fn write(store: &dyn Store, raw: &Uri, site: &str, scale: u32, sink: &
             Some(there) => already(folder, manifest::parse(&there).len() as u64),
             None => {
                 let world = world.get_or_insert_with(|| World::new(scale));
-                write_endpoint(Writer::new(store, raw, folder.clone()), world, endpoint, folder.run).await?
+                write_endpoint(Writer::new(store, raw, folder.clone(), Form::Json), world, endpoint, folder.run).await?
             }
         };
         summary.endpoints.push(written);

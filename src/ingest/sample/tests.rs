@@ -18,7 +18,7 @@ struct Sample {
 
 async fn pages_of(raw: &Uri, endpoint: &str) -> Vec<Value> {
     let mut pages = Vec::new();
-    for page in raw::list(&FileStore, raw, "stackoverflow", endpoint, SAMPLE_DATE).await.unwrap() {
+    for page in &raw::list(&FileStore, raw, "stackoverflow", &[endpoint], SAMPLE_DATE).await.unwrap()[endpoint] {
         let mut body = String::new();
         let stored = FileStore.get(&page.uri).await.unwrap().unwrap();
         flate2::read::GzDecoder::new(&stored[..]).read_to_string(&mut body).unwrap();
@@ -69,8 +69,10 @@ fn the_sample_is_the_same_on_every_machine() {
     let raw = Uri::from_path(sample.home.path());
     let mut digests = Vec::new();
     for endpoint in Endpoint::ALL {
-        let listed = raw::list(&FileStore, &raw, "stackoverflow", endpoint.name(), SAMPLE_DATE);
-        let pages = runtime().block_on(listed).unwrap();
+        let names = [endpoint.name()];
+        let listed = raw::list(&FileStore, &raw, "stackoverflow", &names, SAMPLE_DATE);
+        let listed = runtime().block_on(listed).unwrap();
+        let pages = &listed[endpoint.name()];
         assert_eq!(pages[0].fetched_at.to_string(), "2026-11-01T04:00:02Z");
         digests.push(pages[0].sha256.clone().unwrap());
     }

@@ -1,0 +1,101 @@
+//! `soflow ingest`: Stack Exchange data into raw.
+
+mod args;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+pub use args::IngestCommand;
+use args::{PagesArgs, SampleArgs};
+
+use super::app::{App, Project, yesterday};
+use super::ground::Ground;
+use super::prepare;
+use crate::error::Result;
+use crate::event::{Event, Sink};
+use crate::ingest::{Summary, pages, sample};
+use crate::report::{Align, Cell, Table, bytes, count};
+
+/// Brings data into raw and says what.
+pub async fn ingest(app: &App, command: &IngestCommand) -> Result<u8> {
+    let project = app.project(None)?;
+    let mut sink = app.sink();
+    app.warn(&project, sink.as_mut());
+    let ground = app.ground(&project).await?;
+    match command {
+        IngestCommand::Pages(args) => from_pages(app, &project, &ground, args, sink).await,
+        IngestCommand::Sample(args) => from_sample(app, &project, &ground, args, sink).await,
+    }
+}
+
+async fn from_pages(
+    app: &App,
+    project: &Project,
+    ground: &Ground,
+    args: &PagesArgs,
+    mut sink: Box<dyn Sink>,
+) -> Result<u8> {
+    let date = args.date.unwrap_or_else(yesterday);
+    let request = pages::Request {
+        folder: project.cwd.join(&args.folder),
+        raw: project.target()?.lake.raw.clone(),
+        site: args.site.clone(),
+        date,
+        endpoint: args.endpoint.clone(),
+        now: Timestamp::now(),
+    };
+    let summary = pages::ingest(ground.store.as_ref(), &request, sink.as_mut()).await?;
+    tell(app, project, &summary, date, sink)
+}
+
+async fn from_sample(
+    app: &App,
+    project: &Project,
+    ground: &Ground,
+    args: &SampleArgs,
+    mut sink: Box<dyn Sink>,
+) -> Result<u8> {
+    let (raw, site) = (&project.target()?.lake.raw, super::submit::SAMPLE_SITE);
+    let summary = sample::write(ground.store.as_ref(), raw, site, args.scale, sink.as_mut()).await?;
+    tell(app, project, &summary, sample::SAMPLE_DATE, sink)
+}
+
+/// Prints what has come in, and what to do with it.
+fn tell(app: &App, project: &Project, summary: &Summary, date: Date, mut sink: Box<dyn Sink>) -> Result<u8> {
+    say_skipped(summary, sink.as_mut());
+    drop(sink);
+    if app.json {
+        return app.print_json(&serde_json::json!({ "date": date, "ingested": summary })).map(|()| 0);
+    }
+    app.print(&text(app, summary))?;
+    let jobs = prepare::job_names(project)?;
+    let job = jobs.iter().find(|job| *job == "daily").or(jobs.first());
+    let next = job.map(|job| format!("\n  soflow submit {job} --date {date}\n"));
+    app.print(&next.unwrap_or_default()).map(|()| 0)
+}
+
+fn say_skipped(summary: &Summary, sink: &mut dyn Sink) {
+    for skipped in &summary.skipped {
+        sink.emit(Event::Warning { text: format!("`{}` was not taken: {}", skipped.path, skipped.reason) });
+    }
+}
+
+fn text(app: &App, summary: &Summary) -> String {
+    let mut table = Table::new([
+        ("endpoint", Align::Left),
+        ("pages", Align::Right),
+        ("items", Align::Right),
+        ("size", Align::Right),
+        ("there already", Align::Right),
+    ]);
+    for written in &summary.endpoints {
+        table.row([
+            Cell::from(written.endpoint.clone()),
+            Cell::from(count(written.pages)),
+            Cell::from(count(written.items)),
+            Cell::from(bytes(written.bytes)),
+            Cell::from(count(written.already)),
+        ]);
+    }
+    table.render(&app.out_style, app.width)
+}
