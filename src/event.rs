@@ -21,7 +21,18 @@ pub enum Event {
         /// A lowercase fragment, as in errors.
         text: String,
     },
-    /// Raw pages were written, by the sample generator or `ingest pages`.
+    /// A file that goes to raw is being read.
+    Reading {
+        /// The file: `Posts.xml.gz`, `stackoverflow.com-Posts.7z/Posts.xml`.
+        what: String,
+        /// Bytes of it so far: as packed by gzip, as unpacked from an archive.
+        done: u64,
+        /// Bytes in all, in the same count.
+        total: u64,
+        /// Rows so far that are stored.
+        rows: u64,
+    },
+    /// Raw pages were written, by one of the verbs of `ingest`.
     Ingested {
         /// How many pages of each endpoint, such as `questions`.
         pages: Vec<(String, u64)>,

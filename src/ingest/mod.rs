@@ -1,7 +1,8 @@
-//! Puts API pages into raw: pages someone has downloaded, or a made-up sample. Never changes a page's body.
+//! Puts data into raw: API pages someone has downloaded, the data dump, or a made-up sample. Never changes what it takes.
 //!
 //! A run folder in raw counts as soon as its manifest is there, and the manifest is written last.
 
+pub mod dump;
 mod files;
 mod manifest;
 mod mixture;
@@ -10,6 +11,8 @@ pub mod pages;
 pub mod raw;
 pub mod sample;
 mod summary;
+#[cfg(test)]
+mod testing;
 
 pub use manifest::Line;
 pub use raw::{Held, RawPage};

@@ -85,7 +85,7 @@ impl Folder {
 }
 
 /// Returns the folder of everything an endpoint has for `date`.
-fn of_date(raw: &Uri, site: &str, endpoint: &str, date: Date) -> Uri {
+pub(super) fn of_date(raw: &Uri, site: &str, endpoint: &str, date: Date) -> Uri {
     raw.join(&format!("site={site}/endpoint={endpoint}/dt={date}"))
 }
 

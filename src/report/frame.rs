@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::format::{bytes, plural, seconds};
-use super::progress::{Install, Packaging, Progress, Run, Step};
+use super::progress::{Install, Packaging, Progress, Reading, Run, Step};
 use super::step_line::Columns;
 use super::story;
 use super::style::{Style, paint};
@@ -69,11 +69,12 @@ impl Canvas<'_> {
 
 /// Returns the lines to show now: none when nothing goes on.
 pub(super) fn frame(progress: &Progress, canvas: &Canvas) -> Vec<Drawn> {
-    match (&progress.install, &progress.packaging, &progress.run) {
-        (Some(install), _, _) => installing(install, canvas),
-        (None, Some(packaging), _) => being_packaged(packaging, canvas),
-        (None, None, Some(run)) => running(run, canvas),
-        (None, None, None) => Vec::new(),
+    match (&progress.install, &progress.packaging, &progress.reading, &progress.run) {
+        (Some(install), ..) => installing(install, canvas),
+        (None, Some(packaging), ..) => being_packaged(packaging, canvas),
+        (None, None, Some(reading), _) => being_read(reading, canvas),
+        (None, None, None, Some(run)) => running(run, canvas),
+        (None, None, None, None) => Vec::new(),
     }
 }
 
@@ -85,21 +86,36 @@ fn installing(install: &Install, canvas: &Canvas) -> Vec<Drawn> {
     let elapsed = seconds(canvas.now.saturating_sub(install.began).as_secs_f64());
     line.push_whole(&format!("  {elapsed}"), style.dim, canvas);
 
-    let share = install.done as f64 / install.bytes.max(1) as f64;
-    let amount = format!(" {:>3.0} %  {} of {}", share.min(1.0) * 100.0, bytes(install.done), bytes(install.bytes));
+    let package = match install.package.as_deref() {
+        None => "connecting".to_string(),
+        Some("") => "unpacking".to_string(),
+        Some(name) => text::line(name),
+    };
+    vec![line, bar(install.done, install.bytes, canvas), Drawn::of(&format!("  {package}"), style.dim, canvas)]
+}
+
+/// Returns a bar with what is done and what there is, in bytes.
+fn bar(done: u64, total: u64, canvas: &Canvas) -> Drawn {
+    let style = canvas.style;
+    let share = done as f64 / total.max(1) as f64;
+    let amount = format!(" {:>3.0} %  {} of {}", share.min(1.0) * 100.0, bytes(done), bytes(total));
     let length = canvas.columns.saturating_sub(text::width(&amount) + 2).min(LONGEST_BAR);
     let filled = ((share.min(1.0) * length as f64) as usize).min(length);
     let mut bar = Drawn::of("  ", style.dim, canvas);
     bar.push(&"━".repeat(filled), style.active, canvas);
     bar.push(&"─".repeat(length - filled), style.dim, canvas);
     bar.push(&amount, style.dim, canvas);
+    bar
+}
 
-    let package = match install.package.as_deref() {
-        None => "connecting".to_string(),
-        Some("") => "unpacking".to_string(),
-        Some(name) => text::line(name),
-    };
-    vec![line, bar, Drawn::of(&format!("  {package}"), style.dim, canvas)]
+fn being_read(reading: &Reading, canvas: &Canvas) -> Vec<Drawn> {
+    let style = canvas.style;
+    let mut line = Drawn::of(canvas.spinner(), style.active, canvas);
+    line.push(&format!(" Reading {}", text::line(&reading.what)), style.strong, canvas);
+    line.push_whole(&format!(", {}", plural(reading.rows, "row")), style.strong, canvas);
+    let elapsed = seconds(canvas.now.saturating_sub(reading.began).as_secs_f64());
+    line.push_whole(&format!("  {elapsed}"), style.dim, canvas);
+    vec![line, bar(reading.done, reading.total, canvas)]
 }
 
 fn being_packaged(packaging: &Packaging, canvas: &Canvas) -> Vec<Drawn> {
@@ -183,7 +199,7 @@ fn footer(run: &Run, canvas: &Canvas) -> Option<Drawn> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{packaging, story};
+    use super::super::testing::{packaging, reading, story};
     use super::*;
     use crate::event::{Event, RunState};
 
@@ -233,6 +249,18 @@ mod tests {
         ⠸ Packaging dependencies for Python 3.…
           2 of 12 packages, pyarrow
         ");
+    }
+
+    #[test]
+    fn a_file_being_read_shows_bytes_and_rows() {
+        let mut progress = Progress::default();
+        for event in reading().iter().take(3) {
+            progress.apply(event, Duration::from_millis(500));
+        }
+        insta::assert_snapshot!(drawn(&progress, 79, 23), @"");
+        insta::assert_snapshot!(drawn(&progress, 39, 23), @"");
+        reading().iter().skip(3).for_each(|event| progress.apply(event, Duration::from_secs(1)));
+        assert_eq!(drawn(&progress, 79, 23), "");
     }
 
     #[test]

@@ -40,13 +40,18 @@ impl Sink for Ndjson {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Shared, clock, clusters, packaging, story};
+    use super::super::testing::{Shared, clock, clusters, packaging, reading, story};
     use super::*;
 
     fn lines() -> String {
         let out = Shared::default();
         let mut sink = Ndjson::new(clock(), Box::new(out.clone()));
-        story().into_iter().chain(packaging()).chain(clusters()).for_each(|event| sink.emit(event));
+        story()
+            .into_iter()
+            .chain(packaging())
+            .chain(clusters())
+            .chain(reading().into_iter().take(1))
+            .for_each(|event| sink.emit(event));
         out.text()
     }
 

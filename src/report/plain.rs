@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::format::bytes;
+use super::format::{bytes, plural};
 use super::sink::{Clock, Outlet};
 use super::story;
 use super::style::{Style, paint};
@@ -15,16 +15,31 @@ pub(super) struct Plain {
     clock: Clock,
     out: Outlet,
     install: Option<Install>,
+    reading: Quarters,
 }
 
 struct Install {
     bytes: u64,
-    quarters: u64,
+    quarters: Quarters,
+}
+
+/// How many quarters of something were told.
+#[derive(Default)]
+struct Quarters(u64);
+
+impl Quarters {
+    /// Returns 25, 50 or 75, each once; a jump over several says the last.
+    fn next_percent(&mut self, done: u64, total: u64) -> Option<u64> {
+        let quarters = (done.saturating_mul(4) / total.max(1)).min(3);
+        let news = quarters > self.0;
+        self.0 = self.0.max(quarters);
+        news.then_some(quarters * 25)
+    }
 }
 
 impl Plain {
     pub(super) fn new(style: Style, clock: Clock, out: Box<dyn Write + Send>) -> Self {
-        Self { style, clock, out: Outlet::new(out), install: None }
+        Self { style, clock, out: Outlet::new(out), install: None, reading: Quarters::default() }
     }
 
     /// Writes the line of one event, if it has one.
@@ -39,15 +54,22 @@ impl Plain {
         self.out.write(&format!("{} {said}\n", paint(self.style.dim, &time)));
     }
 
-    /// Says 25, 50 and 75 %, each once; a jump over several says the last.
     fn downloaded(&mut self, name: &str, done: u64) {
         let Some(install) = &mut self.install else { return };
-        let quarters = (done.saturating_mul(4) / install.bytes.max(1)).min(3);
-        if quarters > install.quarters {
-            install.quarters = quarters;
-            let (percent, size) = (quarters * 25, bytes(install.bytes));
+        if let Some(percent) = install.quarters.next_percent(done, install.bytes) {
+            let size = bytes(install.bytes);
             let name = if name.is_empty() { String::new() } else { format!(" ({})", text::line(name)) };
             self.line(&format!("downloaded {percent} % of {size}{name}"));
+        }
+    }
+
+    fn read(&mut self, what: &str, done: u64, total: u64, rows: u64) {
+        // Files are read one after the other; the end of each has a line of its own.
+        if done == 0 || done == total {
+            self.reading = Quarters::default();
+        } else if let Some(percent) = self.reading.next_percent(done, total) {
+            let what = text::line(what);
+            self.line(&format!("read {percent} % of {what}, {}, {}", bytes(total), plural(rows, "row")));
         }
     }
 }
@@ -55,9 +77,12 @@ impl Plain {
 impl Sink for Plain {
     fn emit(&mut self, event: Event) {
         match &event {
-            Event::EngineInstall { bytes, .. } => self.install = Some(Install { bytes: *bytes, quarters: 0 }),
+            Event::EngineInstall { bytes, .. } => {
+                self.install = Some(Install { bytes: *bytes, quarters: Quarters::default() })
+            }
             Event::EngineReady { .. } => self.install = None,
             Event::EnginePackage { name, done } => self.downloaded(name, *done),
+            Event::Reading { what, done, total, rows } => self.read(what, *done, *total, *rows),
             _ => {}
         }
         self.say(&event);
@@ -66,7 +91,7 @@ impl Sink for Plain {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Shared, clock, clusters, packaging, story};
+    use super::super::testing::{Shared, clock, clusters, packaging, reading, story};
     use super::*;
 
     #[test]
@@ -123,6 +148,14 @@ mod tests {
         10:00:04Z cluster j-2 is used: idle
         10:00:05Z step questions queued
         ");
+    }
+
+    #[test]
+    fn a_file_has_a_line_for_each_quarter_and_one_in_the_end() {
+        let out = Shared::default();
+        let mut plain = Plain::new(Style::default(), clock(), Box::new(out.clone()));
+        reading().into_iter().for_each(|event| plain.emit(event));
+        insta::assert_snapshot!(out.text(), @"");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::names::RunId;
 pub(super) struct Progress {
     pub(super) install: Option<Install>,
     pub(super) packaging: Option<Packaging>,
+    pub(super) reading: Option<Reading>,
     pub(super) run: Option<Run>,
 }
 
@@ -34,6 +35,16 @@ pub(super) struct Packaging {
     pub(super) done: u64,
     /// The package that arrived last; empty while compressing.
     pub(super) package: Option<String>,
+    pub(super) began: Duration,
+}
+
+/// A file being read.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) what: String,
+    pub(super) done: u64,
+    pub(super) total: u64,
+    pub(super) rows: u64,
     pub(super) began: Duration,
 }
 
@@ -108,6 +119,12 @@ impl Progress {
                 }
             }
             Event::Packaged { .. } => self.packaging = None,
+            Event::Reading { done, total, .. } if done == total => self.reading = None,
+            Event::Reading { what, done, total, rows } => {
+                let began = self.reading.as_ref().map_or(now, |reading| reading.began);
+                let (what, done, total, rows) = (what.clone(), *done, *total, *rows);
+                self.reading = Some(Reading { what, done, total, rows, began });
+            }
             Event::RunStarted { run, target, engine, steps } => {
                 let asked = steps.iter().filter(|step| step.action != "not-asked");
                 let steps = asked.map(|step| Step::planned(step, now)).collect();
@@ -126,7 +143,8 @@ impl Progress {
     pub(super) fn since(&self) -> Option<Duration> {
         let install = self.install.as_ref().map(|install| install.began);
         let packaging = self.packaging.as_ref().map(|packaging| packaging.began);
-        install.or(packaging).or(self.run.as_ref().map(|run| run.began))
+        let reading = self.reading.as_ref().map(|reading| reading.began);
+        install.or(packaging).or(reading).or(self.run.as_ref().map(|run| run.began))
     }
 }
 

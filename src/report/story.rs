@@ -43,7 +43,10 @@ pub(super) fn sentence(event: &Event, style: &Style) -> Option<String> {
         Event::Uploading { what, done, total } if done == total => {
             format!("uploaded {}, {}", text::line(what), bytes(*total))
         }
-        Event::Uploading { .. } => return None,
+        Event::Reading { what, done, total, rows } if done == total => {
+            format!("read {}, {}", text::line(what), plural(*rows, "row"))
+        }
+        Event::Uploading { .. } | Event::Reading { .. } => return None,
         Event::StepChanged { step, state, rows, seconds: duration } => {
             return changed(*state, *rows, *duration).map(|what| format!("step {} {what}", text::line(step)));
         }

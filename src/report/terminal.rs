@@ -88,7 +88,10 @@ fn locked(view: &Mutex<View>) -> MutexGuard<'_, View> {
 impl Sink for Terminal {
     fn emit(&mut self, event: Event) {
         let over = matches!(event, Event::RunFinished { .. });
-        if matches!(event, Event::EngineInstall { .. } | Event::Packaging { .. } | Event::RunStarted { .. }) {
+        if matches!(
+            event,
+            Event::EngineInstall { .. } | Event::Packaging { .. } | Event::Reading { .. } | Event::RunStarted { .. }
+        ) {
             self.start_ticking();
         }
         if over {
@@ -124,7 +127,7 @@ impl View {
         self.progress.apply(event, now);
         let columns = usize::from((self.size)().0);
         if let Some(line) = stays {
-            if let Event::EngineReady { .. } | Event::Packaged { .. } = event {
+            if let Event::EngineReady { .. } | Event::Packaged { .. } | Event::Reading { .. } = event {
                 self.painter.draw(Vec::new(), columns);
                 self.visible = false;
             }
@@ -153,7 +156,8 @@ impl View {
             | Event::ClusterChanged { .. }
             | Event::ClusterLost { .. }
             | Event::InLine { .. }
-            | Event::Uploading { .. } => story::sentence(event, &self.style),
+            | Event::Uploading { .. }
+            | Event::Reading { .. } => story::sentence(event, &self.style),
             _ => None,
         }
     }

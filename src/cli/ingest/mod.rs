@@ -1,6 +1,7 @@
 //! `soflow ingest`: Stack Exchange data into raw.
 
 mod args;
+mod dump;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -24,6 +25,7 @@ pub async fn ingest(app: &App, command: &IngestCommand) -> Result<u8> {
     let ground = app.ground(&project).await?;
     match command {
         IngestCommand::Pages(args) => from_pages(app, &project, &ground, args, sink).await,
+        IngestCommand::Dump(args) => dump::from_dump(app, &project, &ground, args, sink).await,
         IngestCommand::Sample(args) => from_sample(app, &project, &ground, args, sink).await,
     }
 }
@@ -45,7 +47,7 @@ async fn from_pages(
         now: Timestamp::now(),
     };
     let summary = pages::ingest(ground.store.as_ref(), &request, sink.as_mut()).await?;
-    tell(app, project, &summary, date, sink)
+    tell(app, project, &Arrived { summary, date, unit: "items" }, sink)
 }
 
 async fn from_sample(
@@ -57,17 +59,27 @@ async fn from_sample(
 ) -> Result<u8> {
     let (raw, site) = (&project.target()?.lake.raw, super::submit::SAMPLE_SITE);
     let summary = sample::write(ground.store.as_ref(), raw, site, args.scale, sink.as_mut()).await?;
-    tell(app, project, &summary, sample::SAMPLE_DATE, sink)
+    tell(app, project, &Arrived { summary, date: sample::SAMPLE_DATE, unit: "items" }, sink)
+}
+
+/// What has come in.
+struct Arrived {
+    summary: Summary,
+    /// The logical date it is for.
+    date: Date,
+    /// What it is counted in: `items`, `rows`.
+    unit: &'static str,
 }
 
 /// Prints what has come in, and what to do with it.
-fn tell(app: &App, project: &Project, summary: &Summary, date: Date, mut sink: Box<dyn Sink>) -> Result<u8> {
+fn tell(app: &App, project: &Project, arrived: &Arrived, mut sink: Box<dyn Sink>) -> Result<u8> {
+    let Arrived { summary, date, unit } = arrived;
     say_skipped(summary, sink.as_mut());
     drop(sink);
     if app.json {
         return app.print_json(&serde_json::json!({ "date": date, "ingested": summary })).map(|()| 0);
     }
-    app.print(&text(app, summary))?;
+    app.print(&text(app, summary, unit))?;
     let jobs = prepare::job_names(project)?;
     let job = jobs.iter().find(|job| *job == "daily").or(jobs.first());
     let next = job.map(|job| format!("\n  soflow submit {job} --date {date}\n"));
@@ -80,11 +92,11 @@ fn say_skipped(summary: &Summary, sink: &mut dyn Sink) {
     }
 }
 
-fn text(app: &App, summary: &Summary) -> String {
+fn text(app: &App, summary: &Summary, unit: &'static str) -> String {
     let mut table = Table::new([
         ("endpoint", Align::Left),
         ("pages", Align::Right),
-        ("items", Align::Right),
+        (unit, Align::Right),
         ("size", Align::Right),
         ("there already", Align::Right),
     ]);

@@ -1,0 +1,151 @@
+//! 7z archives, in which dumps are published: what is in one, and its members' content as a stream.
+//!
+//! Unpacking takes as much memory as the archive's dictionary, whatever its size.
+
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use fs_err as fs;
+use jiff::Timestamp;
+use sevenz_rust2::{Archive, BlockDecoder, Password};
+
+use super::damage;
+use crate::error::{Error, Kind, Result};
+
+/// How 7z archives begin. Source: 7zFormat.txt of the LZMA SDK, "Signature".
+const SIGNATURE: [u8; 6] = [b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c];
+/// One: more would each hold a dictionary and its blocks, and memory would grow with the machine.
+const DECODING_THREADS: u32 = 1;
+/// What is unpacked at a time of members that are only passed over.
+const PASSED_AT_ONCE: usize = 1 << 16;
+
+/// A file in an archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its path in the archive.
+    pub name: String,
+    /// Its size, unpacked.
+    pub bytes: u64,
+    /// CRC-32 of its content, which archives have as a rule.
+    pub crc: Option<u32>,
+    /// When it was written, as far as the archive says.
+    pub modified: Option<Timestamp>,
+}
+
+/// What to do after a member was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Go on.
+    GoOn,
+    /// Nobody wants the rest.
+    Stop,
+}
+
+/// Returns the files in the archive at `path`, which people know as `name`. Reads its header only.
+///
+/// # Errors
+/// `Usage` when it is no archive, is damaged, is encrypted, or packed in a way that is not known.
+pub fn list(path: &Path, name: &str) -> Result<Vec<Member>> {
+    let (archive, _) = open(path, name)?;
+    let files = archive.files.iter().enumerate().filter(|(_, file)| !file.is_directory);
+    files
+        .map(|(at, file)| {
+            if archive.is_file_encrypted(at) {
+                return Err(encrypted(name));
+            }
+            let modified = file.has_last_modified_date.then(|| file.last_modified_date.into());
+            Ok(Member {
+                name: file.name.clone(),
+                bytes: file.size,
+                crc: file.has_crc.then(|| u32::try_from(file.crc).ok()).flatten(),
+                modified: modified.and_then(|time: std::time::SystemTime| Timestamp::try_from(time).ok()),
+            })
+        })
+        .collect()
+}
+
+/// Gives `take` the content of each of the members called `wanted`, in the order of the archive. Others are unpacked only
+/// where they are packed together with a wanted one; `stop` is asked meanwhile whether that is still of use.
+///
+/// # Errors
+/// Those of `take`, and `Usage` when the archive is damaged.
+pub fn read(
+    path: &Path,
+    name: &str,
+    wanted: &[String],
+    stop: &dyn Fn() -> bool,
+    take: &mut dyn FnMut(&str, &mut dyn Read) -> Result<Next>,
+) -> Result<()> {
+    let (archive, mut file) = open(path, name)?;
+    let password = Password::empty();
+    for block in 0..archive.blocks.len() {
+        let decoder = BlockDecoder::new(DECODING_THREADS, block, &archive, &password, &mut file);
+        let mut left = decoder.entries().iter().filter(|entry| wanted.contains(&entry.name)).count();
+        if left == 0 {
+            continue;
+        }
+        let mut said = Ok(Next::GoOn);
+        let decoded = decoder.for_each_entries(&mut |entry, content| {
+            if wanted.contains(&entry.name) {
+                left -= 1;
+                said = take(&entry.name, content);
+            } else {
+                said = pass(content, stop).map_err(|error| damage::while_reading(name, 0, error));
+            }
+            Ok(matches!(said, Ok(Next::GoOn)) && left > 0)
+        });
+        if said? == Next::Stop {
+            return Ok(());
+        }
+        decoded.map_err(|error| unusable(name, error))?;
+    }
+    Ok(())
+}
+
+fn pass(content: &mut dyn Read, stop: &dyn Fn() -> bool) -> std::io::Result<Next> {
+    let mut buffer = vec![0; PASSED_AT_ONCE];
+    while content.read(&mut buffer)? > 0 {
+        if stop() {
+            return Ok(Next::Stop);
+        }
+    }
+    Ok(Next::GoOn)
+}
+
+fn open(path: &Path, name: &str) -> Result<(Archive, fs::File)> {
+    let mut file = fs::File::open(path)?;
+    let mut start = Vec::new();
+    file.by_ref().take(SIGNATURE.len() as u64).read_to_end(&mut start)?;
+    if start.is_empty() {
+        return Err(damage::empty(name));
+    }
+    if start != SIGNATURE {
+        let error = Error::new(Kind::Usage, format!("`{name}` is not a 7z archive"));
+        return Err(error.hint("a part of an archive in volumes is none: join them, `cat x.7z.0* > x.7z`"));
+    }
+    file.seek(SeekFrom::Start(0))?;
+    let archive = Archive::read(&mut file, &Password::empty()).map_err(|error| unusable(name, error))?;
+    Ok((archive, file))
+}
+
+fn encrypted(name: &str) -> Error {
+    let error = Error::new(Kind::Usage, format!("`{name}` is encrypted"));
+    error.hint(format!("unpack it with its password and give the folder: `7z x {name} -odump`"))
+}
+
+/// Returns what a failure of the library means.
+fn unusable(name: &str, error: sevenz_rust2::Error) -> Error {
+    use sevenz_rust2::Error as Failure;
+    match error {
+        Failure::Io(error, _) => damage::while_reading(name, 0, error),
+        Failure::PasswordRequired | Failure::MaybeBadPassword(_) => encrypted(name),
+        // The method of encryption, when even the names of the members are encrypted.
+        Failure::UnsupportedCompressionMethod(method) if method.contains("AES") => encrypted(name),
+        Failure::UnsupportedCompressionMethod(method) => {
+            let error =
+                Error::new(Kind::Usage, format!("`{name}` is packed with `{method}`, which soflow cannot unpack"));
+            error.hint(format!("unpack it and give the folder: `7z x {name} -odump`"))
+        }
+        other => damage::while_reading(name, 0, std::io::Error::other(other)),
+    }
+}

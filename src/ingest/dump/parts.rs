@@ -1,0 +1,138 @@
+//! Parts: rows put together until they are worth an object of their own in raw.
+
+use std::io::BufRead;
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use super::rows::Rows;
+use super::table::Table;
+use crate::error::Result;
+use crate::ingest::manifest::Line;
+use crate::ingest::page;
+
+/// Rows of a part in bytes, before compression: a step reads a page of raw whole, and one of more than 64 MB not at all.
+/// A quarter of that leaves room for what parsed rows take, and is still few objects: 12,000 for 200 GB.
+pub const PART_BYTES: usize = 16 << 20;
+
+/// Length of `2010-08-25T19:50:51`, without the fraction.
+const TO_THE_SECOND: usize = 19;
+
+/// Consecutive rows of one table, one a line.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// The rows, each followed by a line feed.
+    pub text: Vec<u8>,
+    /// How many.
+    pub rows: u64,
+    /// The earliest and the latest time a row was made.
+    created: Option<([u8; TO_THE_SECOND], [u8; TO_THE_SECOND])>,
+}
+
+/// Cuts rows into parts.
+pub struct Parts<R> {
+    rows: Rows<R>,
+    created: &'static str,
+    at_most: usize,
+    /// Whether the row that `rows` is at did not fit into the part before.
+    pending: bool,
+}
+
+impl<R: BufRead> Parts<R> {
+    /// Returns the parts of the rows of `table`, each of at most `at_most` bytes unless it is one long row.
+    pub fn new(rows: Rows<R>, table: Table, at_most: usize) -> Self {
+        Self { rows, created: table.created(), at_most, pending: false }
+    }
+
+    /// Returns the next part, or `None` after the last one.
+    ///
+    /// # Errors
+    /// Those of the rows.
+    pub fn next_part(&mut self) -> Result<Option<Part>> {
+        // All of it at once: growing by doubling would hold up to three times as much.
+        let mut part = Part { text: Vec::with_capacity(self.at_most), ..Part::default() };
+        while self.pending || self.rows.advance()? {
+            let row = self.rows.row();
+            self.pending = !part.text.is_empty() && part.text.len() + row.len() >= self.at_most;
+            if self.pending {
+                return Ok(Some(part));
+            }
+            part.push(row, self.created);
+        }
+        Ok((part.rows > 0).then_some(part))
+    }
+}
+
+impl Part {
+    fn push(&mut self, row: &[u8], created: &str) {
+        if let Some(at) = created_at(row, created) {
+            let (first, last) = self.created.get_or_insert((at, at));
+            *first = at.min(*first);
+            *last = at.max(*last);
+        }
+        self.text.extend_from_slice(row);
+        self.text.push(b'\n');
+        self.rows += 1;
+    }
+
+    /// Returns the part as it is stored, and what the manifest says of it.
+    ///
+    /// # Errors
+    /// None that a compressor in memory could meet.
+    pub fn pack(self) -> Result<(Vec<u8>, Line)> {
+        let seconds = |text: [u8; TO_THE_SECOND]| {
+            let time: DateTime = std::str::from_utf8(&text).ok()?.parse().ok()?;
+            Some(TimeZone::UTC.to_timestamp(time).ok()?.as_second())
+        };
+        let line = Line {
+            sha256: Some(page::sha256(&self.text)),
+            bytes: Some(self.text.len() as u64),
+            n_items: Some(self.rows),
+            created_min: self.created.and_then(|(first, _)| seconds(first)),
+            created_max: self.created.and_then(|(_, last)| seconds(last)),
+            ..Line::default()
+        };
+        Ok((page::compress(&self.text)?, line))
+    }
+}
+
+/// Returns when a row was made, as the dump writes it: the order of such texts is that of the times.
+fn created_at(row: &[u8], attribute: &str) -> Option<[u8; TO_THE_SECOND]> {
+    let text = std::str::from_utf8(row).ok()?;
+    let at = text.find(attribute)? + attribute.len();
+    row.get(at..at + TO_THE_SECOND)?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(text: &str, at_most: usize) -> Vec<Part> {
+        let mut parts = Parts::new(Rows::new(text.as_bytes(), Table::Votes, "Votes.xml"), Table::Votes, at_most);
+        std::iter::from_fn(|| parts.next_part().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_part_is_never_larger_than_asked_unless_it_is_one_row() {
+        let text = "<votes>\n<row Id=\"1\" />\n<row Id=\"2\" />\n<row Id=\"30000\" />\n<row Id=\"4\" />\n</votes>";
+        let cut = |at_most| -> Vec<u64> { parts(text, at_most).iter().map(|part| part.rows).collect() };
+        // 15 bytes a row with its line feed.
+        assert_eq!(cut(1000), [4]);
+        assert_eq!(cut(30), [2, 1, 1]);
+        assert_eq!(cut(29), [1, 1, 1, 1]);
+        assert_eq!(cut(1), [1, 1, 1, 1]);
+        let whole: Vec<u8> = parts(text, 30).into_iter().flat_map(|part| part.text).collect();
+        assert_eq!(whole, parts(text, 1000)[0].text);
+        assert_eq!(parts("<votes>\n</votes>", 30), []);
+    }
+
+    #[test]
+    fn the_manifest_says_when_the_first_and_the_last_row_were_made() {
+        let text = "<votes>\n<row CreationDate=\"2010-08-26T00:00:00.000\" />\n<row Id=\"2\" />\n\
+                    <row CreationDate=\"2010-08-25T19:50:51.187\" />\n<row CreationDate=\"soon\" />\n</votes>";
+        let (stored, line) = parts(text, 1000).remove(0).pack().unwrap();
+        assert_eq!((line.created_min, line.created_max), (Some(1_282_765_851), Some(1_282_780_800)));
+        assert_eq!((line.n_items, line.bytes), (Some(4), Some(130)));
+        assert!(stored.starts_with(&[0x1f, 0x8b]));
+    }
+}

@@ -1,0 +1,113 @@
+//! The reading thread: unpacks the files one after the other and hands over their rows in parts.
+
+use std::io::{BufReader, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use flate2::read::MultiGzDecoder;
+use fs_err as fs;
+use tokio::sync::mpsc::Sender;
+
+use super::archive::{self, Next};
+use super::parts::{Part, Parts};
+use super::rows::Rows;
+use super::source::{Packed, Source};
+use crate::error::Result;
+
+/// What is read from a file, or from a decoder, at a time.
+const READ_AT_ONCE: usize = 1 << 18;
+
+/// What the reading thread says, of the source at an index.
+#[derive(Debug)]
+pub enum Said {
+    /// The next rows, and how many bytes of the source are read.
+    Part(usize, Part, u64),
+    /// All rows of the source were handed over, and it is whole.
+    End(usize),
+}
+
+/// Reads `sources`, which have indices, and says what is in them. Blocks while nobody takes what is said; ends early when
+/// nobody ever will.
+///
+/// # Errors
+/// Those of the files.
+pub fn read(sources: &[(usize, Source)], part_bytes: usize, say: &Sender<Said>) -> Result<()> {
+    for together in sources.chunk_by(|(_, a), (_, b)| a.path == b.path) {
+        let next = match together {
+            [(_, first), ..] if matches!(first.packed, Packed::Member { .. }) => members(together, part_bytes, say)?,
+            files => file(files, part_bytes, say)?,
+        };
+        if next == Next::Stop {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn file(files: &[(usize, Source)], part_bytes: usize, say: &Sender<Said>) -> Result<Next> {
+    for (index, source) in files {
+        let read = Arc::new(AtomicU64::new(0));
+        let input = Counted { inner: fs::File::open(&source.path)?, read: Arc::clone(&read) };
+        let mut input: Box<dyn Read> = match source.packed {
+            Packed::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(READ_AT_ONCE, input))),
+            _ => Box::new(input),
+        };
+        if rows(&mut input, &read, (*index, source), part_bytes, say)? == Next::Stop {
+            return Ok(Next::Stop);
+        }
+    }
+    Ok(Next::GoOn)
+}
+
+/// Reads the members of one archive, in its own order: packed together, they can only be unpacked in that.
+fn members(sources: &[(usize, Source)], part_bytes: usize, say: &Sender<Said>) -> Result<Next> {
+    let member = |source: &Source| match &source.packed {
+        Packed::Member { member, .. } => member.clone(),
+        Packed::Plain | Packed::Gzip => String::new(),
+    };
+    let Some((_, first)) = sources.first() else { return Ok(Next::GoOn) };
+    let wanted: Vec<String> = sources.iter().map(|(_, source)| member(source)).collect();
+    let archive = first.name.strip_suffix(&format!("/{}", member(first))).unwrap_or(&first.name);
+    let mut said = Next::GoOn;
+    archive::read(&first.path, archive, &wanted, &|| say.is_closed(), &mut |name, content| {
+        let Some((index, source)) = sources.iter().find(|(_, source)| member(source) == name) else {
+            return Ok(Next::GoOn);
+        };
+        let read = Arc::new(AtomicU64::new(0));
+        let mut content = Counted { inner: content, read: Arc::clone(&read) };
+        said = rows(&mut content, &read, (*index, source), part_bytes, say)?;
+        Ok(said)
+    })?;
+    Ok(said)
+}
+
+fn rows(
+    input: &mut dyn Read,
+    read: &AtomicU64,
+    (index, source): (usize, &Source),
+    part_bytes: usize,
+    say: &Sender<Said>,
+) -> Result<Next> {
+    let input = BufReader::with_capacity(READ_AT_ONCE, input);
+    let mut parts = Parts::new(Rows::new(input, source.table, &source.name), source.table, part_bytes);
+    while let Some(part) = parts.next_part()? {
+        if say.blocking_send(Said::Part(index, part, read.load(Ordering::Relaxed))).is_err() {
+            return Ok(Next::Stop);
+        }
+    }
+    Ok(if say.blocking_send(Said::End(index)).is_err() { Next::Stop } else { Next::GoOn })
+}
+
+/// Counts what is read.
+struct Counted<R> {
+    inner: R,
+    read: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.read.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}

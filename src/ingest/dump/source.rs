@@ -1,0 +1,109 @@
+//! One file of the dump: where it is, what it holds, and what tells its content from another one's.
+
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::PathBuf;
+
+use fs_err as fs;
+use jiff::{Timestamp, TimestampRound, Unit};
+
+use super::table::Table;
+use crate::error::Result;
+use crate::names::Digest;
+
+/// The first bytes of a gzip member. Source: RFC 1952, section 2.3.1.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// Bytes of a gzip member's end: CRC-32 and length of the content. Source: RFC 1952, section 2.3.1.
+const GZIP_END: i64 = 8;
+/// What is read at a time to compute a checksum.
+const CHECKED_AT_ONCE: usize = 1 << 18;
+
+/// How the rows are packed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Packed {
+    /// Not at all.
+    Plain,
+    /// With gzip.
+    Gzip,
+    /// As a member of a 7z archive.
+    Member {
+        /// Its path in the archive.
+        member: String,
+        /// CRC-32 of its content, if the archive has it.
+        crc: Option<u32>,
+    },
+}
+
+/// A table's file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The table.
+    pub table: Table,
+    /// What people know it as: `Posts.xml.gz`, `stackoverflow.com-Posts.7z/Posts.xml`.
+    pub name: String,
+    /// The file, or the archive it is in.
+    pub path: PathBuf,
+    /// How the rows are packed.
+    pub packed: Packed,
+    /// Bytes to read: as packed by gzip, as unpacked from an archive.
+    pub bytes: u64,
+    /// When it was written.
+    pub modified: Timestamp,
+}
+
+impl Source {
+    /// Returns how a file of the disk is packed, by its content: names are changed more easily.
+    pub fn packing(path: &std::path::Path) -> Result<Packed> {
+        let mut start = Vec::new();
+        fs::File::open(path)?.take(GZIP.len() as u64).read_to_end(&mut start)?;
+        Ok(if start == GZIP { Packed::Gzip } else { Packed::Plain })
+    }
+
+    /// Returns the name of the run folder for this content: the same for the same rows, however they are packed.
+    ///
+    /// What tells content apart is its CRC-32 and its length modulo 2^32: gzip and 7z files have both, so nothing is
+    /// unpacked to learn them. A plain file is read once for it.
+    ///
+    /// # Errors
+    /// `Machine` when the file cannot be read.
+    pub fn run(&self) -> Result<String> {
+        let (crc, length) = match &self.packed {
+            Packed::Plain => (self.checksum()?, self.bytes as u32),
+            Packed::Gzip => self.gzip_end()?,
+            Packed::Member { crc: Some(crc), .. } => (*crc, self.bytes as u32),
+            Packed::Member { crc: None, .. } => (self.modified.as_second() as u32, self.bytes as u32),
+        };
+        let digest = Digest::of([crc.to_be_bytes(), length.to_be_bytes()]);
+        Ok(format!("{}{}", super::RUN, digest.short()))
+    }
+
+    /// Returns when the dump was taken, to the second: when the file was written, and never a time to come.
+    pub fn taken(&self, now: Timestamp) -> Timestamp {
+        let modified = self.modified.min(now);
+        let round = TimestampRound::new().smallest(Unit::Second).mode(jiff::RoundMode::Floor);
+        modified.round(round).unwrap_or(modified)
+    }
+
+    fn checksum(&self) -> Result<u32> {
+        let (mut file, mut hasher) = (fs::File::open(&self.path)?, crc32fast::Hasher::new());
+        let mut buffer = vec![0; CHECKED_AT_ONCE];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(hasher.finalize()),
+                read => hasher.update(&buffer[..read]),
+            }
+        }
+    }
+
+    /// Returns what the last gzip member says of its content. A file that is cut short says something else, and is
+    /// found out when it is read.
+    fn gzip_end(&self) -> Result<(u32, u32)> {
+        let mut file = fs::File::open(&self.path)?;
+        let (mut crc, mut length) = ([0; 4], [0; 4]);
+        if self.bytes > GZIP_END as u64 {
+            file.seek(SeekFrom::End(-GZIP_END))?;
+            file.read_exact(&mut crc)?;
+            file.read_exact(&mut length)?;
+        }
+        Ok((u32::from_le_bytes(crc), u32::from_le_bytes(length)))
+    }
+}
