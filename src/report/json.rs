@@ -94,6 +94,7 @@ mod tests {
         {"v":1,"time":"2026-11-23T10:00:30.000Z","event":"cluster-lost","cluster":"j-1","reason":"the primary node was lost"}
         {"v":1,"time":"2026-11-23T10:00:31.000Z","event":"cluster-chosen","cluster":"j-2","reused":true,"reason":"idle"}
         {"v":1,"time":"2026-11-23T10:00:32.000Z","event":"step-changed","step":"questions","state":"queued","rows":0,"seconds":0.0}
+        {"v":1,"time":"2026-11-23T10:00:33.000Z","event":"reading","what":"so.7z/Posts.xml","done":0,"total":100000000,"rows":0}
         "#);
     }
 

@@ -155,7 +155,12 @@ mod tests {
         let out = Shared::default();
         let mut plain = Plain::new(Style::default(), clock(), Box::new(out.clone()));
         reading().into_iter().for_each(|event| plain.emit(event));
-        insta::assert_snapshot!(out.text(), @"");
+        insta::assert_snapshot!(out.text(), @r"
+        09:59:57Z read 25 % of so.7z/Posts.xml, 100.0 MB, 17,000 rows
+        09:59:58Z read 75 % of so.7z/Posts.xml, 100.0 MB, 45,000 rows
+        09:59:59Z read so.7z/Posts.xml, 56,000 rows
+        10:00:00Z read so.7z/Tags.xml, 1 row
+        ");
     }
 
     #[test]

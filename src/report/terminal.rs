@@ -193,7 +193,7 @@ impl View {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Shared, packaging, story};
+    use super::super::testing::{Shared, packaging, reading, story};
     use super::*;
     use crate::event::StepState;
 
@@ -245,6 +245,21 @@ mod tests {
         }
         view.finish(9 * SECOND);
         insta::assert_snapshot!(screen(&out), @"✓ packaged dependencies for Python 3.11 on Linux x86_64 in 4.0 s");
+    }
+
+    #[test]
+    fn files_that_were_read_leave_a_line_each() {
+        let out = Shared::default();
+        let mut view = view(&out);
+        for (at, event) in reading().iter().enumerate() {
+            view.take(event, SECOND * at as u32);
+            view.redraw(SECOND * at as u32 + SECOND / 2);
+        }
+        view.finish(9 * SECOND);
+        insta::assert_snapshot!(screen(&out), @r"
+        read so.7z/Posts.xml, 56,000 rows
+        read so.7z/Tags.xml, 1 row
+        ");
     }
 
     #[test]

@@ -36,6 +36,7 @@ fn verbs_below_verbs() {
         ("runs", "show"),
         ("tables", "show"),
         ("ingest", "pages"),
+        ("ingest", "dump"),
         ("engine", "python"),
     ] {
         let mut seen = project.soflow([verb, below, "--help"]);

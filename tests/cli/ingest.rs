@@ -43,6 +43,49 @@ fn an_unknown_endpoint() {
     shot!(project.soflow(["ingest", "pages", "pages", "--endpoint", "Questions!"]));
 }
 
+const POSTS: &str = "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?>\r\n<posts>\r\n  \
+    <row Id=\"1\" PostTypeId=\"1\" CreationDate=\"2010-08-25T19:50:51.187\" />\r\n  \
+    <row Id=\"2\" PostTypeId=\"2\" CreationDate=\"2010-08-25T20:01:00.000\" />\r\n</posts>";
+
+#[test]
+fn a_dump() {
+    let project = Project::empty();
+    project.write("ru.stackoverflow.com/Posts.xml", POSTS);
+    project.write("ru.stackoverflow.com/Tags.xml", "<tags>\n  <row Id=\"1\" TagName=\"rust\" />\n</tags>\n");
+    project.write("ru.stackoverflow.com/Sites.xml", "<sites />");
+    let dump = ["ingest", "dump", "ru.stackoverflow.com", "--date", "2025-10-31"];
+    shot!(project.soflow(dump));
+    shot!("a_dump_again", project.soflow(dump));
+    let programs =
+        ["ingest", "dump", "ru.stackoverflow.com", "--only", "Tags", "--date", "2025-10-30", "--output", "json"];
+    shot!("a_dump_for_programs", project.soflow(programs));
+    project.write("ru.stackoverflow.com/Posts.xml", &POSTS.replace("20:01", "20:02"));
+    shot!("a_newer_dump_of_the_same_date", project.soflow(dump));
+    shot!(
+        "a_dump_that_takes_the_place",
+        project.soflow(["ingest", "dump", "ru.stackoverflow.com", "--date", "2025-10-31", "--replace"])
+    );
+}
+
+#[test]
+fn a_dump_that_is_cut_short() {
+    let project = Project::empty();
+    project.write("stackoverflow.com/Posts.xml", POSTS.trim_end_matches("\r\n</posts>"));
+    shot!(project.soflow(["ingest", "dump", "stackoverflow.com", "--date", "2025-10-31"]));
+}
+
+#[test]
+fn a_dump_of_an_unknown_site() {
+    let project = Project::empty();
+    project.write("dump/Posts.xml", POSTS);
+    shot!(project.soflow(["ingest", "dump", "dump/Posts.xml"]));
+}
+
+#[test]
+fn a_table_that_dumps_do_not_have() {
+    shot!(Project::empty().soflow(["ingest", "dump", "dump", "--only", "posts,answers"]));
+}
+
 #[test]
 fn the_sample() {
     let project = Project::empty();

@@ -132,7 +132,7 @@ mod tests {
                     <row CreationDate=\"2010-08-25T19:50:51.187\" />\n<row CreationDate=\"soon\" />\n</votes>";
         let (stored, line) = parts(text, 1000).remove(0).pack().unwrap();
         assert_eq!((line.created_min, line.created_max), (Some(1_282_765_851), Some(1_282_780_800)));
-        assert_eq!((line.n_items, line.bytes), (Some(4), Some(130)));
+        assert_eq!((line.n_items, line.bytes), (Some(4), Some(137)));
         assert!(stored.starts_with(&[0x1f, 0x8b]));
     }
 }

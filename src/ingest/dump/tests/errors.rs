@@ -1,0 +1,111 @@
+use super::*;
+
+/// Returns what is said of a folder with these files, of which nothing may have come into raw.
+async fn refusal(files: &[(&str, &[u8])]) -> String {
+    let home = Home::new(files);
+    let error = home.ingest().await.unwrap_err();
+    assert_eq!(error.kind, Kind::Usage, "{error}");
+    assert!(!error.hints.is_empty(), "{error}");
+    let visible = home.tree().keys().filter(|path| path.ends_with("_manifest.jsonl")).count();
+    assert_eq!(visible, 0);
+    error.message.replace(&home.folder().display().to_string(), "[folder]")
+}
+
+#[tokio::test]
+async fn what_is_no_dump_is_told_before_anything_is_written() {
+    let nothing = "there is no file of the data dump in `[folder]`";
+    assert_eq!(refusal(&[]).await, nothing);
+    assert_eq!(refusal(&[("notes.txt", b"x"), ("Sites.xml", b"<sites/>")]).await, nothing);
+    assert_eq!(refusal(&[("Posts.xml", b"")]).await, "`Posts.xml` is empty");
+    assert_eq!(refusal(&[("x.7z", b"")]).await, "`x.7z` is empty");
+    assert_eq!(refusal(&[("x.7z", b"PK\x03\x04")]).await, "`x.7z` is not a 7z archive");
+    assert_eq!(refusal(&[("x.7z", &seven_zip(&[("Posts.xml", b"")], false))]).await, "`x.7z/Posts.xml` is empty");
+    let twice: [(&str, &[u8]); 2] = [("Posts.xml", &xml("posts", 1)), ("posts.xml.gz", &compress(b"").unwrap())];
+    assert_eq!(refusal(&twice).await, "two files have rows of `posts`, nothing was written");
+    let home = Home::new(&[]);
+    let missing = Request { input: home.folder().join("gone.7z"), ..home.request() };
+    let error = ingest(&FileStore, &missing, &mut Vec::new()).await.unwrap_err();
+    assert!(error.message.starts_with("there is no file or folder "), "{error}");
+}
+
+#[tokio::test]
+async fn the_site_must_be_told_by_a_name_or_by_the_person() {
+    let home = Home::new(&[("Posts.xml", &xml("posts", 1)), ("superuser.com-Users.xml", &xml("users", 1))]);
+    let input = home.0.path().join("dump");
+    fs::rename(home.folder(), &input).unwrap();
+    let posts = Request { input: input.join("Posts.xml"), ..home.request() };
+    let error = ingest(&FileStore, &posts, &mut Vec::new()).await.unwrap_err();
+    assert!(error.message.starts_with("cannot tell which site "), "{error}");
+    let wrong = Request { site: Some("Stack Overflow".into()), ..posts.clone() };
+    assert_eq!(
+        ingest(&FileStore, &wrong, &mut Vec::new()).await.unwrap_err().message,
+        "`Stack Overflow` is not a site"
+    );
+    let told = Request { site: Some("stackoverflow".into()), ..posts };
+    ingest(&FileStore, &told, &mut Vec::new()).await.unwrap();
+    let by_name = Request { input: input.clone(), ..home.request() };
+    ingest(&FileStore, &by_name, &mut Vec::new()).await.unwrap();
+    assert!(home.0.path().join("raw/site=superuser/endpoint=posts").is_dir());
+    fs::write(input.join("askubuntu.com-Votes.xml"), xml("votes", 1)).unwrap();
+    let error = ingest(&FileStore, &by_name, &mut Vec::new()).await.unwrap_err();
+    assert_eq!(error.detail.as_deref(), Some("askubuntu\nsuperuser"));
+}
+
+#[tokio::test]
+async fn a_damaged_file_leaves_nothing_that_counts() {
+    let whole = compress(&xml("posts", 50)).unwrap();
+    let cut = refusal(&[("Posts.xml.gz", &whole[..whole.len() - 20])]).await;
+    assert!(cut.starts_with("`Posts.xml.gz` is cut short after "), "{cut}");
+    let mut flipped = whole.clone();
+    let at = flipped.len() - 6;
+    flipped[at] ^= 1;
+    assert_eq!(refusal(&[("Posts.xml.gz", &flipped)]).await, "`Posts.xml.gz` is damaged after 50 rows");
+    let behind = [&whole[..], b"trailing garbage"].concat();
+    assert_eq!(refusal(&[("Posts.xml.gz", &behind)]).await, "`Posts.xml.gz` is damaged after 50 rows");
+
+    let broken = compress(&xml("posts", 50)[..900]).unwrap();
+    let message = refusal(&[("Posts.xml.gz", &broken)]).await;
+    assert_eq!(message, "`Posts.xml.gz` is cut short after 12 rows: `</posts>` is missing at its end");
+}
+
+#[tokio::test]
+async fn a_damaged_archive_leaves_nothing_that_counts() {
+    let posts = xml("posts", 500);
+    let whole = seven_zip(&[("Posts.xml", &posts)], false);
+    assert_eq!(
+        refusal(&[("x.7z", &whole[..20])]).await,
+        "`x.7z` is cut short after 0 rows: the compressed data end before they are complete"
+    );
+    let cut = refusal(&[("x.7z", &whole[..whole.len() - 10])]).await;
+    assert!(cut.starts_with("`x.7z` is "), "{cut}");
+    // Anywhere in the packed rows: the checksum of the content finds what the decoder does not.
+    for at in (40..whole.len() - 200).step_by(97) {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 0x10;
+        let message = refusal(&[("stackoverflow.com.7z", &flipped)]).await;
+        assert!(message.contains("`stackoverflow.com.7z/Posts.xml`"), "{at}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn the_made_up_sample_is_no_place_for_a_dump() {
+    let home = Home::new(&[("Posts.xml", &xml("posts", 1))]);
+    let page = "site=stackoverflow/endpoint=questions/dt=2026-01-01/run=sample-7-x1/000001.json.gz";
+    FileStore.put(&home.request().raw.join(page), b"x").await.unwrap();
+    let error = home.ingest().await.unwrap_err();
+    assert!(error.message.starts_with("raw holds the made-up sample"), "{error}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_cannot_be_read_is_a_matter_of_the_machine() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = Home::new(&[("Posts.xml", &xml("posts", 1))]);
+    let path = home.folder().join("Posts.xml");
+    fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+    if fs::read(&path).is_ok() {
+        println!("not run: this user may read everything");
+        return;
+    }
+    assert_eq!(home.ingest().await.unwrap_err().kind, Kind::Machine);
+}
