@@ -58,7 +58,12 @@ pub fn to_stored(file: Vec<u8>) -> Result<Vec<u8>> {
 
 /// Returns `body` as gzip, the same bytes every time.
 pub fn compress(body: &[u8]) -> Result<Vec<u8>> {
-    let mut encoder = GzBuilder::new().mtime(0).write(Vec::with_capacity(body.len() / 4), Compression::default());
+    compress_with(body, Compression::default())
+}
+
+/// Returns `body` as gzip of some level, the same bytes every time.
+pub fn compress_with(body: &[u8], level: Compression) -> Result<Vec<u8>> {
+    let mut encoder = GzBuilder::new().mtime(0).write(Vec::with_capacity(body.len() / 4), level);
     encoder.write_all(body)?;
     Ok(encoder.finish()?)
 }

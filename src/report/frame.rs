@@ -263,7 +263,7 @@ mod tests {
         ");
         insta::assert_snapshot!(drawn(&progress, 39, 23), @r"
         ⠸ Reading so.7z/Posts.xml, 45,000 rows
-          ━━━━━━━━───  80 %  80.0 MB of 100.0 MB
+          ━━━━━━━━──  80 %  80.0 MB of 100.0 MB
         ");
         reading().iter().skip(3).for_each(|event| progress.apply(event, Duration::from_secs(1)));
         assert_eq!(drawn(&progress, 79, 23), "");

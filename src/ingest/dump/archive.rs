@@ -7,7 +7,7 @@ use std::path::Path;
 
 use fs_err as fs;
 use jiff::Timestamp;
-use sevenz_rust2::{Archive, BlockDecoder, Password};
+use sevenz_rust2::{Archive, ArchiveEntry, BlockDecoder, Password};
 
 use super::damage;
 use crate::error::{Error, Kind, Result};
@@ -64,18 +64,24 @@ pub fn list(path: &Path, name: &str) -> Result<Vec<Member>> {
         .collect()
 }
 
-/// Gives `take` the content of each of the members called `wanted`, in the order of the archive. Others are unpacked only
-/// where they are packed together with a wanted one; `stop` is asked meanwhile whether that is still of use.
+/// What is done with members, in the order of the archive.
+pub trait Visitor {
+    /// Takes the content of a wanted member.
+    ///
+    /// # Errors
+    /// Whatever is wrong with it; nothing more is read then.
+    fn take(&mut self, member: &str, content: &mut dyn Read) -> Result<Next>;
+
+    /// Hears that so many bytes of another member, of so many in all, are passed over.
+    fn pass(&mut self, member: &str, done: u64, total: u64) -> Next;
+}
+
+/// Shows the members of the archive at `path` to `visitor`: those that are `wanted`, and of the others only those that
+/// have to be unpacked to get to a wanted one, because they are packed together.
 ///
 /// # Errors
-/// Those of `take`, and `Usage` when the archive is damaged.
-pub fn read(
-    path: &Path,
-    name: &str,
-    wanted: &[String],
-    stop: &dyn Fn() -> bool,
-    take: &mut dyn FnMut(&str, &mut dyn Read) -> Result<Next>,
-) -> Result<()> {
+/// Those of the visitor, and `Usage` when the archive is damaged.
+pub fn read(path: &Path, name: &str, wanted: &[String], visitor: &mut dyn Visitor) -> Result<()> {
     let (archive, mut file) = open(path, name)?;
     let password = Password::empty();
     for block in 0..archive.blocks.len() {
@@ -88,9 +94,9 @@ pub fn read(
         let decoded = decoder.for_each_entries(&mut |entry, content| {
             if wanted.contains(&entry.name) {
                 left -= 1;
-                said = take(&entry.name, content);
+                said = visitor.take(&entry.name, content);
             } else {
-                said = pass(content, stop).map_err(|error| damage::while_reading(name, 0, error));
+                said = pass(entry, content, visitor).map_err(|error| damage::while_reading(name, 0, error));
             }
             Ok(matches!(said, Ok(Next::GoOn)) && left > 0)
         });
@@ -102,14 +108,18 @@ pub fn read(
     Ok(())
 }
 
-fn pass(content: &mut dyn Read, stop: &dyn Fn() -> bool) -> std::io::Result<Next> {
-    let mut buffer = vec![0; PASSED_AT_ONCE];
-    while content.read(&mut buffer)? > 0 {
-        if stop() {
+fn pass(entry: &ArchiveEntry, content: &mut dyn Read, visitor: &mut dyn Visitor) -> std::io::Result<Next> {
+    let (mut buffer, mut done) = (vec![0; PASSED_AT_ONCE], 0);
+    loop {
+        let read = content.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(Next::GoOn);
+        }
+        done += read as u64;
+        if visitor.pass(&entry.name, done, entry.size) == Next::Stop {
             return Ok(Next::Stop);
         }
     }
-    Ok(Next::GoOn)
 }
 
 fn open(path: &Path, name: &str) -> Result<(Archive, fs::File)> {

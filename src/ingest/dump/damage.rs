@@ -8,7 +8,7 @@ const AGAIN: &str = "download or unpack it again, then run the same command: wha
 
 /// Returns the error of a file that ends too early.
 pub fn cut_short(name: &str, rows: u64, how: &str) -> Error {
-    Error::new(Kind::Usage, format!("`{name}` is cut short after {}: {how}", after(rows))).hint(AGAIN)
+    Error::new(Kind::Usage, format!("`{name}` is cut short{}: {how}", after(rows))).hint(AGAIN)
 }
 
 /// Returns the error of a file without content.
@@ -23,8 +23,8 @@ pub fn while_reading(name: &str, rows: u64, error: io::Error) -> Error {
             cut_short(name, rows, "the compressed data end before they are complete").caused_by(error)
         }
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
-            let message = format!("`{name}` is damaged after {}", after(rows));
-            Error::new(Kind::Usage, message).caused_by(error).hint(AGAIN)
+            let message = format!("`{name}` is damaged{}", after(rows));
+            Error::new(Kind::Usage, message).caused_by(in_words(error)).hint(AGAIN)
         }
         io::ErrorKind::OutOfMemory => {
             Error::new(Kind::Machine, format!("`{name}` needs more memory to unpack than there is")).caused_by(error)
@@ -34,5 +34,20 @@ pub fn while_reading(name: &str, rows: u64, error: io::Error) -> Error {
 }
 
 fn after(rows: u64) -> String {
-    if rows == 1 { "1 row".into() } else { format!("{rows} rows") }
+    match rows {
+        0 => String::new(),
+        1 => " after 1 row".into(),
+        rows => format!(" after {rows} rows"),
+    }
+}
+
+/// Returns the error with the library's most likely word for damage in words of ours: it prints the name of its variant.
+fn in_words(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    match inner {
+        Some(sevenz_rust2::Error::ChecksumVerificationFailed) => {
+            io::Error::new(error.kind(), "the checksum does not fit the content")
+        }
+        _ => error,
+    }
 }

@@ -49,9 +49,14 @@ pub async fn all(
     let mut written = Vec::new();
     let mut at_hand: Option<Filing> = None;
     while let Some(said) = hear.recv().await {
-        let (Said::Part(index, ..) | Said::End(index)) = &said;
-        let incoming =
-            tables.get(*index).ok_or_else(|| Error::new(Kind::Internal, "a table that was not asked for"))?;
+        let index = match &said {
+            Said::Part(index, ..) | Said::End(index) => *index,
+            Said::Passed(what, done, total) => {
+                sink.emit(Event::Reading { what: what.clone(), done: *done, total: *total, rows: 0 });
+                continue;
+            }
+        };
+        let incoming = tables.get(index).ok_or_else(|| Error::new(Kind::Internal, "a table that was not asked for"))?;
         let mut filing = match at_hand.take() {
             Some(filing) => filing,
             None => Filing::begin(store, request, incoming, sink).await?,
@@ -61,7 +66,7 @@ pub async fn all(
                 filing.part(part, read, sink).await?;
                 at_hand = Some(filing);
             }
-            Said::End(_) => written.push(filing.end(store, request, sink).await?),
+            _ => written.push(filing.end(store, request, sink).await?),
         }
     }
     let ended = reading.await;

@@ -8,7 +8,7 @@ use flate2::read::MultiGzDecoder;
 use fs_err as fs;
 use tokio::sync::mpsc::Sender;
 
-use super::archive::{self, Next};
+use super::archive::{self, Next, Visitor};
 use super::parts::{Part, Parts};
 use super::rows::Rows;
 use super::source::{Packed, Source};
@@ -22,6 +22,8 @@ const READ_AT_ONCE: usize = 1 << 18;
 pub enum Said {
     /// The next rows, and how many bytes of the source are read.
     Part(usize, Part, u64),
+    /// A file that nobody asked for had to be unpacked so far: its name, bytes read and in all.
+    Passed(String, u64, u64),
     /// All rows of the source were handed over, and it is whole.
     End(usize),
 }
@@ -61,24 +63,54 @@ fn file(files: &[(usize, Source)], part_bytes: usize, say: &Sender<Said>) -> Res
 
 /// Reads the members of one archive, in its own order: packed together, they can only be unpacked in that.
 fn members(sources: &[(usize, Source)], part_bytes: usize, say: &Sender<Said>) -> Result<Next> {
-    let member = |source: &Source| match &source.packed {
-        Packed::Member { member, .. } => member.clone(),
-        Packed::Plain | Packed::Gzip => String::new(),
-    };
     let Some((_, first)) = sources.first() else { return Ok(Next::GoOn) };
-    let wanted: Vec<String> = sources.iter().map(|(_, source)| member(source)).collect();
     let archive = first.name.strip_suffix(&format!("/{}", member(first))).unwrap_or(&first.name);
-    let mut said = Next::GoOn;
-    archive::read(&first.path, archive, &wanted, &|| say.is_closed(), &mut |name, content| {
-        let Some((index, source)) = sources.iter().find(|(_, source)| member(source) == name) else {
-            return Ok(Next::GoOn);
-        };
-        let read = Arc::new(AtomicU64::new(0));
-        let mut content = Counted { inner: content, read: Arc::clone(&read) };
-        said = rows(&mut content, &read, (*index, source), part_bytes, say)?;
-        Ok(said)
-    })?;
-    Ok(said)
+    let wanted: Vec<String> = sources.iter().map(|(_, source)| member(source).into()).collect();
+    let mut members = Members { sources, archive, part_bytes, say, heard: 0, next: Next::GoOn };
+    archive::read(&first.path, archive, &wanted, &mut members)?;
+    Ok(members.next)
+}
+
+/// Returns the path in its archive.
+fn member(source: &Source) -> &str {
+    match &source.packed {
+        Packed::Member { member, .. } => member,
+        Packed::Plain | Packed::Gzip => "",
+    }
+}
+
+/// Hands over the rows of an archive's members.
+struct Members<'a> {
+    sources: &'a [(usize, Source)],
+    archive: &'a str,
+    part_bytes: usize,
+    say: &'a Sender<Said>,
+    /// Parts of the member that were passed over.
+    heard: u64,
+    next: Next,
+}
+
+impl Visitor for Members<'_> {
+    fn take(&mut self, name: &str, content: &mut dyn Read) -> Result<Next> {
+        if let Some((index, source)) = self.sources.iter().find(|(_, source)| member(source) == name) {
+            let read = Arc::new(AtomicU64::new(0));
+            let mut content = Counted { inner: content, read: Arc::clone(&read) };
+            self.next = rows(&mut content, &read, (*index, source), self.part_bytes, self.say)?;
+        }
+        Ok(self.next)
+    }
+
+    fn pass(&mut self, name: &str, done: u64, total: u64) -> Next {
+        // As often as a part of rows would be heard of.
+        if done == total || done / self.part_bytes as u64 != self.heard {
+            self.heard = done / self.part_bytes as u64;
+            let what = format!("{}/{name} to pass it over", self.archive);
+            if self.say.blocking_send(Said::Passed(what, done, total)).is_err() {
+                self.next = Next::Stop;
+            }
+        }
+        self.next
+    }
 }
 
 fn rows(

@@ -97,8 +97,8 @@ fn a_file_that_is_cut_anywhere_is_cut_short() {
     let text = "<posts>\n  <row Id=\"1\" Body=\"ä\" />\n  <row Id=\"2\" />\n</posts>";
     for at in "<posts>".len()..text.len() {
         let rows = text.as_bytes()[..at].windows(2).filter(|pair| pair == b"/>").count();
-        let rows = if rows == 1 { "1 row".into() } else { format!("{rows} rows") };
-        let message = format!("`Posts.xml` is cut short after {rows}: `</posts>` is missing at its end");
+        let after = ["", " after 1 row", " after 2 rows"][rows];
+        let message = format!("`Posts.xml` is cut short{after}: `</posts>` is missing at its end");
         assert_eq!(wrong(&text.as_bytes()[..at]), message, "{at}");
     }
     assert_eq!(rows(text).unwrap().len(), 2);

@@ -74,7 +74,7 @@ async fn a_damaged_archive_leaves_nothing_that_counts() {
     let whole = seven_zip(&[("Posts.xml", &posts)], false);
     assert_eq!(
         refusal(&[("x.7z", &whole[..20])]).await,
-        "`x.7z` is cut short after 0 rows: the compressed data end before they are complete"
+        "`x.7z` is cut short: the compressed data end before they are complete"
     );
     let cut = refusal(&[("x.7z", &whole[..whole.len() - 10])]).await;
     assert!(cut.starts_with("`x.7z` is "), "{cut}");
@@ -85,6 +85,36 @@ async fn a_damaged_archive_leaves_nothing_that_counts() {
         let message = refusal(&[("stackoverflow.com.7z", &flipped)]).await;
         assert!(message.contains("`stackoverflow.com.7z/Posts.xml`"), "{at}: {message}");
     }
+    // Not packed at all, so that nothing but the checksum can tell.
+    let mut copied = COPY.to_vec();
+    let at = copied.windows(4).position(|bytes| bytes == b"rust").unwrap();
+    copied[at] = b'd';
+    let home = Home::new(&[("stackoverflow.com.7z", &copied)]);
+    let error = home.ingest().await.unwrap_err();
+    assert_eq!(error.message, "`stackoverflow.com.7z/Tags.xml` is damaged after 1 row");
+    assert_eq!(error.causes(), ["the checksum does not fit the content"]);
+    assert_eq!(home.seen("tags").await, [""; 0]);
+}
+
+/// Archives of one row, made with py7zr 1.1.4; the password is `secret`.
+const ENCRYPTED: &[u8] = include_bytes!("packed/encrypted.7z");
+const ENCRYPTED_NAMES: &[u8] = include_bytes!("packed/encrypted-names.7z");
+const BZIP2: &[u8] = include_bytes!("packed/bzip2.7z");
+const PPMD: &[u8] = include_bytes!("packed/ppmd.7z");
+const COPY: &[u8] = include_bytes!("packed/copy.7z");
+const ZSTD: &[u8] = include_bytes!("packed/zstd.7z");
+
+#[tokio::test]
+async fn archives_of_other_programs_are_read_or_it_is_said_why_not() {
+    for archive in [BZIP2, PPMD, COPY] {
+        let home = Home::new(&[("stackoverflow.com.7z", archive)]);
+        home.ingest().await.unwrap();
+        assert_eq!(home.seen("tags").await, ["<row Id=\"1\" TagName=\"rust\" />"]);
+    }
+    for archive in [ENCRYPTED, ENCRYPTED_NAMES] {
+        assert_eq!(refusal(&[("x.7z", archive)]).await, "`x.7z` is encrypted");
+    }
+    assert_eq!(refusal(&[("x.7z", ZSTD)]).await, "`x.7z` is packed with `ZSTD`, which soflow cannot unpack");
 }
 
 #[tokio::test]
