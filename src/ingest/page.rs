@@ -11,7 +11,7 @@ use super::manifest::Line;
 use crate::error::Result;
 
 /// The first bytes of a gzip member. Source: RFC 1952, section 2.3.1.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+pub const GZIP: [u8; 2] = [0x1f, 0x8b];
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// The ids that tell an endpoint, the most telling first: an answer has a `question_id` too.

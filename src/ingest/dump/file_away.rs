@@ -74,12 +74,15 @@ pub async fn all(
     Ok(written)
 }
 
+/// A part as it is stored, and its line in the manifest.
+type Packed = Result<(Vec<u8>, Line)>;
+
 /// The table at hand.
 struct Filing<'a> {
     incoming: &'a Incoming,
     writer: Writer<'a>,
     /// Parts being compressed, in order, each with the bytes of the source that are read with it.
-    packing: VecDeque<(JoinHandle<Result<(Vec<u8>, Line)>>, u64)>,
+    packing: VecDeque<(JoinHandle<Packed>, u64)>,
     at_once: usize,
     common: Line,
     rows: u64,

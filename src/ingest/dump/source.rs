@@ -1,17 +1,16 @@
 //! One file of the dump: where it is, what it holds, and what tells its content from another one's.
 
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use jiff::{Timestamp, TimestampRound, Unit};
 
 use super::table::Table;
 use crate::error::Result;
+use crate::ingest::page::GZIP;
 use crate::names::Digest;
 
-/// The first bytes of a gzip member. Source: RFC 1952, section 2.3.1.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// Bytes of a gzip member's end: CRC-32 and length of the content. Source: RFC 1952, section 2.3.1.
 const GZIP_END: i64 = 8;
 /// What is read at a time to compute a checksum.
@@ -52,7 +51,7 @@ pub struct Source {
 
 impl Source {
     /// Returns how a file of the disk is packed, by its content: names are changed more easily.
-    pub fn packing(path: &std::path::Path) -> Result<Packed> {
+    pub fn packing(path: &Path) -> Result<Packed> {
         let mut start = Vec::new();
         fs::File::open(path)?.take(GZIP.len() as u64).read_to_end(&mut start)?;
         Ok(if start == GZIP { Packed::Gzip } else { Packed::Plain })

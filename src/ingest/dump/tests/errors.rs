@@ -132,7 +132,7 @@ async fn what_cannot_be_read_is_a_matter_of_the_machine() {
     use std::os::unix::fs::PermissionsExt as _;
     let home = Home::new(&[("Posts.xml", &xml("posts", 1))]);
     let path = home.folder().join("Posts.xml");
-    fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read(&path).is_ok() {
         println!("not run: this user may read everything");
         return;
