@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use jiff::Timestamp;
 
-use super::source::{Packed, Source};
+use super::source::{self, Packed, Source};
 use super::table::Table;
 use super::{archive, damage, site};
 use crate::error::{Error, Kind, Result};
@@ -72,16 +72,17 @@ impl Found {
             self.skip(name, "not a regular file");
             return Ok(());
         }
-        let modified = Timestamp::try_from(about.modified()?).unwrap_or(Timestamp::UNIX_EPOCH);
+        let written = source::written(&about)?;
         let stem = &name[..name.len() - ending.len()];
         if ending == ".7z" {
-            self.archive(path, &name, modified)?;
+            self.archive(path, &name, written)?;
         } else if let Some(table) = Table::of_stem(stem) {
             if about.len() == 0 {
                 return Err(damage::empty(&name));
             }
             let (path, packed) = (path.to_path_buf(), Source::packing(path)?);
-            self.sources.push(Source { table, name: name.clone(), path, packed, bytes: about.len(), modified });
+            let (name, bytes, modified) = (name.clone(), about.len(), written);
+            self.sources.push(Source { table, name, path, packed, bytes, modified, written });
         } else {
             self.skip(name, "not a table of the data dump");
             return Ok(());
@@ -92,7 +93,7 @@ impl Found {
         Ok(())
     }
 
-    fn archive(&mut self, path: &Path, name: &str, modified: Timestamp) -> Result<()> {
+    fn archive(&mut self, path: &Path, name: &str, written: Timestamp) -> Result<()> {
         for member in archive::list(path, name)? {
             let shown = format!("{name}/{}", member.name);
             let file = member.name.rsplit('/').next().unwrap_or_default();
@@ -105,8 +106,8 @@ impl Found {
                 return Err(damage::empty(&shown));
             }
             let packed = Packed::Member { member: member.name, crc: member.crc };
-            let (path, modified) = (path.to_path_buf(), member.modified.unwrap_or(modified));
-            self.sources.push(Source { table, name: shown, path, packed, bytes: member.bytes, modified });
+            let (path, modified) = (path.to_path_buf(), member.modified.unwrap_or(written));
+            self.sources.push(Source { table, name: shown, path, packed, bytes: member.bytes, modified, written });
         }
         Ok(())
     }

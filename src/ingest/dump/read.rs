@@ -127,6 +127,7 @@ fn rows(
             return Ok(Next::Stop);
         }
     }
+    source.check_unchanged()?;
     Ok(if say.blocking_send(Said::End(index)).is_err() { Next::Stop } else { Next::GoOn })
 }
 

@@ -7,7 +7,7 @@ use fs_err as fs;
 use jiff::{Timestamp, TimestampRound, Unit};
 
 use super::table::Table;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::ingest::page::GZIP;
 use crate::names::Digest;
 
@@ -45,8 +45,15 @@ pub struct Source {
     pub packed: Packed,
     /// Bytes to read: as packed by gzip, as unpacked from an archive.
     pub bytes: u64,
-    /// When it was written.
+    /// When the rows were written: of an archive's member, what the archive says.
     pub modified: Timestamp,
+    /// When the file, or the archive, was written.
+    pub written: Timestamp,
+}
+
+/// Returns when a file was written last.
+pub fn written(about: &std::fs::Metadata) -> Result<Timestamp> {
+    Ok(Timestamp::try_from(about.modified()?).unwrap_or(Timestamp::UNIX_EPOCH))
 }
 
 impl Source {
@@ -73,6 +80,20 @@ impl Source {
         };
         let digest = Digest::of([crc.to_be_bytes(), length.to_be_bytes()]);
         Ok(format!("{}{}", super::RUN, digest.short()))
+    }
+
+    /// Makes sure that the file is the one that was found: its folder in raw is named after what was in it then.
+    ///
+    /// # Errors
+    /// `Machine` when it was written to meanwhile.
+    pub fn check_unchanged(&self) -> Result<()> {
+        let about = fs::metadata(&self.path)?;
+        let same_size = about.len() == self.bytes || matches!(self.packed, Packed::Member { .. });
+        if same_size && written(&about)? == self.written {
+            return Ok(());
+        }
+        let error = Error::new(Kind::Machine, format!("`{}` changed while it was ingested", self.name));
+        Err(error.hint("run the same command again when nothing writes to it any more"))
     }
 
     /// Returns when the dump was taken, to the second: when the file was written, and never a time to come.
@@ -104,5 +125,32 @@ impl Source {
             file.read_exact(&mut length)?;
         }
         Ok((u32::from_le_bytes(crc), u32::from_le_bytes(length)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_written_to_is_another_one() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("Posts.xml");
+        fs::write(&path, "<posts>\n").unwrap();
+        let about = fs::metadata(&path).unwrap();
+        let written = written(&about).unwrap();
+        let (name, packed) = ("Posts.xml".to_string(), Packed::Plain);
+        let source =
+            Source { table: Table::Posts, name, path: path.clone(), packed, bytes: 8, modified: written, written };
+        source.check_unchanged().unwrap();
+        fs::write(&path, "<posts>\n</posts>").unwrap();
+        let set = |time| fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+        set(about.modified().unwrap());
+        assert!(source.check_unchanged().is_err(), "another size");
+        let member = Packed::Member { member: "Posts.xml".into(), crc: None };
+        let source = Source { packed: member, ..source };
+        source.check_unchanged().unwrap();
+        set(about.modified().unwrap() + std::time::Duration::from_secs(9));
+        assert_eq!(source.check_unchanged().unwrap_err().message, "`Posts.xml` changed while it was ingested");
     }
 }
