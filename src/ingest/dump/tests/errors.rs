@@ -96,6 +96,27 @@ async fn a_damaged_archive_leaves_nothing_that_counts() {
     assert_eq!(home.seen("tags").await, [""; 0]);
 }
 
+#[tokio::test]
+async fn whichever_byte_of_an_archive_is_wrong_no_wrong_row_counts() {
+    let whole = seven_zip(&[("Users.xml", &xml("users", 2)), ("Tags.xml", &xml("tags", 1))], true);
+    let mut refused = 0;
+    for at in 0..whole.len() {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 0x08;
+        let home = Home::new(&[("stackoverflow.com.7z", &flipped)]);
+        match home.ingest().await {
+            Ok(_) => assert_eq!(home.seen("users").await, expected("users", 2), "{at}"),
+            Err(error) => {
+                assert_eq!(error.kind, Kind::Usage, "{at}: {error}");
+                let seen = home.seen("users").await;
+                assert!(seen.is_empty() || seen == expected("users", 2), "{at}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > whole.len() / 2, "{refused} of {}", whole.len());
+}
+
 /// Archives of one row, made with py7zr 1.1.4; the password is `secret`.
 const ENCRYPTED: &[u8] = include_bytes!("packed/encrypted.7z");
 const ENCRYPTED_NAMES: &[u8] = include_bytes!("packed/encrypted-names.7z");
