@@ -5,7 +5,7 @@ In the order data flows:
     entry       --task, session, one step
     task        the contract: JSON -> dataclasses
     lake        the task's tables as DataFrames; DataFrames as partition directories
-    raw, fields, records   page bytes -> typed rows or rejects, without Spark
+    raw, nested, fields, records   page bytes -> typed rows or rejects, without Spark
     ingest      raw pages -> scratch -> quarantine limit -> newest version of each id
     questions, answers, comments                    the base tables
     text_sentiment (sentiment, neutral_words)       one row a text

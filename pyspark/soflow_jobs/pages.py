@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from soflow_jobs.fields import INT64, Reject, shown
+from soflow_jobs.nested import items_of
 from soflow_jobs.raw import item_sample, page_sample, read_page
 from soflow_jobs.records import Endpoint, make_row
 from soflow_jobs.schemas import PARTITIONS, QUARANTINE, TABLES, Columns, ddl, names
@@ -60,7 +61,7 @@ def page_lines(endpoint: Endpoint, page: RawObject, content: bytes) -> list[dict
     """The combined lines of one page. Never raises for what a page may hold."""
     origin = {"raw_uri": page.uri, "observed_at": page.fetched_at}
     try:
-        items = read_page(content)
+        items = items_of(endpoint.name, read_page(content))
     except Reject as why:
         sample = page_sample(content)
         return [
@@ -68,13 +69,15 @@ def page_lines(endpoint: Endpoint, page: RawObject, content: bytes) -> list[dict
             {**origin, "kind": REJECT, "page_error": True, **_why(why), "sample": sample},
         ]
     lines = [{**origin, "kind": PAGE, "n_items": len(items)}]
-    lines += [{**origin, **item_line(endpoint, item), "item_index": index} for index, item in enumerate(items)]
+    lines += [{**origin, **item_line(endpoint, *item), "item_index": index} for index, item in enumerate(items)]
     return lines
 
 
-def item_line(endpoint: Endpoint, item: Any) -> dict[str, Any]:
-    """The ROW or REJECT line of one item."""
+def item_line(endpoint: Endpoint, item: Any, why: Reject | None) -> dict[str, Any]:
+    """The ROW or REJECT line of one item, which is refused for `why` if it is."""
     try:
+        if why:
+            raise why
         if not isinstance(item, dict):
             raise Reject("wrong-type", f"the item is {type(item).__name__} {shown(item)}; expected an object")
         return {"kind": ROW, **make_row(endpoint, item)}
