@@ -6,6 +6,7 @@ In the order data flows:
     task        the contract: JSON -> dataclasses
     lake        the task's tables as DataFrames; DataFrames as partition directories
     raw, nested, fields, records   page bytes -> typed rows or rejects, without Spark
+    dump, dump_records (markdown, sites)   the same for rows of a data dump
     ingest      raw pages -> scratch -> quarantine limit -> newest version of each id
     questions, answers, comments                    the base tables
     text_sentiment (sentiment, neutral_words)       one row a text

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import unquote
+from uuid import uuid4
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from soflow_jobs.dump import attributes, line_sample, read_part, row_id
+from soflow_jobs.dump_records import belongs_to, dump_row, hint
 from soflow_jobs.fields import INT64, Reject, shown
 from soflow_jobs.nested import items_of
 from soflow_jobs.raw import item_sample, page_sample, read_page
@@ -28,19 +31,28 @@ ARROW = {
 }
 
 # What a line of the combined frame is. Every page gives one PAGE line and, for each item, a ROW or a REJECT;
-# a page that cannot be used gives a PAGE line and one REJECT.
-ROW, REJECT, PAGE = "row", "reject", "page"
+# a page that cannot be used gives a PAGE line and one REJECT. A HINT has the id of an item, of which another row of
+# the same dump tells something: see dump_records.hint.
+ROW, REJECT, PAGE, HINT = "row", "reject", "page", "hint"
 
 
 def combined(table: str) -> Columns:
-    """The columns of the combined frame: `kind`, `n_items` (of a page), the table's, and the quarantine's others."""
+    """The columns of the combined frame: `kind`, `copy`, two counts of a page, the table's and the quarantine's others.
+
+    `copy` names the reading of a page that the line is from. `n_items` are the page's items of the endpoint,
+    `n_others` rows of a dump that are in no table.
+    """
     own = TABLES[table] + PARTITIONS[table]
     more = tuple(column for column in QUARANTINE if column[0] not in names(own))
-    return (("kind", "string"), ("n_items", "int"), *own, *more)
+    return (("kind", "string"), ("copy", "string"), ("n_items", "int"), ("n_others", "int"), *own, *more)
 
 
 def parse_pages(spark: SparkSession, task: Task, endpoint: Endpoint, pages: Iterable[RawObject]) -> DataFrame:
-    """The combined frame of these pages. Neither engine hands over an object of zero bytes: it is not in the result."""
+    """The combined frame of these pages. Neither engine hands over an object of zero bytes: it is not in the result.
+
+    Sail divides objects of more than 10 MiB in all by bytes among its threads, and hands one that two threads share to
+    both of them, whole: such a page is in the result once for each `copy`.
+    """
     by_path = {path_key(page.uri): page for page in pages}
     columns = combined(endpoint.name)
     schema = pa.schema([(name, ARROW[kind]) for name, kind in columns])
@@ -50,27 +62,32 @@ def parse_pages(spark: SparkSession, task: Task, endpoint: Endpoint, pages: Iter
         for batch in batches:
             for path, content in zip(batch.column("path"), batch.column("content"), strict=True):
                 page = find_page(by_path, path.as_py())
-                lines = page_lines(endpoint, page, content.as_py())
-                yield pa.RecordBatch.from_pylist([{**line, "site": site, "_run_id": run} for line in lines], schema)
+                lines = page_lines(endpoint, page, content.as_py(), site)
+                common = {"site": site, "_run_id": run, "copy": uuid4().hex}
+                yield pa.RecordBatch.from_pylist([{**line, **common} for line in lines], schema)
 
     read = spark.read.format("binaryFile").load([page.uri for page in by_path.values()])
     return read.select(F.col("path"), F.col("content")).mapInArrow(parse, ddl(columns))
 
 
-def page_lines(endpoint: Endpoint, page: RawObject, content: bytes) -> list[dict[str, Any]]:
+def page_lines(endpoint: Endpoint, page: RawObject, content: bytes, site: str) -> list[dict[str, Any]]:
     """The combined lines of one page. Never raises for what a page may hold."""
     origin = {"raw_uri": page.uri, "observed_at": page.fetched_at}
     try:
-        items = items_of(endpoint.name, read_page(content))
+        if page.is_dump:
+            lines, others = dump_lines(endpoint, content, site)
+        else:
+            lines, others = api_lines(endpoint, content), 0
     except Reject as why:
-        sample = page_sample(content)
-        return [
-            {**origin, "kind": PAGE, "n_items": 0},
-            {**origin, "kind": REJECT, "page_error": True, **_why(why), "sample": sample},
-        ]
-    lines = [{**origin, "kind": PAGE, "n_items": len(items)}]
-    lines += [{**origin, **item_line(endpoint, *item), "item_index": index} for index, item in enumerate(items)]
-    return lines
+        lines, others = [reject_line(why, page_sample(content))], 0
+    counted = sum(1 for line in lines if "item_index" in line)
+    return [{**origin, **line} for line in [{"kind": PAGE, "n_items": counted, "n_others": others}, *lines]]
+
+
+def api_lines(endpoint: Endpoint, content: bytes) -> list[dict[str, Any]]:
+    """A ROW or REJECT line of each of the endpoint's items. Raises Reject for the page."""
+    items = items_of(endpoint.name, read_page(content))
+    return [{**item_line(endpoint, *item), "item_index": index} for index, item in enumerate(items)]
 
 
 def item_line(endpoint: Endpoint, item: Any, why: Reject | None) -> dict[str, Any]:
@@ -81,16 +98,38 @@ def item_line(endpoint: Endpoint, item: Any, why: Reject | None) -> dict[str, An
         if not isinstance(item, dict):
             raise Reject("wrong-type", f"the item is {type(item).__name__} {shown(item)}; expected an object")
         return {"kind": ROW, **make_row(endpoint, item)}
-    except Reject as why:
+    except Reject as cause:
         number = item.get(endpoint.id) if isinstance(item, dict) else None
         known = type(number) is int and 0 < number <= INT64
-        return {
-            "kind": REJECT,
-            "page_error": False,
-            "item_id": number if known else None,
-            **_why(why),
-            "sample": item_sample(item),
-        }
+        return reject_line(cause, item_sample(item)) | {"page_error": False, "item_id": number if known else None}
+
+
+def dump_lines(endpoint: Endpoint, content: bytes, site: str) -> tuple[list[dict[str, Any]], int]:
+    """A ROW or REJECT line of each of the endpoint's rows, HINTs from the others; and how many are in no table at all.
+
+    Raises Reject for the part. A row that cannot be read is a REJECT for every endpoint that reads the part.
+    """
+    lines, others = [], 0
+    for index, text in read_part(content):
+        found: dict[str, str] = {}
+        try:
+            found = attributes(text)
+            owner = belongs_to(endpoint, found)
+            if owner == endpoint.name:
+                lines.append({"kind": ROW, **dump_row(endpoint, found, site), "item_index": index})
+            elif owner is None:
+                others += 1
+            elif told := hint(endpoint, found):
+                lines.append({"kind": HINT, endpoint.id: told})
+        except Reject as why:
+            place = {"page_error": False, "item_index": index, "item_id": row_id(found)}
+            lines.append(reject_line(why, line_sample(text)) | place)
+    return lines, others
+
+
+def reject_line(why: Reject, sample: str) -> dict[str, Any]:
+    """The REJECT line of a page."""
+    return {"kind": REJECT, "page_error": True, "reason": why.reason, "detail": why.detail, "sample": sample}
 
 
 def unread_lines(task: Task, pages: Iterable[RawObject]) -> list[dict[str, Any]]:
@@ -99,8 +138,8 @@ def unread_lines(task: Task, pages: Iterable[RawObject]) -> list[dict[str, Any]]
     lines: list[dict[str, Any]] = []
     for page in pages:
         origin = {"raw_uri": page.uri, "observed_at": page.fetched_at, "site": task.site, "_run_id": task.run}
-        lines.append({**origin, "kind": PAGE, "n_items": 0})
-        lines.append({**origin, "kind": REJECT, "page_error": True, **_why(why), "sample": ""})
+        lines.append({**origin, "kind": PAGE, "n_items": 0, "n_others": 0})
+        lines.append({**origin, **reject_line(why, "")})
     return lines
 
 
@@ -120,7 +159,3 @@ def find_page(by_path: dict[str, RawObject], path: str) -> RawObject:
     if len(matches) != 1:
         raise LookupError(f"the engine read `{path}`, which matches {len(matches)} of the task's raw objects")
     return matches[0]
-
-
-def _why(why: Reject) -> dict[str, str]:
-    return {"reason": why.reason, "detail": why.detail}

@@ -12,15 +12,15 @@ OWNER: Columns = (
     ("owner_user_id", "bigint"),  # null: the account is deleted
     ("owner_type", "string"),  # null; registered, unregistered, moderator, does_not_exist ...
     ("owner_display_name", "string"),  # null; unescaped
-    ("owner_reputation", "int"),  # null; when observed, not when posted
+    ("owner_reputation", "int"),  # null, always from a dump; when observed, not when posted
 )
 
 ORIGIN: Columns = (
     ("content_license", "string"),  # CC BY-SA 2.5, 3.0 or 4.0
-    ("license_derived", "boolean"),  # true: the API left it out and the date decided
+    ("license_derived", "boolean"),  # true: it was left out and the date decided
     ("observed_at", "timestamp"),  # when the page with this version was fetched
-    ("source", "string"),  # api
-    ("_extra", "int"),  # fields in the raw item that the API's documentation does not name
+    ("source", "string"),  # api or dump
+    ("_extra", "int"),  # fields of the item, or attributes of the row, that no documentation names
     ("_run_id", "string"),  # the run that brought this version of the row
 )
 
@@ -39,7 +39,7 @@ QUESTIONS: Columns = (
     ("last_activity_at", "timestamp"),
     ("last_edit_at", "timestamp"),  # null: never
     ("closed_at", "timestamp"),  # null: open
-    ("closed_reason", "string"),  # null: open; as the API words it, unescaped
+    ("closed_reason", "string"),  # null: open, or from a dump; as the API words it, unescaped
     ("closed_reason_class", "string"),  # null: open; see soflow_jobs/questions.py
     ("migrated", "boolean"),  # came from another site
     ("community_wiki", "boolean"),
@@ -75,7 +75,7 @@ COMMENTS: Columns = (
     ("site", "string"),
     ("comment_id", "bigint"),
     ("post_id", "bigint"),  # a question's or an answer's id
-    ("post_type", "string"),  # null: not in the filter; question or answer
+    ("post_type", "string"),  # null: not in the filter, or from a dump; question or answer
     ("score", "int"),
     ("edited", "boolean"),  # null: not in the filter
     ("created_at", "timestamp"),
@@ -90,7 +90,7 @@ QUARANTINE: Columns = (
     ("site", "string"),
     ("raw_uri", "string"),  # the page
     ("page_error", "boolean"),  # true: nothing of the page could be used
-    ("item_index", "int"),  # null for a page; from 0
+    ("item_index", "int"),  # null for a page; place among the items, or line of a dump's part, from 0
     ("item_id", "bigint"),  # null: none that could be read
     ("reason", "string"),
     ("detail", "string"),  # what was found and what was expected, at most 500 characters

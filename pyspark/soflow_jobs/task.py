@@ -26,6 +26,11 @@ class RawObject:
     uri: str
     fetched_at: datetime
 
+    @property
+    def is_dump(self) -> bool:
+        """True for rows of a data dump, one XML element a line; any other page is a response of the API."""
+        return self.uri.endswith(".xml.gz")
+
 
 @dataclass(frozen=True)
 class Published:

@@ -1,6 +1,7 @@
 """What tests build by hand: API items, raw pages, tasks; and how they read tables back."""
 
 import gzip
+import html
 import json
 from calendar import timegm
 from datetime import date, datetime, timezone
@@ -78,6 +79,20 @@ def page(*items, **wrapper):
     return gzip.compress(json.dumps({"items": list(items), "has_more": False, **wrapper}).encode())
 
 
+def row(**attributes):
+    """A line of a dump's file; values are escaped as its writer does."""
+    quoted = (f'{name}="{html.escape(str(value)).replace(chr(10), "&#xA;")}"' for name, value in attributes.items())
+    return f"  <row {' '.join(quoted)} />\r\n"
+
+
+def part(*lines):
+    """A part of a dump as it lies in the raw bucket."""
+    return gzip.compress("".join(lines).encode())
+
+
+PART = "{:06d}.xml.gz"  # the name of a part
+
+
 class TestLake:
     """A lake in a folder. Runs are numbered: each task belongs to `self.run`, and publish() makes its tables live."""
 
@@ -96,11 +111,11 @@ class TestLake:
     def uri(self, *parts):
         return "file://" + "/".join([str(self.folder), *parts])
 
-    def raw(self, endpoint, *bodies, fetched="2026-11-22T23:59:59Z"):
+    def raw(self, endpoint, *bodies, fetched="2026-11-22T23:59:59Z", name="{:06d}.json.gz"):
         """Adds raw pages, each bytes; returns their URIs."""
         objects = self.pages.setdefault(endpoint, [])
         for body in bodies:
-            path = self.folder / "raw" / endpoint / f"run={self.number}" / f"{len(objects) + 1:06d}.json.gz"
+            path = self.folder / "raw" / endpoint / f"run={self.number}" / name.format(len(objects) + 1)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(body)
             objects.append({"uri": f"file://{path}", "fetched_at": fetched})
