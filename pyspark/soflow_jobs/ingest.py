@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from soflow_jobs.dump_records import FORMS
+from soflow_jobs.ingest_audit import TABLE, audit
 from soflow_jobs.lake import Lake, empty, say
 from soflow_jobs.pages import HINT, PAGE, REJECT, ROW, combined, parse_pages, unread_lines
 from soflow_jobs.records import Endpoint
@@ -18,9 +19,9 @@ class QuarantineLimitError(RuntimeError):
 
 
 def ingest(spark: SparkSession, task: Task, lake: Lake, endpoint: Endpoint) -> DataFrame:
-    """The typed rows of the task's raw pages: all versions, with `raw_uri` and `item_index`; writes the quarantine.
+    """The typed rows of the task's raw pages: all versions, with `raw_uri` and `item_index`.
 
-    Parses once, into scratch. Raises QuarantineLimitError before anything is written to the lake.
+    Parses once, into scratch. Writes the quarantine and the audit; raises QuarantineLimitError before any of that.
     """
     lines = stage(spark, task, endpoint)
     rejects = lines.where(F.col("kind") == REJECT)
@@ -31,6 +32,9 @@ def ingest(spark: SparkSession, task: Task, lake: Lake, endpoint: Endpoint) -> D
     check_limit(task, endpoint, counts, pages, items)
     if quarantined:
         lake.write("quarantine", rejects)
+    # A job of another's that uses the base steps need not have the table.
+    if pages and TABLE in task.outputs:
+        lake.write(TABLE, audit(spark, task, endpoint, lines))
     rows = lines.where(F.col("kind") == ROW)
     told = FORMS[endpoint.name].told
     from_dump = any(page.is_dump for page in task.raw.get(endpoint.name, ()))

@@ -99,6 +99,28 @@ QUARANTINE: Columns = (
     ("_run_id", "string"),
 )
 
+INGEST_AUDIT: Columns = (
+    ("site", "string"),
+    ("raw_run", "string"),  # the run folder in raw
+    ("source", "string"),  # null: a folder soflow did not make; api, dump, pages, sample
+    ("pages", "bigint"),
+    ("pages_quarantined", "bigint"),  # nothing of them could be used
+    ("rows_raw", "bigint"),  # the endpoint's items = rows_quarantined + distinct_ids + duplicates
+    ("rows_quarantined", "bigint"),
+    ("distinct_ids", "bigint"),
+    ("duplicates", "bigint"),  # the same id again, in the same folder
+    ("unknown_fields", "bigint"),  # sum of `_extra`
+    ("bytes", "bigint"),  # null: not known of every page; bodies, decompressed
+    ("quota_used", "bigint"),  # null: no page tells; requests, those of others with the same key included
+    ("watermark_before", "timestamp"),  # null: not read by watermark; how far the endpoint was read before
+    ("watermark_after", "timestamp"),  # null: as before; how far afterwards
+    ("created_min", "timestamp"),  # null: no usable row
+    ("created_max", "timestamp"),  # null: no usable row
+    ("fetched_first", "timestamp"),
+    ("fetched_last", "timestamp"),
+    ("_run_id", "string"),
+)
+
 TEXT_SENTIMENT: Columns = (
     ("site", "string"),
     ("unit_id", "bigint"),  # the question's, answer's or comment's id
@@ -191,6 +213,7 @@ TABLES: dict[str, Columns] = {
     "answers": ANSWERS,
     "comments": COMMENTS,
     "quarantine": QUARANTINE,
+    "ingest_audit": INGEST_AUDIT,
     "text_sentiment": TEXT_SENTIMENT,
     "tag_trends_weekly": TAG_TRENDS_WEEKLY,
     "tag_health_monthly": TAG_HEALTH_MONTHLY,
@@ -203,6 +226,7 @@ PARTITIONS: dict[str, Columns] = {
     "answers": (("created_month", "string"),),
     "comments": (("created_month", "string"),),
     "quarantine": (("endpoint", "string"), ("dt", "string")),  # dt: the logical date
+    "ingest_audit": (("endpoint", "string"), ("dt", "string")),
     "text_sentiment": (("created_month", "string"), ("unit_type", "string")),
     "tag_trends_weekly": (("year", "int"),),  # of week_start
     "tag_health_monthly": (("year", "int"),),

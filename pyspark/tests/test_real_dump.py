@@ -45,6 +45,15 @@ def test_every_row_of_the_dump_is_one_row(spark, loaded):
     assert [len(of_type(rows, "1")), len(of_type(rows, "2")), len(rows["Comments"])] == [453, 971, 2448]
 
 
+def test_the_audit_counts_the_same(spark, loaded):
+    lake, rows = loaded
+    found = lake.rows(spark, "ingest_audit", "endpoint", "rows_raw", "distinct_ids", "duplicates", "rows_quarantined")
+    assert found == [("answers", 971, 971, 0, 0), ("comments", 2448, 2448, 0, 0), ("questions", 453, 453, 0, 0)]
+    pages = dict(lake.rows(spark, "ingest_audit", "endpoint", "pages"))
+    parts = {endpoint: -(-len(rows[name]) // LINES) for endpoint, name in FILES.items()}
+    assert pages == parts
+
+
 def test_who_is_answered_and_what_is_accepted(spark, loaded):
     lake, rows = loaded
     accepted = {row["AcceptedAnswerId"] for row in rows["Posts"] if "AcceptedAnswerId" in row}
