@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from io import BytesIO
 from xml.etree import ElementTree
 
 from soflow_jobs.fields import Reject, shown
@@ -22,10 +23,9 @@ FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|&#(?:x([0-9a-fA
 def read_part(content: bytes) -> Iterator[tuple[int, bytes]]:
     """Each line that is not blank, with its number in the part, from 0. Raises Reject for the part as a whole."""
     body = gunzip(content)
-    lines = [(number, line) for number, line in enumerate(body.split(b"\n")) if line.strip(BLANK)]
-    if not lines:
+    if not body.strip(BLANK):
         raise Reject("empty", f"{len(body)} bytes, none of them visible")
-    return iter(lines)
+    return ((number, line) for number, line in enumerate(BytesIO(body)) if line.strip(BLANK))
 
 
 def attributes(line: bytes) -> dict[str, str]:

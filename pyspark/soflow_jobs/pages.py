@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
@@ -34,6 +36,10 @@ ARROW = {
 # a page that cannot be used gives a PAGE line and one REJECT. A HINT has the id of an item, of which another row of
 # the same dump tells something: see dump_records.hint.
 ROW, REJECT, PAGE, HINT = "row", "reject", "page", "hint"
+# Counted in the PAGE line and not in the frame: a row of a dump that is in no table.
+OTHER = "other"
+
+BATCH = 2_000  # lines an Arrow batch: a part of a dump has fifty thousand, and a worker more than one part
 
 
 def combined(table: str) -> Columns:
@@ -62,32 +68,33 @@ def parse_pages(spark: SparkSession, task: Task, endpoint: Endpoint, pages: Iter
         for batch in batches:
             for path, content in zip(batch.column("path"), batch.column("content"), strict=True):
                 page = find_page(by_path, path.as_py())
-                lines = page_lines(endpoint, page, content.as_py(), site)
                 common = {"site": site, "_run_id": run, "copy": uuid4().hex}
-                yield pa.RecordBatch.from_pylist([{**line, **common} for line in lines], schema)
+                lines = ({**line, **common} for line in page_lines(endpoint, page, content.as_py(), site))
+                while some := list(islice(lines, BATCH)):
+                    yield pa.RecordBatch.from_pylist(some, schema)
 
     read = spark.read.format("binaryFile").load([page.uri for page in by_path.values()])
     return read.select(F.col("path"), F.col("content")).mapInArrow(parse, ddl(columns))
 
 
-def page_lines(endpoint: Endpoint, page: RawObject, content: bytes, site: str) -> list[dict[str, Any]]:
-    """The combined lines of one page. Never raises for what a page may hold."""
+def page_lines(endpoint: Endpoint, page: RawObject, content: bytes, site: str) -> Iterator[dict[str, Any]]:
+    """The combined lines of one page, the PAGE line last. Never raises for what a page may hold."""
     origin = {"raw_uri": page.uri, "observed_at": page.fetched_at}
+    found: Counter[str] = Counter()
     try:
-        if page.is_dump:
-            lines, others = dump_lines(endpoint, content, site)
-        else:
-            lines, others = api_lines(endpoint, content), 0
+        for line in dump_lines(endpoint, content, site) if page.is_dump else api_lines(endpoint, content):
+            found[line["kind"]] += 1
+            if line["kind"] != OTHER:
+                yield {**origin, **line}
     except Reject as why:
-        lines, others = [reject_line(why, page_sample(content))], 0
-    counted = sum(1 for line in lines if "item_index" in line)
-    return [{**origin, **line} for line in [{"kind": PAGE, "n_items": counted, "n_others": others}, *lines]]
+        yield {**origin, **reject_line(why, page_sample(content))}
+    yield {**origin, "kind": PAGE, "n_items": found[ROW] + found[REJECT], "n_others": found[OTHER]}
 
 
-def api_lines(endpoint: Endpoint, content: bytes) -> list[dict[str, Any]]:
-    """A ROW or REJECT line of each of the endpoint's items. Raises Reject for the page."""
-    items = items_of(endpoint.name, read_page(content))
-    return [{**item_line(endpoint, *item), "item_index": index} for index, item in enumerate(items)]
+def api_lines(endpoint: Endpoint, content: bytes) -> Iterator[dict[str, Any]]:
+    """A ROW or REJECT line of each of the endpoint's items. Raises Reject for the page, before the first line."""
+    for index, item in enumerate(items_of(endpoint.name, read_page(content))):
+        yield {**item_line(endpoint, *item), "item_index": index}
 
 
 def item_line(endpoint: Endpoint, item: Any, why: Reject | None) -> dict[str, Any]:
@@ -104,27 +111,26 @@ def item_line(endpoint: Endpoint, item: Any, why: Reject | None) -> dict[str, An
         return reject_line(cause, item_sample(item)) | {"page_error": False, "item_id": number if known else None}
 
 
-def dump_lines(endpoint: Endpoint, content: bytes, site: str) -> tuple[list[dict[str, Any]], int]:
-    """A ROW or REJECT line of each of the endpoint's rows, HINTs from the others; and how many are in no table at all.
+def dump_lines(endpoint: Endpoint, content: bytes, site: str) -> Iterator[dict[str, Any]]:
+    """A ROW or REJECT line of each of the endpoint's rows, HINTs from other posts, and OTHER for what is in no table.
 
-    Raises Reject for the part. A row that cannot be read is a REJECT for every endpoint that reads the part.
+    Raises Reject for the part, before the first line. A row that cannot be read is a REJECT for every endpoint that
+    reads the part.
     """
-    lines, others = [], 0
     for index, text in read_part(content):
         found: dict[str, str] = {}
         try:
             found = attributes(text)
             owner = belongs_to(endpoint, found)
             if owner == endpoint.name:
-                lines.append({"kind": ROW, **dump_row(endpoint, found, site), "item_index": index})
+                yield {"kind": ROW, **dump_row(endpoint, found, site), "item_index": index}
             elif owner is None:
-                others += 1
+                yield {"kind": OTHER}
             elif told := hint(endpoint, found):
-                lines.append({"kind": HINT, endpoint.id: told})
+                yield {"kind": HINT, endpoint.id: told}
         except Reject as why:
             place = {"page_error": False, "item_index": index, "item_id": row_id(found)}
-            lines.append(reject_line(why, line_sample(text)) | place)
-    return lines, others
+            yield reject_line(why, line_sample(text)) | place
 
 
 def reject_line(why: Reject, sample: str) -> dict[str, Any]:

@@ -7,9 +7,7 @@ from soflow_jobs import answers, comments, questions
 from soflow_jobs.dump import attributes, read_part
 from soflow_jobs.dump_records import dump_row
 from soflow_jobs.fields import Reject
-from soflow_jobs.markdown import markdown_to_text
 from soflow_jobs.records import ANSWERS, COMMENTS, QUESTIONS
-from soflow_jobs.sites import host
 
 SITE = "bicycles.meta"
 TIMES = {"CreationDate": "2010-08-25T19:50:51.187", "LastActivityDate": "2010-08-26T10:00:00.003"}
@@ -84,28 +82,6 @@ def test_a_comment_is_markdown_and_not_html():
     assert (found["post_id"], found["post_type"], found["link"]) == (1, None, None)
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("plain", "plain"),
-        ("snake_case_name and 2*3*4", "snake_case_name and 2*3*4"),
-        ("**bold**, _leaning_ and __both__", "bold, leaning and both"),
-        ("`` a`b `` is code", "is code"),
-        ("an odd ` alone", "an odd ` alone"),
-        ('[a title](https://x.y "why")', "a title"),
-        ("[not] (http://x)", "[not] (http://x)"),
-        ("two\r\n\r\nlines", "two\nlines"),
-    ],
-)
-def test_markdown_of_comments(text, expected):
-    assert markdown_to_text(text) == expected
-
-
-def test_markdown_of_megabytes_ends():
-    for sign in ("`a ", "[", "*a ", "_", "``"):
-        assert len(markdown_to_text(sign * 200_000)) > 0
-
-
 @pytest.mark.parametrize("tags", ["<c++><.net>", "|c++|.net|"])
 def test_both_ways_of_writing_tags(tags):
     assert typed(QUESTIONS, asked(Tags=tags))["tags"] == ["c++", ".net"]
@@ -176,23 +152,6 @@ def test_lines_have_numbers_and_blank_ones_do_not_count():
     assert caught.value.reason == "empty"
 
 
-@pytest.mark.parametrize(
-    ("site", "expected"),
-    [
-        ("stackoverflow", "stackoverflow.com"),
-        ("ru.stackoverflow", "ru.stackoverflow.com"),
-        ("meta.superuser", "meta.superuser.com"),
-        ("mathoverflow.net", "mathoverflow.net"),
-        ("meta", "meta.stackexchange.com"),
-        ("bicycles", "bicycles.stackexchange.com"),
-        ("bicycles.meta", "bicycles.meta.stackexchange.com"),
-        ("what.is/this", None),
-    ],
-)
-def test_the_host_of_a_site(site, expected):
-    assert host(site) == expected
-
-
 def load(lake, *parts, endpoints=("questions", "answers"), **more):
     for endpoint in endpoints:
         lake.raw(endpoint, *parts, name=PART, **more)
@@ -249,7 +208,7 @@ def test_rows_that_cannot_be_used_are_in_the_quarantine(spark, task_lake):
     found = task_lake.rows(spark, "quarantine", "endpoint", "item_index", "item_id", "reason")
     assert found == sorted(expected, key=repr)
     ((sample,),) = {row for row in task_lake.rows(spark, "quarantine", "sample") if "nonsense" in row[0]}
-    assert sample == "nonsense\r"
+    assert sample == "nonsense\r\n"
 
 
 def test_comments_on_posts_that_are_not_there_stay(spark, task_lake):
