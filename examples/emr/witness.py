@@ -39,7 +39,7 @@ def main(lake: str, database: str, run: str) -> None:
 
     if missing:
         sys.exit(f"no file where Glue points: {missing}")
-    if len(tables) < 8 or not steps or any(state != "COMPLETED" for *_, state in steps):
+    if len(tables) < 9 or not steps or any(state != "COMPLETED" for *_, state in steps):
         sys.exit("that is not all that the run should have left")
 
 

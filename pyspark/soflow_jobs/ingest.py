@@ -5,8 +5,10 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from soflow_jobs.dump_records import FORMS
+from soflow_jobs.ingest_audit import TABLE, audit
 from soflow_jobs.lake import Lake, empty, say
-from soflow_jobs.pages import PAGE, REJECT, ROW, combined, parse_pages, unread_lines
+from soflow_jobs.pages import HINT, PAGE, REJECT, ROW, combined, parse_pages, unread_lines
 from soflow_jobs.records import Endpoint
 from soflow_jobs.schemas import ddl, names
 from soflow_jobs.task import Task
@@ -17,20 +19,35 @@ class QuarantineLimitError(RuntimeError):
 
 
 def ingest(spark: SparkSession, task: Task, lake: Lake, endpoint: Endpoint) -> DataFrame:
-    """The typed rows of the task's raw pages: all versions, with `raw_uri` and `item_index`; writes the quarantine.
+    """The typed rows of the task's raw pages: all versions, with `raw_uri` and `item_index`.
 
-    Parses once, into scratch. Raises QuarantineLimitError before anything is written to the lake.
+    Parses once, into scratch. Writes the quarantine and the audit; raises QuarantineLimitError before any of that.
     """
     lines = stage(spark, task, endpoint)
     rejects = lines.where(F.col("kind") == REJECT)
-    pages, items = count_input(lines)
+    pages, items, others = count_input(lines)
     counts = count_rejects(rejects)
     quarantined = sum(count for _, _, count, _ in counts)
-    say(pages=pages, rows_read=items, quarantined=quarantined)
+    say(pages=pages, rows_read=items, quarantined=quarantined, **({"ignored": others} if others else {}))
     check_limit(task, endpoint, counts, pages, items)
     if quarantined:
         lake.write("quarantine", rejects)
-    return lines.where(F.col("kind") == ROW)
+    # A job of another's that uses the base steps need not have the table.
+    if pages and TABLE in task.outputs:
+        lake.write(TABLE, audit(spark, task, endpoint, lines))
+    rows = lines.where(F.col("kind") == ROW)
+    told = FORMS[endpoint.name].told
+    from_dump = any(page.is_dump for page in task.raw.get(endpoint.name, ()))
+    return with_hints(rows, lines.where(F.col("kind") == HINT), endpoint.id, told) if told and from_dump else rows
+
+
+def with_hints(rows: DataFrame, hints: DataFrame, key: str, told: str) -> DataFrame:
+    """The rows, `told` true also for those that a hint of the same run folder is about: a dump is in one folder."""
+    folder = F.regexp_replace("raw_uri", "[^/]*$", "").alias("_folder")
+    known = hints.select(folder, key).distinct().withColumn("_known", F.lit(True))
+    joined = rows.select("*", folder).join(known, on=["_folder", key], how="left")
+    true = F.col(told) | F.coalesce(F.col("_known"), F.lit(False))
+    return joined.withColumn(told, true).select(*rows.columns)
 
 
 def stage(spark: SparkSession, task: Task, endpoint: Endpoint) -> DataFrame:
@@ -42,7 +59,12 @@ def stage(spark: SparkSession, task: Task, endpoint: Endpoint) -> DataFrame:
     parsed = f"{task.scratch}/parsed"
     parse_pages(spark, task, endpoint, pages.values()).write.option("compression", "zstd").parquet(parsed)
     lines = spark.read.schema(ddl(columns)).parquet(parsed)
-    read = {row[0] for row in lines.where(F.col("kind") == PAGE).select("raw_uri").collect()}
+    # Written above and not parsed anew by what follows, so a copy stays the same copy.
+    copies = [tuple(row) for row in lines.where(F.col("kind") == PAGE).select("raw_uri", "copy").collect()]
+    read = dict(sorted(copies))
+    twice = [copy for uri, copy in copies if copy != read[uri]]
+    if twice:
+        lines = lines.where(~F.col("copy").isin(twice))
     unread = unread_lines(task, [page for uri, page in pages.items() if uri not in read])
     if not unread:
         return lines
@@ -52,10 +74,11 @@ def stage(spark: SparkSession, task: Task, endpoint: Endpoint) -> DataFrame:
     )
 
 
-def count_input(lines: DataFrame) -> tuple[int, int]:
-    """How many pages and how many items in pages that could be read."""
-    total = lines.where(F.col("kind") == PAGE).agg(F.count("*"), F.sum("n_items")).collect()[0]
-    return total[0], total[1] or 0
+def count_input(lines: DataFrame) -> tuple[int, int, int]:
+    """How many pages, how many items of the endpoint in them, and how many rows of a dump that are in no table."""
+    sums = (F.sum(name) for name in ("n_items", "n_others"))
+    pages, items, others = lines.where(F.col("kind") == PAGE).agg(F.count("*"), *sums).collect()[0]
+    return pages, items or 0, others or 0
 
 
 def count_rejects(rejects: DataFrame) -> list[tuple[bool, str, int, str]]:

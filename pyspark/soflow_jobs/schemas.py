@@ -12,15 +12,15 @@ OWNER: Columns = (
     ("owner_user_id", "bigint"),  # null: the account is deleted
     ("owner_type", "string"),  # null; registered, unregistered, moderator, does_not_exist ...
     ("owner_display_name", "string"),  # null; unescaped
-    ("owner_reputation", "int"),  # null; when observed, not when posted
+    ("owner_reputation", "int"),  # null, always from a dump; when observed, not when posted
 )
 
 ORIGIN: Columns = (
     ("content_license", "string"),  # CC BY-SA 2.5, 3.0 or 4.0
-    ("license_derived", "boolean"),  # true: the API left it out and the date decided
+    ("license_derived", "boolean"),  # true: it was left out and the date decided
     ("observed_at", "timestamp"),  # when the page with this version was fetched
-    ("source", "string"),  # api
-    ("_extra", "int"),  # fields in the raw item that the API's documentation does not name
+    ("source", "string"),  # api or dump
+    ("_extra", "int"),  # fields of the item, or attributes of the row, that no documentation names
     ("_run_id", "string"),  # the run that brought this version of the row
 )
 
@@ -39,7 +39,7 @@ QUESTIONS: Columns = (
     ("last_activity_at", "timestamp"),
     ("last_edit_at", "timestamp"),  # null: never
     ("closed_at", "timestamp"),  # null: open
-    ("closed_reason", "string"),  # null: open; as the API words it, unescaped
+    ("closed_reason", "string"),  # null: open, or from a dump; as the API words it, unescaped
     ("closed_reason_class", "string"),  # null: open; see soflow_jobs/questions.py
     ("migrated", "boolean"),  # came from another site
     ("community_wiki", "boolean"),
@@ -75,7 +75,7 @@ COMMENTS: Columns = (
     ("site", "string"),
     ("comment_id", "bigint"),
     ("post_id", "bigint"),  # a question's or an answer's id
-    ("post_type", "string"),  # null: not in the filter; question or answer
+    ("post_type", "string"),  # null: not in the filter, or from a dump; question or answer
     ("score", "int"),
     ("edited", "boolean"),  # null: not in the filter
     ("created_at", "timestamp"),
@@ -90,12 +90,34 @@ QUARANTINE: Columns = (
     ("site", "string"),
     ("raw_uri", "string"),  # the page
     ("page_error", "boolean"),  # true: nothing of the page could be used
-    ("item_index", "int"),  # null for a page; from 0
+    ("item_index", "int"),  # null for a page; place among the items, or line of a dump's part, from 0
     ("item_id", "bigint"),  # null: none that could be read
     ("reason", "string"),
     ("detail", "string"),  # what was found and what was expected, at most 500 characters
     ("sample", "string"),  # the beginning of the item or page, at most 500 characters
     ("observed_at", "timestamp"),
+    ("_run_id", "string"),
+)
+
+INGEST_AUDIT: Columns = (
+    ("site", "string"),
+    ("raw_run", "string"),  # the run folder in raw
+    ("source", "string"),  # null: a folder soflow did not make; api, dump, pages, sample
+    ("pages", "bigint"),
+    ("pages_quarantined", "bigint"),  # nothing of them could be used
+    ("rows_raw", "bigint"),  # the endpoint's items = rows_quarantined + distinct_ids + duplicates
+    ("rows_quarantined", "bigint"),
+    ("distinct_ids", "bigint"),
+    ("duplicates", "bigint"),  # the same id again, in the same folder
+    ("unknown_fields", "bigint"),  # sum of `_extra`
+    ("bytes", "bigint"),  # null: not known of every page; bodies, decompressed
+    ("quota_used", "bigint"),  # null: no page tells; requests, those of others with the same key included
+    ("watermark_before", "timestamp"),  # null: not read by watermark; how far the endpoint was read before
+    ("watermark_after", "timestamp"),  # null: as before; how far afterwards
+    ("created_min", "timestamp"),  # null: no usable row
+    ("created_max", "timestamp"),  # null: no usable row
+    ("fetched_first", "timestamp"),
+    ("fetched_last", "timestamp"),
     ("_run_id", "string"),
 )
 
@@ -191,6 +213,7 @@ TABLES: dict[str, Columns] = {
     "answers": ANSWERS,
     "comments": COMMENTS,
     "quarantine": QUARANTINE,
+    "ingest_audit": INGEST_AUDIT,
     "text_sentiment": TEXT_SENTIMENT,
     "tag_trends_weekly": TAG_TRENDS_WEEKLY,
     "tag_health_monthly": TAG_HEALTH_MONTHLY,
@@ -203,6 +226,7 @@ PARTITIONS: dict[str, Columns] = {
     "answers": (("created_month", "string"),),
     "comments": (("created_month", "string"),),
     "quarantine": (("endpoint", "string"), ("dt", "string")),  # dt: the logical date
+    "ingest_audit": (("endpoint", "string"), ("dt", "string")),
     "text_sentiment": (("created_month", "string"), ("unit_type", "string")),
     "tag_trends_weekly": (("year", "int"),),  # of week_start
     "tag_health_monthly": (("year", "int"),),

@@ -21,10 +21,16 @@ class TaskError(ValueError):
 
 @dataclass(frozen=True)
 class RawObject:
-    """One raw page: where it is and when it was fetched (aware, UTC)."""
+    """One raw page: where it is, when it was fetched (aware, UTC), and what its ingester noted about it."""
 
     uri: str
     fetched_at: datetime
+    about: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_dump(self) -> bool:
+        """True for rows of a data dump, one XML element a line; any other page is a response of the API."""
+        return self.uri.endswith(".xml.gz")
 
 
 @dataclass(frozen=True)
@@ -129,7 +135,11 @@ def _raw(value: Any, name: str) -> tuple[RawObject, ...]:
     where = f"inputs.{name}"
     objects = _list(_object(value, where).get("objects", []), f"{where}.objects")
     return tuple(
-        RawObject(_text(_object(each, where), "uri", where), _moment(_text(each, "fetched_at", where), where))
+        RawObject(
+            _text(_object(each, where), "uri", where),
+            _moment(_text(each, "fetched_at", where), where),
+            _numbers(each.get("about", {}), f"{where}.about"),
+        )
         for each in objects
     )
 
@@ -171,6 +181,13 @@ def _partition(value: Any, where: str) -> Partition:
     if any(isinstance(v, bool) or not isinstance(v, str | int) for v in partition.values()):
         raise TaskError(f"`{where}` must map columns to text, not {partition!r}")
     return {str(column): str(v) for column, v in partition.items()}
+
+
+def _numbers(value: Any, where: str) -> dict[str, int]:
+    numbers = _object(value, where)
+    if any(type(number) is not int for number in numbers.values()):
+        raise TaskError(f"`{where}` must map names to integers, not {numbers!r}")
+    return numbers
 
 
 def _object(value: Any, where: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What tests build by hand: API items, raw pages, tasks; and how they read tables back."""
 
 import gzip
+import html
 import json
 from calendar import timegm
 from datetime import date, datetime, timezone
@@ -11,9 +12,9 @@ from soflow_jobs.task import Published, Task, parse_task
 
 SITE = "stackoverflow"
 NEEDS = {
-    "questions": (["raw.questions"], ["questions", "quarantine"]),
-    "answers": (["raw.answers", "questions"], ["answers", "quarantine"]),
-    "comments": (["raw.comments"], ["comments", "quarantine"]),
+    "questions": (["raw.questions"], ["questions", "quarantine", "ingest_audit"]),
+    "answers": (["raw.answers", "questions"], ["answers", "quarantine", "ingest_audit"]),
+    "comments": (["raw.comments"], ["comments", "quarantine", "ingest_audit"]),
     "sentiment": (["questions", "answers", "comments"], ["text_sentiment"]),
     "tag_trends": (["questions"], ["tag_trends_weekly"]),
     "tag_health": (["questions", "answers"], ["tag_health_monthly"]),
@@ -78,6 +79,20 @@ def page(*items, **wrapper):
     return gzip.compress(json.dumps({"items": list(items), "has_more": False, **wrapper}).encode())
 
 
+def row(**attributes):
+    """A line of a dump's file; values are escaped as its writer does."""
+    quoted = (f'{name}="{html.escape(str(value)).replace(chr(10), "&#xA;")}"' for name, value in attributes.items())
+    return f"  <row {' '.join(quoted)} />\r\n"
+
+
+def part(*lines):
+    """A part of a dump as it lies in the raw bucket."""
+    return gzip.compress("".join(lines).encode())
+
+
+PART = "{:06d}.xml.gz"  # the name of a part
+
+
 class TestLake:
     """A lake in a folder. Runs are numbered: each task belongs to `self.run`, and publish() makes its tables live."""
 
@@ -96,14 +111,15 @@ class TestLake:
     def uri(self, *parts):
         return "file://" + "/".join([str(self.folder), *parts])
 
-    def raw(self, endpoint, *bodies, fetched="2026-11-22T23:59:59Z"):
+    def raw(self, endpoint, *bodies, fetched="2026-11-22T23:59:59Z", name="{:06d}.json.gz", folder=None, about=None):
         """Adds raw pages, each bytes; returns their URIs."""
         objects = self.pages.setdefault(endpoint, [])
         for body in bodies:
-            path = self.folder / "raw" / endpoint / f"run={self.number}" / f"{len(objects) + 1:06d}.json.gz"
+            path = self.folder / "raw" / endpoint / f"run={folder or self.number}" / name.format(len(objects) + 1)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(body)
-            objects.append({"uri": f"file://{path}", "fetched_at": fetched})
+            noted = {"about": about} if about else {}
+            objects.append({"uri": f"file://{path}", "fetched_at": fetched, **noted})
         return [each["uri"] for each in objects]
 
     def task(self, step, scope="changed", limit=1.0, **more) -> Task:
@@ -126,7 +142,7 @@ class TestLake:
         return {"published": live, "upstream": self.prefix(name)}
 
     def _output(self, table, step):
-        only = {"endpoint": step, "dt": "2026-11-22"} if table == "quarantine" else {}
+        only = {"endpoint": step, "dt": "2026-11-22"} if table in ("quarantine", "ingest_audit") else {}
         current = [{"prefix": p.prefix, "partitions": list(p.partitions)} for p in self.published.get(table, [])]
         by = [column for column, _ in PARTITIONS[table]]
         return {"prefix": self.prefix(table), "partition_by": by, "only": only, "current": current}

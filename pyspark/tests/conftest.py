@@ -56,7 +56,7 @@ def task_lake(tmp_path):
     return TestLake(tmp_path)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def real_data():
     """The folder of real pages and labelled texts; the test is skipped where there is none."""
     folder = os.environ.get("SOFLOW_REAL_DATA")

@@ -1,6 +1,8 @@
 """questions and comments from raw pages to partitions: merging, quarantine, limits."""
 
 import gzip
+import random
+from string import ascii_letters
 
 import pytest
 from builders import at, comment, page, question
@@ -186,3 +188,14 @@ def test_deleted_owners_are_kept(spark, task_lake):
     assert task_lake.rows(spark, "questions", "question_id", "owner_user_id", "owner_type") == [
         (1, None, "does_not_exist")
     ]
+
+
+def test_a_page_that_the_engine_hands_over_twice_counts_once(spark, task_lake, capsys):
+    # Sail divides more than 10 MiB of objects among its threads, and one that two of them share comes whole, twice.
+    large = ["".join(random.Random(number).choices(ascii_letters, k=6_000_000)) for number in range(3)]
+    pages = [page(question(number + 1, tags=[f"t{number}"], title=text)) for number, text in enumerate(large)]
+    assert sum(map(len, pages)) > 10 * 1024 * 1024
+    run_questions(spark, task_lake, *pages, page("odd"))
+    assert '"pages": 4, "rows_read": 4, "quarantined": 1' in capsys.readouterr().out
+    assert task_lake.rows(spark, "questions", "question_id") == [(1,), (2,), (3,)]
+    assert len(task_lake.rows(spark, "quarantine", "raw_uri")) == 1

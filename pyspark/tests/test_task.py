@@ -55,6 +55,10 @@ def test_a_task_is_read_into_types():
         ({"quarantine_limit": True}, "`quarantine_limit`"),
         ({"inputs": []}, "`inputs`"),
         ({"inputs": {"raw.questions": {"objects": [{"uri": "x", "fetched_at": "noon"}]}}}, "fetched_at"),
+        (
+            {"inputs": {"raw.q": {"objects": [{"uri": "x", "fetched_at": "2026-11-22", "about": {"bytes": "5"}}]}}},
+            "`inputs.raw.q.about`",
+        ),
         ({"inputs": {"answers": {"upstream": 5}}}, "`inputs.answers.upstream`"),
         ({"outputs": {"t": {"prefix": "x", "partition_by": ["a", "b"], "only": {"b": "1"}}}}, "`outputs.t.only`"),
         ({"outputs": {"t": {"prefix": "x", "current": [{"prefix": "y", "partitions": [1]}]}}}, "partitions"),
@@ -70,6 +74,13 @@ def test_times_may_have_any_fraction_and_offset():
         raw = {"raw.questions": {"objects": [{"uri": "x", "fetched_at": text}]}}
         fetched = parse_task(json.dumps({**TASK, "inputs": raw})).raw["questions"][0].fetched_at
         assert fetched == at("2026-11-22 10:00:00.123456")
+
+
+def test_what_is_noted_about_a_page_may_be_absent():
+    objects = [{"uri": "x.xml.gz", "fetched_at": "2026-11-22T10:00:00Z", "about": {"quota_remaining": -1}}]
+    objects.append({"uri": "x.json.gz", "fetched_at": "2026-11-22T10:00:00Z"})
+    raw = parse_task(json.dumps({**TASK, "inputs": {"raw.q": {"objects": objects}}})).raw["q"]
+    assert [(page.is_dump, page.about) for page in raw] == [(True, {"quota_remaining": -1}), (False, {})]
 
 
 def test_text_that_is_not_json_is_refused():

@@ -20,6 +20,9 @@ use crate::run::{self, Attached, Driven, Gathered, Outcome, Services};
 /// The site the sample pretends to be from.
 pub const SAMPLE_SITE: &str = "stackoverflow";
 
+/// The table that takes what steps cannot use: `docs/tables.md`.
+const QUARANTINE: &str = "quarantine";
+
 /// Runs what is not published yet of a job, or says that all of it is.
 pub async fn submit(app: &App, args: &SubmitArgs) -> Result<u8> {
     let project = app.project(Some(&args.selection.local))?;
@@ -149,7 +152,6 @@ pub fn published(before: &Tables, plan: &Plan, outcome: &Outcome) -> Summary {
     let record = &outcome.record;
     let mut tables: Vec<TableLine> = Vec::new();
     let mut quarantined = Vec::new();
-    let mut shared = None;
     for step in &plan.steps {
         let Some(result) = outcome.results.get(&step.step.name) else {
             tables.extend(unchanged(before, step));
@@ -157,24 +159,22 @@ pub fn published(before: &Tables, plan: &Plan, outcome: &Outcome) -> Summary {
         };
         for output in &step.outputs {
             let rows = result.tables.get(&output.table).map_or(0, plan::Written::rows);
-            // A partition of a table that several steps share: the steps' quarantine.
-            if !output.only.is_empty() && rows > 0 {
+            if output.table == QUARANTINE && rows > 0 {
                 quarantined.push(SetAside { step: step.step.name.clone(), rows });
-                shared = Some(output.table.as_str());
             }
             if !tables.iter().any(|line| line.name == output.table) {
                 tables.extend(line(before, outcome, &output.table));
             }
         }
     }
-    // What was set aside is told of last, and not at all when there never was any.
+    // What several steps share is told of last, and not at all when there never was any.
     let (aside, mut tables): (Vec<_>, Vec<_>) = tables.into_iter().partition(|line| is_shared(plan, &line.name));
     tables.extend(aside.into_iter().filter(|line| line.rows > 0));
     let seconds = record.ended_at.map_or(0.0, |ended| ended.duration_since(record.started_at).as_secs_f64());
     let sql = tables.first().map(|table| format!("soflow query \"select * from {} limit 5\"", table.name));
     let next = ["soflow tables".to_string(), format!("soflow runs show {}", record.run)].into_iter().chain(sql);
-    let quarantine =
-        shared.map(|table| format!("soflow query \"select reason, count(*) from {table} group by reason\""));
+    let why = format!("soflow query \"select reason, count(*) from {QUARANTINE} group by reason\"");
+    let quarantine = (!quarantined.is_empty()).then_some(why);
     Summary {
         run: record.run.clone(),
         target: record.target.clone(),

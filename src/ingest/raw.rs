@@ -109,7 +109,7 @@ pub fn check_names(site: &str, endpoints: &[&str]) -> Result<()> {
 }
 
 /// A page in raw.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RawPage {
     /// Where it is.
     pub uri: Uri,
@@ -119,8 +119,8 @@ pub struct RawPage {
     pub etag: String,
     /// When it was fetched from the API; when it was stored, if the manifest does not say.
     pub fetched_at: Timestamp,
-    /// Digest of the body, from the manifest.
-    pub sha256: Option<String>,
+    /// What the manifest says of it.
+    pub line: Line,
 }
 
 /// Returns, for each of `endpoints`, the pages of all complete runs that have items of it, sorted by URI.
@@ -169,8 +169,9 @@ async fn of_folder(
         let Some(Some(lines)) = manifests.get_mut(&folder) else { continue };
         let line = lines.remove(&name).unwrap_or_default();
         let fetched_at = line.fetched_at.unwrap_or(object.modified);
-        let page = RawPage { uri: object.uri, bytes: object.bytes, etag: object.etag, fetched_at, sha256: line.sha256 };
-        pages.push((folder.endpoint, line.holds, page));
+        let holds = line.holds.clone();
+        let page = RawPage { uri: object.uri, bytes: object.bytes, etag: object.etag, fetched_at, line };
+        pages.push((folder.endpoint, holds, page));
     }
     Ok(pages)
 }
@@ -210,7 +211,7 @@ pub async fn dates(store: &dyn Store, raw: &Uri, site: &str) -> Result<Vec<Held>
 /// Returns the digests of the bodies raw holds of an endpoint for `date`.
 pub(super) async fn digests(store: &dyn Store, raw: &Uri, of: &Folder) -> Result<BTreeSet<String>> {
     let pages = of_folder(store, raw, &of.site, &of.endpoint, of.date).await?;
-    Ok(pages.into_iter().filter_map(|(_, _, page)| page.sha256).collect())
+    Ok(pages.into_iter().filter_map(|(_, _, page)| page.line.sha256).collect())
 }
 
 /// Fills a run folder page by page; nobody sees them before `commit`.

@@ -268,7 +268,7 @@ fn the_example_job_is_valid() {
     let expected =
         ["questions", "answers", "comments", "sentiment", "tag_trends", "tag_health", "tag_sentiment", "tag_pairs"];
     assert_eq!(order, expected);
-    assert_eq!((job.tables.len(), job.insights.len()), (9, 5));
+    assert_eq!((job.tables.len(), job.insights.len()), (10, 5));
     assert_eq!(Graph::of(&job.steps).upstream("tag_sentiment"), ["questions", "answers", "comments", "sentiment"]);
 }
 

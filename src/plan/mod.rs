@@ -10,7 +10,7 @@ mod task;
 mod tests;
 mod version;
 
-pub use facts::{Facts, RawObject, Select, StepResult, TableFacts, Written};
+pub use facts::{About, Facts, RawObject, Select, StepResult, TableFacts, Written};
 pub use identity::parameters;
 pub use publish::next_versions;
 pub use step::{Action, Input, OutputPlan, Plan, Scope, StepPlan, Upstream, plan};

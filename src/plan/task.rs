@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::Facts;
 use super::identity::{parameters, source_name};
 use super::step::{Input, OutputPlan, StepPlan, Upstream};
 use super::version::Partition;
+use super::{Facts, RawObject};
 use crate::names::{PartitionValues, RunId, Uri};
 
 /// Version of the task file's form, its field `task_version`.
@@ -52,8 +52,7 @@ pub fn run_prefix(table: &str, run: &RunId) -> String {
 fn input_json(facts: &Facts<'_>, input: &Input, run: &RunId) -> Json {
     match input {
         Input::Raw { objects, .. } => {
-            let objects: Vec<Json> =
-                objects.iter().map(|object| json!({ "uri": object.uri, "fetched_at": object.fetched_at })).collect();
+            let objects: Vec<Json> = objects.iter().map(object_json).collect();
             json!({ "objects": objects })
         }
         Input::Table { name, partitions, changed, upstream, .. } => {
@@ -68,6 +67,15 @@ fn input_json(facts: &Facts<'_>, input: &Input, run: &RunId) -> Json {
             })
         }
     }
+}
+
+fn object_json(object: &RawObject) -> Json {
+    let mut json = json!({ "uri": object.uri, "fetched_at": object.fetched_at });
+    // Tasks name thousands of pages: what is not known takes no room.
+    if !object.about.is_empty() {
+        json["about"] = json!(object.about);
+    }
+    json
 }
 
 fn output_json(facts: &Facts<'_>, output: &OutputPlan, run: &RunId) -> Json {

@@ -71,6 +71,7 @@ struct World {
     results: BTreeMap<Digest, StepResult>,
     code: BTreeMap<String, Digest>,
     raw: BTreeMap<(String, Date), String>,
+    about: About,
     runs: u32,
 }
 
@@ -80,8 +81,8 @@ impl World {
         let lake = Lake { raw: at("raw"), curated: at("curated"), artifacts: at("artifacts"), logs: at("logs") };
         let job = job();
         let code = job.steps.iter().map(|step| (step.name.clone(), Digest::of([&step.name]))).collect();
-        let (tables, results, raw) = Default::default();
-        Self { job, lake, tables, results, code, raw, runs: 0 }
+        let (tables, results, raw, about) = Default::default();
+        Self { job, lake, tables, results, code, raw, about, runs: 0 }
     }
 
     fn pages(&mut self, endpoint: &str, date: Date, etag: &str) {
@@ -92,7 +93,8 @@ impl World {
         let object = |endpoint: &str| {
             let etag = self.raw.get(&(endpoint.to_string(), date));
             let uri = self.lake.raw.join(&format!("{endpoint}/{date}/1"));
-            etag.map(|etag| RawObject { uri, bytes: 1, etag: etag.clone(), fetched_at: Timestamp::UNIX_EPOCH })
+            let (fetched_at, about) = (Timestamp::UNIX_EPOCH, self.about.clone());
+            etag.map(|etag| RawObject { uri, bytes: 1, etag: etag.clone(), fetched_at, about })
         };
         let raw = |endpoint: &str| (endpoint.to_string(), object(endpoint).into_iter().collect());
         Facts {
@@ -341,4 +343,21 @@ fn the_task_tells_a_step_all_it_needs() {
     let health = task(&facts, &planned.steps[3], &run);
     assert_eq!(health["inputs"]["questions"]["upstream"], "file:///lake/curated/questions/run=daily.2026-10-02.2");
     assert_eq!(health["inputs"]["answers"]["published"][0]["changed"], serde_json::json!([]));
+}
+
+#[test]
+fn what_is_noted_about_a_page_reaches_the_step_and_makes_no_work() {
+    let mut world = World::new();
+    world.first_day();
+    let questions = |world: &World| {
+        let facts = world.facts(DAY);
+        let planned = plan(&facts).unwrap();
+        assert!(planned.nothing_to_do());
+        let task = task(&facts, &planned.steps[0], &"daily.2026-10-01.2".parse().unwrap());
+        task["inputs"]["raw.questions"]["objects"][0].clone()
+    };
+    assert!(questions(&world).get("about").is_none());
+    world.about = About { quota_remaining: Some(-1), watermark_after: Some(1_760_000_000), ..About::default() };
+    let about = serde_json::json!({ "quota_remaining": -1, "watermark_after": 1_760_000_000 });
+    assert_eq!(questions(&world)["about"], about);
 }

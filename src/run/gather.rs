@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::ingest::raw;
 use crate::job::{Job, Source, Value};
 use crate::names::{Digest, RunId, Uri};
-use crate::plan::{Facts, RawObject, Select, StepResult, TableFacts, Version};
+use crate::plan::{About, Facts, RawObject, Select, StepResult, TableFacts, Version};
 use crate::store::Store;
 
 /// The site whose pages are read when the job file has no parameter `site`.
@@ -113,7 +113,14 @@ fn raw_endpoint(source: &Source) -> Option<&str> {
 }
 
 fn to_object(page: raw::RawPage) -> RawObject {
-    RawObject { uri: page.uri, bytes: page.bytes, etag: page.etag, fetched_at: page.fetched_at }
+    let raw::RawPage { uri, bytes, etag, fetched_at, line } = page;
+    let about = About {
+        bytes: line.bytes,
+        quota_remaining: line.quota_remaining,
+        watermark_before: line.watermark_before,
+        watermark_after: line.watermark_after,
+    };
+    RawObject { uri, bytes, etag, fetched_at, about }
 }
 
 /// Reads the current version, and those below it that this date's own runs would be replaced from.

@@ -31,7 +31,8 @@ fn gzip(text: &str) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn column(path: &Path, name: &str) -> Vec<String> {
+/// Returns the values of a column as text; empty for null.
+pub fn column(path: &Path, name: &str) -> Vec<String> {
     let file = ParquetFile::open(path).unwrap();
     let mut values = Vec::new();
     for batch in file.batches(&[name.to_string()], &PartitionValues::new()).unwrap() {

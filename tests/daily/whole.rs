@@ -7,6 +7,7 @@ use std::path::Path;
 use fs_err as fs;
 use serde_json::Value;
 
+use super::bad::column;
 use super::lab::{Lab, real_pages, walk};
 
 const TABLES: [&str; 8] = [
@@ -48,6 +49,9 @@ fn the_sample_gives_every_table() {
         let rows = lab.version(endpoint).rows();
         // A malformed item may still have an id that counts.
         assert!(rows <= counted && rows + quarantined >= counted, "{endpoint}: {rows} + {quarantined} of {counted}");
+        assert_eq!(audited(&lab, endpoint, "distinct_ids"), rows, "{endpoint}");
+        let aside = audited(&lab, endpoint, "rows_quarantined") + audited(&lab, endpoint, "pages_quarantined");
+        assert_eq!(aside, quarantined, "{endpoint}");
     }
     lab.no_process_is_left("after the run");
 }
@@ -68,6 +72,10 @@ fn real_pages_are_counted_to_the_last_row() {
         let published: Months =
             published.map(|mut part| (part.values.remove("created_month").unwrap(), part.rows)).collect();
         assert_eq!(published, counted, "{endpoint}");
+        let ids = counted.values().sum::<u64>();
+        assert_eq!(audited(&lab, endpoint, "distinct_ids"), ids, "{endpoint}");
+        assert_eq!(audited(&lab, endpoint, "rows_raw"), ids + audited(&lab, endpoint, "duplicates"), "{endpoint}");
+        assert!(audited(&lab, endpoint, "bytes") > 1_000_000, "{endpoint}: what the manifest says did not arrive");
         // An item without a body has no text to judge: the API sends comments that way unless asked.
         texts += count(&pages.join(endpoint), &[id, "body"]).values().sum::<u64>();
         println!("{endpoint}: {} rows in {} months, as counted", counted.values().sum::<u64>(), counted.len());
@@ -76,6 +84,12 @@ fn real_pages_are_counted_to_the_last_row() {
     for table in TABLES {
         assert!(lab.version(table).rows() > 0, "{table} is empty");
     }
+}
+
+/// Returns the sum of a column of `ingest_audit` for an endpoint.
+fn audited(lab: &Lab, endpoint: &str, name: &str) -> u64 {
+    let files = lab.files("ingest_audit").into_iter().filter(|(_, values)| values["endpoint"] == endpoint);
+    files.flat_map(|(file, _)| column(&file, name)).map(|value| value.parse::<u64>().unwrap()).sum()
 }
 
 /// Counts the distinct ids (the first of the fields) of items that have all the fields, by month, knowing nothing of how

@@ -15,9 +15,10 @@ use crate::lab::{DATE, Lab};
 use crate::twin::{Exec, Options, Twin};
 
 /// The tables of the daily job and the key of each.
-const TABLES: [(&str, &[&str]); 8] = [
+const TABLES: [(&str, &[&str]); 9] = [
     ("answers", &["site", "answer_id"]),
     ("comments", &["site", "comment_id"]),
+    ("ingest_audit", &["site", "endpoint", "dt", "raw_run"]),
     ("questions", &["site", "question_id"]),
     ("tag_health_monthly", &["site", "month", "tag"]),
     ("tag_pairs_monthly", &["site", "month", "tag_a", "tag_b"]),

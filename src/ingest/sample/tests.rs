@@ -74,7 +74,7 @@ fn the_sample_is_the_same_on_every_machine() {
         let listed = runtime().block_on(listed).unwrap();
         let pages = &listed[endpoint.name()];
         assert_eq!(pages[0].fetched_at.to_string(), "2026-11-01T04:00:02Z");
-        digests.push(pages[0].sha256.clone().unwrap());
+        digests.push(pages[0].line.sha256.clone().unwrap());
     }
     assert_eq!(
         digests,
