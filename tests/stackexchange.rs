@@ -3,10 +3,17 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 
 #[path = "stackexchange/mod.rs"]
-#[expect(dead_code, reason = "one double for all tests; none uses all of it")]
 mod stackexchange;
 
 #[path = "stackexchange/checks/client.rs"]
 mod client;
+#[path = "stackexchange/checks/faults.rs"]
+mod faults;
 #[path = "stackexchange/checks/items.rs"]
 mod items;
+#[path = "stackexchange/checks/limits.rs"]
+mod limits;
+#[path = "stackexchange/checks/methods.rs"]
+mod methods;
+#[path = "stackexchange/checks/worlds.rs"]
+mod worlds;

@@ -2,6 +2,7 @@
 
 use std::sync::MutexGuard;
 
+use super::methods::BASE;
 use super::{Asked, Double, Fault, Options, World, server};
 
 impl Double {
@@ -25,7 +26,7 @@ impl Double {
 
     /// Returns the base of all methods' addresses: `http://127.0.0.1:PORT/2.3`.
     pub fn url(&self) -> String {
-        format!("http://{}/2.3", self.shared.address)
+        format!("http://{}{BASE}", self.shared.address)
     }
 
     /// Returns the world, for as long as the double need not answer.

@@ -91,12 +91,18 @@ pub fn met(faults: &mut [Fault], asked: &Asked) -> Option<FaultKind> {
 }
 
 impl FaultKind {
-    /// Returns what a request gets instead of being executed; nothing when it is executed.
-    pub fn instead(&self, encoding: Encoding) -> Option<Result<Answer, Closed>> {
-        let refused = |refusal: Refusal| Some(Ok(Answer::refusal(&refusal, encoding)));
+    /// Returns the API's error that a request gets instead of being executed.
+    pub fn refusal(&self) -> Option<Refusal> {
         match self {
-            Self::Error(id) => refused(Refusal::known(*id).unwrap_or_else(|| Refusal::new(*id, "unknown"))),
-            Self::Throttle(seconds) => refused(exhausted(*seconds)),
+            Self::Error(id) => Some(Refusal::known(*id).unwrap_or_else(|| Refusal::new(*id, "unknown"))),
+            Self::Throttle(seconds) => Some(exhausted(*seconds)),
+            _ => None,
+        }
+    }
+
+    /// Returns what a request gets that does not reach the API.
+    pub fn on_the_way(&self) -> Option<Result<Answer, Closed>> {
+        match self {
             Self::Edge(status) => Some(Ok(Answer::edge(*status))),
             Self::Redirect(location) => Some(Ok(Answer::redirect(location))),
             Self::DropBefore => Some(Err(Closed)),
@@ -143,8 +149,9 @@ impl FaultKind {
                 Payload::Whole(bytes)
             }
             Self::InvalidUtf8 => {
-                // Inside the first name, where a string still ends where it did.
-                bytes.insert(2, 0xff);
+                // In the first text there is, or else the first name, so that all else stays as it was.
+                let text = bytes.windows(3).position(|three| three == b"\":\"").map_or(2, |at| at + 3);
+                bytes.insert(text, 0xff);
                 Payload::Whole(bytes)
             }
             _ => Payload::Whole(bytes),

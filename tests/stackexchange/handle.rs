@@ -28,20 +28,20 @@ impl Shared {
         if let Some(hook) = self.hook.lock().unwrap().as_mut() {
             hook(&mut world, asked.number);
         }
-        let fault = met(&mut self.faults.lock().unwrap(), asked);
-        asked.spoilt = fault.is_some();
         let mut limits = self.limits.lock().unwrap();
         let encoding = self.options.encoding;
         if limits.banned(&self.options, now) {
             return (None, Ok(Answer::edge(TOO_MANY)));
         }
-        if let Some(instead) = fault.as_ref().and_then(|fault| fault.instead(encoding)) {
-            return (fault, instead);
+        let fault = met(&mut self.faults.lock().unwrap(), asked);
+        asked.spoilt = fault.is_some();
+        if let Some(answer) = fault.as_ref().and_then(FaultKind::on_the_way) {
+            return (fault, answer);
         }
-        let executed = if verb == Method::GET {
-            self.execute(&world, &mut limits, asked, (now, fault.as_ref()))
-        } else {
-            Err(Refusal::new(404, "no method found with this name"))
+        let executed = match fault.as_ref().and_then(FaultKind::refusal) {
+            Some(refusal) => Err(refusal),
+            None if verb != Method::GET => Err(Refusal::new(404, "no method found with this name")),
+            None => self.execute(&world, &mut limits, asked, (now, fault.as_ref())),
         };
         let answer = match executed {
             Ok(mut wrapper) => {

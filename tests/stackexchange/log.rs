@@ -15,7 +15,7 @@ pub struct Asked {
     pub number: u64,
     /// The method's template, such as `/questions/{ids}/answers`; the path itself when there is no such method.
     pub method: String,
-    /// The path, without `/2.3`.
+    /// The path: `/2.3/questions`.
     pub path: String,
     /// The parameters in the order they were sent.
     pub params: Vec<(String, String)>,
@@ -78,8 +78,7 @@ impl Log {
     pub fn arrived(&self, parts: &Parts) -> (usize, Asked) {
         let mut asked = self.asked.lock().unwrap();
         let text = |value: &hyper::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let path = decode(parts.uri.path());
-        let path = path.strip_prefix("/2.3").unwrap_or(&path).trim_end_matches('/').to_string();
+        let path = decode(parts.uri.path()).trim_end_matches('/').to_string();
         let request = Asked {
             number: asked.1.len() as u64 + 1,
             method: methods::template(&path).unwrap_or(&path).to_string(),

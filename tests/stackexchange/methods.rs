@@ -59,6 +59,9 @@ const fn items(template: &'static str, kind: Kind, by: &'static str) -> Method {
     Method { template, about: About::Items(Source::One(kind), by) }
 }
 
+/// What all paths begin with.
+pub const BASE: &str = "/2.3";
+
 const METHODS: &[Method] = &[
     items("/questions", Kind::Questions, ""),
     items("/questions/{ids}", Kind::Questions, "question_id"),
@@ -126,7 +129,8 @@ pub fn template(path: &str) -> Option<&'static str> {
 pub fn route(path: &str) -> Result<(&'static Method, Vec<i64>), Refusal> {
     let method = find(path).ok_or_else(no_method)?;
     let mut ids = Vec::new();
-    for (part, pattern) in path.split('/').zip(method.template.split('/')) {
+    let parts = path.trim_start_matches(BASE).split('/');
+    for (part, pattern) in parts.zip(method.template.split('/')) {
         if pattern.starts_with('{') {
             let numbers: Result<Vec<i64>, _> = part.split(';').map(str::parse).collect();
             ids = numbers.map_err(|_| no_method())?;
@@ -139,6 +143,7 @@ pub fn route(path: &str) -> Result<(&'static Method, Vec<i64>), Refusal> {
 }
 
 fn find(path: &str) -> Option<&'static Method> {
+    let path = path.strip_prefix(BASE)?;
     let fits = |method: &&Method| {
         let (path, template) = (path.split('/'), method.template.split('/'));
         path.clone().count() == template.clone().count()

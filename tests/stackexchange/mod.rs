@@ -71,7 +71,7 @@ pub struct Options {
     pub backoff_seconds: i64,
     /// How JSON is sent.
     pub encoding: Encoding,
-    /// Bans whoever sends more than 30 requests within a second.
+    /// Bans whoever sends more than 30 requests within a second, of real time only with `real_time`.
     pub rate_limit: bool,
     /// For how many seconds.
     pub ban_seconds: i64,

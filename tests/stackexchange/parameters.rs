@@ -3,6 +3,7 @@
 use super::log::Asked;
 use super::methods::{Bounds, Sort, Source};
 use super::refusal::Refusal;
+use super::world::Kind;
 
 /// How many items a page has when the request does not say, and at most.
 const PAGE_SIZE: (i64, i64) = (30, 100);
@@ -53,7 +54,7 @@ impl Query {
         if !(0..=PAGE_SIZE.1).contains(&page_size) {
             return Err(Refusal::parameter("pagesize"));
         }
-        let tagged = asked.param("tagged").unwrap_or_default();
+        let tagged = asked.param("tagged").filter(|_| source == Source::One(Kind::Questions)).unwrap_or_default();
         Ok(Self {
             page,
             page_size,
