@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 use super::select::select;
 use super::server::Shared;
 use super::shape::{Filter, Shaper};
-use super::world::{Kind, World};
+use super::{Kind, World};
 
 /// What the edge says to those who asked too often.
 const TOO_MANY: u16 = 429;

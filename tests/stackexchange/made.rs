@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::world::{Kind, World};
+use super::{Kind, World};
 
 /// When a made-up site was opened: 2024-01-01.
 const OPENED: i64 = 1_704_067_200;

@@ -1,7 +1,7 @@
 //! The methods there are, and which items each of them is about.
 
+use super::Kind;
 use super::refusal::Refusal;
-use super::world::Kind;
 
 /// A method of the API.
 #[derive(Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
-use super::world::{Kind, World};
+use super::{Kind, World};
 
 impl World {
     /// Returns the items of the pages in a folder's `questions`, `answers` and `comments`, each `*.json.gz`, with the

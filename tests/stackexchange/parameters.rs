@@ -1,9 +1,9 @@
 //! A request's parameters, checked as the API checks them.
 
+use super::Kind;
 use super::log::Asked;
 use super::methods::{Bounds, Sort, Source};
 use super::refusal::Refusal;
-use super::world::Kind;
 
 /// How many items a page has when the request does not say, and at most.
 const PAGE_SIZE: (i64, i64) = (30, 100);

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::methods::{Sort, Source};
 use super::parameters::{Bound, Query};
-use super::world::{Kind, World};
+use super::{Kind, World};
 
 /// The value that items are sorted by. An item without one comes first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

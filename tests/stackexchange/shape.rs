@@ -8,7 +8,7 @@ use super::Options;
 use super::log::Asked;
 use super::methods::Source;
 use super::refusal::Refusal;
-use super::world::{Kind, World};
+use super::{Kind, World};
 
 /// What a filter adds to `default`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -30,6 +30,17 @@ fn pages_follow_each_other_in_the_order_that_was_asked_for() {
 }
 
 #[test]
+fn posts_of_one_second_are_in_the_order_of_their_ids() {
+    let mut world = World::empty(1000);
+    for (kind, id) in [(Kind::Questions, 2), (Kind::Questions, 4), (Kind::Answers, 1), (Kind::Answers, 3)] {
+        world.insert(kind, serde_json::json!({ kind.identity(): id, "creation_date": 7, "last_activity_date": 7 }));
+    }
+    let double = Double::new(world);
+    assert_eq!(get(&double, "/posts?order=asc").all("post_id"), [1, 2, 3, 4]);
+    assert_eq!(get(&double, "/posts?pagesize=2&page=2").all("post_id"), [2, 1]);
+}
+
+#[test]
 fn bounds_are_inclusive_and_follow_the_sort_while_dates_follow_the_creation() {
     let double = Double::new(five());
     let ids = |query: &str| get(&double, &format!("/questions?order=asc&{query}")).all("question_id");

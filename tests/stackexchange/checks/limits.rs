@@ -58,6 +58,8 @@ fn the_quota_ends_and_is_full_again_the_next_day() {
     assert_eq!(get(&double, "/answers").json()["quota_remaining"], 1);
     double.quota(500);
     assert_eq!(get(&double, "/answers").json()["quota_remaining"], 499);
+    double.world().now += 86_400;
+    assert_eq!(get(&double, "/answers").json()["quota_remaining"], 1, "the options' quota");
 
     let double = Double::with(Options { anonymous_quota: 0, overdraft: 1, ..Options::default() }, world());
     assert_eq!(get(&double, "/answers").json()["quota_remaining"], -1);
