@@ -16,9 +16,6 @@ use super::server::Shared;
 use super::shape::{Filter, Shaper};
 use super::{Kind, World};
 
-/// What the edge says to those who asked too often.
-const TOO_MANY: u16 = 429;
-
 impl Shared {
     /// Answers a request: lets the test change the world, lets the request meet its fault, executes it.
     pub fn answer(&self, verb: &Method, asked: &mut Asked) -> (Option<FaultKind>, Result<Answer, Closed>) {
@@ -31,7 +28,7 @@ impl Shared {
         let mut limits = self.limits.lock().unwrap();
         let encoding = self.options.encoding;
         if limits.banned(&self.options, now) {
-            return (None, Ok(Answer::edge(TOO_MANY)));
+            return (None, Ok(Answer::edge(self.options.ban_status)));
         }
         let fault = met(&mut self.faults.lock().unwrap(), asked);
         asked.spoilt = fault.is_some();

@@ -47,7 +47,7 @@ impl World {
         let mut dice = Dice(second as u64);
         let posts = [Kind::Questions, Kind::Answers];
         let shared: &[Kind] = if posts.contains(&kind) { &posts } else { &[kind] };
-        let last = shared.iter().filter_map(|kind| self.ids(*kind).last().copied()).max().unwrap_or_default();
+        let last = shared.iter().filter_map(|kind| self.last_id(*kind)).max().unwrap_or_default();
         let ids: Vec<i64> = (last + 1..).take(count).collect();
         for id in &ids {
             let item = self.item(kind, (*id, second, second), &mut dice);
@@ -87,8 +87,8 @@ impl World {
 
     fn item(&self, kind: Kind, (id, created, active): (i64, i64, i64), dice: &mut Dice) -> Value {
         let any = |kind, dice: &mut Dice| {
-            let ids: Vec<i64> = self.ids(kind).into_iter().collect();
-            if ids.is_empty() { id } else { ids[dice.below(ids.len() as u64) as usize] }
+            let (Some(first), Some(last)) = (self.id_from(kind, 0), self.last_id(kind)) else { return id };
+            self.id_from(kind, first + dice.below((last - first) as u64 + 1) as i64).unwrap_or(last)
         };
         let user = dice.below(PEOPLE);
         let mut item = json!({

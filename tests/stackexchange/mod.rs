@@ -75,6 +75,8 @@ pub struct Options {
     pub rate_limit: bool,
     /// For how many seconds.
     pub ban_seconds: i64,
+    /// The HTTP status of what the edge says to them: nobody has written it down, 403 or 429 or another.
+    pub ban_status: u16,
     /// Answers a request that was answered within the last minute with the same items.
     pub cache: bool,
     /// The world's clock goes on by itself.
@@ -100,6 +102,7 @@ impl Default for Options {
             encoding: Encoding::Gzip,
             rate_limit: false,
             ban_seconds: 30,
+            ban_status: 429,
             cache: false,
             real_time: false,
             verbose: false,

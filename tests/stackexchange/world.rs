@@ -103,8 +103,18 @@ impl World {
         self.items.get(&kind).into_iter().flatten().map(|(id, item)| (*id, item))
     }
 
+    /// Returns the first id that is not smaller than `least`.
+    pub fn id_from(&self, kind: Kind, least: i64) -> Option<i64> {
+        self.items.get(&kind)?.range(least..).next().map(|(id, _)| *id)
+    }
+
+    /// Returns the largest id.
+    pub fn last_id(&self, kind: Kind) -> Option<i64> {
+        self.items.get(&kind)?.last_key_value().map(|(id, _)| *id)
+    }
+
     fn place(&self, kind: Kind, name: &str) -> i64 {
         let known = self.numbered(kind).find(|(_, item)| item[kind.identity()] == name).map(|(id, _)| id);
-        known.unwrap_or_else(|| self.numbered(kind).last().map_or(1, |(id, _)| id + 1))
+        known.unwrap_or_else(|| self.last_id(kind).map_or(1, |id| id + 1))
     }
 }
