@@ -108,3 +108,18 @@ fn the_same_request_gets_the_same_items_for_a_minute() {
     double.world().now += 1;
     assert_eq!(count("/answers"), 4);
 }
+
+#[test]
+fn time_passes_by_itself_when_it_may() {
+    let began = std::time::Instant::now();
+    let double = Double::with(Options { real_time: true, ..Options::default() }, world());
+    // It takes a second at most. If it never happened, the quota would end.
+    double.quota(100_000);
+    while double.world().now == NOON {
+        assert_eq!(get(&double, "/answers").status, 200);
+        double.forget();
+    }
+    assert!((0..3).all(|_| get(&double, "/answers").status == 200));
+    let passed = double.world().now - NOON;
+    assert!(passed <= began.elapsed().as_secs() as i64, "{passed} seconds have passed in the world");
+}
