@@ -33,8 +33,8 @@ def main() -> None:
     unknown = set(wanted.parts) - set(parts)
     if unknown:
         parser.error(f"unknown part: {', '.join(sorted(unknown))}")
-    build()
-    peers = ", ".join(f"{name} {version}" for name, version in PEERS.items())
+    build(["twin", "put"], ["emr-cli", "awscli"])
+    peers = ", ".join(f"{name} {PEERS[name]}" for name in ("emr-cli", "awscli"))
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before; {peers}\n")
     for name, part in parts.items():
         if not wanted.parts or name in wanted.parts:

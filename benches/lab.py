@@ -1,4 +1,5 @@
-"""What benches/emr.py measures with: a twin, a project on it with a warm cluster, the peers, the cost of a command."""
+"""What benches/emr.py measures with: a twin, a project on it with a warm cluster, the peers, the cost of a command. The
+last two serve benches/ingest.py as well."""
 
 import base64
 import json
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILT = ROOT / "target/release"
 SOFLOW = BUILT / "soflow"
-PEERS = {"emr-cli": "0.0.19", "awscli": "1.46.3"}
+PEERS = {"emr-cli": "0.0.19", "awscli": "1.46.3", "StackAPI": "0.3.1"}
 BUCKET = "soflow-lake"
 LAKE = f"s3://{BUCKET}/lake"
 DETACHED = 4
@@ -42,11 +43,14 @@ ROWS = base64.b64decode(
 )
 
 
-def build() -> None:
+def build(examples: list[str], peers: list[str]) -> None:
+    """Builds soflow with these examples and makes an environment for each of these peers."""
     environment = {**os.environ, "CARGO_TARGET_DIR": str(ROOT / "target")}
-    command = ["cargo", "build", "--release", "--locked", "--quiet", "--bins", "--example", "twin", "--example", "put"]
+    command = ["cargo", "build", "--release", "--locked", "--quiet", "--bins"]
+    command += [f"--example={example}" for example in examples]
     subprocess.run(command, cwd=ROOT, env=environment, check=True)
-    for name, version in PEERS.items():
+    for name in peers:
+        version = PEERS[name]
         folder = ROOT / "target/bench" / f"{name}-{version}"
         if not (folder / "done").exists():
             venv.create(folder, clear=True, with_pip=True)
@@ -125,22 +129,8 @@ class Lab:
     def measure(self, command: list[object], code: int = 0) -> Cost:
         """Runs a command."""
         self.new_calls()
-        said = self.home / "said"
-        began = time.perf_counter()
-        with said.open("wb") as out:
-            process = subprocess.Popen(
-                list(map(str, command)), cwd=self.home, env=self.environment, stdout=out, stderr=subprocess.STDOUT
-            )
-        peak = 0.0
-        while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-            peak = max(peak, peak_memory(process.pid))
-            time.sleep(LOOK_EVERY)
-        seconds = time.perf_counter() - began
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != code:
-            sys.exit(f"{command} ended with {process.returncode}: {said.read_text()}")
-        return Cost(seconds, used.ru_utime + used.ru_stime, peak, self.new_calls())
+        seconds, cpu, peak = measure(command, self.home, self.environment, code)
+        return Cost(seconds, cpu, peak, self.new_calls())
 
     def new_calls(self) -> list[str]:
         """Returns the calls since it was last asked, `service.Operation`."""
@@ -178,6 +168,28 @@ class Lab:
     def emr_run(self, *more: str) -> list[object]:
         emr, code = peer("emr-cli", "emr"), f"s3://{BUCKET}/code/"
         return [emr, "run", "--entry-point", "one.py", "--s3-code-uri", code, "--cluster-id", self.cluster, *more]
+
+
+def measure(
+    command: list[object], home: pathlib.Path, environment: dict[str, str], code: int = 0
+) -> tuple[float, float, float]:
+    """Runs a command, which leaves what it says in the file `said`. Returns seconds, seconds of CPU and megabytes."""
+    said = home / "said"
+    began = time.perf_counter()
+    with said.open("wb") as out:
+        process = subprocess.Popen(
+            list(map(str, command)), cwd=home, env=environment, stdout=out, stderr=subprocess.STDOUT
+        )
+    peak = 0.0
+    while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        peak = max(peak, peak_memory(process.pid))
+        time.sleep(LOOK_EVERY)
+    seconds = time.perf_counter() - began
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != code:
+        sys.exit(f"{command} ended with {process.returncode}: {said.read_text()}")
+    return seconds, used.ru_utime + used.ru_stime, peak
 
 
 def peak_memory(pid: int) -> float:

@@ -17,6 +17,7 @@
 //! Every twin of a process has EMR clusters of its own and shares one moto with the others: name buckets and databases
 //! after the test.
 
+mod broken;
 mod clock;
 mod control;
 mod effects;
@@ -26,6 +27,7 @@ mod faults;
 mod forward;
 mod logs;
 mod moto;
+mod percent;
 mod recognise;
 mod replies;
 mod server;

@@ -6,6 +6,8 @@ use hyper::Method;
 use hyper::http::request::Parts;
 use serde_json::Value;
 
+use super::percent::decode;
+
 /// What a request's head tells.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Head {
@@ -118,25 +120,4 @@ fn pairs(query: &str) -> BTreeMap<String, String> {
         (decode(name), decode(value))
     };
     query.split('&').filter(|pair| !pair.is_empty()).map(split).collect()
-}
-
-/// Returns a path or query part without its percent signs.
-pub fn decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.filter(|_| bytes[at] == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                plain.push(byte);
-                at += 3;
-            }
-            None => {
-                plain.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&plain).into_owned()
 }

@@ -16,9 +16,10 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use super::broken::Closed;
 use super::emr::Emr;
 use super::forward::{Body, Forward};
-use super::spoil::{Closed, spoil};
+use super::spoil::spoil;
 use super::witness::{Hook, Witness};
 use super::{Act, Call, Fault, FaultKind, Moment, Moto, Options, faults, recognise};
 
