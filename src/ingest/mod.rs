@@ -2,6 +2,7 @@
 //!
 //! A run folder in raw counts as soon as its manifest is there, and the manifest is written last.
 
+pub mod api;
 pub mod dump;
 mod files;
 mod manifest;

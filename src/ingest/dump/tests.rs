@@ -67,7 +67,7 @@ impl Home {
             let mut text = String::new();
             flate2::read::GzDecoder::new(&stored[..]).read_to_string(&mut text).unwrap();
             assert!(text.ends_with('\n') && !text.contains('\r'), "{text:?}");
-            assert_eq!(page.sha256.as_deref(), Some(page::sha256(text.as_bytes()).as_str()));
+            assert_eq!(page.line.sha256.as_deref(), Some(page::sha256(text.as_bytes()).as_str()));
             rows.extend(text.lines().map(String::from));
         }
         rows

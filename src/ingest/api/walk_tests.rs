@@ -1,0 +1,154 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// A list that the API would have, ascending by value and id.
+#[derive(Clone, Debug)]
+struct List(Vec<(i64, i64)>);
+
+impl List {
+    fn answer(&self, walk: &Walk) -> (Vec<Row>, bool) {
+        let (page, size) = walk.page();
+        let least = match &walk.min {
+            Some(Key::Number(least)) => *least,
+            _ => i64::MIN,
+        };
+        let mut sorted: Vec<_> = self.0.iter().filter(|(value, _)| *value >= least).collect();
+        sorted.sort();
+        let start = ((page - 1) * size) as usize;
+        let end = start + size as usize;
+        let rows = sorted.iter().skip(start).take(size as usize);
+        let row =
+            |&&(value, id): &&(i64, i64)| Row { id: Key::Number(id), value: Some(Key::Number(value)), created: None };
+        (rows.map(row).collect(), sorted.len() > end)
+    }
+}
+
+/// Reads `list` to its end, changing it with `between` before each page; returns the ids seen and the pages taken.
+fn read(list: &mut List, mut between: impl FnMut(&mut List, usize)) -> (Vec<i64>, usize) {
+    let mut walk = Walk::new(Sort::Activity, Some(Key::Number(0)), None);
+    let mut seen = Vec::new();
+    for pages in 1..500 {
+        between(list, pages);
+        let (rows, more) = list.answer(&walk);
+        seen.extend(rows.iter().map(|row| match row.id {
+            Key::Number(id) => id,
+            Key::Text(_) => 0,
+        }));
+        if walk.take(&rows, more).unwrap() {
+            return (seen, pages);
+        }
+    }
+    panic!("no end in sight: {walk:?}");
+}
+
+fn spread(items: i64) -> List {
+    List((0..items).map(|id| (1_000 + 7 * id, id)).collect())
+}
+
+#[test]
+fn a_list_is_read_with_one_item_of_each_page_twice() {
+    for (items, pages) in [(0, 1), (1, 1), (100, 1), (101, 2), (199, 2), (200, 3), (1_238, 13), (1_956, 20)] {
+        let (seen, took) = read(&mut spread(items), |_, _| {});
+        assert_eq!(took, pages, "{items} items");
+        assert_eq!(seen.len() as i64, items + took as i64 - 1, "{items} items");
+    }
+}
+
+#[test]
+fn a_crowded_second_is_read_in_pages_that_overlap() {
+    let crowd = |items: i64| List((0..items).map(|id| (5_000, id)).chain([(4_000, -1), (6_000, -2)]).collect());
+    for (items, most) in [(99, 2), (100, 3), (101, 4), (250, 5), (1_000, 14)] {
+        let (seen, took) = read(&mut crowd(items), |_, _| {});
+        let distinct: std::collections::BTreeSet<i64> = seen.into_iter().collect();
+        assert_eq!(distinct.len() as i64, items + 2);
+        assert!(took <= most, "{items} items took {took} pages");
+    }
+}
+
+#[test]
+fn items_that_move_up_within_a_crowded_second_are_not_passed_over() {
+    // With page numbers alone, 30 items that vanish from the first page take the next 30 of the second with them.
+    let mut list = List((0..400).map(|id| (5_000, id)).collect());
+    let (seen, _) = read(&mut list, |list, page| {
+        if page == 2 {
+            list.0.retain(|(_, id)| *id >= 30);
+        }
+    });
+    assert!((30..400).all(|id| seen.contains(&id)), "{seen:?}");
+}
+
+#[test]
+fn what_never_ends_is_an_error() {
+    let start = || Walk::new(Sort::Activity, Some(Key::Number(0)), None);
+    let mut walk = start();
+    let ended = (0..10).find_map(|_| walk.take(&[], true).err());
+    assert_eq!(ended, Some(Stuck::Empty));
+    let nameless = Row { id: Key::Number(1), value: None, created: None };
+    assert_eq!(start().take(&[nameless], true), Err(Stuck::Unordered));
+    let mut walk = start();
+    let restless = (0..1_000_i64).find_map(|turn| {
+        let row = |id| Row { id: Key::Number(turn * 1_000 + id), value: Some(Key::Number(0)), created: None };
+        walk.take(&(0..50).map(row).collect::<Vec<_>>(), true).err()
+    });
+    assert_eq!(restless, Some(Stuck::Restless));
+}
+
+#[test]
+fn a_walk_goes_on_from_what_was_written_down() {
+    let list = List((0..400).map(|id| (5_000, id)).collect());
+    let mut walk = Walk::new(Sort::Activity, Some(Key::Number(0)), None);
+    for _ in 0..3 {
+        let (rows, more) = list.answer(&walk);
+        walk.take(&rows, more).unwrap();
+        let text = serde_json::to_string(&walk).unwrap();
+        assert_eq!(serde_json::from_str::<Walk>(&text).unwrap(), walk, "{text}");
+    }
+}
+
+/// Something that happens to a list while it is read.
+#[derive(Clone, Debug)]
+enum Change {
+    Vanish(usize),
+    Touch(usize),
+    Arrive,
+}
+
+proptest! {
+    #[test]
+    fn nothing_that_was_there_throughout_is_missed(
+        values in prop::collection::vec(0_i64..40, 1..900),
+        changes in prop::collection::vec((1_usize..30, prop_oneof![
+            any::<usize>().prop_map(Change::Vanish),
+            any::<usize>().prop_map(Change::Touch),
+            Just(Change::Arrive),
+        ]), 0..120),
+    ) {
+        // Seconds that follow each other closely, many of them crowded.
+        let mut list = List(values.iter().enumerate().map(|(id, value)| (1_000 + value * value / 9, id as i64)).collect());
+        let mut stayed: std::collections::BTreeSet<i64> = (0..list.0.len() as i64).collect();
+        let (mut now, mut next) = (10_000, 1_000_000);
+        let (seen, _) = read(&mut list, |list, page| {
+            for (_, change) in changes.iter().filter(|(at, _)| *at == page) {
+                now += 1;
+                match change {
+                    Change::Arrive => {
+                        list.0.push((now, next));
+                        next += 1;
+                    }
+                    Change::Vanish(at) if !list.0.is_empty() => {
+                        let at = at % list.0.len();
+                        stayed.remove(&list.0.remove(at).1);
+                    }
+                    Change::Touch(at) if !list.0.is_empty() => {
+                        let at = at % list.0.len();
+                        list.0[at].0 = now;
+                    }
+                    _ => {}
+                }
+            }
+        });
+        let missed: Vec<_> = stayed.iter().filter(|id| !seen.contains(id)).collect();
+        prop_assert!(missed.is_empty(), "missed {:?}", missed);
+    }
+}
