@@ -7,7 +7,7 @@ pub(super) const DEFAULTS: &str = include_str!("../../config/soflow.yaml");
 pub(super) const DEFAULT_ORIGIN: &str = "default";
 
 /// The keys at the top.
-pub(super) const TOP: &[&str] = &["default-target", "jobs", "code", "keep-for", "targets", "clusters"];
+pub(super) const TOP: &[&str] = &["default-target", "jobs", "code", "keep-for", "targets", "clusters", "ingest"];
 
 /// The keys of every target.
 pub(super) const TARGET: &[&str] = &["kind", "lake"];
@@ -77,6 +77,9 @@ pub(super) const DISK: &[&str] = &["gigabytes", "count", "iops", "throughput"];
 /// The keys of a bootstrap action.
 pub(super) const BOOTSTRAP: &[&str] = &["name", "script", "args"];
 
+/// The keys of `ingest`.
+pub(super) const INGEST: &[&str] = &["site", "endpoints", "api", "auth", "key-file", "token-file", "secret", "filters"];
+
 /// Takes away what a shape would have from `standard`, or a target from the defaults.
 pub(super) const NONE: &str = "none";
 
@@ -88,6 +91,12 @@ pub(super) const VARIABLES: [(&str, &str); 6] = [
     ("SOFLOW_PYTHON", "python"),
     ("SOFLOW_ENGINE_DIR", "engine-dir"),
     ("SOFLOW_LAKE", "lake"),
+];
+
+/// Variables that hold a secret, and what it is: they are no settings, so that nothing that shows settings shows them.
+pub(super) const SECRETS: [(&str, &str); 2] = [
+    ("SOFLOW_API_KEY", "the application's key for the Stack Exchange API, stronger than `ingest.key-file`"),
+    ("SOFLOW_API_TOKEN", "a user's access token, stronger than `ingest.token-file`"),
 ];
 
 /// Variables that begin like ours but are not settings: the project's own tests read them.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::check::Project;
-use super::keys::{DEFAULT_ORIGIN, DEFAULTS, NOT_SETTINGS, VARIABLES, kind_with};
+use super::keys::{DEFAULT_ORIGIN, DEFAULTS, NOT_SETTINGS, SECRETS, VARIABLES, kind_with};
 use super::raw::{self, Raw};
 use super::{Settings, check, show};
 use crate::error::Result;
@@ -152,7 +152,7 @@ fn warning(problem: &Problem) -> String {
 
 /// Returns a warning for each variable that begins like ours and is none.
 fn unknown(environment: &BTreeMap<String, String>) -> Vec<String> {
-    let known: Vec<&str> = VARIABLES.iter().map(|(name, _)| *name).collect();
+    let known: Vec<&str> = VARIABLES.iter().chain(&SECRETS).map(|(name, _)| *name).collect();
     let ours = |name: &&String| name.starts_with("SOFLOW_");
     let warning = |name: &String| {
         let near = did_you_mean(name, known.iter().copied()).map_or(String::new(), |near| format!(": {near}"));

@@ -8,6 +8,7 @@
 
 mod check;
 mod emr;
+mod ingest;
 mod keys;
 mod layers;
 mod raw;
@@ -17,6 +18,7 @@ mod settings;
 mod show;
 
 pub use emr::{Bootstrap, Classification, Disk, Emr, Fleet, InstanceType, Scaling, Shape, SpotFallback};
+pub use ingest::{Auth, ENDPOINTS, Ingest};
 pub use layers::{Layers, Origin, Resolved, read, resolve};
 pub use reference::reference;
 pub use root::find_root;

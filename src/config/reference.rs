@@ -1,6 +1,6 @@
 //! The reference of all settings, made from the shipped file so that it cannot say something else.
 
-use super::keys::{DEFAULTS, VARIABLES, kind_with};
+use super::keys::{DEFAULTS, SECRETS, VARIABLES, kind_with};
 
 /// Returns `docs/config.md`.
 pub fn reference() -> String {
@@ -33,6 +33,12 @@ pub fn reference() -> String {
             (_, Some(kind)) => format!(" of the target in use, when that is of kind `{kind}`"),
         };
         page.push_str(&format!("| `{variable}` | `{key}`{scope} |\n"));
+    }
+    page.push_str(
+        "\nTwo more hold secrets, which are no settings and are never shown.\n\n| variable | holds |\n|---|---|\n",
+    );
+    for (variable, what) in SECRETS {
+        page.push_str(&format!("| `{variable}` | {what} |\n"));
     }
     page
 }

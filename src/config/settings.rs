@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::emr::Emr;
+use super::ingest::Ingest;
 use crate::names::Uri;
 
 /// Everything soflow needs to know besides the job, resolved.
@@ -23,6 +24,8 @@ pub struct Settings {
     pub targets: BTreeMap<String, Target>,
     /// How long replaced table versions and unpublished outputs are kept, in seconds.
     pub keep_seconds: i64,
+    /// What is read from the Stack Exchange API, and how.
+    pub ingest: Ingest,
 }
 
 /// Where a job runs.

@@ -48,7 +48,7 @@ pub(super) fn read(reader: &mut Reader<'_>, shapes: &Shapes) -> Option<Emr> {
 /// Returns the file with the requirements, `None` within when nothing is to be shipped.
 fn dependencies(reader: &mut Reader<'_>) -> Option<Option<PathBuf>> {
     let Some(node) = reader.node("dependencies").filter(|node| text(node) != NONE) else { return Some(None) };
-    let path = reader.folder("dependencies")?;
+    let path = reader.path("dependencies")?;
     if (reader.project.exists)(&path) {
         return Some(Some(path));
     }

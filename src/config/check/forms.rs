@@ -1,4 +1,4 @@
-//! What texts must look like, by AWS's rules: a typo is told here instead of by a refused call.
+//! What texts must look like, most by AWS's rules: a typo is told here instead of by a refused call.
 
 use crate::names::Uri;
 use crate::yaml::{Node, Problems};
@@ -100,6 +100,18 @@ pub(super) const KEY_ARN: Form = Form {
     wanted: "the ARN of a KMS key, `arn:aws:kms:<region>:<account>:key/<id>`",
 };
 
+/// Source: Secrets Manager API reference, CreateSecret, `Name`: 1 to 512 of these characters.
+pub(super) const SECRET: Form = Form {
+    fits: |text| {
+        let name = |text: &str| made_of(text, 1..=512, |c| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c));
+        name(text)
+            || arn(text, "secretsmanager").is_some_and(|(region, account, resource)| {
+                is_region(region) && is_account(account) && resource.strip_prefix("secret:").is_some_and(name)
+            })
+    },
+    wanted: "the name or the ARN of a secret in Secrets Manager",
+};
+
 /// The Python that Spark runs with.
 pub(super) const PYTHON: Form = Form {
     fits: |text| text.strip_prefix("3.").is_some_and(|minor| made_of(minor, 1..=2, |c| c.is_ascii_digit())),
@@ -127,7 +139,8 @@ pub(super) fn bucket_of(key: &str, uri: &Uri, node: &Node, problems: &mut Proble
     good
 }
 
-fn made_of(text: &str, length: std::ops::RangeInclusive<usize>, fits: impl Fn(char) -> bool) -> bool {
+/// Returns whether a text has so many characters and all of them fit.
+pub(super) fn made_of(text: &str, length: std::ops::RangeInclusive<usize>, fits: impl Fn(char) -> bool) -> bool {
     length.contains(&text.chars().count()) && text.chars().all(fits)
 }
 

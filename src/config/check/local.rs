@@ -15,7 +15,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Local> {
     let engine = reader.node("engine").and_then(|node| node.choice("engine", &engines, reader.problems));
     let parallel = reader.node("parallel").and_then(|node| parallel(node, reader.problems));
     let python = reader.node("python").and_then(|node| python(node, reader));
-    let engine_dir = reader.folder("engine-dir");
+    let engine_dir = reader.path("engine-dir");
     Some(Local { engine: engine?, parallel: parallel?, python: python?, engine_dir: engine_dir? })
 }
 

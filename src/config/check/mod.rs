@@ -5,6 +5,7 @@ mod configurations;
 mod emr;
 mod fleet;
 mod forms;
+mod ingest;
 mod lake;
 mod local;
 mod reader;
@@ -72,9 +73,10 @@ pub(super) fn settings(
 ) -> Option<Settings> {
     let shapes = Shapes::read(project, merged, problems);
     let mut reader = Reader::new(project, merged, problems);
-    let jobs = reader.folder("jobs");
-    let code = reader.folder("code");
+    let jobs = reader.path("jobs");
+    let code = reader.path("code");
     let keep = reader.node("keep-for").and_then(|node| node.duration("keep-for", reader.problems));
+    let ingest = ingest::read(&mut reader.below("ingest"));
     let mut all = BTreeMap::new();
     for name in raw::names(merged, "targets") {
         // The shipped `emr` becomes a target with its lake, and lacks it only to those who use it.
@@ -87,7 +89,15 @@ pub(super) fn settings(
     if let Some(TargetKind::Emr(emr)) = all.get(&target).map(|target| &target.kind) {
         shapes.warn(&emr.cluster, problems);
     }
-    Some(Settings { root: project.root.into(), jobs: jobs?, code: code?, target, targets: all, keep_seconds: keep? })
+    Some(Settings {
+        root: project.root.into(),
+        jobs: jobs?,
+        code: code?,
+        target,
+        targets: all,
+        keep_seconds: keep?,
+        ingest: ingest?,
+    })
 }
 
 fn target((name, needs_lake): (&str, bool), shapes: &Shapes, reader: &mut Reader<'_>) -> Option<Target> {

@@ -59,8 +59,8 @@ impl<'a> Reader<'a> {
         merged.iter().filter_map(|(path, node)| Some((path.strip_prefix(&prefix)?, node))).collect()
     }
 
-    /// Returns a folder, relative ones from the root.
-    pub(super) fn folder(&mut self, key: &str) -> Option<PathBuf> {
+    /// Returns a file or folder, relative ones from the root.
+    pub(super) fn path(&mut self, key: &str) -> Option<PathBuf> {
         let node = self.node(key)?;
         let text = node.scalar(key, self.problems)?;
         if text.is_empty() {
@@ -68,6 +68,11 @@ impl<'a> Reader<'a> {
             return None;
         }
         Some(self.project.root.join(text))
+    }
+
+    /// Returns a file or folder, `None` within when there is none or it is written `none`.
+    pub(super) fn optional_path(&mut self, key: &str) -> Option<Option<PathBuf>> {
+        if self.says(key) { self.path(key).map(Some) } else { Some(None) }
     }
 
     /// Returns text of a form.

@@ -6,7 +6,8 @@ mod shape;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::keys::{DEFAULT_ORIGIN, KINDS, LAKE, TARGET, TOP, kind_with};
+use super::ingest::ENDPOINTS;
+use super::keys::{DEFAULT_ORIGIN, INGEST, KINDS, LAKE, TARGET, TOP, kind_with};
 use crate::names::name_problem;
 use crate::yaml::{self, Content, Entry, Node, Problems, Source};
 
@@ -20,7 +21,7 @@ pub(super) fn read(source: &Arc<Source>, defaults: &Raw, problems: &mut Problems
     let mut raw = Raw::new();
     let Some(root) = yaml::parse(source, problems) else { return raw };
     let map = root.map("the settings", TOP, problems);
-    for key in TOP.iter().filter(|key| !matches!(**key, "targets" | "clusters")) {
+    for key in TOP.iter().filter(|key| !matches!(**key, "targets" | "clusters" | "ingest")) {
         put(&mut raw, (*key).into(), map.get(key));
     }
     for entry in map.get("targets").map_or(&[][..], |node| node.entries("`targets`", problems)) {
@@ -32,6 +33,13 @@ pub(super) fn read(source: &Arc<Source>, defaults: &Raw, problems: &mut Problems
     for entry in map.get("clusters").map_or(&[][..], |node| node.entries("`clusters`", problems)) {
         if named(entry, "cluster", problems) {
             shape::read(&mut raw, entry, problems);
+        }
+    }
+    if let Some(node) = map.get("ingest") {
+        section(&mut raw, "ingest", (node, INGEST), problems);
+        // By endpoint, so that who writes one filter keeps the others.
+        if let Some(filters) = raw.remove("ingest.filters") {
+            section(&mut raw, "ingest.filters", (&filters, &ENDPOINTS), problems);
         }
     }
     raw

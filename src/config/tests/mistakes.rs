@@ -218,7 +218,8 @@ fn whatever_is_written_is_taken_or_told() {
         let in_shape = shapes
             .iter()
             .map(|key| file("", &format!("  standard:\n    {}\n  mine: {{ python: \"3.9\" }}", line(key, value))));
-        for text in in_target.chain(in_shape) {
+        let in_ingest = INGEST.iter().map(|key| format!("ingest:\n  {}\n", line(key, value)));
+        for text in in_target.chain(in_shape).chain(in_ingest) {
             if let Err(problems) = read(layers(&text, &[], &[]), &|_| false) {
                 assert!(problems.has_errors(), "refused without a word:\n{text}");
                 refused += 1;

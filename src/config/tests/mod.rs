@@ -1,4 +1,5 @@
 mod emr;
+mod ingest;
 mod mistakes;
 mod values;
 
@@ -6,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
-use super::keys::{CLUSTER, DISK, FLEET, KINDS, LAKE, SCALING, TARGET, TOP};
+use super::keys::{CLUSTER, DISK, FLEET, INGEST, KINDS, LAKE, SCALING, TARGET, TOP};
 use super::reference::title;
 use super::*;
 use crate::error::{Kind, Result};
@@ -273,6 +274,8 @@ fn every_default_is_explained_in_the_reference() {
     for (part, own) in [("primary", FLEET), ("core", FLEET), ("task", FLEET), ("scaling", SCALING), ("disk", DISK)] {
         keys.extend(own.iter().map(|key| vec!["clusters", "standard", part, key]));
     }
+    keys.extend(INGEST.iter().map(|key| vec!["ingest", key]));
+    keys.extend(ENDPOINTS.iter().map(|key| vec!["ingest", "filters", key]));
     for key in keys {
         assert!(page.contains(&format!("## {}\n", title(&key))), "{key:?}");
     }
