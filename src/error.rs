@@ -17,6 +17,8 @@ pub enum Kind {
     Held,
     /// The audit refused what landed: nothing was published.
     Audit,
+    /// A service allows no more requests for now; what was done is kept, and the same command goes on later.
+    Quota,
     /// Interrupted from the keyboard or by SIGTERM on a target whose steps end with soflow.
     Interrupted,
     /// A bug in soflow.
@@ -34,6 +36,8 @@ impl Kind {
             Self::Held => 5,
             Self::Audit => 6,
             Self::Internal => 70,
+            // EX_TEMPFAIL of sysexits.h: the same command will do later.
+            Self::Quota => 75,
             // 128 + SIGINT, as a shell reports it.
             Self::Interrupted => 130,
         }

@@ -32,6 +32,26 @@ pub enum Event {
         /// Rows so far that are stored.
         rows: u64,
     },
+    /// Pages of the API have come in.
+    Fetched {
+        /// The endpoint: `questions`.
+        endpoint: String,
+        /// Pages of it so far.
+        pages: u64,
+        /// Items on them.
+        items: u64,
+        /// Requests that are left of the quota, if it was said.
+        left: Option<i64>,
+        /// Whether these were the last ones.
+        ended: bool,
+    },
+    /// Nothing is done for a while.
+    Waiting {
+        /// For how long.
+        seconds: f64,
+        /// Why, a fragment.
+        reason: String,
+    },
     /// Raw pages were written, by one of the verbs of `ingest`.
     Ingested {
         /// How many pages of each endpoint, such as `questions`.

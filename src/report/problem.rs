@@ -83,6 +83,7 @@ const fn kind_name(kind: Kind) -> &'static str {
         Kind::Held => "held",
         Kind::Audit => "audit",
         Kind::Interrupted => "interrupted",
+        Kind::Quota => "quota",
         Kind::Internal => "internal",
     }
 }

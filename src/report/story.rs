@@ -46,7 +46,13 @@ pub(super) fn sentence(event: &Event, style: &Style) -> Option<String> {
         Event::Reading { what, done, total, rows } if done == total => {
             format!("read {}, {}", text::line(what), plural(*rows, "row"))
         }
-        Event::Uploading { .. } | Event::Reading { .. } => return None,
+        Event::Fetched { endpoint, pages, items, ended: true, .. } => {
+            format!("fetched {}: {}, {}", text::line(endpoint), plural(*pages, "page"), plural(*items, "item"))
+        }
+        Event::Waiting { seconds: duration, reason } => {
+            format!("waiting {}: {}", seconds(*duration), text::line(reason))
+        }
+        Event::Uploading { .. } | Event::Reading { .. } | Event::Fetched { .. } => return None,
         Event::StepChanged { step, state, rows, seconds: duration } => {
             return changed(*state, *rows, *duration).map(|what| format!("step {} {what}", text::line(step)));
         }

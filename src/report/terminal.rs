@@ -157,6 +157,8 @@ impl View {
             | Event::ClusterLost { .. }
             | Event::InLine { .. }
             | Event::Uploading { .. }
+            | Event::Waiting { .. }
+            | Event::Fetched { .. }
             | Event::Reading { .. } => story::sentence(event, &self.style),
             _ => None,
         }

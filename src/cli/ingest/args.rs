@@ -3,18 +3,59 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use jiff::civil::Date;
+
+use crate::config::Auth;
 
 use crate::ingest::dump::Table;
 
 #[derive(Debug, Subcommand)]
 pub enum IngestCommand {
+    /// Read what was created or changed in a span of time from the API
+    Api(ApiArgs),
+    /// Show how far the API has been read
+    Status,
     /// Put already-downloaded API pages, plain or gzip, into raw, untouched
     Pages(PagesArgs),
     /// Put the Stack Exchange data dump, `.7z`, `.xml` or `.xml.gz`, into raw, row for row
     Dump(DumpArgs),
     /// Write the made-up sample into raw
     Sample(SampleArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ApiArgs {
+    /// What to read: questions, answers, comments, posts, tags, synonyms, users [default: as the settings say]
+    #[arg(value_name = "ENDPOINT")]
+    pub endpoints: Vec<String>,
+    /// The site's API name [default: as the settings say]
+    #[arg(long, value_name = "SITE")]
+    pub site: Option<String>,
+    /// A day, UTC, and the logical date its pages are for [default: yesterday]
+    #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["since", "follow_watermark"])]
+    pub date: Option<Date>,
+    /// From this day or time on
+    #[arg(long, value_name = "TIME", value_parser = super::api::moment)]
+    pub since: Option<Timestamp>,
+    /// Before this day or time; pages are filed under the last day [default: the start of today, UTC]
+    #[arg(long, value_name = "TIME", value_parser = super::api::moment, requires = "since")]
+    pub until: Option<Timestamp>,
+    /// From where reading ended last to now, filed under yesterday
+    #[arg(long, conflicts_with = "since")]
+    pub follow_watermark: bool,
+    /// Read also what has been read before
+    #[arg(long)]
+    pub again: bool,
+    /// Show how many requests it will take, and read nothing; asks for the number of items
+    #[arg(long)]
+    pub plan: bool,
+    /// How key and token are sent [default: as the settings say]
+    #[arg(long, value_name = "MANNER", value_parser = super::api::manner)]
+    pub auth: Option<Auth>,
+    /// Take the right to read from whoever has it
+    #[arg(long)]
+    pub force_lease: bool,
 }
 
 #[derive(Debug, Args)]

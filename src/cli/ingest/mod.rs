@@ -1,7 +1,10 @@
 //! `soflow ingest`: Stack Exchange data into raw.
 
+mod api;
 mod args;
+mod credentials;
 mod dump;
+mod status;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -24,6 +27,8 @@ pub async fn ingest(app: &App, command: &IngestCommand) -> Result<u8> {
     app.warn(&project, sink.as_mut());
     let ground = app.ground(&project).await?;
     match command {
+        IngestCommand::Api(args) => api::from_api(app, &project, &ground, args, sink).await,
+        IngestCommand::Status => status::status(app, &project, &ground).await,
         IngestCommand::Pages(args) => from_pages(app, &project, &ground, args, sink).await,
         IngestCommand::Dump(args) => dump::from_dump(app, &project, &ground, args, sink).await,
         IngestCommand::Sample(args) => from_sample(app, &project, &ground, args, sink).await,

@@ -6,7 +6,11 @@ use super::endpoint::{Endpoint, Order, Sort};
 use super::walk::{Key, Walk};
 
 /// How far back reading on from the watermark begins: what was answered from the API's caches may have been older.
-pub const OVERLAP_SECONDS: i64 = 3600;
+const OVERLAP_SECONDS: i64 = 3600;
+
+/// How long the API may go on answering as things were. Source: api.stackexchange.com/docs/throttle says a minute for the
+/// same question.
+const LAG_SECONDS: i64 = 300;
 
 /// A span that ended no longer ago than this is read to now: little more comes in than would need another request.
 const RECENT_SECONDS: i64 = 24 * 3600;
@@ -18,12 +22,20 @@ pub struct Window {
     pub from: i64,
     /// The first second after it; `None`: it reaches to now.
     pub until: Option<i64>,
+    /// What counts as read before this second once the window has been read, even if nothing newer was seen.
+    pub settled: i64,
 }
 
 impl Window {
     /// Returns the window from `from` to before `until`, read to now when that is recent.
     pub fn new(from: i64, until: i64, now: i64) -> Self {
-        Self { from, until: (until < now - RECENT_SECONDS).then_some(until) }
+        let settled = until.min(now - LAG_SECONDS).max(from);
+        Self { from, until: (until < now - RECENT_SECONDS).then_some(until), settled }
+    }
+
+    /// Returns the window from where reading ended before, `end`, to now.
+    pub fn following(end: i64) -> Self {
+        Self { from: end - OVERLAP_SECONDS, until: None, settled: end }
     }
 
     /// Returns the lists to read, in this order; together they have everything of the window.

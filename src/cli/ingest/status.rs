@@ -1,0 +1,132 @@
+//! `soflow ingest status`: how far the API has been read into the lake.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::super::app::{App, Project};
+use super::super::ground::Ground;
+use crate::error::Result;
+use crate::ingest::api::state::{self, Last, Progress, Quota, Reader, State, Trouble};
+use crate::report::{Align, Cell, Table, count};
+
+/// How far an endpoint has been read.
+#[derive(Serialize)]
+struct Row<'a> {
+    site: &'a str,
+    endpoint: &'a str,
+    /// Read without a gap up to here, UTC.
+    watermark: Option<Timestamp>,
+    /// What was never read between what was: from the first second to the first one after, UTC.
+    gaps: Vec<(Timestamp, Timestamp)>,
+    last: Option<&'a Last>,
+    /// What is being read, or was when it was cut off.
+    unfinished: Option<Unfinished<'a>>,
+    error: Option<&'a Trouble>,
+}
+
+#[derive(Serialize)]
+struct Unfinished<'a> {
+    run: &'a str,
+    from: Option<Timestamp>,
+    pages: u64,
+    items: u64,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    endpoints: Vec<Row<'a>>,
+    quota: Option<&'a Quota>,
+    reader: Option<&'a Reader>,
+}
+
+/// Prints how far the API has been read.
+pub async fn status(app: &App, project: &Project, ground: &Ground) -> Result<u8> {
+    let found = state::look(ground.store.as_ref(), &project.target()?.lake.artifacts).await?;
+    let state = found.unwrap_or_default();
+    let answer = Answer { endpoints: rows(&state), quota: state.quota.as_ref(), reader: state.reader.as_ref() };
+    if app.json {
+        return app.print_json(&answer).map(|()| 0);
+    }
+    if answer.endpoints.is_empty() {
+        app.print("Nothing has been read from the API into this lake.\n\n  soflow ingest api --since 2026-01-01\n")?;
+        return Ok(0);
+    }
+    app.print(&text(app, &answer)).map(|()| 0)
+}
+
+fn rows(state: &State) -> Vec<Row<'_>> {
+    let endpoints = state.sites.iter().flat_map(|(site, endpoints)| {
+        endpoints.iter().map(move |(endpoint, progress)| (site.as_str(), endpoint.as_str(), progress))
+    });
+    endpoints.map(|(site, endpoint, progress)| row(site, endpoint, progress)).collect()
+}
+
+fn row<'a>(site: &'a str, endpoint: &'a str, progress: &'a Progress) -> Row<'a> {
+    let at = |second: i64| Timestamp::from_second(second).ok();
+    let unfinished = progress.task.as_ref().map(|task| Unfinished {
+        run: &task.run,
+        from: at(task.window.from),
+        pages: task.pages,
+        items: task.items,
+    });
+    Row {
+        site,
+        endpoint,
+        watermark: progress.read.end().and_then(at),
+        gaps: progress.read.gaps().into_iter().filter_map(|(from, until)| Some((at(from)?, at(until)?))).collect(),
+        last: progress.last.as_ref(),
+        unfinished,
+        error: progress.error.as_ref(),
+    }
+}
+
+fn text(app: &App, answer: &Answer<'_>) -> String {
+    let mut table = Table::new([
+        ("site", Align::Left),
+        ("endpoint", Align::Left),
+        ("read to (UTC)", Align::Left),
+        ("gaps", Align::Right),
+        ("last pages", Align::Right),
+        ("items", Align::Right),
+        ("requests", Align::Right),
+        ("filed under", Align::Left),
+    ]);
+    let mut notes = Vec::new();
+    for row in &answer.endpoints {
+        let last = |of: fn(&Last) -> String| Cell::from(row.last.map_or_else(|| "-".into(), of));
+        table.row([
+            Cell::from(row.site.to_string()),
+            Cell::from(row.endpoint.to_string()),
+            Cell::from(row.watermark.map_or_else(|| "-".into(), |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string())),
+            Cell::from(count(row.gaps.len() as u64)),
+            last(|last| count(last.pages)),
+            last(|last| count(last.items)),
+            last(|last| count(last.requests)),
+            last(|last| last.date.to_string()),
+        ]);
+        notes.extend(notes_of(row));
+    }
+    notes.extend(answer.quota.map(|quota| {
+        let max = quota.max.map_or_else(String::new, |max| format!(" of {max}"));
+        let until = quota.until.map_or_else(String::new, |until| format!("; there is more from {until:.0}"));
+        format!("quota: {}{max} requests were left at {:.0} (counted by {}){until}", quota.remaining, quota.at, quota.counted)
+    }));
+    notes.extend(answer.reader.map(|reader| format!("being read by {} since {:.0}", reader.owner, reader.since)));
+    let notes: String = notes.iter().map(|note| format!("{note}\n")).collect();
+    format!("{}\n{notes}", table.render(&app.out_style, app.width))
+}
+
+fn notes_of(row: &Row<'_>) -> Vec<String> {
+    let (site, endpoint) = (row.site, row.endpoint);
+    let day = |at: &Timestamp| at.to_zoned(TimeZone::UTC).date();
+    let gaps = row.gaps.iter().map(|(from, until)| {
+        let command = format!("soflow ingest api {endpoint} --site {site} --since {from} --until {until}");
+        format!("gap: {endpoint} were not read from {} to {}: `{command}`", day(from), day(until))
+    });
+    let unfinished = row.unfinished.as_ref().map(|left| {
+        format!("unfinished: {endpoint}, {} pages in {}: the next `soflow ingest api {endpoint}` goes on", left.pages, left.run)
+    });
+    let error = row.error.map(|error| format!("last error: {endpoint} at {:.0}: {}", error.at, error.message));
+    gaps.chain(unfinished).chain(error).collect()
+}

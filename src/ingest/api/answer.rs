@@ -1,0 +1,248 @@
+//! What an answer of the API says, or why it is none.
+
+use serde_json::Value;
+
+use super::endpoint::Sort;
+use super::walk::{Key, Row};
+
+/// A page, as far as it is understood; every field of the wrapper may be missing or odd.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    /// Its items.
+    pub items: Vec<Value>,
+    /// Whether the list goes on.
+    pub has_more: bool,
+    /// Requests left until the quota is filled up again; the API does send negative ones.
+    pub quota_remaining: Option<i64>,
+    /// Requests of a whole quota.
+    pub quota_max: Option<i64>,
+    /// Seconds in which the same method must not be asked again.
+    pub backoff: Option<i64>,
+    /// How many items there are, when the filter asks for nothing else.
+    pub total: Option<i64>,
+}
+
+impl Page {
+    /// Returns the items as reading on needs them; without those that have no id.
+    pub fn rows(&self, id: &str, sort: Sort) -> Vec<Row> {
+        let row = |item: &Value| {
+            Some(Row {
+                id: key(item.get(id)?)?,
+                value: item.get(sort.field()).and_then(key),
+                created: item.get("creation_date").and_then(Value::as_i64),
+            })
+        };
+        self.items.iter().filter_map(row).collect()
+    }
+
+    /// Returns the other endpoints whose items stand inside these.
+    pub fn holds(&self) -> Vec<String> {
+        let lists = |items: &[Value], key: &str| items.iter().any(|item| item.get(key).is_some_and(Value::is_array));
+        let nested: Vec<Value> =
+            self.items.iter().filter_map(|item| item.get("answers")?.as_array()).flatten().cloned().collect();
+        let answers = lists(&self.items, "answers").then_some("answers");
+        let comments = (lists(&self.items, "comments") || lists(&nested, "comments")).then_some("comments");
+        answers.into_iter().chain(comments).map(String::from).collect()
+    }
+}
+
+fn key(value: &Value) -> Option<Key> {
+    match value {
+        Value::Number(number) => number.as_i64().map(Key::Number),
+        Value::String(text) => Some(Key::Text(text.clone())),
+        _ => None,
+    }
+}
+
+/// An answer that is no page.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// What is to be done about it.
+    pub class: Class,
+    /// The HTTP status; `None` when there was no answer.
+    pub status: Option<u16>,
+    /// The API's own number and name of it, `502 throttle_violation`.
+    pub error: Option<String>,
+    /// What was said, a fragment.
+    pub message: String,
+    /// The body, decompressed.
+    pub body: Vec<u8>,
+}
+
+/// What is to be done about an answer that is no page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Ask again soon.
+    Passing,
+    /// A `backoff` was not kept to: ask again after it, and a minute at least.
+    Backoff,
+    /// No requests are left; for so many seconds, if it was said.
+    Quota(Option<i64>),
+    /// Something before the API keeps us out: ask again after minutes, and few times.
+    Edge,
+    /// Never ask again: the question is wrong.
+    Question,
+    /// Never ask again: the key or token is wrong, or missing.
+    Credentials,
+}
+
+/// Returns the page in `body`, or why it is none.
+///
+/// All errors of the API have the HTTP status 400: what counts is `error_id` in the body, if that is JSON. Source:
+/// api.stackexchange.com/docs/error-handling.
+///
+/// # Errors
+/// The fault, with its class.
+pub fn read(status: u16, body: Vec<u8>) -> Result<Page, Fault> {
+    let parsed: Option<Value> = serde_json::from_slice(&body).ok();
+    let fault = |class, error, message: String, body| Fault { class, status: Some(status), error, message, body };
+    let Some(Value::Object(wrapper)) = parsed else {
+        let class = match status {
+            403 | 429 => Class::Edge,
+            400..=499 => Class::Question,
+            _ => Class::Passing,
+        };
+        let message = format!("HTTP {status} and no JSON: {}", beginning(&body));
+        return Err(fault(class, None, message, body));
+    };
+    let number = |key: &str| wrapper.get(key).and_then(lenient);
+    if let Some(id) = number("error_id") {
+        let text = |key: &str| wrapper.get(key).and_then(Value::as_str).unwrap_or_default();
+        let (name, message) = (text("error_name"), text("error_message"));
+        let error = format!("{id} {name}").trim().to_string();
+        return Err(fault(class_of(id, message), Some(error), message.to_string(), body));
+    }
+    let items = match (wrapper.get("items"), number("total")) {
+        (Some(Value::Array(items)), _) => items.clone(),
+        (None, Some(_)) => Vec::new(),
+        _ => {
+            let message = format!("HTTP {status} and JSON without `items`: {}", beginning(&body));
+            return Err(fault(Class::Passing, None, message, body));
+        }
+    };
+    Ok(Page {
+        items,
+        has_more: wrapper.get("has_more").and_then(Value::as_bool).unwrap_or(false),
+        quota_remaining: number("quota_remaining"),
+        quota_max: number("quota_max"),
+        backoff: number("backoff").filter(|seconds| *seconds > 0),
+        total: number("total"),
+    })
+}
+
+/// Returns the class of an error by its number. Source: api.stackexchange.com/docs/error-handling.
+fn class_of(id: i64, message: &str) -> Class {
+    match id {
+        500 | 503 => Class::Passing,
+        502 if message.to_lowercase().contains("backoff") => Class::Backoff,
+        502 => Class::Quota(seconds_in(message)),
+        401..=403 | 405 | 406 => Class::Credentials,
+        _ => Class::Question,
+    }
+}
+
+/// Returns the number before the word `seconds`, as in "more requests available in 46472 seconds".
+fn seconds_in(message: &str) -> Option<i64> {
+    let words: Vec<&str> = message.split_whitespace().collect();
+    words.windows(2).find(|pair| pair[1].starts_with("second")).and_then(|pair| pair[0].parse().ok())
+}
+
+/// Returns a whole number, also one written as text or with a fraction, which is rounded up.
+fn lenient(value: &Value) -> Option<i64> {
+    let number = match value {
+        Value::Number(number) => number.as_i64().or_else(|| number.as_f64().map(ceil)),
+        Value::String(text) => text.trim().parse::<f64>().ok().map(ceil),
+        _ => None,
+    };
+    number.filter(|number| number.abs() < i64::from(u32::MAX))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a float too large becomes the largest integer, which is left out")]
+fn ceil(number: f64) -> i64 {
+    number.ceil() as i64
+}
+
+/// Returns the first words of what cannot be understood, for people.
+fn beginning(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(400)]);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let words: String = words.join(" ").chars().filter(|c| !c.is_control()).take(80).collect();
+    if words.is_empty() { "nothing".into() } else { format!("`{words}`") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(status: u16, body: &str) -> Fault {
+        read(status, body.as_bytes().to_vec()).unwrap_err()
+    }
+
+    #[test]
+    fn every_error_of_the_api_has_its_class() {
+        let class = |id: i64, message: &str| {
+            fault(400, &format!(r#"{{"error_id":{id},"error_message":"{message}","error_name":"n"}}"#)).class
+        };
+        for (id, expected) in [
+            (400, Class::Question),
+            (401, Class::Credentials),
+            (402, Class::Credentials),
+            (403, Class::Credentials),
+            (404, Class::Question),
+            (405, Class::Credentials),
+            (406, Class::Credentials),
+            (407, Class::Question),
+            (409, Class::Question),
+            (500, Class::Passing),
+            (503, Class::Passing),
+            (999, Class::Question),
+        ] {
+            assert_eq!(class(id, "words"), expected, "{id}");
+        }
+        assert_eq!(class(502, "Violation of backoff parameter"), Class::Backoff);
+        assert_eq!(
+            class(502, "too many requests from this IP, more requests available in 46472 seconds"),
+            Class::Quota(Some(46_472))
+        );
+        assert_eq!(class(502, "too many requests"), Class::Quota(None));
+    }
+
+    #[test]
+    fn what_comes_from_the_edge_is_not_from_the_api() {
+        for (status, expected) in [
+            (403, Class::Edge),
+            (429, Class::Edge),
+            (404, Class::Question),
+            (500, Class::Passing),
+            (502, Class::Passing),
+            (200, Class::Passing),
+            (301, Class::Passing),
+        ] {
+            assert_eq!(fault(status, "<html>\n <b>no</b>").class, expected, "{status}");
+        }
+        assert_eq!(fault(200, "<html>\n <b>no</b>").message, "HTTP 200 and no JSON: `<html> <b>no</b>`");
+        assert_eq!(fault(200, "").message, "HTTP 200 and no JSON: nothing");
+        assert_eq!(fault(200, "{\"items\":5}").class, Class::Passing);
+        assert_eq!(fault(200, "{\"items\":[\"\u{0}").class, Class::Passing);
+    }
+
+    #[test]
+    fn an_odd_wrapper_loses_no_page() {
+        let body =
+            r#"{"items":[{"question_id":1}],"quota_remaining":-1,"quota_max":"300","backoff":9.2,"has_more":true}"#;
+        let page = read(200, body.into()).unwrap();
+        assert_eq!((page.quota_remaining, page.quota_max, page.backoff), (Some(-1), Some(300), Some(10)));
+        assert!(page.has_more);
+        let bare = read(200, r#"{"items":[],"quota_remaining":"many","backoff":0}"#.into()).unwrap();
+        assert_eq!(bare, Page::default());
+        assert_eq!(read(200, r#"{"total":12}"#.into()).unwrap().total, Some(12));
+    }
+
+    #[test]
+    fn nested_items_are_noticed() {
+        let page = |items: Value| Page { items: vec![items], ..Page::default() };
+        assert_eq!(page(serde_json::json!({"answers": [{"comments": []}]})).holds(), ["answers", "comments"]);
+        assert_eq!(page(serde_json::json!({"comments": []})).holds(), ["comments"]);
+        assert!(page(serde_json::json!({"answers": 3})).holds().is_empty());
+    }
+}

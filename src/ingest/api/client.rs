@@ -1,0 +1,133 @@
+//! One request to the API and its answer. Knows the key, and is the only part that does.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderValue, USER_AGENT};
+
+use super::answer::{self, Class, Fault, Page};
+use super::body;
+use super::secret::Credentials;
+use crate::error::{Error, Kind, Result};
+
+/// Odd clients are kept out at the edge: one that says what it is.
+const AGENT: &str = concat!("soflow/", env!("CARGO_PKG_VERSION"), " (Stack Exchange API reader)");
+
+/// Longest wait for a connection.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// Longest silence of a server in the midst of an answer.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// How key and token are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// In the header `Authorization`. Source: meta.stackexchange.com/questions/417382.
+    Bearer,
+    /// As parameters, as it was done before June 2026.
+    Query,
+}
+
+/// A way to the API.
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    credentials: Credentials,
+    manner: Manner,
+    header: Option<HeaderValue>,
+}
+
+/// An answer that is a page.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body as it was sent, decompressed.
+    pub body: Vec<u8>,
+    /// What it says.
+    pub page: Page,
+}
+
+impl Client {
+    /// Returns a way to the API at `base`, such as `https://api.stackexchange.com/2.3`.
+    ///
+    /// # Errors
+    /// `Machine` when TLS cannot be set up; `Usage` when the key cannot be one.
+    pub fn new(base: &str, credentials: Credentials, manner: Manner) -> Result<Self> {
+        // A second installation finds the first: both are of the same provider.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .read_timeout(SILENCE)
+            // Whoever redirects is not the API, and must not get the key.
+            .redirect(reqwest::redirect::Policy::none())
+            .build();
+        let http =
+            http.map_err(|error| Error::new(Kind::Machine, "cannot set up TLS").caused_by(error.without_url()))?;
+        let secret = credentials.token.as_ref().or(credentials.key.as_ref()).filter(|_| manner == Manner::Bearer);
+        let header = secret.map(|secret| HeaderValue::from_str(&format!("Bearer {}", secret.expose()))).transpose();
+        let mut header =
+            header.map_err(|_| Error::new(Kind::Usage, "the API's key has characters that no header can have"))?;
+        if let Some(value) = &mut header {
+            value.set_sensitive(true);
+        }
+        Ok(Self { http, base: base.trim_end_matches('/').into(), credentials, manner, header })
+    }
+
+    /// Returns what the API counts the requests against.
+    pub const fn counted(&self) -> &'static str {
+        match (&self.credentials.key, &self.credentials.token) {
+            (_, Some(_)) => "token",
+            (Some(_), None) => "key",
+            (None, None) => "address",
+        }
+    }
+
+    /// Asks for `path`, such as `/questions`, once.
+    ///
+    /// # Errors
+    /// The fault, with its class. No error shows the URL.
+    pub async fn ask(&self, path: &str, params: &BTreeMap<String, String>) -> Result<Answer, Fault> {
+        let lost = |error: reqwest::Error| {
+            let error = error.without_url();
+            let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
+            let last = causes.last().map_or_else(|| error.to_string(), ToString::to_string);
+            Fault { class: Class::Passing, status: None, error: None, message: last, body: Vec::new() }
+        };
+        let request = self.request(path, params).map_err(|error| lost(error))?;
+        let mut answer = self.http.execute(request).await.map_err(lost)?;
+        let status = answer.status().as_u16();
+        let said = answer.headers().get(CONTENT_ENCODING).and_then(|value| value.to_str().ok()).map(String::from);
+        let mut sent = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(lost)? {
+            sent.extend_from_slice(&chunk);
+            if sent.len() > body::MOST {
+                return Err(unread(status, "the answer does not end"));
+            }
+        }
+        let Some(body) = body::decoded(sent, said.as_deref()) else {
+            return Err(unread(status, "the answer is cut short or damaged"));
+        };
+        let page = answer::read(status, body.clone())?;
+        Ok(Answer { status, body, page })
+    }
+
+    fn request(&self, path: &str, params: &BTreeMap<String, String>) -> reqwest::Result<reqwest::Request> {
+        let Credentials { key, token } = &self.credentials;
+        let mut query: Vec<(&str, &str)> = params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        if self.manner == Manner::Query {
+            query.extend(key.iter().map(|key| ("key", key.expose())));
+            query.extend(token.iter().map(|token| ("access_token", token.expose())));
+        }
+        let mut get = self.http.get(format!("{}{path}", self.base)).query(&query);
+        get = get.header(ACCEPT_ENCODING, "gzip, deflate").header(USER_AGENT, AGENT);
+        if let Some(header) = &self.header {
+            get = get.header(AUTHORIZATION, header.clone());
+        }
+        get.build()
+    }
+}
+
+fn unread(status: u16, message: &str) -> Fault {
+    Fault { class: Class::Passing, status: Some(status), error: None, message: message.into(), body: Vec::new() }
+}

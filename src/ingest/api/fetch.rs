@@ -1,0 +1,496 @@
+//! Reads windows of endpoints into raw, each page stored before the state says that it was read.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::answer::{Class, Fault};
+use super::client::{Answer, Client};
+use super::endpoint::{Endpoint, Order};
+use super::folder::Pages;
+use super::patience::{BACKOFF_MARGIN, Patience, failure, quota_until, used_up};
+use super::state::{Book, Last, Progress, Quota, Task, Trouble};
+use super::walk::{Key, PAGE, Stuck, Walk};
+use super::window::Window;
+use crate::error::{Error, Kind, Result};
+use crate::event::{Event, Sink};
+use crate::ingest::manifest::Line;
+use crate::ingest::raw::{self, Folder};
+use crate::ingest::{Summary, Written, mixture};
+use crate::names::Uri;
+use crate::store::{Owner, Store};
+
+/// Shortest time between two requests: more than 30 a second are answered with a ban. Source:
+/// api.stackexchange.com/docs/throttle.
+const BETWEEN: SignedDuration = SignedDuration::from_millis(40);
+
+/// Longest wait without a word to others that we are alive.
+const NAP: Duration = Duration::from_secs(30);
+
+/// Time, and chance.
+#[async_trait]
+pub trait Clock: Send + Sync {
+    /// Returns the time, UTC.
+    fn now(&self) -> Timestamp;
+    /// Waits.
+    async fn sleep(&self, time: Duration);
+    /// Returns a number from 0 to 1 that others do not get.
+    fn spread(&self) -> f64;
+}
+
+/// What to read.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Where pages go.
+    pub raw: Uri,
+    /// Where the state is.
+    pub artifacts: Uri,
+    /// The site, `stackoverflow`.
+    pub site: String,
+    /// The endpoints, in this order.
+    pub endpoints: Vec<&'static Endpoint>,
+    /// Of what time.
+    pub span: Span,
+    /// The logical date that pages are filed under.
+    pub date: Date,
+    /// The API's filter of each endpoint; those without one have the API's default.
+    pub filters: BTreeMap<String, String>,
+    /// Read also what has been read before.
+    pub again: bool,
+    /// Who we are.
+    pub me: Owner,
+    /// Whether to take the right to read from someone else.
+    pub force: bool,
+}
+
+/// Of what time to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// From the first second to before the second one, seconds since 1970.
+    Between(i64, i64),
+    /// From where reading ended last.
+    Follow,
+}
+
+/// Reads everything that was created or changed in a span of time.
+///
+/// A window that an earlier call began is finished first.
+///
+/// # Errors
+/// `Held` while someone else reads; `Quota` when no requests are left; `Usage` when the API refuses the question; `Machine`
+/// when it does not answer. What was read is stored, and the same call goes on.
+pub async fn fetch(
+    store: Arc<dyn Store>,
+    request: &Request,
+    client: &Client,
+    clock: &dyn Clock,
+    sink: &mut dyn Sink,
+) -> Result<Summary> {
+    raw::check_names(&request.site, &[])?;
+    mixture::refuse(store.as_ref(), &request.raw, &request.site, "api-").await?;
+    let book = Book::take(store.clone(), &request.artifacts, &request.me, request.force).await?;
+    let mut reader = Reader { store, request, client, clock, sink, book, asked_at: None };
+    let done = reader.read_all().await;
+    let Reader { book, sink, .. } = reader;
+    let closed = book.close().await;
+    let summary = done?;
+    closed?;
+    summary.emit(&request.raw, sink);
+    Ok(summary)
+}
+
+/// What reading an endpoint will take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Forecast {
+    /// `questions`.
+    pub endpoint: String,
+    /// Items to read now, not counting what an earlier call has left unfinished.
+    pub items: i64,
+    /// Requests that those take.
+    pub requests: i64,
+}
+
+/// Returns what [`fetch`] will take. Asks the API for the number of items of each list: one request each.
+///
+/// # Errors
+/// As [`fetch`].
+pub async fn forecast(
+    store: Arc<dyn Store>,
+    request: &Request,
+    client: &Client,
+    clock: &dyn Clock,
+    sink: &mut dyn Sink,
+) -> Result<(Vec<Forecast>, Option<Quota>)> {
+    raw::check_names(&request.site, &[])?;
+    let book = Book::take(store.clone(), &request.artifacts, &request.me, request.force).await?;
+    let mut reader = Reader { store, request, client, clock, sink, book, asked_at: None };
+    let mut forecasts = Vec::new();
+    let mut done = Ok(());
+    for endpoint in &request.endpoints {
+        match reader.forecast(endpoint).await {
+            Ok(forecast) => forecasts.push(forecast),
+            Err(error) => {
+                done = Err(error);
+                break;
+            }
+        }
+    }
+    let quota = reader.book.state.quota.clone().filter(|quota| quota.counted == client.counted());
+    let closed = reader.book.close().await;
+    done?;
+    closed?;
+    Ok((forecasts, quota))
+}
+
+/// A window that is being read.
+struct Current<'a> {
+    endpoint: &'static Endpoint,
+    task: Task,
+    pages: Pages<'a>,
+    /// The ids on its pages.
+    known: HashSet<Key>,
+}
+
+struct Reader<'a> {
+    store: Arc<dyn Store>,
+    request: &'a Request,
+    client: &'a Client,
+    clock: &'a dyn Clock,
+    sink: &'a mut dyn Sink,
+    book: Book,
+    asked_at: Option<Timestamp>,
+}
+
+impl Reader<'_> {
+    async fn read_all(&mut self) -> Result<Summary> {
+        let mut summary = Summary::default();
+        for endpoint in &self.request.endpoints {
+            match self.endpoint(endpoint).await {
+                Ok(written) => summary.endpoints.push(written),
+                Err(error) => {
+                    let trouble = Trouble { at: self.clock.now(), message: error.message.clone() };
+                    self.book.state.progress(&self.request.site, endpoint.name).error = Some(trouble);
+                    // What went wrong counts, also when it cannot be written down.
+                    let _ = self.book.save().await;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(summary)
+    }
+
+    async fn endpoint(&mut self, endpoint: &'static Endpoint) -> Result<Written> {
+        let mut sum = Written { endpoint: endpoint.name.into(), run: None, pages: 0, items: 0, bytes: 0, already: 0 };
+        if let Some(task) = self.progress(endpoint).task.clone() {
+            let text = format!("Going on with {} from {}.", endpoint.name, shown(task.window.from));
+            self.sink.emit(Event::Note { text });
+            self.run(endpoint, task, &mut sum).await?;
+        }
+        if let Some(window) = self.wanted(endpoint)? {
+            // Two windows may begin within a second.
+            let run = format!("api-{}-{}", self.clock.now().strftime("%Y%m%dT%H%M%SZ"), self.book.state.writing);
+            let task = Task::new(self.request.date, run, window, window.walks(endpoint));
+            self.progress(endpoint).task = Some(task.clone());
+            self.book.save().await?;
+            self.run(endpoint, task, &mut sum).await?;
+        } else if sum.pages == 0 {
+            let progress = self.progress(endpoint);
+            sum.already = progress.last.as_ref().map_or(0, |last| last.pages);
+            let read = shown(progress.read.end().unwrap_or_default());
+            self.sink.emit(Event::Note { text: format!("{} are read to {read} already.", endpoint.name) });
+        }
+        Ok(sum)
+    }
+
+    async fn forecast(&mut self, endpoint: &'static Endpoint) -> Result<Forecast> {
+        let (mut items, mut requests) = (0, 0);
+        let walks = self.wanted(endpoint)?.map_or_else(Vec::new, |window| window.walks(endpoint));
+        for walk in walks {
+            let mut params = self.params(endpoint, &walk);
+            // The built-in filter that leaves everything else out.
+            params.insert("filter".into(), "total".into());
+            let total = self.ask(endpoint, &params, None).await?.page.total.unwrap_or_default();
+            items += total;
+            // Each page but the last has one item that the next one has too.
+            requests += 1 + (total - 2).max(0) / (PAGE.cast_signed() - 1);
+        }
+        Ok(Forecast { endpoint: endpoint.name.into(), items, requests })
+    }
+
+    fn progress(&mut self, endpoint: &Endpoint) -> &mut Progress {
+        self.book.state.progress(&self.request.site, endpoint.name)
+    }
+
+    /// Returns the window to read, or `None` when it has been read.
+    fn wanted(&mut self, endpoint: &Endpoint) -> Result<Option<Window>> {
+        let (now, again) = (self.clock.now().as_second(), self.request.again);
+        let span = self.request.span;
+        let read = &self.progress(endpoint).read;
+        match span {
+            Span::Between(from, until) if read.cover(from, until) && !again => Ok(None),
+            Span::Between(from, until) => Ok(Some(Window::new(from, until, now))),
+            Span::Follow if endpoint.order == Order::Name => Ok(Some(Window::new(now, now, now))),
+            Span::Follow => read.end().map(|end| Some(Window::following(end))).ok_or_else(|| {
+                let message = format!("{} were never read: there is nothing to follow", endpoint.name);
+                let hint = format!("begin with `soflow ingest api {} --since 2026-01-01`", endpoint.name);
+                Error::new(Kind::Usage, message).hint(hint)
+            }),
+        }
+    }
+
+    /// Reads what is left of a window.
+    async fn run(&mut self, endpoint: &'static Endpoint, task: Task, sum: &mut Written) -> Result<()> {
+        let store = self.store.clone();
+        let folder = Folder {
+            site: self.request.site.clone(),
+            endpoint: endpoint.name.into(),
+            date: task.date,
+            run: task.run.clone(),
+        };
+        let pages = Pages { store: store.as_ref(), raw: &self.request.raw, folder };
+        let known = pages.known(&task, endpoint).await?;
+        let mut current = Current { endpoint, task, pages, known };
+        while let Some(walk) = current.task.walks.first().cloned() {
+            let params = self.params(endpoint, &walk);
+            let answer = self.ask(endpoint, &params, Some(&mut current)).await?;
+            sum.bytes += self.take(walk, params, &answer, &mut current).await?;
+            sum.pages += 1;
+            sum.items += answer.page.items.len() as u64;
+        }
+        let Current { task, pages, .. } = current;
+        pages.commit(&task).await?;
+        let at = self.clock.now();
+        let progress = self.progress(endpoint);
+        if endpoint.order != Order::Name {
+            let until = task.window.until.unwrap_or(task.window.settled.max(task.newest.unwrap_or_default()));
+            progress.read.add(task.window.from, until);
+        }
+        progress.last = Some(Last::new(&task, at));
+        (progress.task, progress.error) = (None, None);
+        sum.run = Some(task.run.clone());
+        self.book.save().await?;
+        self.tell(endpoint, &task, true);
+        pages.tidy(&task).await
+    }
+
+    /// Stores a page, and goes on behind it. Returns the bytes stored.
+    async fn take(
+        &mut self,
+        mut walk: Walk,
+        params: BTreeMap<String, String>,
+        answer: &Answer,
+        current: &mut Current<'_>,
+    ) -> Result<u64> {
+        let Current { endpoint, task, pages, known } = current;
+        let rows = answer.page.rows(endpoint.id, walk.sort);
+        let newest = rows.iter().filter_map(|row| match &row.value {
+            Some(Key::Number(value)) => Some(*value),
+            _ => None,
+        });
+        task.newest = newest.chain(task.newest).max();
+        let created = || rows.iter().filter_map(|row| row.created);
+        let line = Line {
+            holds: answer.page.holds(),
+            method: Some(endpoint.method.into()),
+            params,
+            status: Some(answer.status),
+            fetched_at: Some(self.whole_second()),
+            n_items: Some(answer.page.items.len() as u64),
+            n_new: Some(rows.iter().filter(|row| known.insert(row.id.clone())).count() as u64),
+            created_min: created().min(),
+            created_max: created().max(),
+            watermark_before: self.progress(endpoint).read.end(),
+            watermark_after: task.newest,
+            has_more: Some(answer.page.has_more),
+            quota_remaining: answer.page.quota_remaining,
+            backoff: answer.page.backoff,
+            ..Line::default()
+        };
+        let line = pages.put(task, answer, line).await?;
+        let bytes = line.stored_bytes.unwrap_or_default();
+        task.pages += 1;
+        task.items += answer.page.items.len() as u64;
+        task.lines.push(line);
+        let ended = walk.take(&rows, answer.page.has_more).map_err(|stuck| stuck_at(endpoint, stuck))?;
+        if ended {
+            task.walks.remove(0);
+        } else if let Some(first) = task.walks.first_mut() {
+            *first = walk;
+        }
+        pages.put_lines(task).await?;
+        self.progress(endpoint).task = Some(task.clone());
+        self.book.save().await?;
+        self.tell(endpoint, task, false);
+        Ok(bytes)
+    }
+
+    fn tell(&mut self, endpoint: &Endpoint, task: &Task, ended: bool) {
+        let left = self.book.state.quota.as_ref().map(|quota| quota.remaining);
+        let (pages, items) = (task.pages, task.items);
+        self.sink.emit(Event::Fetched { endpoint: endpoint.name.into(), pages, items, left, ended });
+    }
+
+    fn params(&self, endpoint: &Endpoint, walk: &Walk) -> BTreeMap<String, String> {
+        let (page, size) = walk.page();
+        let mut params = BTreeMap::from([
+            ("site".to_string(), self.request.site.clone()),
+            ("sort".into(), walk.sort.name().into()),
+            ("order".into(), "asc".into()),
+            ("pagesize".into(), size.min(PAGE).to_string()),
+        ]);
+        let mut more = |name: &str, value: Option<String>| params.extend(value.map(|value| (name.to_string(), value)));
+        more("page", (page > 1).then(|| page.to_string()));
+        more("min", walk.min.as_ref().map(ToString::to_string));
+        more("max", walk.max.as_ref().map(ToString::to_string));
+        more("fromdate", walk.created.0.map(|from| from.to_string()));
+        more("todate", walk.created.1.map(|to| to.to_string()));
+        more("filter", self.request.filters.get(endpoint.name).cloned());
+        params
+    }
+
+    /// Asks until there is a page, or no use in asking.
+    async fn ask(
+        &mut self,
+        endpoint: &Endpoint,
+        params: &BTreeMap<String, String>,
+        mut current: Option<&mut Current<'_>>,
+    ) -> Result<Answer> {
+        let method = endpoint.method;
+        let mut patience = Patience::default();
+        let mut backoff = 0;
+        for asked in 1.. {
+            self.keep_to_quota()?;
+            self.keep_to_pace(method).await?;
+            if let Some(current) = current.as_deref_mut() {
+                current.task.requests += 1;
+            }
+            self.asked_at = Some(self.clock.now());
+            let fault = match self.client.ask(method, params).await {
+                Ok(answer) => {
+                    self.learn(method, &answer);
+                    return Ok(answer);
+                }
+                Err(fault) => fault,
+            };
+            if let Some(Current { task, pages, .. }) = current.as_deref() {
+                if !fault.body.is_empty() {
+                    pages.put_error(task, &fault.body).await?;
+                }
+                self.progress(endpoint).task = Some(task.clone());
+            }
+            if let Class::Quota(seconds) = fault.class {
+                return Err(self.quota_is_out(seconds).await?);
+            }
+            if let Some(until) = self.book.state.backoffs.get(method) {
+                backoff = until.as_second() - self.clock.now().as_second();
+            }
+            let Some(millis) = patience.wait(fault.class, backoff, self.clock.spread()) else {
+                return Err(failure(method, &fault, asked));
+            };
+            self.book.save().await?;
+            self.pause(Duration::from_millis(millis), &why(&fault)).await?;
+        }
+        Err(Error::new(Kind::Internal, "asked for ever"))
+    }
+
+    /// Refuses to ask while it is known that no requests are left.
+    fn keep_to_quota(&mut self) -> Result<()> {
+        let (now, counted) = (self.clock.now(), self.client.counted());
+        match &self.book.state.quota {
+            Some(Quota { until: Some(until), counted: by, .. }) if *until > now && by == counted => {
+                Err(used_up(counted, *until))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until the method may be asked again.
+    async fn keep_to_pace(&mut self, method: &str) -> Result<()> {
+        let now = self.clock.now();
+        if let Some(until) = self.book.state.backoffs.get(method).copied().filter(|until| *until > now) {
+            self.pause(unsigned(until.duration_since(now)), &format!("the API wants `{method}` to rest")).await?;
+        }
+        self.book.state.backoffs.remove(method);
+        if let Some(rest) = self.asked_at.map(|at| (at + BETWEEN).duration_since(self.clock.now()))
+            && rest.is_positive()
+        {
+            self.clock.sleep(unsigned(rest)).await;
+        }
+        Ok(())
+    }
+
+    /// Takes note of what an answer says of the times to come.
+    fn learn(&mut self, method: &str, answer: &Answer) {
+        let (now, counted) = (self.clock.now(), self.client.counted().to_string());
+        if let Some(seconds) = answer.page.backoff {
+            let until = now + SignedDuration::from_secs(seconds + BACKOFF_MARGIN);
+            self.book.state.backoffs.insert(method.into(), until);
+        }
+        if let Some(remaining) = answer.page.quota_remaining {
+            let until = (remaining <= 0).then(|| quota_until(now, None));
+            self.book.state.quota = Some(Quota { counted, remaining, max: answer.page.quota_max, at: now, until });
+        }
+    }
+
+    async fn quota_is_out(&mut self, seconds: Option<i64>) -> Result<Error> {
+        let (now, counted) = (self.clock.now(), self.client.counted());
+        let until = quota_until(now, seconds);
+        let max = self.book.state.quota.as_ref().and_then(|quota| quota.max);
+        let quota = Quota { counted: counted.into(), remaining: 0, max, at: now, until: Some(until) };
+        self.book.state.quota = Some(quota);
+        self.book.save().await?;
+        Ok(used_up(counted, until))
+    }
+
+    /// Waits, and says so, and stays alive to others meanwhile.
+    async fn pause(&mut self, time: Duration, why: &str) -> Result<()> {
+        self.sink.emit(Event::Waiting { seconds: time.as_secs_f64(), reason: why.into() });
+        let mut left = time;
+        while !left.is_zero() {
+            let nap = left.min(NAP);
+            self.clock.sleep(nap).await;
+            left -= nap;
+            if !left.is_zero() {
+                self.book.save().await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn whole_second(&self) -> Timestamp {
+        let now = self.clock.now();
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+}
+
+fn unsigned(time: SignedDuration) -> Duration {
+    time.unsigned_abs()
+}
+
+fn why(fault: &Fault) -> String {
+    match &fault.error {
+        Some(error) => format!("the API says {error}: {}", fault.message),
+        None => fault.message.clone(),
+    }
+}
+
+fn stuck_at(endpoint: &Endpoint, stuck: Stuck) -> Error {
+    let why = match stuck {
+        Stuck::Empty => "page after page is empty and says that there are more",
+        Stuck::Restless => "one second has more items than a page, and they never keep still",
+        Stuck::Unordered => "its items do not have the field they are sorted by",
+    };
+    Error::new(Kind::Machine, format!("`{}` cannot be read to its end: {why}", endpoint.method))
+        .hint("a filter must leave ids and dates in: look at `filters` below `ingest:`")
+        .hint("the same command goes on from where it stopped")
+}
+
+/// Returns a time for people.
+fn shown(second: i64) -> String {
+    Timestamp::from_second(second).map_or_else(|_| second.to_string(), |at| at.to_string())
+}

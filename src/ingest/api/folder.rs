@@ -1,0 +1,98 @@
+//! The run folder that a window is read into: pages as they come, the manifest when it is complete.
+
+use std::collections::HashSet;
+
+use super::answer;
+use super::body;
+use super::client::Answer;
+use super::endpoint::{Endpoint, Sort};
+use super::state::Task;
+use super::walk::Key;
+use crate::error::Result;
+use crate::ingest::manifest::{self, Line};
+use crate::ingest::page;
+use crate::ingest::raw::{Folder, Form};
+use crate::names::Uri;
+use crate::store::Store;
+
+/// How many manifest lines the state carries before they get an object of their own.
+const LINES: usize = 50;
+
+/// Where the pages of a window go.
+pub struct Pages<'a> {
+    /// The objects.
+    pub store: &'a dyn Store,
+    /// The location.
+    pub raw: &'a Uri,
+    /// The run folder.
+    pub folder: Folder,
+}
+
+impl Pages<'_> {
+    /// Stores the next page of `task`, and returns its manifest line. A page that an interrupted call left there is
+    /// written over.
+    pub async fn put(&self, task: &Task, answer: &Answer, line: Line) -> Result<Line> {
+        let name = Folder::page_name(task.pages + 1, Form::Json);
+        let stored = page::compress(&answer.body)?;
+        self.store.put(&self.folder.uri(self.raw).join(&name), &stored).await?;
+        Ok(Line {
+            page: name,
+            endpoint: Some(self.folder.endpoint.clone()),
+            sha256: Some(page::sha256(&answer.body)),
+            bytes: Some(answer.body.len() as u64),
+            stored_bytes: Some(stored.len() as u64),
+            ..line
+        })
+    }
+
+    /// Keeps an answer that is no page, apart from the pages: people will want to see it.
+    pub async fn put_error(&self, task: &Task, text: &[u8]) -> Result<()> {
+        let Folder { site, endpoint, date, run } = &self.folder;
+        let path = format!("errors/site={site}/endpoint={endpoint}/dt={date}/run={run}/{:06}.txt.gz", task.requests);
+        self.store.put(&self.raw.join(&path), &page::compress(text)?).await
+    }
+
+    /// Moves manifest lines out of the state when they have become many.
+    pub async fn put_lines(&self, task: &mut Task) -> Result<()> {
+        if task.lines.len() >= LINES {
+            self.store.put(&self.part(task.parts + 1), &manifest::to_bytes(&task.lines)?).await?;
+            task.lines.clear();
+            task.parts += 1;
+        }
+        Ok(())
+    }
+
+    /// Makes the pages count.
+    pub async fn commit(&self, task: &Task) -> Result<()> {
+        let mut text = Vec::new();
+        for part in 1..=task.parts {
+            text.extend(self.store.get(&self.part(part)).await?.unwrap_or_default());
+        }
+        text.extend(manifest::to_bytes(&task.lines)?);
+        self.store.put(&self.folder.manifest(self.raw), &text).await
+    }
+
+    /// Removes what is of no use once the pages count.
+    pub async fn tidy(&self, task: &Task) -> Result<()> {
+        let parts: Vec<Uri> = (1..=task.parts).map(|part| self.part(part)).collect();
+        self.store.remove_all(&parts).await
+    }
+
+    /// Returns the ids on the pages that are stored already.
+    pub async fn known(&self, task: &Task, endpoint: &Endpoint) -> Result<HashSet<Key>> {
+        let mut known = HashSet::new();
+        for number in 1..=task.pages {
+            let uri = self.folder.uri(self.raw).join(&Folder::page_name(number, Form::Json));
+            let stored = self.store.get(&uri).await?.unwrap_or_default();
+            if let Some(Ok(page)) = body::decoded(stored, None).map(|body| answer::read(200, body)) {
+                known.extend(page.rows(endpoint.id, Sort::Creation).into_iter().map(|row| row.id));
+            }
+        }
+        Ok(known)
+    }
+
+    /// Where some of the manifest's lines wait; hidden, as the manifest is.
+    fn part(&self, part: u64) -> Uri {
+        self.folder.uri(self.raw).join(&format!("_lines.{part:06}.jsonl"))
+    }
+}
