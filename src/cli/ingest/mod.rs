@@ -1,6 +1,7 @@
 //! `soflow ingest`: Stack Exchange data into raw.
 
 mod args;
+mod credentials;
 mod dump;
 
 use jiff::Timestamp;
