@@ -1,4 +1,4 @@
-//! The AWS JSON protocols 1.0 and 1.1: EMR, Glue, Athena, CloudWatch Logs, Service Quotas.
+//! The AWS JSON protocols 1.0 and 1.1: EMR, Glue, Athena, CloudWatch Logs, Secrets Manager, Service Quotas.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

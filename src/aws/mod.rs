@@ -23,6 +23,6 @@ pub use clock::ServerClock;
 pub use errors::{CallError, s3_cut, s3_error, s3_failed};
 pub use pace::Pace;
 pub use query::{EC2, FormService, IAM, STS, Xml};
-pub use service::{ATHENA, EMR, GLUE, LOGS, SERVICE_QUOTAS, Service};
+pub use service::{ATHENA, EMR, GLUE, LOGS, SECRETS_MANAGER, SERVICE_QUOTAS, Service};
 pub use session::{Options, Session};
 pub use signer::Signer;

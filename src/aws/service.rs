@@ -45,6 +45,16 @@ pub const LOGS: Service = Service {
     json: "1.1",
 };
 
+/// Secrets Manager.
+pub const SECRETS_MANAGER: Service = Service {
+    name: "Secrets Manager",
+    host: "secretsmanager",
+    signing: "secretsmanager",
+    id: "SECRETS_MANAGER",
+    target: "secretsmanager",
+    json: "1.1",
+};
+
 /// Service Quotas.
 pub const SERVICE_QUOTAS: Service = Service {
     name: "Service Quotas",
