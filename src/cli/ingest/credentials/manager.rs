@@ -48,7 +48,7 @@ pub(super) async fn session(project: &Project, ground: &Ground, name: &str) -> R
 }
 
 /// Returns the region in an ARN.
-fn region_of(name: &str) -> Option<&str> {
+pub(super) fn region_of(name: &str) -> Option<&str> {
     name.strip_prefix("arn:")?.split(':').nth(2)
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::manager::fetch;
+use super::manager::{fetch, region_of};
 use crate::aws::Session;
 use crate::cli::refusal::explained;
 use crate::error::{Error, Kind, Result};
@@ -87,4 +87,10 @@ async fn a_secret_that_is_not_there_or_binary_is_told() {
         );
         assert!(!format!("{error:?}").contains("s3cret"));
     }
+}
+
+#[test]
+fn an_arn_names_its_region_and_a_name_does_not() {
+    assert_eq!(region_of("arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:a-AbCdEf"), Some("cn-north-1"));
+    assert_eq!(region_of("arn/soflow"), None);
 }
