@@ -18,5 +18,7 @@ mod faults;
 mod limits;
 #[path = "twin/checks/logs.rs"]
 mod logs;
+#[path = "twin/checks/secrets.rs"]
+mod secrets;
 #[path = "twin/checks/steps.rs"]
 mod steps;

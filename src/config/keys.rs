@@ -99,9 +99,9 @@ pub(super) const SECRETS: [(&str, &str); 2] = [
     ("SOFLOW_API_TOKEN", "a user's access token, stronger than `ingest.token-file`"),
 ];
 
-/// Variables that begin like ours but are not settings: the project's own tests read them.
-pub(super) const NOT_SETTINGS: [&str; 4] =
-    ["SOFLOW_REAL_DATA", "SOFLOW_TEST_DEPENDENCIES", "SOFLOW_TEST_ENGINE", "SOFLOW_TEST_PARITY"];
+/// Variables that begin like ours but are not settings: who a run belongs to, and what the project's own tests read.
+pub(super) const NOT_SETTINGS: [&str; 5] =
+    ["SOFLOW_OWNER", "SOFLOW_REAL_DATA", "SOFLOW_TEST_DEPENDENCIES", "SOFLOW_TEST_ENGINE", "SOFLOW_TEST_PARITY"];
 
 /// Returns the kind of target that has `key`; `None` when all have it, or none.
 pub(super) fn kind_with(key: &str) -> Option<&'static str> {

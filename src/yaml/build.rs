@@ -110,7 +110,9 @@ impl Builder<'_> {
         }
         if tag {
             let place = self.place(span);
-            self.problems.error(&place, "tags (`!name`) are not supported").hint("remove the tag");
+            self.problems
+                .error(&place, "tags (`!name`) are not supported")
+                .hint("remove it, or quote text that begins with `!`");
             return Err(Stop);
         }
         Ok(())

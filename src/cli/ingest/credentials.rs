@@ -70,4 +70,6 @@ fn sendable(text: &str, place: &str) -> Result<Option<Secret>> {
 }
 
 #[cfg(test)]
+mod manager_tests;
+#[cfg(test)]
 mod tests;

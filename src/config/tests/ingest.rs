@@ -106,6 +106,8 @@ fn a_bad_value_of_every_key_is_refused_where_it_is() {
         assert!(BAD.iter().any(|(path, ..)| path == key), "no bad value for `{key}`");
     }
     assert_eq!(problems(&format!("ingest: {{ filters: {{ tags: {} }} }}\n", "x".repeat(129))).len(), 1);
+    let unquoted = &problems("ingest: { filters: { questions: !nNPvSNPI7A } }\n")[0];
+    assert_eq!(unquoted.hint.as_deref(), Some("remove it, or quote text that begins with `!`"));
 }
 
 #[test]

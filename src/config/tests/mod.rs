@@ -216,7 +216,8 @@ error: `engine` must be `sail` or `spark`, found `spar`
 
 #[test]
 fn a_variable_that_sets_nothing_is_a_warning() {
-    let environment = [("SOFLOW_TRAGET", "x"), ("SOFLOW_COLOUR", "x"), ("SOFLOW_REAL_DATA", "x"), ("PATH", "x")];
+    let ours = ["SOFLOW_TRAGET", "SOFLOW_COLOUR", "SOFLOW_REAL_DATA", "SOFLOW_OWNER", "PATH"];
+    let environment = ours.map(|name| (name, "x"));
     let warnings = resolve(layers("", &environment, &[])).unwrap().warnings;
     let expected = [
         "the variable `SOFLOW_COLOUR` sets nothing",

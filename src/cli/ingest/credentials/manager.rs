@@ -48,16 +48,19 @@ pub(super) async fn session(project: &Project, ground: &Ground, name: &str) -> R
 }
 
 /// Returns the region in an ARN.
-fn region_of(name: &str) -> Option<&str> {
+pub(super) fn region_of(name: &str) -> Option<&str> {
     name.strip_prefix("arn:")?.split(':').nth(2)
 }
 
 fn failed(error: CallError, name: &str, region: &str) -> Error {
-    let missing = error.code == "ResourceNotFoundException";
+    let (missing, denied) = (error.code == "ResourceNotFoundException", error.is_denied());
     let mut failure = Error::from(error).detail(format!("secret `{name}`, named by `ingest.secret`, in {region}"));
     if missing {
         failure.kind = Kind::Usage;
         return failure.hint(format!("`aws secretsmanager list-secrets --region {region}` lists those that are there"));
+    }
+    if denied {
+        return failure.hint("a secret that is encrypted with a KMS key of yours takes `kms:Decrypt` on that key too");
     }
     failure
 }
