@@ -90,9 +90,9 @@ fn every_fault_has_its_class_its_wait_and_its_exit_code() {
         once(|| FaultKind::WrongShape, 1),
         once(|| FaultKind::InvalidUtf8, 1),
         once(|| FaultKind::Hollow, 0),
-        once(|| FaultKind::Field("quota_remaining", None), 0),
-        once(|| FaultKind::Field("quota_remaining", Some("many".into())), 0),
-        once(|| FaultKind::Field("backoff", Some(9.5.into())), 12),
+        once(|| FaultKind::Field("quota_remaining".into(), None), 0),
+        once(|| FaultKind::Field("quota_remaining".into(), Some("many".into())), 0),
+        once(|| FaultKind::Field("backoff".into(), Some(9.5.into())), 12),
     ];
     for (kind, times, expected) in table {
         let (end, lab) = meet(kind(), times);
@@ -120,7 +120,7 @@ fn every_fault_has_its_class_its_wait_and_its_exit_code() {
 #[test]
 fn a_negative_quota_keeps_the_page_and_ends_the_reading() {
     let lab = Lab::new(World::made(7, 250));
-    lab.double.fault(Fault::new(Match::Number(2), FaultKind::Field("quota_remaining", Some((-1).into()))));
+    lab.double.fault(Fault::new(Match::Number(2), FaultKind::Field("quota_remaining".into(), Some((-1).into()))));
     let error = lab.failure(&["questions"], lab.all());
     assert_eq!((error.kind, error.kind.exit_code()), (Failure::Quota, 75));
     assert!(error.message.contains("there is more from"), "{}", error.message);
@@ -133,7 +133,8 @@ fn a_quota_that_runs_out_is_waited_for_by_the_next_call_and_nothing_is_asked_twi
     assert_eq!(lab.failure(&["questions"], lab.all()).kind, Failure::Quota);
     assert_eq!(lab.double.requests().len(), 3);
     let until = lab.state().quota.unwrap().until.unwrap();
-    lab.wait(u64::try_from(until.as_second() - lab.double.world().now).unwrap());
+    let now = lab.double.world().now;
+    lab.wait(u64::try_from(until.as_second() - now).unwrap());
     lab.double.quota(100);
     lab.read(&["questions"], lab.all()).unwrap();
     assert_eq!(lab.double.requests().len(), 6);

@@ -3,12 +3,12 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 
 #[path = "../crash/process.rs"]
-#[expect(dead_code, reason = "one dying process for all tests; none uses all of it")]
 mod process;
 #[path = "../stackexchange/mod.rs"]
 #[expect(dead_code, reason = "one double for all tests; none uses all of it")]
 mod stackexchange;
 
+mod binary;
 mod faults;
 mod kills;
 mod lab;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::civil::Date;
+use jiff::civil::{Date, time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use tokio::signal::unix::{SignalKind, signal};
@@ -103,11 +103,11 @@ fn span(args: &ApiArgs, now: Timestamp) -> Result<(Span, Date)> {
 }
 
 fn today(at: Timestamp) -> Date {
-    at.to_zoned(TimeZone::UTC).date()
+    at.to_zoned_datetime(TimeZone::UTC).date()
 }
 
 fn start_of(date: Date) -> Result<Timestamp> {
-    date.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp()).map_err(|error| wrong_time(&error))
+    TimeZone::UTC.to_timestamp(date.to_datetime(time(0, 0, 0, 0))).map_err(|error| wrong_time(&error))
 }
 
 fn wrong_time(error: &jiff::Error) -> Error {

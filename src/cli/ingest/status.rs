@@ -110,7 +110,10 @@ fn text(app: &App, answer: &Answer<'_>) -> String {
     notes.extend(answer.quota.map(|quota| {
         let max = quota.max.map_or_else(String::new, |max| format!(" of {max}"));
         let until = quota.until.map_or_else(String::new, |until| format!("; there is more from {until:.0}"));
-        format!("quota: {}{max} requests were left at {:.0} (counted by {}){until}", quota.remaining, quota.at, quota.counted)
+        format!(
+            "quota: {}{max} requests were left at {:.0} (counted by {}){until}",
+            quota.remaining, quota.at, quota.counted
+        )
     }));
     notes.extend(answer.reader.map(|reader| format!("being read by {} since {:.0}", reader.owner, reader.since)));
     let notes: String = notes.iter().map(|note| format!("{note}\n")).collect();
@@ -119,13 +122,16 @@ fn text(app: &App, answer: &Answer<'_>) -> String {
 
 fn notes_of(row: &Row<'_>) -> Vec<String> {
     let (site, endpoint) = (row.site, row.endpoint);
-    let day = |at: &Timestamp| at.to_zoned(TimeZone::UTC).date();
+    let day = |at: &Timestamp| at.to_zoned_datetime(TimeZone::UTC).date();
     let gaps = row.gaps.iter().map(|(from, until)| {
         let command = format!("soflow ingest api {endpoint} --site {site} --since {from} --until {until}");
         format!("gap: {endpoint} were not read from {} to {}: `{command}`", day(from), day(until))
     });
     let unfinished = row.unfinished.as_ref().map(|left| {
-        format!("unfinished: {endpoint}, {} pages in {}: the next `soflow ingest api {endpoint}` goes on", left.pages, left.run)
+        format!(
+            "unfinished: {endpoint}, {} pages in {}: the next `soflow ingest api {endpoint}` goes on",
+            left.pages, left.run
+        )
     });
     let error = row.error.map(|error| format!("last error: {endpoint} at {:.0}: {}", error.at, error.message));
     gaps.chain(unfinished).chain(error).collect()

@@ -74,10 +74,10 @@ pub struct Fault {
 pub enum Class {
     /// Ask again soon.
     Passing,
-    /// A `backoff` was not kept to: ask again after it, and a minute at least.
+    /// Too fast, or a `backoff` was not kept to: ask again after it, and a minute at least.
     Backoff,
-    /// No requests are left; for so many seconds, if it was said.
-    Quota(Option<i64>),
+    /// No requests are left for so many seconds.
+    Quota(i64),
     /// Something before the API keeps us out: ask again after minutes, and few times.
     Edge,
     /// Never ask again: the question is wrong.
@@ -134,8 +134,7 @@ pub fn read(status: u16, body: Vec<u8>) -> Result<Page, Fault> {
 fn class_of(id: i64, message: &str) -> Class {
     match id {
         500 | 503 => Class::Passing,
-        502 if message.to_lowercase().contains("backoff") => Class::Backoff,
-        502 => Class::Quota(seconds_in(message)),
+        502 => seconds_in(message).map_or(Class::Backoff, Class::Quota),
         401..=403 | 405 | 406 => Class::Credentials,
         _ => Class::Question,
     }
@@ -202,9 +201,9 @@ mod tests {
         assert_eq!(class(502, "Violation of backoff parameter"), Class::Backoff);
         assert_eq!(
             class(502, "too many requests from this IP, more requests available in 46472 seconds"),
-            Class::Quota(Some(46_472))
+            Class::Quota(46_472)
         );
-        assert_eq!(class(502, "too many requests"), Class::Quota(None));
+        assert_eq!(class(502, "too many requests"), Class::Backoff);
     }
 
     #[test]

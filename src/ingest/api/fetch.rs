@@ -189,7 +189,11 @@ impl Reader<'_> {
         if let Some(task) = self.progress(endpoint).task.clone() {
             let text = format!("Going on with {} from {}.", endpoint.name, shown(task.window.from));
             self.sink.emit(Event::Note { text });
+            let Window { from, asked, .. } = task.window;
             self.run(endpoint, task, &mut sum).await?;
+            if matches!(self.request.span, Span::Between(first, end) if first == from && Some(end) == asked) {
+                return Ok(sum);
+            }
         }
         if let Some(window) = self.wanted(endpoint)? {
             // Two windows may begin within a second.
@@ -437,9 +441,9 @@ impl Reader<'_> {
         }
     }
 
-    async fn quota_is_out(&mut self, seconds: Option<i64>) -> Result<Error> {
+    async fn quota_is_out(&mut self, seconds: i64) -> Result<Error> {
         let (now, counted) = (self.clock.now(), self.client.counted());
-        let until = quota_until(now, seconds);
+        let until = quota_until(now, Some(seconds));
         let max = self.book.state.quota.as_ref().and_then(|quota| quota.max);
         let quota = Quota { counted: counted.into(), remaining: 0, max, at: now, until: Some(until) };
         self.book.state.quota = Some(quota);

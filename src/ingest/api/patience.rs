@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(waits(Class::Passing), [Some(1), Some(2), Some(4), Some(8), Some(16), None, None]);
         assert_eq!(waits(Class::Backoff), [Some(62), Some(62), Some(62), None, None, None, None]);
         assert_eq!(waits(Class::Edge), [Some(60), Some(120), Some(240), None, None, None, None]);
-        for class in [Class::Quota(Some(3)), Class::Question, Class::Credentials] {
+        for class in [Class::Quota(3), Class::Question, Class::Credentials] {
             assert_eq!(waits(class)[0], None);
         }
         let mut patience = Patience::default();

@@ -22,6 +22,8 @@ pub struct Window {
     pub from: i64,
     /// The first second after it; `None`: it reaches to now.
     pub until: Option<i64>,
+    /// The first second that was not asked for; whatever comes after it is by the way.
+    pub asked: Option<i64>,
     /// What counts as read before this second once the window has been read, even if nothing newer was seen.
     pub settled: i64,
 }
@@ -30,12 +32,13 @@ impl Window {
     /// Returns the window from `from` to before `until`, read to now when that is recent.
     pub fn new(from: i64, until: i64, now: i64) -> Self {
         let settled = until.min(now - LAG_SECONDS).max(from);
-        Self { from, until: (until < now - RECENT_SECONDS).then_some(until), settled }
+        let past = until < now - RECENT_SECONDS;
+        Self { from, until: past.then_some(until), asked: Some(until), settled }
     }
 
     /// Returns the window from where reading ended before, `end`, to now.
     pub fn following(end: i64) -> Self {
-        Self { from: end - OVERLAP_SECONDS, until: None, settled: end }
+        Self { from: end - OVERLAP_SECONDS, until: None, asked: None, settled: end }
     }
 
     /// Returns the lists to read, in this order; together they have everything of the window.

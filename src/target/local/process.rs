@@ -79,9 +79,18 @@ pub fn launch(environment: &Environment, verb: &str) -> std::process::Command {
     let mut command = std::process::Command::new(environment.interpreter());
     command.arg("-u").arg(environment.launcher()).arg(verb).args(["--engine", environment.engine.name()]);
     command.env("PYTHONNOUSERSITE", "1").env("PYTHONDONTWRITEBYTECODE", "1").stdin(Stdio::piped());
-    for unwanted in
-        ["PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "SPARK_HOME", "SPARK_REMOTE", "PYSPARK_PYTHON"]
-    {
+    for unwanted in [
+        "PYTHONPATH",
+        "PYTHONHOME",
+        "PYTHONSTARTUP",
+        "VIRTUAL_ENV",
+        "SPARK_HOME",
+        "SPARK_REMOTE",
+        "PYSPARK_PYTHON",
+        // What the API knows us by is nothing that the packages of a job should know.
+        "SOFLOW_API_KEY",
+        "SOFLOW_API_TOKEN",
+    ] {
         command.env_remove(unwanted);
     }
     command
