@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::format::{bytes, plural, seconds};
-use super::progress::{Install, Packaging, Progress, Reading, Run, Step};
+use super::progress::{Fetching, Install, Packaging, Progress, Reading, Run, Step};
 use super::step_line::Columns;
 use super::story;
 use super::style::{Style, paint};
@@ -69,13 +69,12 @@ impl Canvas<'_> {
 
 /// Returns the lines to show now: none when nothing goes on.
 pub(super) fn frame(progress: &Progress, canvas: &Canvas) -> Vec<Drawn> {
-    match (&progress.install, &progress.packaging, &progress.reading, &progress.run) {
-        (Some(install), ..) => installing(install, canvas),
-        (None, Some(packaging), ..) => being_packaged(packaging, canvas),
-        (None, None, Some(reading), _) => being_read(reading, canvas),
-        (None, None, None, Some(run)) => running(run, canvas),
-        (None, None, None, None) => Vec::new(),
-    }
+    let Progress { install, packaging, reading, fetching, run } = progress;
+    let one = install.as_ref().map(|install| installing(install, canvas));
+    let one = one.or_else(|| packaging.as_ref().map(|packaging| being_packaged(packaging, canvas)));
+    let one = one.or_else(|| reading.as_ref().map(|reading| being_read(reading, canvas)));
+    let one = one.or_else(|| fetching.as_ref().map(|fetching| being_fetched(fetching, canvas)));
+    one.or_else(|| run.as_ref().map(|run| running(run, canvas))).unwrap_or_default()
 }
 
 fn installing(install: &Install, canvas: &Canvas) -> Vec<Drawn> {
@@ -116,6 +115,20 @@ fn being_read(reading: &Reading, canvas: &Canvas) -> Vec<Drawn> {
     let elapsed = seconds(canvas.now.saturating_sub(reading.began).as_secs_f64());
     line.push_whole(&format!("  {elapsed}"), style.dim, canvas);
     vec![line, bar(reading.done, reading.total, canvas)]
+}
+
+fn being_fetched(fetching: &Fetching, canvas: &Canvas) -> Vec<Drawn> {
+    let style = canvas.style;
+    let mut line = Drawn::of(canvas.spinner(), style.active, canvas);
+    line.push(&format!(" Fetching {}", text::line(&fetching.endpoint)), style.strong, canvas);
+    let (pages, items) = (plural(fetching.pages, "page"), plural(fetching.items, "item"));
+    line.push_whole(&format!(", {pages}, {items}"), style.strong, canvas);
+    let elapsed = seconds(canvas.now.saturating_sub(fetching.began).as_secs_f64());
+    line.push_whole(&format!("  {elapsed}"), style.dim, canvas);
+    if let Some(left) = fetching.left {
+        line.push_whole(&format!("  {left} requests left"), style.dim, canvas);
+    }
+    vec![line]
 }
 
 fn being_packaged(packaging: &Packaging, canvas: &Canvas) -> Vec<Drawn> {
@@ -199,7 +212,7 @@ fn footer(run: &Run, canvas: &Canvas) -> Option<Drawn> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{packaging, reading, story};
+    use super::super::testing::{fetching, packaging, reading, story};
     use super::*;
     use crate::event::{Event, RunState};
 
@@ -266,6 +279,17 @@ mod tests {
           ━━━━━━━━──  80 %  80.0 MB of 100.0 MB
         ");
         reading().iter().skip(3).for_each(|event| progress.apply(event, Duration::from_secs(1)));
+        assert_eq!(drawn(&progress, 79, 23), "");
+    }
+
+    #[test]
+    fn pages_of_the_api_are_counted_with_what_is_left_of_the_quota() {
+        let mut progress = Progress::default();
+        for event in fetching().iter().take(2) {
+            progress.apply(event, Duration::from_millis(500));
+        }
+        insta::assert_snapshot!(drawn(&progress, 79, 23), @"");
+        fetching().iter().skip(2).for_each(|event| progress.apply(event, Duration::from_secs(1)));
         assert_eq!(drawn(&progress, 79, 23), "");
     }
 

@@ -40,7 +40,7 @@ impl Sink for Ndjson {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Shared, clock, clusters, packaging, reading, story};
+    use super::super::testing::{Shared, clock, clusters, fetching, packaging, reading, story};
     use super::*;
 
     fn lines() -> String {
@@ -51,6 +51,7 @@ mod tests {
             .chain(packaging())
             .chain(clusters())
             .chain(reading().into_iter().take(1))
+            .chain(fetching().into_iter().take(2))
             .for_each(|event| sink.emit(event));
         out.text()
     }

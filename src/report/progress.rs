@@ -11,6 +11,7 @@ pub(super) struct Progress {
     pub(super) install: Option<Install>,
     pub(super) packaging: Option<Packaging>,
     pub(super) reading: Option<Reading>,
+    pub(super) fetching: Option<Fetching>,
     pub(super) run: Option<Run>,
 }
 
@@ -45,6 +46,17 @@ pub(super) struct Reading {
     pub(super) done: u64,
     pub(super) total: u64,
     pub(super) rows: u64,
+    pub(super) began: Duration,
+}
+
+/// Pages of the API coming in.
+#[derive(Debug)]
+pub(super) struct Fetching {
+    pub(super) endpoint: String,
+    pub(super) pages: u64,
+    pub(super) items: u64,
+    /// Requests left of the quota.
+    pub(super) left: Option<i64>,
     pub(super) began: Duration,
 }
 
@@ -125,6 +137,12 @@ impl Progress {
                 let (what, done, total, rows) = (what.clone(), *done, *total, *rows);
                 self.reading = Some(Reading { what, done, total, rows, began });
             }
+            Event::Fetched { ended: true, .. } => self.fetching = None,
+            Event::Fetched { endpoint, pages, items, left, .. } => {
+                let began = self.fetching.as_ref().map_or(now, |fetching| fetching.began);
+                let (endpoint, pages, items, left) = (endpoint.clone(), *pages, *items, *left);
+                self.fetching = Some(Fetching { endpoint, pages, items, left, began });
+            }
             Event::RunStarted { run, target, engine, steps } => {
                 let asked = steps.iter().filter(|step| step.action != "not-asked");
                 let steps = asked.map(|step| Step::planned(step, now)).collect();
@@ -144,7 +162,8 @@ impl Progress {
         let install = self.install.as_ref().map(|install| install.began);
         let packaging = self.packaging.as_ref().map(|packaging| packaging.began);
         let reading = self.reading.as_ref().map(|reading| reading.began);
-        install.or(packaging).or(reading).or(self.run.as_ref().map(|run| run.began))
+        let fetching = self.fetching.as_ref().map(|fetching| fetching.began);
+        install.or(packaging).or(reading).or(fetching).or(self.run.as_ref().map(|run| run.began))
     }
 }
 

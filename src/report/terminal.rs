@@ -90,7 +90,11 @@ impl Sink for Terminal {
         let over = matches!(event, Event::RunFinished { .. });
         if matches!(
             event,
-            Event::EngineInstall { .. } | Event::Packaging { .. } | Event::Reading { .. } | Event::RunStarted { .. }
+            Event::EngineInstall { .. }
+                | Event::Packaging { .. }
+                | Event::Reading { .. }
+                | Event::Fetched { ended: false, .. }
+                | Event::RunStarted { .. }
         ) {
             self.start_ticking();
         }
@@ -127,7 +131,9 @@ impl View {
         self.progress.apply(event, now);
         let columns = usize::from((self.size)().0);
         if let Some(line) = stays {
-            if let Event::EngineReady { .. } | Event::Packaged { .. } | Event::Reading { .. } = event {
+            if let Event::EngineReady { .. } | Event::Packaged { .. } | Event::Reading { .. } | Event::Fetched { .. } =
+                event
+            {
                 self.painter.draw(Vec::new(), columns);
                 self.visible = false;
             }

@@ -145,3 +145,14 @@ pub(super) fn reading() -> Vec<Event> {
         of("so.7z/Tags.xml", 1_000, 1_000, 1),
     ]
 }
+
+/// What is told while an endpoint of the API is read.
+pub(super) fn fetching() -> Vec<Event> {
+    let of =
+        |pages, items, ended| Event::Fetched { endpoint: "questions".into(), pages, items, left: Some(9_987), ended };
+    vec![
+        of(12, 1_188, false),
+        Event::Waiting { seconds: 12.0, reason: "the API wants `/questions` to rest".into() },
+        of(13, 1_250, true),
+    ]
+}

@@ -6,7 +6,7 @@ use soflow::error::Kind as Failure;
 use soflow::ingest::api::Span;
 
 use crate::lab::Lab;
-use crate::stackexchange::{Kind, Options, World};
+use crate::stackexchange::{Features, Kind, Options, World};
 
 const THREE: [Kind; 3] = [Kind::Questions, Kind::Answers, Kind::Comments];
 const NAMES: [&str; 3] = ["questions", "answers", "comments"];
@@ -87,6 +87,27 @@ fn following_brings_what_is_new_and_what_was_changed() {
     let all = lab.ids(Kind::Questions);
     assert!(new.iter().all(|id| all.contains(id)));
     assert!(lab.items("questions").iter().filter(|item| item["question_id"] == old).count() == 2, "{fresh:?}");
+}
+
+#[test]
+fn answers_that_come_inside_their_questions_cost_nothing() {
+    let features = Features { bodies: true, answers: true, comments: true, total: false };
+    let filters = [("!threads".to_string(), features)].into();
+    let mut lab = Lab::with(Options { filters, ..Options::default() }, World::made(7, 250));
+    lab.filters.insert("questions".into(), "!threads".into());
+    lab.read(&NAMES, lab.all()).unwrap();
+    let methods: Vec<String> = lab.double.requests().into_iter().map(|asked| asked.method).collect();
+    assert!(!methods.iter().any(|method| method == "/answers"), "{methods:?}");
+    let nested = lab.items("answers").into_iter().filter_map(|question| question["answers"].as_array().cloned());
+    let ids: std::collections::BTreeSet<i64> =
+        nested.flatten().map(|answer| answer["answer_id"].as_i64().unwrap()).collect();
+    assert_eq!(ids, lab.double.world().ids(Kind::Answers));
+    lab.double.forget();
+    lab.read(&["answers"], lab.all()).unwrap();
+    assert_eq!(lab.double.requests().len(), 0, "they have been read");
+    // A day long past is another matter: questions that moved on since are not among those of that day.
+    let now = lab.double.world().now;
+    lab.read(&NAMES, Span::Between(now - 40 * 86_400, now - 39 * 86_400)).unwrap();
 }
 
 #[test]

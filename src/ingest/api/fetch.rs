@@ -94,7 +94,7 @@ pub async fn fetch(
     raw::check_names(&request.site, &[])?;
     mixture::refuse(store.as_ref(), &request.raw, &request.site, "api-").await?;
     let book = Book::take(store.clone(), &request.artifacts, &request.me, request.force).await?;
-    let mut reader = Reader { store, request, client, clock, sink, book, asked_at: None };
+    let mut reader = Reader { store, request, client, clock, sink, book, asked_at: None, threads: None };
     let done = reader.read_all().await;
     let Reader { book, sink, .. } = reader;
     let closed = book.close().await;
@@ -128,7 +128,7 @@ pub async fn forecast(
 ) -> Result<(Vec<Forecast>, Option<Quota>)> {
     raw::check_names(&request.site, &[])?;
     let book = Book::take(store.clone(), &request.artifacts, &request.me, request.force).await?;
-    let mut reader = Reader { store, request, client, clock, sink, book, asked_at: None };
+    let mut reader = Reader { store, request, client, clock, sink, book, asked_at: None, threads: None };
     let mut forecasts = Vec::new();
     let mut done = Ok(());
     for endpoint in &request.endpoints {
@@ -164,6 +164,8 @@ struct Reader<'a> {
     sink: &'a mut dyn Sink,
     book: Book,
     asked_at: Option<Timestamp>,
+    /// From when on all answers came inside their questions.
+    threads: Option<(i64, i64)>,
 }
 
 impl Reader<'_> {
@@ -186,6 +188,9 @@ impl Reader<'_> {
 
     async fn endpoint(&mut self, endpoint: &'static Endpoint) -> Result<Written> {
         let mut sum = Written { endpoint: endpoint.name.into(), run: None, pages: 0, items: 0, bytes: 0, already: 0 };
+        if endpoint.name == "answers" && self.came_along().await? {
+            return Ok(sum);
+        }
         if let Some(task) = self.progress(endpoint).task.clone() {
             let text = format!("Going on with {} from {}.", endpoint.name, shown(task.window.from));
             self.sink.emit(Event::Note { text });
@@ -209,6 +214,22 @@ impl Reader<'_> {
             self.sink.emit(Event::Note { text: format!("{} are read to {read} already.", endpoint.name) });
         }
         Ok(sum)
+    }
+
+    /// Returns whether the answers wanted came inside the questions that were read just now, and takes note of it.
+    ///
+    /// A new or changed answer moves its question, so questions read to now have all of them. Comments do not.
+    async fn came_along(&mut self) -> Result<bool> {
+        let Some((from, until)) = self.threads else { return Ok(false) };
+        let follows = self.request.span == Span::Follow;
+        let progress = self.book.state.progress(&self.request.site, "answers");
+        if progress.task.is_some() || (follows && progress.read.end().is_none_or(|end| end < from)) {
+            return Ok(false);
+        }
+        progress.read.add(from, until);
+        self.book.save().await?;
+        self.sink.emit(Event::Note { text: "The answers came inside their questions.".into() });
+        Ok(true)
     }
 
     async fn forecast(&mut self, endpoint: &'static Endpoint) -> Result<Forecast> {
@@ -273,7 +294,11 @@ impl Reader<'_> {
         if endpoint.order != Order::Name {
             let until = task.window.until.unwrap_or(task.window.settled.max(task.newest.unwrap_or_default()));
             progress.read.add(task.window.from, until);
+            if endpoint.name == "questions" && task.window.until.is_none() && task.nested {
+                self.threads = Some((task.window.from, until));
+            }
         }
+        let progress = self.progress(endpoint);
         progress.last = Some(Last::new(&task, at));
         (progress.task, progress.error) = (None, None);
         sum.run = Some(task.run.clone());
@@ -298,8 +323,10 @@ impl Reader<'_> {
         });
         task.newest = newest.chain(task.newest).max();
         let created = || rows.iter().filter_map(|row| row.created);
+        let holds = answer.page.holds();
+        task.nested |= holds.iter().any(|name| name == "answers");
         let line = Line {
-            holds: answer.page.holds(),
+            holds,
             method: Some(endpoint.method.into()),
             params,
             status: Some(answer.status),

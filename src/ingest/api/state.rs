@@ -103,6 +103,9 @@ pub struct Task {
     pub requests: u64,
     /// The newest change seen, seconds since 1970.
     pub newest: Option<i64>,
+    /// Whether items had their answers inside them.
+    #[serde(default)]
+    pub nested: bool,
     /// Manifest lines that are not in the store yet.
     pub lines: Vec<Line>,
     /// Manifest lines that are, in so many objects.
@@ -113,7 +116,7 @@ impl Task {
     /// Returns the task of reading the lists of a window.
     pub fn new(date: Date, run: String, window: Window, walks: Vec<Walk>) -> Self {
         let (pages, items, requests, parts) = (0, 0, 0, 0);
-        Self { date, run, window, walks, pages, items, requests, newest: None, lines: Vec::new(), parts }
+        Self { date, run, window, walks, pages, items, requests, newest: None, nested: false, lines: Vec::new(), parts }
     }
 }
 
