@@ -187,6 +187,11 @@ impl App {
         report::sink(mode, self.err_style, Arc::new(Timestamp::now), Box::new(std::io::stderr()))
     }
 
+    /// Returns whether stderr is read by a program.
+    pub fn tells_ndjson(&self) -> bool {
+        self.events == Events::Ndjson
+    }
+
     /// Returns whether a live view and the answer after it go to the same screen.
     pub fn watched(&self) -> bool {
         self.width.is_some() && self.events == Events::Auto && std::io::stderr().is_terminal()

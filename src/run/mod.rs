@@ -10,6 +10,7 @@ mod finish;
 mod gather;
 mod intent;
 mod keeper;
+mod ledger;
 mod record;
 
 pub use attach::{Attached, Finished, How, attach, cancel, unfinished};
@@ -20,4 +21,5 @@ pub use drive::{Driven, Outcome, Services, drive};
 pub use gather::{Gathered, Request, gather, site};
 pub use intent::Intent;
 pub use keeper::{Keeper, Taken};
+pub use ledger::{Book, Entry, Holding, Ledger, Range, Work, read_ledger};
 pub use record::{Driver, RunRecord, StepRecord, list_runs, load_run};
