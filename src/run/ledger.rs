@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use super::work::Work;
 use crate::error::{Error, Kind, Result};
 use crate::event::DateState;
-use crate::names::{Digest, RunId, Uri};
-use crate::plan::{Facts, Plan, StepPlan, TableFacts};
+use crate::names::{RunId, Uri};
 use crate::store::{Owner, Store, Tag};
 
 /// Version of the ledger's form, its field `ledger_version`.
@@ -77,57 +77,8 @@ pub struct Entry {
     pub error: Option<String>,
     /// The exit code that `submit` would have ended with.
     pub exit_code: Option<u8>,
-    /// What a date that is done was made from.
+    /// What a date that is published was made from.
     pub done: Option<Work>,
-}
-
-/// What a date was made from, without what other dates had put into the tables it read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Work {
-    /// Of the code, parameters and engine of its steps, and of the raw pages.
-    pub digest: Digest,
-    /// The fingerprints of the steps that read raw pages.
-    pub applied: BTreeMap<String, Digest>,
-}
-
-impl Work {
-    /// Returns what a run of `plan` is made from.
-    pub fn of(plan: &Plan) -> Self {
-        let parts = plan.steps.iter().flat_map(|step| {
-            let made = &step.made;
-            let raw = raw_inputs(step).flat_map(|(name, digest)| [name.clone(), digest.as_str().to_string()]);
-            let code = [&made.code, &made.parameters].map(|digest| digest.as_str().to_string());
-            [step.step.name.clone(), made.engine.clone()].into_iter().chain(code).chain(raw).collect::<Vec<_>>()
-        });
-        let reads_raw = |step: &&StepPlan| raw_inputs(step).next().is_some();
-        let applied = plan.steps.iter().filter(reads_raw);
-        Self {
-            digest: Digest::of(parts),
-            applied: applied.map(|step| (step.step.name.clone(), step.made.fingerprint.clone())).collect(),
-        }
-    }
-
-    /// Returns whether all of it is still in the published tables, and would be made from the same today.
-    ///
-    /// A later date adds to tables that steps of this one read, and a plan of this one alone would run those steps again.
-    /// In a backfill that would go on for ever: each date makes the plans of all earlier ones stale.
-    pub fn holds(&self, facts: &Facts<'_>, plan: &Plan) -> bool {
-        let is_in = |step: &StepPlan, fingerprint: &Digest| {
-            step.outputs.iter().all(|output| {
-                let current = facts.tables.get(&output.table).and_then(TableFacts::current);
-                current.is_some_and(|version| version.applied.contains(fingerprint))
-            })
-        };
-        let applied = |step: &StepPlan| match self.applied.get(&step.step.name) {
-            Some(fingerprint) => is_in(step, fingerprint),
-            None => raw_inputs(step).next().is_none(),
-        };
-        self.digest == Self::of(plan).digest && plan.steps.iter().all(applied)
-    }
-}
-
-fn raw_inputs(step: &StepPlan) -> impl Iterator<Item = (&String, &Digest)> {
-    step.made.inputs.iter().filter(|(name, _)| name.starts_with("raw."))
 }
 
 /// A ledger that this process writes.
@@ -186,12 +137,12 @@ impl Book {
         self.ledger.dates.get(&date).cloned().unwrap_or_default()
     }
 
-    /// Writes what became of a date.
+    /// Writes what became of some dates.
     ///
     /// # Errors
     /// `Held` when someone else has taken the backfill.
-    pub async fn write(&mut self, date: Date, entry: Entry) -> Result<()> {
-        self.ledger.dates.insert(date, entry);
+    pub async fn write(&mut self, entries: impl IntoIterator<Item = (Date, Entry)>) -> Result<()> {
+        self.ledger.dates.extend(entries);
         self.save().await
     }
 
@@ -259,4 +210,35 @@ async fn read_tagged(store: &dyn Store, uri: &Uri) -> Result<Option<(Ledger, Tag
 fn to_json(ledger: &Ledger) -> Result<Vec<u8>> {
     serde_json::to_vec_pretty(ledger)
         .map_err(|error| Error::new(Kind::Internal, "a ledger cannot be written as JSON").caused_by(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::FileStore;
+
+    fn holding(owner: Owner) -> Holding {
+        Holding { owner, since: Timestamp::UNIX_EPOCH }
+    }
+
+    #[tokio::test]
+    async fn one_process_at_a_time_is_at_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let artifacts = Uri::from_path(folder.path());
+        let date = jiff::civil::date(2026, 11, 1);
+        let range = Range { job: "daily".into(), from: date, to: date };
+        let take = async |me: &Holding, force| Book::take(Arc::new(FileStore), &artifacts, &range, me, force).await;
+        let me = holding(Owner::me("anna@laptop", "laptop"));
+        let mut first = take(&me, false).await.unwrap();
+        let other = holding(Owner::me("ben@server", "server"));
+        let error = take(&other, false).await.err().unwrap();
+        assert_eq!(error.kind, Kind::Held);
+        assert!(error.message.contains("anna@laptop (process"), "{error}");
+        let mut taken = take(&other, true).await.unwrap();
+        let entry = Entry { state: DateState::Done, attempts: 2, ..Entry::default() };
+        assert_eq!(first.write([(date, entry.clone())]).await.err().unwrap().kind, Kind::Held);
+        taken.write([(date, entry.clone())]).await.unwrap();
+        taken.close().await.unwrap();
+        assert_eq!(take(&me, false).await.unwrap().entry(date), entry);
+    }
 }

@@ -7,10 +7,10 @@ use jiff::civil::Date;
 use tokio::sync::Mutex;
 
 use super::super::app::{App, Project};
-use super::super::args::BackfillArgs;
 use super::super::ground::Ground;
 use super::super::refusal;
 use super::super::submit::{Order, Ran};
+use super::BackfillArgs;
 use crate::error::{Error, Kind, Result};
 use crate::event::{DateState, Event, RunState, Sink};
 use crate::job::Job;
@@ -22,33 +22,25 @@ use crate::target::Stop;
 
 /// The dates of a backfill on their way.
 pub struct Days<'a> {
-    app: &'a App,
-    project: &'a Project,
-    ground: &'a Ground,
-    args: &'a BackfillArgs,
-    /// What every date is planned with; each is driven with its own, as a target knows the run it works for.
-    services: &'a Services,
-    book: Mutex<Book>,
+    /// The terminal, the clock, the flags.
+    pub app: &'a App,
+    /// The project.
+    pub project: &'a Project,
+    /// What the lake is reached with.
+    pub ground: &'a Ground,
+    /// What was asked for.
+    pub args: &'a BackfillArgs,
+    /// What every date was planned with; each is driven with its own, as a target knows the run it works for.
+    pub services: &'a Services,
+    /// What is written of them.
+    pub book: Mutex<Book>,
     /// How many dates are to run.
-    of: usize,
-    /// Why no more dates are begun: an error that is told, or that a date failed and none is to follow.
-    over: Lock<Option<Option<Error>>>,
+    pub of: usize,
+    /// Why no more dates are begun: an error that is told last, or that a date failed and none is to follow.
+    pub over: Lock<Option<Option<Error>>>,
 }
 
-impl<'a> Days<'a> {
-    /// Returns dates that have not begun.
-    pub fn new(
-        app: &'a App,
-        project: &'a Project,
-        ground: &'a Ground,
-        args: &'a BackfillArgs,
-        services: &'a Services,
-        book: Book,
-        of: usize,
-    ) -> Self {
-        Self { app, project, ground, args, services, book: Mutex::new(book), of, over: Lock::new(None) }
-    }
-
+impl Days<'_> {
     /// Runs a date, unless no more are to be begun.
     pub async fn run(&self, number: usize, date: Date, job: Option<&Job>) {
         let Some(job) = job.filter(|_| !self.is_over()) else { return };
@@ -75,7 +67,7 @@ impl<'a> Days<'a> {
         let started_at = Some(Timestamp::now());
         let attempts = before.attempts + 1;
         let mut entry = Entry { state: DateState::Running, attempts, started_at, ..Entry::default() };
-        self.book.lock().await.write(date, entry.clone()).await?;
+        self.book.lock().await.write([(date, entry.clone())]).await?;
         self.tell(number, date, &entry);
         let mut run = None;
         let ended = self.order(date, job, &mut run).await;
@@ -99,7 +91,7 @@ impl<'a> Days<'a> {
                 Some(error)
             }
         };
-        self.book.lock().await.write(date, entry.clone()).await?;
+        self.book.lock().await.write([(date, entry.clone())]).await?;
         self.tell(number, date, &entry);
         match stopped {
             Some(error) if matches!(error.kind, Kind::Detached | Kind::Interrupted) => Err(error),
@@ -117,8 +109,9 @@ impl<'a> Days<'a> {
         let mut asked: Vec<String> = self.args.params.iter().map(|param| format!("--param={param}")).collect();
         asked.extend(self.args.force.then(|| "--force".to_string()));
         let order = Order { project: self.project, job, date, select, asked };
-        let mut inner = self.app.sink();
-        let mut sink = Noting { inner: inner.as_mut(), run };
+        let several = self.args.parallel > 1;
+        let mut inner = if several { self.app.lines() } else { self.app.sink() };
+        let mut sink = Noting { inner: inner.as_mut(), run, several };
         Ok(match order.execute(&services, wishes, &mut sink).await? {
             Ran::Nothing(_, plan) => Ended::Nothing(Work::of(&plan)),
             Ran::Published(_, plan, outcome) => Ended::published(&plan, &outcome),
@@ -155,7 +148,7 @@ impl<'a> Days<'a> {
 
     fn tell(&self, number: usize, date: Date, entry: &Entry) {
         let took = entry.started_at.zip(entry.ended_at).map(|(began, ended)| ended.duration_since(began));
-        self.app.sink().emit(Event::BackfillDate {
+        self.app.lines().emit(Event::BackfillDate {
             date: date.to_string(),
             state: entry.state,
             number,
@@ -216,6 +209,8 @@ fn settle(entry: &mut Entry, ended: Ended) {
 struct Noting<'a> {
     inner: &'a mut dyn Sink,
     run: &'a mut Option<RunId>,
+    /// Whether runs of other dates tell their stories at the same time: only what names its run is told then.
+    several: bool,
 }
 
 impl Sink for Noting<'_> {
@@ -223,6 +218,12 @@ impl Sink for Noting<'_> {
         if let Event::RunStarted { run, .. } = &event {
             *self.run = Some(run.clone());
         }
-        self.inner.emit(event);
+        let named = matches!(
+            event,
+            Event::RunStarted { .. } | Event::Published { .. } | Event::RunFinished { .. } | Event::Warning { .. }
+        );
+        if named || !self.several {
+            self.inner.emit(event);
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! `soflow backfill`: a job for each date of a range, with a ledger, so that the same command goes on.
 
+mod args;
 mod confirm;
+mod day;
 mod each;
 mod survey;
 
@@ -8,14 +10,16 @@ use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Value as Json, json};
+use tokio::sync::Mutex;
 
 use super::app::{App, Project, yesterday};
-use super::args::{BackfillArgs, TargetOptions};
+use super::args::TargetOptions;
 use crate::config::TargetKind;
 use crate::error::{Error, Kind, Result};
 use crate::event::DateState;
 use crate::report::{Align, Cell, Table, count, date_word, line, paint, seconds};
 use crate::run::{Book, Holding, Ledger, Range, read_ledger};
+pub use args::BackfillArgs;
 use each::Days;
 use survey::Survey;
 
@@ -46,18 +50,22 @@ pub async fn backfill(app: &App, args: &BackfillArgs) -> Result<u8> {
     }
     let me = Holding { owner: app.owner(), since: Timestamp::now() };
     let mut book = Book::take(ground.store.clone(), artifacts, &range, &me, args.watching.force_lease).await?;
-    for (date, state) in survey.settled() {
-        let mut entry = book.entry(date);
-        // The story of a date that is done is worth more than that nothing is to be done now.
-        if entry.state != DateState::Done || state != DateState::NothingToDo {
-            entry.state = state;
-            book.write(date, entry).await?;
-        }
-    }
-    let days = Days::new(app, &project, &ground, args, &services, book, to_run.len());
-    let (days_ref, jobs) = (&days, &survey);
+    let entries: Vec<_> = survey.entries(&book.ledger).collect();
+    book.write(entries).await?;
+    let of = to_run.len();
+    let days = Days {
+        app,
+        project: &project,
+        ground: &ground,
+        args,
+        services: &services,
+        book: Mutex::new(book),
+        of,
+        over: std::sync::Mutex::new(None),
+    };
+    let (begun, planned) = (&days, &survey);
     futures_util::stream::iter(to_run.iter().enumerate())
-        .for_each_concurrent(args.parallel, |(at, date)| days_ref.run(at + 1, *date, jobs.job(*date)))
+        .for_each_concurrent(args.parallel, |(at, date)| begun.run(at + 1, *date, planned.job(*date)))
         .await;
     let (ledger, ended) = days.close().await;
     // What stopped all of it is told last, where `submit` tells it.
@@ -99,6 +107,10 @@ fn command(args: &BackfillArgs, range: &Range) -> String {
     let mut command = format!("soflow backfill {} --from {} --to {}", range.job, range.from, range.to);
     for param in &args.params {
         command.push_str(&format!(" --param={param}"));
+    }
+    let flags = [("engine", &args.engine), ("cluster", &args.cluster)];
+    for (flag, value) in flags {
+        value.iter().for_each(|value| command.push_str(&format!(" --{flag} {value}")));
     }
     if args.parallel > 1 {
         command.push_str(&format!(" --parallel {}", args.parallel));

@@ -7,15 +7,14 @@ use jiff::civil::Date;
 use serde_json::{Value as Json, json};
 
 use super::super::app::{App, Project};
-use super::super::args::BackfillArgs;
 use super::super::ground::{Ground, Wishes};
-use super::super::prepare;
+use super::BackfillArgs;
+use super::day::{Day, PUBLISHED, Planner};
 use crate::config::TargetKind;
 use crate::cost::Dollars;
 use crate::error::{Error, Result};
 use crate::event::{DateState, RunState};
 use crate::job::Job;
-use crate::plan::{self, Action, Select};
 use crate::report::{Style, paint, plural};
 use crate::run::{self, Entry, Ledger, Range, Services};
 
@@ -25,16 +24,6 @@ const AT_ONCE: usize = 8;
 const FEW: usize = 8;
 /// Of how many earlier runs the costs are looked at.
 const EARLIER: usize = 10;
-
-/// What would be done about a date.
-struct Day {
-    job: Job,
-    /// `Waiting`, `NothingToDo`, `Done` or `NoRaw`.
-    state: DateState,
-    /// Whether the plan says that there is nothing to do.
-    idle: bool,
-    steps: u64,
-}
 
 /// What a backfill would do.
 pub struct Survey {
@@ -57,11 +46,9 @@ impl Survey {
         ledger: &Ledger,
         services: &Services,
     ) -> Result<Self> {
-        let planned = futures_util::stream::iter(super::dates(range)).map(async |date| {
-            let job = prepare::load_job(project, &range.job, &args.params, date)?;
-            let entry = ledger.dates.get(&date);
-            Ok::<_, Error>((date, plan_day(project, job, date, args.force, entry, services).await?))
-        });
+        let planner = Planner { project, services, ledger, args };
+        let planned = futures_util::stream::iter(super::dates(range))
+            .map(async |date| Ok::<_, Error>((date, planner.day(&range.job, date).await?)));
         let days = planned.buffered(AT_ONCE).try_collect().await?;
         let target = services.target_name.clone();
         let mut survey = Self { range: range.clone(), target, days, cost: None };
@@ -72,11 +59,11 @@ impl Survey {
     /// Tables that are computed from others are as the date that was run last has left them: that one has to be done
     /// in every respect, unless another date runs after it anyway.
     fn look_at_latest(&mut self, ledger: &Ledger) {
-        let done = ledger.dates.iter().filter(|(_, entry)| entry.state == DateState::Done);
-        let latest = done.max_by_key(|(_, entry)| entry.ended_at).map(|(date, _)| *date);
+        let done = ledger.dates.iter().filter(|(_, entry)| PUBLISHED.contains(&entry.state));
+        let latest = done.max_by_key(|(date, entry)| (entry.ended_at, **date)).map(|(date, _)| *date);
         let none_runs = self.to_run().is_empty();
         if let Some(day) = latest.filter(|_| none_runs).and_then(|date| self.days.get_mut(&date))
-            && day.state == DateState::Done
+            && PUBLISHED.contains(&day.state)
             && !day.idle
         {
             day.state = DateState::Waiting;
@@ -118,10 +105,21 @@ impl Survey {
         self.named(DateState::Waiting)
     }
 
-    /// Returns the dates that are not run, and why.
-    pub fn settled(&self) -> Vec<(Date, DateState)> {
-        let settled = self.days.iter().filter(|(_, day)| day.state != DateState::Waiting);
-        settled.map(|(date, day)| (*date, day.state)).collect()
+    /// Returns what the ledger is to say of each date before any is run.
+    pub fn entries(&self, ledger: &Ledger) -> impl Iterator<Item = (Date, Entry)> {
+        self.days.iter().map(|(date, day)| {
+            let known = ledger.dates.get(date).cloned().unwrap_or_default();
+            let entry = match (day.state, known.state) {
+                // How it went the last time is told until it is run again.
+                (DateState::Waiting, DateState::Failed | DateState::Cancelled) => known,
+                // So is how it was done, also when nothing is to be done any more.
+                (DateState::Done | DateState::NothingToDo, DateState::Done) => known,
+                (DateState::NothingToDo, _) => Entry { state: day.state, done: day.work.clone(), ..known },
+                (DateState::Waiting, _) => Entry { state: day.state, attempts: known.attempts, ..Entry::default() },
+                _ => Entry { state: day.state, ..known },
+            };
+            (*date, entry)
+        })
     }
 
     /// Returns the job as its file says for a date.
@@ -197,33 +195,6 @@ impl Survey {
             "dates": days.collect::<serde_json::Map<_, _>>(),
         })
     }
-}
-
-async fn plan_day(
-    project: &Project,
-    job: Job,
-    date: Date,
-    force: bool,
-    entry: Option<&Entry>,
-    services: &Services,
-) -> Result<Day> {
-    let select = Select { steps: Vec::new(), force };
-    let gathered = prepare::collect(project, &job, date, select, services).await?;
-    if prepare::lacks_pages(&gathered) {
-        drop(gathered);
-        return Ok(Day { job, state: DateState::NoRaw, idle: true, steps: 0 });
-    }
-    let planned = plan::plan(&gathered.facts)?;
-    let idle = planned.nothing_to_do();
-    let steps = planned.steps.iter().filter(|step| step.action == Action::Run).count() as u64;
-    let done = entry.filter(|entry| entry.state == DateState::Done && !force).and_then(|entry| entry.done.as_ref());
-    let state = match done {
-        Some(work) if work.holds(&gathered.facts, &planned) => DateState::Done,
-        _ if idle => DateState::NothingToDo,
-        _ => DateState::Waiting,
-    };
-    drop(gathered);
-    Ok(Day { job, state, idle, steps })
 }
 
 /// Returns the first dates and how many more there are.
