@@ -205,6 +205,27 @@ pub enum Event {
         /// The tables.
         tables: Vec<String>,
     },
+    /// A date of a backfill changed its state.
+    BackfillDate {
+        /// The logical date, `2026-11-22`.
+        date: String,
+        /// Its new state.
+        state: DateState,
+        /// The place among the dates to run, from 1.
+        number: usize,
+        /// How many dates are to run.
+        of: usize,
+        /// Its run, once that is claimed.
+        run: Option<RunId>,
+        /// Steps that were run.
+        steps: u64,
+        /// Rows that those wrote.
+        rows: u64,
+        /// Seconds since the date was begun.
+        seconds: f64,
+        /// Why it failed, one line.
+        error: Option<String>,
+    },
     /// The run is over.
     RunFinished {
         /// The run.
@@ -263,6 +284,27 @@ pub enum RunState {
     Cancelled,
     /// Its process is gone without having said how it ended.
     Interrupted,
+}
+
+/// Where a date of a backfill is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DateState {
+    /// Its turn has not come.
+    #[default]
+    Waiting,
+    /// It is being run; or was, when its process was killed.
+    Running,
+    /// It is published.
+    Done,
+    /// It was published before, and nothing has changed.
+    NothingToDo,
+    /// Raw has no pages for it.
+    NoRaw,
+    /// Its run failed.
+    Failed,
+    /// Its run was stopped.
+    Cancelled,
 }
 
 /// Receives events. Implemented by the terminal, plain and JSON reporters, and by `Vec` in tests.

@@ -180,11 +180,24 @@ impl App {
     pub fn sink(&self) -> Box<dyn Sink> {
         let mode = match self.events {
             Events::Auto if std::io::stderr().is_terminal() => Mode::Terminal { size: Arc::new(report::stderr_size) },
+            _ => return self.lines(),
+        };
+        report::sink(mode, self.err_style, Arc::new(Timestamp::now), Box::new(std::io::stderr()))
+    }
+
+    /// Returns a listener without a live view: several may tell their stories at once.
+    pub fn lines(&self) -> Box<dyn Sink> {
+        let mode = match self.events {
             Events::Auto | Events::Plain => Mode::Plain,
             Events::Ndjson => Mode::Ndjson,
             Events::Quiet => Mode::Quiet,
         };
         report::sink(mode, self.err_style, Arc::new(Timestamp::now), Box::new(std::io::stderr()))
+    }
+
+    /// Returns whether stderr is read by a program.
+    pub fn tells_ndjson(&self) -> bool {
+        self.events == Events::Ndjson
     }
 
     /// Returns whether a live view and the answer after it go to the same screen.

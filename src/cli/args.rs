@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
+use super::backfill::BackfillArgs;
 use super::ground::Wishes;
 use super::ingest::IngestCommand;
 use crate::report::ColorChoice;
@@ -77,6 +78,8 @@ pub enum Command {
     Submit(SubmitArgs),
     /// Show what `submit` would do, and do nothing
     Plan(PlanArgs),
+    /// Run a job for each date of a range; the same command goes on where it stopped
+    Backfill(BackfillArgs),
     /// Check the settings and job files, and show every mistake
     Validate(ValidateArgs),
     /// Run what is left of a run that failed or was stopped

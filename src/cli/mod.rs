@@ -3,6 +3,7 @@
 mod app;
 mod args;
 mod attach;
+mod backfill;
 mod cancel;
 mod cluster;
 mod config;
@@ -81,6 +82,7 @@ impl App {
         match command {
             Command::Submit(args) => submit::submit(self, args).await,
             Command::Plan(args) => plan::plan(self, args).await,
+            Command::Backfill(args) => backfill::backfill(self, args).await,
             Command::Validate(args) => validate::validate(self, args),
             Command::Retry(args) => retry::retry(self, args).await,
             Command::Attach(args) => attach::attach(self, args).await,

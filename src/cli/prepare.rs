@@ -116,6 +116,24 @@ pub async fn gather<'a>(
     select: Select,
     services: &Services,
 ) -> Result<Gathered<'a>> {
+    let gathered = collect(project, job, date, select, services).await?;
+    if lacks_pages(&gathered) {
+        return Err(no_pages(&project.target()?.lake.raw, job, date, services).await?);
+    }
+    Ok(gathered)
+}
+
+/// Collects what a plan of `job` is made from, whether there are raw pages or not.
+///
+/// # Errors
+/// Those of the store and the catalog.
+pub async fn collect<'a>(
+    project: &'a Project,
+    job: &'a Job,
+    date: Date,
+    select: Select,
+    services: &Services,
+) -> Result<Gathered<'a>> {
     let request = run::Request {
         job,
         date,
@@ -124,13 +142,15 @@ pub async fn gather<'a>(
         engine: services.target.engine(),
         select,
     };
-    let gathered = run::gather(request, services.store.as_ref(), services.catalog.as_ref()).await?;
+    run::gather(request, services.store.as_ref(), services.catalog.as_ref()).await
+}
+
+/// Returns whether a step is asked for that reads raw pages, and there are none for the date.
+pub fn lacks_pages(gathered: &Gathered<'_>) -> bool {
+    let job = gathered.facts.job;
     let asked = |name: &String| gathered.facts.select.steps.is_empty() || gathered.facts.select.steps.contains(name);
     let reads_raw = job.steps.iter().filter(|step| asked(&step.name)).any(|step| reads_raw(&step.reads));
-    if reads_raw && gathered.facts.raw.values().all(Vec::is_empty) {
-        return Err(no_pages(&project.target()?.lake.raw, job, date, services).await?);
-    }
-    Ok(gathered)
+    reads_raw && gathered.facts.raw.values().all(Vec::is_empty)
 }
 
 fn reads_raw(reads: &[Source]) -> bool {

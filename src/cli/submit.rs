@@ -13,6 +13,7 @@ use crate::error::{Kind, Result};
 use crate::event::{RunState, Sink};
 use crate::ingest::sample;
 use crate::job::Job;
+use crate::names::RunId;
 use crate::plan::{self, Action, Plan, Select, TableFacts};
 use crate::report::{SetAside, Summary, TableLine, TableState};
 use crate::run::{self, Attached, Driven, Gathered, Outcome, Services};
@@ -68,47 +69,31 @@ pub struct Order<'a> {
     pub asked: Vec<String>,
 }
 
+/// What came of an order.
+pub enum Ran<'a> {
+    /// All of it was published before.
+    Nothing(Gathered<'a>, Plan),
+    /// It was run: what it was planned from, and what it came to.
+    Published(Gathered<'a>, Plan, Box<Outcome>),
+    /// A run of another process was gone on with.
+    Attached(RunId, Box<Attached>),
+}
+
 impl Order<'_> {
     /// Plans and runs, and prints the summary.
     ///
     /// A run of the same job and date that is going on is attached to instead of begun a second time.
     pub async fn run(self, app: &App, services: &Services, wishes: Wishes, mut sink: Box<dyn Sink>) -> Result<u8> {
-        let mut rounds = 0;
-        let (gathered, plan, outcome) = loop {
-            let gathered = prepare::gather(self.project, self.job, self.date, self.select.clone(), services).await?;
-            let plan = plan::plan(&gathered.facts)?;
-            let driven = if plan.nothing_to_do() {
-                // A run may have published and ended before it could say so.
-                let artifacts = &self.project.target()?.lake.artifacts;
-                match run::unfinished(services, artifacts, &self.job.name, self.date).await? {
-                    Some(run) => Ok(Driven::GoesOn(run)),
-                    None => break (gathered, plan, None),
-                }
-            } else {
-                rounds += 1;
-                run::drive(&gathered, &plan, self.asked.clone(), services, sink.as_mut()).await
-            };
-            match driven {
-                // Someone else has published meanwhile: what is to be done follows from that now.
-                Err(error) if error.kind == Kind::Held && rounds < ROUNDS && is_behind(&gathered, services).await? => {}
-                Ok(Driven::GoesOn(run)) => {
-                    let attaching = Attaching { project: self.project, services, run, wishes };
-                    match attaching.attach(sink.as_mut()).await? {
-                        // It had not really begun, and is closed now.
-                        Attached::Empty(_) => {}
-                        ended => return attaching.tell(app, ended, sink).await,
-                    }
-                }
-                Ok(Driven::Done(outcome)) => break (gathered, plan, Some(outcome)),
-                Err(error) => return Err(error),
+        let (gathered, plan, outcome) = match self.execute(services, wishes, sink.as_mut()).await? {
+            Ran::Nothing(gathered, plan) => (gathered, plan, None),
+            Ran::Published(gathered, plan, outcome) => (gathered, plan, Some(outcome)),
+            Ran::Attached(run, ended) => {
+                let attaching = Attaching { project: self.project, services, run, wishes };
+                return attaching.tell(app, *ended, sink).await;
             }
         };
         let summary = match outcome {
-            None => {
-                // A publication that was cut short may not be shown everywhere yet.
-                services.catalog.settle().await?;
-                up_to_date(&gathered, &plan, services)
-            }
+            None => up_to_date(&gathered, &plan, services),
             Some(outcome) => {
                 let mut summary = published(&gathered.facts.tables, &plan, &outcome);
                 summary.insights = insights::tell(app, self.project, self.job, services, sink.as_mut()).await?;
@@ -126,6 +111,47 @@ impl Order<'_> {
             return app.print(&format!("  soflow tables\n  soflow submit {job} --date {date} --force\n")).map(|()| 0);
         }
         print(app, &summary)
+    }
+
+    /// Plans and runs, or goes on with the run that is going on.
+    ///
+    /// # Errors
+    /// As [`run::drive`] and [`run::attach`].
+    pub async fn execute(&self, services: &Services, wishes: Wishes, sink: &mut dyn Sink) -> Result<Ran<'_>> {
+        let mut rounds = 0;
+        loop {
+            let gathered = prepare::gather(self.project, self.job, self.date, self.select.clone(), services).await?;
+            let plan = plan::plan(&gathered.facts)?;
+            let driven = if plan.nothing_to_do() {
+                // A run may have published and ended before it could say so.
+                let artifacts = &self.project.target()?.lake.artifacts;
+                match run::unfinished(services, artifacts, &self.job.name, self.date).await? {
+                    Some(run) => Ok(Driven::GoesOn(run)),
+                    None => {
+                        // A publication that was cut short may not be shown everywhere yet.
+                        services.catalog.settle().await?;
+                        return Ok(Ran::Nothing(gathered, plan));
+                    }
+                }
+            } else {
+                rounds += 1;
+                run::drive(&gathered, &plan, self.asked.clone(), services, sink).await
+            };
+            match driven {
+                // Someone else has published meanwhile: what is to be done follows from that now.
+                Err(error) if error.kind == Kind::Held && rounds < ROUNDS && is_behind(&gathered, services).await? => {}
+                Ok(Driven::GoesOn(run)) => {
+                    let attaching = Attaching { project: self.project, services, run, wishes };
+                    match attaching.attach(sink).await? {
+                        // It had not really begun, and is closed now.
+                        Attached::Empty(_) => {}
+                        ended => return Ok(Ran::Attached(attaching.run, Box::new(ended))),
+                    }
+                }
+                Ok(Driven::Done(outcome)) => return Ok(Ran::Published(gathered, plan, outcome)),
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 
@@ -226,7 +252,7 @@ fn up_to_date(gathered: &Gathered<'_>, plan: &Plan, services: &Services) -> Summ
     let facts = &gathered.facts;
     let latest = facts.tables.values().filter_map(|table| table.current.clone()).max();
     Summary {
-        run: latest.unwrap_or_else(|| crate::names::RunId { job: facts.job.name.clone(), date: facts.date, number: 0 }),
+        run: latest.unwrap_or_else(|| RunId { job: facts.job.name.clone(), date: facts.date, number: 0 }),
         target: services.target_name.clone(),
         engine: facts.engine.clone(),
         state: RunState::Succeeded,

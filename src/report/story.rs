@@ -3,7 +3,7 @@
 use super::format::{bytes, plural, seconds};
 use super::style::{Style, paint};
 use super::text;
-use crate::event::{Event, PlannedStep, RunState, StepState};
+use crate::event::{DateState, Event, PlannedStep, RunState, StepState};
 
 /// Returns the event as one line without a newline, or `None` when it is not worth one.
 pub(super) fn sentence(event: &Event, style: &Style) -> Option<String> {
@@ -65,6 +65,20 @@ pub(super) fn sentence(event: &Event, style: &Style) -> Option<String> {
         Event::Published { tables, .. } => {
             format!("published {}: {}", plural(tables.len() as u64, "table"), text::line(&tables.join(", ")))
         }
+        Event::BackfillDate { date, state, number, of, steps, rows, seconds: duration, error, .. } => match state {
+            DateState::Done => format!(
+                "{date}  {}  {}  {}  {}",
+                date_word(*state),
+                plural(*steps, "step"),
+                plural(*rows, "row"),
+                seconds(*duration)
+            ),
+            DateState::Running => format!("{date} is running, {number} of {of}"),
+            _ => {
+                let why = error.as_ref().map_or(String::new(), |error| format!(": {}", text::line(error)));
+                format!("{date}  {}{why}", date_word(*state))
+            }
+        },
         Event::RunFinished { run, state, seconds: duration } => format!("run {run} {}", ended(*state, *duration)),
         Event::EnginePackage { .. } | Event::PackagingItem { .. } | Event::StepProgress { .. } => return None,
     };
@@ -87,6 +101,19 @@ pub const fn state_word(state: StepState) -> &'static str {
         StepState::Reused => "reused",
         StepState::Failed => "failed",
         StepState::Cancelled => "cancelled",
+    }
+}
+
+/// Returns the word for the state of a date of a backfill.
+pub const fn date_word(state: DateState) -> &'static str {
+    match state {
+        DateState::Waiting => "waiting",
+        DateState::Running => "running",
+        DateState::Done => "done",
+        DateState::NothingToDo => "up to date",
+        DateState::NoRaw => "no raw pages",
+        DateState::Failed => "failed",
+        DateState::Cancelled => "cancelled",
     }
 }
 

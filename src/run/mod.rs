@@ -10,7 +10,9 @@ mod finish;
 mod gather;
 mod intent;
 mod keeper;
+mod ledger;
 mod record;
+mod work;
 
 pub use attach::{Attached, Finished, How, attach, cancel, unfinished};
 pub use claim::{Holder, LakeLock};
@@ -20,4 +22,6 @@ pub use drive::{Driven, Outcome, Services, drive};
 pub use gather::{Gathered, Request, gather, site};
 pub use intent::Intent;
 pub use keeper::{Keeper, Taken};
+pub use ledger::{Book, Entry, Holding, Ledger, Range, read_ledger};
 pub use record::{Driver, RunRecord, StepRecord, list_runs, load_run};
+pub use work::Work;

@@ -2,9 +2,9 @@
 
 use crate::support::Project;
 
-const VERBS: [&str; 18] = [
-    "submit", "plan", "validate", "doctor", "retry", "attach", "cancel", "cluster", "runs", "logs", "tables", "query",
-    "rollback", "gc", "ingest", "parity", "config", "engine",
+const VERBS: [&str; 19] = [
+    "submit", "plan", "backfill", "validate", "doctor", "retry", "attach", "cancel", "cluster", "runs", "logs",
+    "tables", "query", "rollback", "gc", "ingest", "parity", "config", "engine",
 ];
 
 #[test]

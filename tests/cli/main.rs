@@ -19,6 +19,7 @@ macro_rules! shot {
 
 mod support;
 
+mod backfill;
 mod config;
 mod engine;
 mod failures;

@@ -10,6 +10,7 @@
 #[expect(dead_code, reason = "one twin for all tests; none uses all of it")]
 mod twin;
 
+mod backfill;
 mod costs;
 mod faults;
 mod kill;

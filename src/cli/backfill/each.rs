@@ -1,0 +1,229 @@
+//! One date of a backfill: run as `submit` runs it, written to the ledger before and after.
+
+use std::sync::Mutex as Lock;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use tokio::sync::Mutex;
+
+use super::super::app::{App, Project};
+use super::super::ground::Ground;
+use super::super::refusal;
+use super::super::submit::{Order, Ran};
+use super::BackfillArgs;
+use crate::error::{Error, Kind, Result};
+use crate::event::{DateState, Event, RunState, Sink};
+use crate::job::Job;
+use crate::names::RunId;
+use crate::plan::{Action, Plan, Select, Written};
+use crate::report::{line, problem};
+use crate::run::{Attached, Book, Entry, Ledger, Outcome, Services, Work};
+use crate::target::Stop;
+
+/// The dates of a backfill on their way.
+pub struct Days<'a> {
+    /// The terminal, the clock, the flags.
+    pub app: &'a App,
+    /// The project.
+    pub project: &'a Project,
+    /// What the lake is reached with.
+    pub ground: &'a Ground,
+    /// What was asked for.
+    pub args: &'a BackfillArgs,
+    /// What every date was planned with; each is driven with its own, as a target knows the run it works for.
+    pub services: &'a Services,
+    /// What is written of them.
+    pub book: Mutex<Book>,
+    /// How many dates are to run.
+    pub of: usize,
+    /// Why no more dates are begun: an error that is told last, or that a date failed and none is to follow.
+    pub over: Lock<Option<Option<Error>>>,
+}
+
+impl Days<'_> {
+    /// Runs a date, unless no more are to be begun.
+    pub async fn run(&self, number: usize, date: Date, job: Option<&Job>) {
+        let Some(job) = job.filter(|_| !self.is_over()) else { return };
+        if let Err(error) = self.run_and_write(number, date, job).await {
+            // The first is what stopped the others.
+            self.end(Some(error));
+        }
+    }
+
+    /// Writes that nobody is at it any more; returns what was written, and what stopped all of it.
+    pub async fn close(self) -> (Ledger, Result<()>) {
+        let mut book = self.book.into_inner();
+        let closed = book.close().await;
+        let over = self.over.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let ended = match over.flatten() {
+            Some(error) => Err(error),
+            None => closed,
+        };
+        (book.ledger, ended)
+    }
+
+    async fn run_and_write(&self, number: usize, date: Date, job: &Job) -> Result<()> {
+        let before = self.book.lock().await.entry(date);
+        let started_at = Some(Timestamp::now());
+        let attempts = before.attempts + 1;
+        let mut entry = Entry { state: DateState::Running, attempts, started_at, ..Entry::default() };
+        self.book.lock().await.write([(date, entry.clone())]).await?;
+        self.tell(number, date, &entry);
+        let mut run = None;
+        let ended = self.order(date, job, &mut run).await;
+        entry.ended_at = Some(Timestamp::now());
+        entry.run = run;
+        let stopped = match ended {
+            Ok(ran) => {
+                settle(&mut entry, ran);
+                None
+            }
+            Err(error) => {
+                let error = refusal::explained(error);
+                entry.state = match error.kind {
+                    // It goes on without us.
+                    Kind::Detached => DateState::Running,
+                    Kind::Interrupted => DateState::Cancelled,
+                    _ => DateState::Failed,
+                };
+                entry.error = Some(line(&error.message));
+                entry.exit_code = Some(error.kind.exit_code());
+                Some(error)
+            }
+        };
+        self.book.lock().await.write([(date, entry.clone())]).await?;
+        self.tell(number, date, &entry);
+        match stopped {
+            Some(error) if matches!(error.kind, Kind::Detached | Kind::Interrupted) => Err(error),
+            Some(error) => self.failed(&error),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs the job for a date; `run` becomes the run as soon as it is claimed.
+    async fn order(&self, date: Date, job: &Job, run: &mut Option<RunId>) -> Result<Ended> {
+        let wishes = self.args.watching.wishes();
+        let mut services = self.app.services_on(self.project, self.ground, wishes)?;
+        services.stop = self.services.stop.clone();
+        let select = Select { steps: Vec::new(), force: self.args.force };
+        let mut asked: Vec<String> = self.args.params.iter().map(|param| format!("--param={param}")).collect();
+        asked.extend(self.args.force.then(|| "--force".to_string()));
+        let order = Order { project: self.project, job, date, select, asked };
+        let several = self.args.parallel > 1;
+        let mut inner = if several { self.app.lines() } else { self.app.sink() };
+        let mut sink = Noting { inner: inner.as_mut(), run, several };
+        Ok(match order.execute(&services, wishes, &mut sink).await? {
+            Ran::Nothing(_, plan) => Ended::Nothing(Work::of(&plan)),
+            Ran::Published(_, plan, outcome) => Ended::published(&plan, &outcome),
+            Ran::Attached(id, attached) => {
+                *run = Some(id);
+                Ended::attached(*attached)?
+            }
+        })
+    }
+
+    /// Tells in full why a date failed; the others go on unless that is not wanted.
+    fn failed(&self, error: &Error) -> Result<()> {
+        // Lines for programs have it in the event.
+        if !self.app.tells_ndjson() {
+            problem::write_text(error, &self.app.err_style, &mut std::io::stderr().lock())?;
+        }
+        if self.args.stop_on_failure {
+            self.end(None);
+        }
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        *self.services.stop.borrow() != Stop::Go || self.locked().is_some()
+    }
+
+    fn end(&self, why: Option<Error>) {
+        self.locked().get_or_insert(why);
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, Option<Option<Error>>> {
+        self.over.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn tell(&self, number: usize, date: Date, entry: &Entry) {
+        let took = entry.started_at.zip(entry.ended_at).map(|(began, ended)| ended.duration_since(began));
+        self.app.lines().emit(Event::BackfillDate {
+            date: date.to_string(),
+            state: entry.state,
+            number,
+            of: self.of,
+            run: entry.run.clone(),
+            steps: entry.steps,
+            rows: entry.rows,
+            seconds: took.map_or(0.0, |took| took.as_secs_f64()),
+            error: entry.error.clone(),
+        });
+    }
+}
+
+/// What a date came to.
+enum Ended {
+    /// It was published before.
+    Nothing(Work),
+    /// It was published: by a run of so many steps and rows.
+    Published { steps: u64, rows: u64, work: Option<Work> },
+}
+
+impl Ended {
+    fn published(plan: &Plan, outcome: &Outcome) -> Self {
+        let ran: Vec<_> = plan.steps.iter().filter(|step| step.action == Action::Run).collect();
+        let results = ran.iter().filter_map(|step| outcome.results.get(&step.step.name));
+        let rows = results.flat_map(|result| result.tables.values()).map(Written::rows).sum();
+        Self::Published { steps: ran.len() as u64, rows, work: Some(Work::of(plan)) }
+    }
+
+    fn attached(attached: Attached) -> Result<Self> {
+        match attached {
+            Attached::Finished(finished) => Ok(Self::published(&finished.intent.plan, &finished.outcome)),
+            Attached::Over(record) if record.state == RunState::Succeeded => {
+                let rows = record.steps.iter().flat_map(|step| step.rows.values()).sum();
+                // What it was made from is not known here: the next plan says whether anything is left.
+                Ok(Self::Published { steps: record.steps.len() as u64, rows, work: None })
+            }
+            Attached::Over(record) | Attached::Empty(record) => {
+                let run = &record.run;
+                Err(Error::new(Kind::Job, format!("run `{run}`, which someone else drove, did not publish"))
+                    .hint(format!("`soflow runs show {run}` says why")))
+            }
+        }
+    }
+}
+
+fn settle(entry: &mut Entry, ended: Ended) {
+    match ended {
+        Ended::Nothing(work) => (entry.state, entry.done) = (DateState::NothingToDo, Some(work)),
+        Ended::Published { steps, rows, work } => {
+            (entry.state, entry.done) = (DateState::Done, work);
+            (entry.steps, entry.rows) = (steps, rows);
+        }
+    }
+}
+
+/// A listener that notes the run on its way to another one.
+struct Noting<'a> {
+    inner: &'a mut dyn Sink,
+    run: &'a mut Option<RunId>,
+    /// Whether runs of other dates tell their stories at the same time: only what names its run is told then.
+    several: bool,
+}
+
+impl Sink for Noting<'_> {
+    fn emit(&mut self, event: Event) {
+        if let Event::RunStarted { run, .. } = &event {
+            *self.run = Some(run.clone());
+        }
+        let named = matches!(
+            event,
+            Event::RunStarted { .. } | Event::Published { .. } | Event::RunFinished { .. } | Event::Warning { .. }
+        );
+        if named || !self.several {
+            self.inner.emit(event);
+        }
+    }
+}
