@@ -157,6 +157,7 @@ impl View {
             | Event::ClusterLost { .. }
             | Event::InLine { .. }
             | Event::Uploading { .. }
+            | Event::BackfillDate { .. }
             | Event::Reading { .. } => story::sentence(event, &self.style),
             _ => None,
         }
