@@ -165,6 +165,7 @@ impl View {
             | Event::Uploading { .. }
             | Event::Waiting { .. }
             | Event::Fetched { .. }
+            | Event::BackfillDate { .. }
             | Event::Reading { .. } => story::sentence(event, &self.style),
             _ => None,
         }

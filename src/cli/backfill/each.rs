@@ -109,9 +109,8 @@ impl Days<'_> {
         let mut asked: Vec<String> = self.args.params.iter().map(|param| format!("--param={param}")).collect();
         asked.extend(self.args.force.then(|| "--force".to_string()));
         let order = Order { project: self.project, job, date, select, asked };
-        let several = self.args.parallel > 1;
-        let mut inner = if several { self.app.lines() } else { self.app.sink() };
-        let mut sink = Noting { inner: inner.as_mut(), run, several };
+        let mut inner = self.sink();
+        let mut sink = Noting { inner: inner.as_mut(), run, several: self.args.parallel > 1 };
         Ok(match order.execute(&services, wishes, &mut sink).await? {
             Ran::Nothing(_, plan) => Ended::Nothing(Work::of(&plan)),
             Ran::Published(_, plan, outcome) => Ended::published(&plan, &outcome),
@@ -146,9 +145,14 @@ impl Days<'_> {
         self.over.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    /// Each story has a listener of its own: a live view is of one run, and there is none where several run at once.
+    fn sink(&self) -> Box<dyn Sink> {
+        if self.args.parallel > 1 { self.app.lines() } else { self.app.sink() }
+    }
+
     fn tell(&self, number: usize, date: Date, entry: &Entry) {
         let took = entry.started_at.zip(entry.ended_at).map(|(began, ended)| ended.duration_since(began));
-        self.app.lines().emit(Event::BackfillDate {
+        self.sink().emit(Event::BackfillDate {
             date: date.to_string(),
             state: entry.state,
             number,
@@ -197,7 +201,11 @@ impl Ended {
 
 fn settle(entry: &mut Entry, ended: Ended) {
     match ended {
-        Ended::Nothing(work) => (entry.state, entry.done) = (DateState::NothingToDo, Some(work)),
+        Ended::Nothing(work) => {
+            (entry.state, entry.done) = (DateState::NothingToDo, Some(work));
+            // One that gave way to another run has published nothing.
+            entry.run = None;
+        }
         Ended::Published { steps, rows, work } => {
             (entry.state, entry.done) = (DateState::Done, work);
             (entry.steps, entry.rows) = (steps, rows);

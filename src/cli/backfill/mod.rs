@@ -71,7 +71,7 @@ pub async fn backfill(app: &App, args: &BackfillArgs) -> Result<u8> {
     // What stopped all of it is told last, where `submit` tells it.
     if let Err(error) = ended {
         if !app.json {
-            app.print(&table(app, &ledger))?;
+            app.print(&format!("{}{}", gap(app), table(app, &ledger)))?;
         }
         return Err(error.hint(format!("go on with `{}`", command(args, &range))));
     }
@@ -126,7 +126,7 @@ fn answer(app: &App, args: &BackfillArgs, range: &Range, ledger: &Ledger) -> Res
         document["next"] = json!(next(args, range, ledger));
         return app.print_json(&document).map(|()| code);
     }
-    let mut shown = if app.watched() { "\n".to_string() } else { String::new() };
+    let mut shown = gap(app).to_string();
     shown.push_str(&table(app, ledger));
     let next = next(args, range, ledger);
     if !next.is_empty() {
@@ -134,6 +134,11 @@ fn answer(app: &App, args: &BackfillArgs, range: &Range, ledger: &Ledger) -> Res
         next.iter().for_each(|command| shown.push_str(&format!("  {command}\n")));
     }
     app.print(&shown).map(|()| code)
+}
+
+/// Returns what parts the table from the story above it.
+fn gap(app: &App) -> &'static str {
+    if app.watched() { "\n" } else { "" }
 }
 
 fn document(ledger: &Ledger) -> Result<Json> {
