@@ -126,7 +126,7 @@ fn being_fetched(fetching: &Fetching, canvas: &Canvas) -> Vec<Drawn> {
     let elapsed = seconds(canvas.now.saturating_sub(fetching.began).as_secs_f64());
     line.push_whole(&format!("  {elapsed}"), style.dim, canvas);
     if let Some(left) = fetching.left {
-        line.push_whole(&format!("  {left} requests left"), style.dim, canvas);
+        line.push_whole(&format!("  quota left: {left}"), style.dim, canvas);
     }
     vec![line]
 }
@@ -288,7 +288,7 @@ mod tests {
         for event in fetching().iter().take(2) {
             progress.apply(event, Duration::from_millis(500));
         }
-        insta::assert_snapshot!(drawn(&progress, 79, 23), @"");
+        insta::assert_snapshot!(drawn(&progress, 79, 23), @"⠸ Fetching questions, 12 pages, 1,188 items  6.8 s  quota left: 9987");
         fetching().iter().skip(2).for_each(|event| progress.apply(event, Duration::from_secs(1)));
         assert_eq!(drawn(&progress, 79, 23), "");
     }

@@ -96,6 +96,8 @@ mod tests {
         {"v":1,"time":"2026-11-23T10:00:31.000Z","event":"cluster-chosen","cluster":"j-2","reused":true,"reason":"idle"}
         {"v":1,"time":"2026-11-23T10:00:32.000Z","event":"step-changed","step":"questions","state":"queued","rows":0,"seconds":0.0}
         {"v":1,"time":"2026-11-23T10:00:33.000Z","event":"reading","what":"so.7z/Posts.xml","done":0,"total":100000000,"rows":0}
+        {"v":1,"time":"2026-11-23T10:00:34.000Z","event":"fetched","endpoint":"questions","pages":12,"items":1188,"left":9987,"ended":false}
+        {"v":1,"time":"2026-11-23T10:00:35.000Z","event":"waiting","seconds":12.0,"reason":"the API wants `/questions` to rest"}
         "#);
     }
 

@@ -80,7 +80,7 @@ fn the_key_is_in_no_file_no_word_and_no_command_line() {
     let seen = lines.clone();
     project.double.before(move |_, _| {
         for process in fs_err::read_dir("/proc").unwrap().flatten() {
-            if let Ok(line) = std::fs::read(process.path().join("cmdline")) {
+            if let Ok(line) = fs_err::read(process.path().join("cmdline")) {
                 seen.lock().unwrap().push(String::from_utf8_lossy(&line).into_owned());
             }
         }

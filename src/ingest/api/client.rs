@@ -94,7 +94,7 @@ impl Client {
             let last = causes.last().map_or_else(|| error.to_string(), ToString::to_string);
             Fault { class: Class::Passing, status: None, error: None, message: last, body: Vec::new() }
         };
-        let request = self.request(path, params).map_err(|error| lost(error))?;
+        let request = self.request(path, params).map_err(lost)?;
         let mut answer = self.http.execute(request).await.map_err(lost)?;
         let status = answer.status().as_u16();
         let said = answer.headers().get(CONTENT_ENCODING).and_then(|value| value.to_str().ok()).map(String::from);
