@@ -61,7 +61,7 @@ pub async fn ingest(store: &dyn Store, request: &Request, sink: &mut dyn Sink) -
     raw::check_names(&request.site, request.endpoint.as_deref().as_slice())?;
     mixture::refuse(store, &request.raw, &request.site, "pages-").await?;
     let (found, skipped) = find(request)?;
-    let mut summary = Summary { endpoints: Vec::new(), skipped };
+    let mut summary = Summary { site: request.site.clone(), endpoints: Vec::new(), skipped };
     for (endpoint, inputs) in sort_out(request, found)? {
         let written = write(store, request, endpoint, inputs, &mut summary.skipped).await?;
         summary.endpoints.push(written);

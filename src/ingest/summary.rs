@@ -34,6 +34,8 @@ pub struct Skipped {
 /// What an ingest did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
+    /// The site it is from, `stackoverflow`.
+    pub site: String,
     /// One entry an endpoint, sorted by its name.
     pub endpoints: Vec<Written>,
     /// The files that were not taken, in the order of their paths.

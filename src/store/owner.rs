@@ -35,23 +35,38 @@ impl std::fmt::Display for Owner {
     }
 }
 
-/// Returns when a process started, in clock ticks since the machine did; `None` where the system does not tell.
+/// Returns when a running process started, in clock ticks since the machine did; `None` where the system does not tell.
+///
+/// One that ended and whose parent has not asked how is still listed, in the state `Z`: in a container without an init
+/// process that may be for good.
 fn started(process: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name in parentheses may hold anything, also parentheses; the start time is the 20th field after it.
-    stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
+    // The name in parentheses may hold anything, also parentheses; the state and the start time are the first and the 20th
+    // field after it. Source: proc_pid_stat(5).
+    let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+    let ended = matches!(fields.first(), Some(&"Z" | &"X"));
+    fields.get(19)?.parse().ok().filter(|_| !ended)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use super::*;
 
     #[test]
     fn a_process_that_ended_is_gone_on_its_own_machine_only() {
         let me = Owner::me("anna@laptop", "laptop");
         assert!(!me.is_gone(&me));
-        let mut child = std::process::Command::new("true").spawn().unwrap();
-        let mut other = Owner { process: child.id(), started: started(child.id()), ..me.clone() };
+        let mut child = std::process::Command::new("true").stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let begun = fs::read_to_string(format!("/proc/{}/stat", child.id())).ok();
+        let begun = begun.and_then(|stat| stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok());
+        let mut other = Owner { process: child.id(), started: begun, ..me.clone() };
+        // Ended, and not asked how: its output is closed, and it stays listed.
+        child.stdout.take().unwrap().read_to_end(&mut Vec::new()).unwrap();
+        while other.started.is_some() && !other.is_gone(&me) {
+            std::thread::yield_now();
+        }
         child.wait().unwrap();
         if other.started.is_some() {
             assert!(other.is_gone(&me));

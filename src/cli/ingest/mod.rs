@@ -87,7 +87,10 @@ fn tell(app: &App, project: &Project, arrived: &Arrived, mut sink: Box<dyn Sink>
     app.print(&text(app, summary, unit))?;
     let jobs = prepare::job_names(project)?;
     let job = jobs.iter().find(|job| *job == "daily").or(jobs.first());
-    let next = job.map(|job| format!("\n  soflow submit {job} --date {date}\n"));
+    // The site that jobs read when nothing else is said.
+    let is_default = summary.site == super::submit::SAMPLE_SITE;
+    let site = if is_default { String::new() } else { format!(" --param site={}", summary.site) };
+    let next = job.map(|job| format!("\n  soflow submit {job} --date {date}{site}\n"));
     app.print(&next.unwrap_or_default()).map(|()| 0)
 }
 

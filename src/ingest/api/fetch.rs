@@ -170,7 +170,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     async fn read_all(&mut self) -> Result<Summary> {
-        let mut summary = Summary::default();
+        let mut summary = Summary { site: self.request.site.clone(), ..Summary::default() };
         for endpoint in &self.request.endpoints {
             match self.endpoint(endpoint).await {
                 Ok(written) => summary.endpoints.push(written),

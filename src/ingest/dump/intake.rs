@@ -57,7 +57,7 @@ pub async fn ingest(store: &dyn Store, request: &Request, sink: &mut dyn Sink) -
     let site = site(request, &found)?;
     raw::check_names(&site, &[])?;
     mixture::refuse(store, &request.raw, &site, super::RUN).await?;
-    let mut summary = Summary { endpoints: Vec::new(), skipped: found.skipped };
+    let mut summary = Summary { site: site.clone(), endpoints: Vec::new(), skipped: found.skipped };
     let mut new = Vec::new();
     for source in found.sources {
         let incoming = look(store, request, &site, source, sink).await?;

@@ -54,7 +54,7 @@ pub async fn write(store: &dyn Store, raw: &Uri, site: &str, scale: u32, sink: &
     let run = format!("{SAMPLE_RUN}{SEED}-x{scale}");
     mixture::refuse(store, raw, site, &run).await?;
     let mut world = None;
-    let mut summary = Summary::default();
+    let mut summary = Summary { site: site.into(), ..Summary::default() };
     for endpoint in Endpoint::ALL {
         let endpoint_name = endpoint.name().to_string();
         let folder = Folder { site: site.into(), endpoint: endpoint_name, date: SAMPLE_DATE, run: run.clone() };
