@@ -5,16 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 
-use super::answer::{Class, Fault};
 use super::client::{Answer, Client};
 use super::endpoint::{Endpoint, Order};
 use super::folder::Pages;
-use super::patience::{BACKOFF_MARGIN, Patience, failure, quota_until, used_up};
-use super::state::{Book, Last, Progress, Quota, Task, Trouble};
+use super::state::{Book, Last, Progress, Task, Trouble};
 use super::walk::{Key, PAGE, Stuck, Walk};
 use super::window::Window;
 use crate::error::{Error, Kind, Result};
@@ -24,13 +21,6 @@ use crate::ingest::raw::{self, Folder};
 use crate::ingest::{Summary, Written, mixture};
 use crate::names::Uri;
 use crate::store::{Owner, Store};
-
-/// Shortest time between two requests: more than 30 a second are answered with a ban. Source:
-/// api.stackexchange.com/docs/throttle.
-const BETWEEN: SignedDuration = SignedDuration::from_millis(40);
-
-/// Longest wait without a word to others that we are alive.
-const NAP: Duration = Duration::from_secs(30);
 
 /// Time, and chance.
 #[async_trait]
@@ -93,8 +83,7 @@ pub async fn fetch(
 ) -> Result<Summary> {
     raw::check_names(&request.site, &[])?;
     mixture::refuse(store.as_ref(), &request.raw, &request.site, "api-").await?;
-    let book = Book::take(store.clone(), &request.artifacts, &request.me, request.force).await?;
-    let mut reader = Reader { store, request, client, clock, sink, book, asked_at: None, threads: None };
+    let mut reader = Reader::begin(store, request, client, clock, sink).await?;
     let done = reader.read_all().await;
     let Reader { book, sink, .. } = reader;
     let closed = book.close().await;
@@ -104,71 +93,41 @@ pub async fn fetch(
     Ok(summary)
 }
 
-/// What reading an endpoint will take.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Forecast {
-    /// `questions`.
-    pub endpoint: String,
-    /// Items to read now, not counting what an earlier call has left unfinished.
-    pub items: i64,
-    /// Requests that those take.
-    pub requests: i64,
-}
-
-/// Returns what [`fetch`] will take. Asks the API for the number of items of each list: one request each.
-///
-/// # Errors
-/// As [`fetch`].
-pub async fn forecast(
-    store: Arc<dyn Store>,
-    request: &Request,
-    client: &Client,
-    clock: &dyn Clock,
-    sink: &mut dyn Sink,
-) -> Result<(Vec<Forecast>, Option<Quota>)> {
-    raw::check_names(&request.site, &[])?;
-    let book = Book::take(store.clone(), &request.artifacts, &request.me, request.force).await?;
-    let mut reader = Reader { store, request, client, clock, sink, book, asked_at: None, threads: None };
-    let mut forecasts = Vec::new();
-    let mut done = Ok(());
-    for endpoint in &request.endpoints {
-        match reader.forecast(endpoint).await {
-            Ok(forecast) => forecasts.push(forecast),
-            Err(error) => {
-                done = Err(error);
-                break;
-            }
-        }
-    }
-    let quota = reader.book.state.quota.clone().filter(|quota| quota.counted == client.counted());
-    let closed = reader.book.close().await;
-    done?;
-    closed?;
-    Ok((forecasts, quota))
-}
-
 /// A window that is being read.
-struct Current<'a> {
+pub(super) struct Current<'a> {
     endpoint: &'static Endpoint,
-    task: Task,
-    pages: Pages<'a>,
+    pub(super) task: Task,
+    pub(super) pages: Pages<'a>,
     /// The ids on its pages.
     known: HashSet<Key>,
 }
 
-struct Reader<'a> {
+/// Who reads, and with what.
+pub(super) struct Reader<'a> {
     store: Arc<dyn Store>,
-    request: &'a Request,
-    client: &'a Client,
-    clock: &'a dyn Clock,
-    sink: &'a mut dyn Sink,
-    book: Book,
-    asked_at: Option<Timestamp>,
+    pub(super) request: &'a Request,
+    pub(super) client: &'a Client,
+    pub(super) clock: &'a dyn Clock,
+    pub(super) sink: &'a mut dyn Sink,
+    pub(super) book: Book,
+    pub(super) asked_at: Option<Timestamp>,
     /// From when on all answers came inside their questions.
     threads: Option<(i64, i64)>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// Takes the right to read.
+    pub(super) async fn begin(
+        store: Arc<dyn Store>,
+        request: &'a Request,
+        client: &'a Client,
+        clock: &'a dyn Clock,
+        sink: &'a mut dyn Sink,
+    ) -> Result<Self> {
+        let book = Book::take(store.clone(), &request.artifacts, &request.me, request.force).await?;
+        Ok(Self { store, request, client, clock, sink, book, asked_at: None, threads: None })
+    }
+
     async fn read_all(&mut self) -> Result<Summary> {
         let mut summary = Summary { site: self.request.site.clone(), ..Summary::default() };
         for endpoint in &self.request.endpoints {
@@ -232,27 +191,12 @@ impl Reader<'_> {
         Ok(true)
     }
 
-    async fn forecast(&mut self, endpoint: &'static Endpoint) -> Result<Forecast> {
-        let (mut items, mut requests) = (0, 0);
-        let walks = self.wanted(endpoint)?.map_or_else(Vec::new, |window| window.walks(endpoint));
-        for walk in walks {
-            let mut params = self.params(endpoint, &walk);
-            // The built-in filter that leaves everything else out.
-            params.insert("filter".into(), "total".into());
-            let total = self.ask(endpoint, &params, None).await?.page.total.unwrap_or_default();
-            items += total;
-            // Each page but the last has one item that the next one has too.
-            requests += 1 + (total - 2).max(0) / (PAGE.cast_signed() - 1);
-        }
-        Ok(Forecast { endpoint: endpoint.name.into(), items, requests })
-    }
-
-    fn progress(&mut self, endpoint: &Endpoint) -> &mut Progress {
+    pub(super) fn progress(&mut self, endpoint: &Endpoint) -> &mut Progress {
         self.book.state.progress(&self.request.site, endpoint.name)
     }
 
     /// Returns the window to read, or `None` when it has been read.
-    fn wanted(&mut self, endpoint: &Endpoint) -> Result<Option<Window>> {
+    pub(super) fn wanted(&mut self, endpoint: &Endpoint) -> Result<Option<Window>> {
         let (now, again) = (self.clock.now().as_second(), self.request.again);
         let span = self.request.span;
         let read = &self.progress(endpoint).read;
@@ -366,7 +310,7 @@ impl Reader<'_> {
         self.sink.emit(Event::Fetched { endpoint: endpoint.name.into(), pages, items, left, ended });
     }
 
-    fn params(&self, endpoint: &Endpoint, walk: &Walk) -> BTreeMap<String, String> {
+    pub(super) fn params(&self, endpoint: &Endpoint, walk: &Walk) -> BTreeMap<String, String> {
         let (page, size) = walk.page();
         let mut params = BTreeMap::from([
             ("site".to_string(), self.request.site.clone()),
@@ -384,129 +328,9 @@ impl Reader<'_> {
         params
     }
 
-    /// Asks until there is a page, or no use in asking.
-    async fn ask(
-        &mut self,
-        endpoint: &Endpoint,
-        params: &BTreeMap<String, String>,
-        mut current: Option<&mut Current<'_>>,
-    ) -> Result<Answer> {
-        let method = endpoint.method;
-        let mut patience = Patience::default();
-        let mut backoff = 0;
-        for asked in 1.. {
-            self.keep_to_quota()?;
-            self.keep_to_pace(method).await?;
-            if let Some(current) = current.as_deref_mut() {
-                current.task.requests += 1;
-            }
-            self.asked_at = Some(self.clock.now());
-            let fault = match self.client.ask(method, params).await {
-                Ok(answer) => {
-                    self.learn(method, &answer);
-                    return Ok(answer);
-                }
-                Err(fault) => fault,
-            };
-            if let Some(Current { task, pages, .. }) = current.as_deref() {
-                if !fault.body.is_empty() {
-                    pages.put_error(task, &fault.body).await?;
-                }
-                self.progress(endpoint).task = Some(task.clone());
-            }
-            if let Class::Quota(seconds) = fault.class {
-                return Err(self.quota_is_out(seconds).await?);
-            }
-            if let Some(until) = self.book.state.backoffs.get(method) {
-                backoff = until.as_second() - self.clock.now().as_second();
-            }
-            let Some(millis) = patience.wait(fault.class, backoff, self.clock.spread()) else {
-                return Err(failure(method, &fault, asked));
-            };
-            self.book.save().await?;
-            self.pause(Duration::from_millis(millis), &why(&fault)).await?;
-        }
-        Err(Error::new(Kind::Internal, "asked for ever"))
-    }
-
-    /// Refuses to ask while it is known that no requests are left.
-    fn keep_to_quota(&mut self) -> Result<()> {
-        let (now, counted) = (self.clock.now(), self.client.counted());
-        match &self.book.state.quota {
-            Some(Quota { until: Some(until), counted: by, .. }) if *until > now && by == counted => {
-                Err(used_up(counted, *until))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Waits until the method may be asked again.
-    async fn keep_to_pace(&mut self, method: &str) -> Result<()> {
-        let now = self.clock.now();
-        if let Some(until) = self.book.state.backoffs.get(method).copied().filter(|until| *until > now) {
-            self.pause(unsigned(until.duration_since(now)), &format!("the API wants `{method}` to rest")).await?;
-        }
-        self.book.state.backoffs.remove(method);
-        if let Some(rest) = self.asked_at.map(|at| (at + BETWEEN).duration_since(self.clock.now()))
-            && rest.is_positive()
-        {
-            self.clock.sleep(unsigned(rest)).await;
-        }
-        Ok(())
-    }
-
-    /// Takes note of what an answer says of the times to come.
-    fn learn(&mut self, method: &str, answer: &Answer) {
-        let (now, counted) = (self.clock.now(), self.client.counted().to_string());
-        if let Some(seconds) = answer.page.backoff {
-            let until = now + SignedDuration::from_secs(seconds + BACKOFF_MARGIN);
-            self.book.state.backoffs.insert(method.into(), until);
-        }
-        if let Some(remaining) = answer.page.quota_remaining {
-            let until = (remaining <= 0).then(|| quota_until(now, None));
-            self.book.state.quota = Some(Quota { counted, remaining, max: answer.page.quota_max, at: now, until });
-        }
-    }
-
-    async fn quota_is_out(&mut self, seconds: i64) -> Result<Error> {
-        let (now, counted) = (self.clock.now(), self.client.counted());
-        let until = quota_until(now, Some(seconds));
-        let max = self.book.state.quota.as_ref().and_then(|quota| quota.max);
-        let quota = Quota { counted: counted.into(), remaining: 0, max, at: now, until: Some(until) };
-        self.book.state.quota = Some(quota);
-        self.book.save().await?;
-        Ok(used_up(counted, until))
-    }
-
-    /// Waits, and says so, and stays alive to others meanwhile.
-    async fn pause(&mut self, time: Duration, why: &str) -> Result<()> {
-        self.sink.emit(Event::Waiting { seconds: time.as_secs_f64(), reason: why.into() });
-        let mut left = time;
-        while !left.is_zero() {
-            let nap = left.min(NAP);
-            self.clock.sleep(nap).await;
-            left -= nap;
-            if !left.is_zero() {
-                self.book.save().await?;
-            }
-        }
-        Ok(())
-    }
-
     fn whole_second(&self) -> Timestamp {
         let now = self.clock.now();
         Timestamp::from_second(now.as_second()).unwrap_or(now)
-    }
-}
-
-fn unsigned(time: SignedDuration) -> Duration {
-    time.unsigned_abs()
-}
-
-fn why(fault: &Fault) -> String {
-    match &fault.error {
-        Some(error) => format!("the API says {error}: {}", fault.message),
-        None => fault.message.clone(),
     }
 }
 
