@@ -165,7 +165,7 @@ async fn no_pages(location: &Uri, job: &Job, date: Date, services: &Services) ->
         error = error.hint(format!("raw has pages for {latest}: `soflow submit {} --date {latest}`", job.name));
     }
     Ok(error
-        .hint(format!("read them from the API: `soflow ingest api --date {date}`"))
+        .hint(format!("read them from the API: `soflow ingest api --site {} --date {date}`", run::site(job)))
         .hint(format!("or bring pages you have downloaded: `soflow ingest pages FOLDER --date {date}`"))
         .hint(format!("or try it with made-up ones: `soflow submit {} --sample`", job.name)))
 }

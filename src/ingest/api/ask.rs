@@ -19,7 +19,7 @@ use crate::event::Event;
 const BETWEEN: SignedDuration = SignedDuration::from_millis(40);
 
 /// Longest wait without a word to others that we are alive.
-const NAP: Duration = Duration::from_secs(30);
+pub(super) const NAP: Duration = Duration::from_secs(30);
 
 impl Reader<'_> {
     /// Asks until there is a page, or no use in asking.

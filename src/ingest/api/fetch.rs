@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::ask::NAP;
 use super::client::{Answer, Client};
 use super::endpoint::{Endpoint, Order};
 use super::folder::Pages;
@@ -180,9 +181,13 @@ impl<'a> Reader<'a> {
     /// A new or changed answer moves its question, so questions read to now have all of them. Comments do not.
     async fn came_along(&mut self) -> Result<bool> {
         let Some((from, until)) = self.threads else { return Ok(false) };
-        let follows = self.request.span == Span::Follow;
         let progress = self.book.state.progress(&self.request.site, "answers");
-        if progress.task.is_some() || (follows && progress.read.end().is_none_or(|end| end < from)) {
+        // The questions may have been those of another window, which an earlier call had left unfinished.
+        let wanted = match self.request.span {
+            Span::Between(first, end) => from <= first && end <= until,
+            Span::Follow => progress.read.end().is_some_and(|end| from <= end),
+        };
+        if progress.task.is_some() || !wanted {
             return Ok(false);
         }
         progress.read.add(from, until);
@@ -286,6 +291,10 @@ impl<'a> Reader<'a> {
             backoff: answer.page.backoff,
             ..Line::default()
         };
+        // After a long wait for the answer someone else may read on in this folder: then the page is theirs to write.
+        if self.asked_at.is_some_and(|at| self.clock.now().duration_since(at).unsigned_abs() > NAP) {
+            self.book.save().await?;
+        }
         let line = pages.put(task, answer, line).await?;
         let bytes = line.stored_bytes.unwrap_or_default();
         task.pages += 1;
