@@ -74,6 +74,7 @@ impl From<CallError> for Error {
             "NoCredentials" => "no AWS credentials were found".to_string(),
             NOT_SENT => format!("{} cannot be reached", error.service),
             NO_ANSWER => format!("{} did not answer `{}`", error.service, error.operation),
+            "BadAnswer" => format!("the answer of {} to `{}` cannot be used", error.service, error.operation),
             _ => format!("{} refused `{}`: {}", error.service, error.operation, error.message),
         };
         let advice = advice(&error);

@@ -49,7 +49,9 @@ impl Session {
         request.body =
             serde_json::to_vec(input).map_err(|error| request.failure("Serialization", error.to_string()))?;
         let answer = self.deliver(&request, retry, read).await?;
-        serde_json::from_value(answer).map_err(|error| request.failure("BadAnswer", error.to_string()))
+        // A success that lacks what it must have was done all the same.
+        let lacks = |error: serde_json::Error| request.failure("BadAnswer", error.to_string());
+        serde_json::from_value(answer).map_err(|error| CallError { maybe_done: true, ..lacks(error) })
     }
 }
 

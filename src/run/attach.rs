@@ -11,7 +11,7 @@ use super::execute::is_open;
 use super::finish;
 use super::intent::Intent;
 use super::keeper::{Keeper, Taken};
-use super::record::{RunRecord, load_run, read_tagged, record_uri};
+use super::record::{RunRecord, read_tagged, record_uri};
 use crate::config::Lake;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, RunState, Sink, StepState};
@@ -81,11 +81,8 @@ pub async fn attach(
     loop {
         let taken = Keeper::take(services.store.clone(), &lake.artifacts, run, how.me, how.force).await?;
         match taken {
-            Taken::Ours(record, keeper) if record.state == RunState::Running => {
-                return take_over(services, lake, *record, keeper, sink).await;
-            }
-            Taken::Ours(record, _) => return Ok(Attached::Over(record)),
-            Taken::Theirs(record) if record.state != RunState::Running => return Ok(Attached::Over(record)),
+            Taken::Ours(record, keeper) => return take_over(services, lake, *record, keeper, sink).await,
+            Taken::Over(record) => return Ok(Attached::Over(record)),
             Taken::Theirs(record) => {
                 if !told && let Some(driver) = &record.driver {
                     let text = format!("Run {run} is driven by {}; watching it.", driver.owner);
@@ -130,13 +127,10 @@ pub async fn cancel(
     me: &Owner,
     sink: &mut dyn Sink,
 ) -> Result<RunRecord> {
-    let taken = Keeper::take(services.store.clone(), &lake.artifacts, run, me, true).await?;
-    let Taken::Ours(record, keeper) = taken else {
-        return load_run(services.store.as_ref(), &lake.artifacts, run).await;
+    let (record, keeper) = match Keeper::take(services.store.clone(), &lake.artifacts, run, me, true).await? {
+        Taken::Ours(record, keeper) => (record, keeper),
+        Taken::Over(record) | Taken::Theirs(record) => return Ok(*record),
     };
-    if record.state != RunState::Running {
-        return Ok(*record);
-    }
     let intent = intent_of(&record)?;
     let gathered = intent.gathered(run, &record.engine, lake, services.catalog.as_ref()).await?;
     let mut going = Run::resumed(&gathered, &intent.plan, services, *record, keeper);

@@ -41,6 +41,8 @@ pub enum Taken {
     Ours(Box<RunRecord>, Keeper),
     /// Someone else does.
     Theirs(Box<RunRecord>),
+    /// Nobody does: it has ended.
+    Over(Box<RunRecord>),
 }
 
 impl Keeper {
@@ -61,6 +63,9 @@ impl Keeper {
     pub async fn take(store: Arc<dyn Store>, artifacts: &Uri, run: &RunId, me: &Owner, force: bool) -> Result<Taken> {
         loop {
             let (mut record, tag) = load_tagged(store.as_ref(), artifacts, run).await?;
+            if record.state != RunState::Running {
+                return Ok(Taken::Over(Box::new(record)));
+            }
             let driven = record
                 .driver
                 .as_ref()
@@ -155,7 +160,7 @@ mod tests {
     use crate::store::FileStore;
 
     fn owner(who: &str, process: u32) -> Owner {
-        Owner { who: who.into(), host: format!("host-of-{who}"), process, started: None }
+        Owner { who: who.into(), host: format!("host-of-{who}"), process, ..Owner::default() }
     }
 
     async fn claimed(folder: &std::path::Path) -> (Arc<dyn Store>, Uri, RunRecord, Keeper) {

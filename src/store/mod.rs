@@ -1,6 +1,7 @@
 //! Objects at a URI: the few operations soflow needs of a file system or of S3.
 
 mod file;
+pub mod lease;
 mod owner;
 mod s3;
 mod upload;

@@ -17,6 +17,7 @@ mod kill;
 mod lab;
 mod logs;
 mod loss;
+mod lost;
 mod race;
 mod said;
 mod submit;

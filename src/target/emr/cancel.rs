@@ -11,9 +11,6 @@ use crate::diagnose::logs;
 use crate::error::{Error, Kind, Result};
 use crate::names::RunId;
 
-/// States in which there is something to end.
-const ACTIVE: [&str; 3] = ["PENDING", "CANCEL_PENDING", "RUNNING"];
-
 /// How often to look whether steps have ended before the stronger way is taken, and again before giving up.
 const LOOKS: u32 = 12;
 
@@ -48,7 +45,7 @@ impl Inner {
     }
 
     async fn active_of(&self, cluster: &str, run: &RunId, since: Timestamp) -> Result<Vec<Step>, CallError> {
-        let mut active = self.api.steps_in(cluster, &ACTIVE).await?;
+        let mut active = self.api.active_steps(cluster).await?;
         active.retain(|step| {
             let made = step.status.timeline.creation_date_time;
             is_of(&step.name, run) && made.is_none_or(|made| made >= since - SKEW)
@@ -70,7 +67,7 @@ impl Inner {
 
     /// In cluster mode a step is only the client of its application, which does not end with it. Source: EMR management
     /// guide, "Cancel steps": asynchronous processes are not affected.
-    async fn kill_applications(&self, cluster: &str, run: &RunId, ended: &[Step]) -> Result<()> {
+    pub(super) async fn kill_applications(&self, cluster: &str, run: &RunId, ended: &[Step]) -> Result<()> {
         let root = super::logs(&self.lake).join(cluster);
         let mut applications = Vec::new();
         for step in ended {
