@@ -8,7 +8,7 @@ const OTHER: &str = "2026-11-21";
 #[test]
 fn two_submissions_of_one_date_are_one_run() {
     let lab = Lab::new();
-    for round in 1..=10 {
+    for round in 1..=5 {
         let date = format!("2026-10-{round:02}");
         lab.write("pyspark/steps/one.py", &format!("# round {round}\n"));
         let both = [(), ()].map(|()| lab.spawn(&["submit", "chain", "--date", &date]));
@@ -143,7 +143,7 @@ fn force_is_noted_where_others_look() {
 
 #[test]
 fn two_who_want_a_cluster_get_one() {
-    for _ in 0..5 {
+    for _ in 0..3 {
         let lab = Lab::new();
         let both = [(), ()].map(|()| lab.spawn(&["cluster", "up"]));
         for said in both.map(ended) {
@@ -155,7 +155,7 @@ fn two_who_want_a_cluster_get_one() {
 
 #[test]
 fn two_dates_at_once_make_one_cluster() {
-    for _ in 0..3 {
+    for _ in 0..2 {
         let lab = Lab::new();
         let both = [DATE, OTHER].map(|date| lab.spawn(&["submit", "chain", "--date", date, "--force"]));
         for said in both.map(ended) {

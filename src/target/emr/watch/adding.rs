@@ -82,7 +82,9 @@ impl Watcher {
         let action = self.target.action_on_failure();
         let mut found = Found::default();
         if look_first && steps.iter().any(|step| step.id.is_none()) {
-            found = self.adding().find(|name| is_of(name, &self.run)).await?;
+            // Steps that an earlier process has added go on when nobody can look for them.
+            let unseen = |error| CallError { maybe_done: true, ..error };
+            found = self.adding().find(|name| is_of(name, &self.run)).await.map_err(unseen)?;
             note_ids(steps, &found.ids);
         }
         let mut new = Vec::new();
