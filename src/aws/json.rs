@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use super::call::{Answer, Request, short_code};
-use super::errors::CallError;
+use super::errors::{BAD_ANSWER, CallError};
 use super::{Retry, Service, Session};
 use crate::error::Result;
 
@@ -50,7 +50,7 @@ impl Session {
             serde_json::to_vec(input).map_err(|error| request.failure("Serialization", error.to_string()))?;
         let answer = self.deliver(&request, retry, read).await?;
         // A success that lacks what it must have was done all the same.
-        let lacks = |error: serde_json::Error| request.failure("BadAnswer", error.to_string());
+        let lacks = |error: serde_json::Error| request.failure(BAD_ANSWER, error.to_string());
         serde_json::from_value(answer).map_err(|error| CallError { maybe_done: true, ..lacks(error) })
     }
 }
@@ -63,7 +63,7 @@ fn read(request: &Request<'_>, answer: &Answer) -> Result<Json, CallError> {
             Ok(answer) => Ok(answer),
             Err(error) => Err(CallError {
                 maybe_done: true,
-                ..request.failure("BadAnswer", format!("the answer is not JSON: {error}"))
+                ..request.failure(BAD_ANSWER, format!("the answer is not JSON: {error}"))
             }),
         };
     }
@@ -71,7 +71,6 @@ fn read(request: &Request<'_>, answer: &Answer) -> Result<Json, CallError> {
     let text = |key: &str| told.get(key).and_then(Json::as_str);
     let code = text("__type").map(short_code).or_else(|| answer.named.clone());
     let code = code.unwrap_or_else(|| format!("HTTP {}", answer.status.as_u16()));
-    let reason = answer.status.canonical_reason().unwrap_or_default();
-    let message = text("message").or(text("Message")).unwrap_or(reason).to_string();
+    let message = text("message").or(text("Message")).map_or_else(|| answer.unread(), String::from);
     Err(CallError { maybe_done: answer.status.is_server_error(), ..request.failure(&code, message) })
 }

@@ -1,7 +1,7 @@
 //! The AWS Query protocol and EC2's dialect of it: a form goes there, XML comes back. For IAM, STS and EC2.
 
 use super::call::{Answer, Request};
-use super::errors::CallError;
+use super::errors::{BAD_ANSWER, CallError};
 use super::{Retry, Session};
 use crate::error::Result;
 
@@ -83,15 +83,14 @@ fn read(request: &Request<'_>, answer: &Answer) -> Result<Xml, CallError> {
     if answer.status.is_success() {
         return parsed.map_err(|error| CallError {
             maybe_done: true,
-            ..request.failure("BadAnswer", format!("the answer is not XML: {error}"))
+            ..request.failure(BAD_ANSWER, format!("the answer is not XML: {error}"))
         });
     }
     let told = parsed.unwrap_or_default();
     let error = told.find("Error");
     let text = |name: &str| error.map(|error| error.text_of(name)).filter(|text| !text.is_empty());
     let code = text("Code").map_or_else(|| format!("HTTP {}", answer.status.as_u16()), String::from);
-    let reason = answer.status.canonical_reason().unwrap_or_default();
-    let message = text("Message").unwrap_or(reason).to_string();
+    let message = text("Message").map_or_else(|| answer.unread(), String::from);
     Err(CallError { maybe_done: answer.status.is_server_error(), ..request.failure(&code, message) })
 }
 
@@ -198,5 +197,6 @@ mod tests {
         assert!(refused(403, ec2).is_denied());
         let broken = refused(502, "<html><p>proxy</html>");
         assert_eq!((broken.code.as_str(), broken.maybe_done), ("HTTP 502", true));
+        assert_eq!(broken.message, "an HTML page came instead of an answer");
     }
 }

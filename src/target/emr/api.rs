@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value as Json, json};
 
-use crate::aws::{CallError, EMR, Retry, Session};
+use crate::aws::{BAD_ANSWER, CallError, EMR, Retry, Session};
 
 /// A cluster as DescribeCluster and ListClusters give it; the latter leaves most of it out.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -198,6 +198,9 @@ pub struct JarStep {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Instance {
+    /// `i-…`.
+    #[serde(default, deserialize_with = "lenient")]
+    pub ec2_instance_id: String,
     /// Such as `m5.xlarge`.
     pub instance_type: String,
     /// `ON_DEMAND` or `SPOT`.
@@ -213,6 +216,9 @@ pub struct Instance {
 pub struct InstanceStatus {
     /// `RUNNING`, `TERMINATED` and so on.
     pub state: String,
+    /// Why.
+    #[serde(default, deserialize_with = "lenient")]
+    pub state_change_reason: Reason,
     /// When it was made, became ready and ended.
     #[serde(default, deserialize_with = "lenient")]
     pub timeline: Timeline,
@@ -363,13 +369,18 @@ impl Api {
     pub async fn instances(&self, cluster: &str) -> Result<Vec<Instance>, CallError> {
         self.paged("ListInstances", json!({ "ClusterId": cluster })).await
     }
+
+    /// Returns the primary nodes of a cluster of instance fleets, as soflow makes them, also those that have ended.
+    pub async fn primaries(&self, cluster: &str) -> Result<Vec<Instance>, CallError> {
+        self.paged("ListInstances", json!({ "ClusterId": cluster, "InstanceFleetType": "MASTER" })).await
+    }
 }
 
 fn lacks(operation: &str, what: &str) -> CallError {
     CallError {
         service: EMR.name,
         operation: operation.into(),
-        code: "BadAnswer".into(),
+        code: BAD_ANSWER.into(),
         message: format!("the answer lacks {what}"),
         maybe_done: true,
     }

@@ -123,7 +123,7 @@ impl Inner {
         let manner = if self.force { Manner::Force } else { Manner::Ask };
         for found in &fits {
             let lease = self.claim(&found.id, asker);
-            if self.turn(&lease, &found.id, asker, manner).await?.is_ok() {
+            if self.turn(&lease, found, asker, manner, true).await?.is_ok() {
                 asker.tell(chosen(found, &found.reason));
                 return Ok(reused(found, lease));
             }
@@ -142,7 +142,7 @@ impl Inner {
     async fn return_to(&self, asker: &Asker<'_>, had: &Placed) -> Result<Option<Acquired>> {
         let cluster = match self.api.describe_cluster(&had.cluster).await {
             Ok(cluster) => cluster,
-            Err(error) if error.message.contains("is not valid") => return Ok(None),
+            Err(error) if error.is_unknown_cluster() => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         let state = cluster.status.state.as_str();
@@ -174,20 +174,27 @@ impl Inner {
     }
 
     /// Tries to take a cluster; within, the place in its queue and who is before us. A lease says nothing about the steps
-    /// that someone silent has left behind: EMR is asked for those, whatever the book remembers.
+    /// that someone silent has left behind: EMR is asked for those, whatever the book remembers. `fresh`: it has just listed
+    /// the cluster, and one that it called idle then, of which nobody had anything since, is.
     pub(super) async fn turn(
         &self,
         lease: &Lease,
-        cluster: &str,
+        found: &Candidate,
         asker: &Asker<'_>,
         manner: Manner,
+        fresh: bool,
     ) -> Result<Result<(), (usize, String)>> {
         let beside = match lease.take(manner).await? {
             Turn::Ours { .. } if manner == Manner::Force => return Ok(Ok(())),
+            Turn::Ours { beside, stale }
+                if fresh && found.state == "WAITING" && beside.is_empty() && stale.is_empty() =>
+            {
+                return Ok(Ok(()));
+            }
             Turn::Ours { beside, .. } => beside,
             Turn::Waiting { position, holders } => return Ok(Err((position, describe(&holders)))),
         };
-        let mut left = left_behind(&self.api.active_steps(cluster).await?, &beside);
+        let mut left = left_behind(&self.api.active_steps(&found.id).await?, &beside);
         left.retain(|run| run != asker.what);
         if beside.len() + left.len() < self.settings.shape.step_concurrency as usize {
             return Ok(Ok(()));
@@ -202,7 +209,7 @@ impl Inner {
         let manner = if patience.is_zero() { Manner::Ask } else { Manner::Queue };
         let mut told = None;
         loop {
-            let now = match self.turn(&lease, &found.id, asker, manner).await? {
+            let now = match self.turn(&lease, found, asker, manner, false).await? {
                 Ok(()) => {
                     asker.tell(chosen(found, "its turn has come"));
                     return Ok(reused(found, lease));

@@ -18,7 +18,7 @@ use super::pool::{ALIVE, judge};
 use super::request::Order;
 use super::steps::SKEW;
 use crate::aws::CallError;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::names::Uri;
 use crate::store::Owner;
@@ -79,7 +79,7 @@ impl Inner {
         found.retain(|found| found.fits && Some(found.id.as_str()) != asker.not);
         for candidate in found.iter().filter(|found| ours.as_ref().is_none_or(|id| *id == found.id)) {
             let lease = self.claim(&candidate.id, asker);
-            if self.turn(&lease, &candidate.id, asker, Manner::Ask).await?.is_ok() {
+            if self.turn(&lease, candidate, asker, Manner::Ask, true).await?.is_ok() {
                 asker.tell(chosen(candidate, &candidate.reason));
                 return Ok(Created::Ours(reused(candidate, lease)));
             }
@@ -114,7 +114,8 @@ impl Inner {
         let patience = self.settings.lost_answer_wait;
         let sent = once(&mut request, patience, &mut stop, doubt).await;
         let sent = sent.map_err(|Unsent { error, .. }| match error.maybe_done {
-            true => Error::from(error)
+            true => Error::new(Kind::Machine, "EMR did not say that it made the cluster")
+                .caused_by(error)
                 .detail(format!("none of the name `{name}` came up"))
                 .hint("`soflow cluster list` shows whether it came up later; run the same command again to use it"),
             false => Error::from(error),

@@ -135,7 +135,7 @@ impl Inner {
             match state.as_str() {
                 "RUNNING" | "WAITING" => return Ok(cluster),
                 "TERMINATING" | "TERMINATED" | "TERMINATED_WITH_ERRORS" => {
-                    return Err(self.why_lost(&cluster).into_error(&cluster));
+                    return Err(self.why_lost(&cluster).await.into_error(&cluster));
                 }
                 _ => {}
             }
@@ -152,10 +152,14 @@ impl Inner {
         let found = self.there().await?;
         let used = found.iter().map(|found| async {
             let book = self.lease(&found.id, "list").look().await?;
-            // One that waits for steps, or takes none any more, has none.
+            // One that waits for steps has none; what is on one that is ending is being cancelled.
             let active = match found.state.as_str() {
                 "WAITING" | "TERMINATING" => Vec::new(),
-                _ => self.api.active_steps(&found.id).await?,
+                _ => match self.api.active_steps(&found.id).await {
+                    // It has ended since it was listed.
+                    Err(error) if error.is_unknown_cluster() => Vec::new(),
+                    active => active?,
+                },
             };
             Ok::<_, Error>((left_behind(&active, &book.holders), book))
         });
@@ -205,7 +209,7 @@ impl Inner {
 
     async fn described(&self, id: &str) -> Result<Cluster> {
         self.api.describe_cluster(id).await.map_err(|error| {
-            if error.message.contains("is not valid") {
+            if error.is_unknown_cluster() {
                 Error::new(Kind::Usage, format!("there is no cluster `{id}` here"))
                     .hint("`soflow cluster list` shows those of this target")
             } else {

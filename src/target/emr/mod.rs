@@ -44,6 +44,7 @@ pub use actual::{Bill, Stay};
 pub use api::Api;
 pub use calm::Calm;
 pub use identity::{Identity, MARK, Named};
+pub use logs::s3::{PUSHED_EVERY, Stream};
 pub use logs::{LogReader, Look, Out, Piece, Source};
 pub use manage::{Listed, Reaped, Shown, users};
 pub use pool::{ALIVE, Candidate};

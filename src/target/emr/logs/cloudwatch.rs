@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::s3::{LogName, Stream, What, applications};
 use super::{Out, Piece};
 use crate::aws::{CallError, LOGS, Session};
-use crate::diagnose::logs::{LogName, Stream, What, applications};
 use crate::error::Result;
 
 /// The streams of one step.

@@ -44,7 +44,7 @@ impl Watcher {
             .collect();
         match self.submit(&mut taken, self.resumed).await {
             Ok(()) => self.state.watched.extend(taken),
-            Err(Refused::Call(error)) if is_gone(&error) => {
+            Err(Refused::Call(error)) if error.is_ending_cluster() => {
                 self.state.watched.extend(taken);
                 // The next tick looks at the cluster, finds it ended, and moves.
                 self.acquired.ready = false;
@@ -157,9 +157,4 @@ fn note_ids(steps: &mut [Watched], ids: &BTreeMap<String, String>) {
     for step in steps.iter_mut().filter(|step| step.id.is_none()) {
         step.id = ids.get(&step.name()).cloned();
     }
-}
-
-/// EMR's words for a cluster that takes no steps any more.
-pub(super) fn is_gone(error: &CallError) -> bool {
-    error.message.contains("shutting down") || error.message.contains("terminated")
 }

@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use super::adding::{Refused, is_gone};
+use super::adding::Refused;
 use super::{Watcher, fail};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -18,7 +18,7 @@ const MOST_MOVES: u32 = 3;
 impl Watcher {
     /// Goes on with the unfinished steps on another cluster, or ends them when that would not help.
     pub(super) async fn move_on(&mut self, lost: Cluster) {
-        let finding = self.target.why_lost(&lost);
+        let finding = self.target.why_lost(&lost).await;
         let helpless = !finding.elsewhere || self.state.moves == MOST_MOVES;
         let moved = match self.ended_by_force().await {
             Some(by) => Err(self.not_wanted(&lost, &by)),
@@ -82,7 +82,7 @@ impl Watcher {
         match submitted {
             Ok(()) => Ok(()),
             // This one has ended too: the next tick moves on.
-            Err(Refused::Call(error)) if is_gone(&error) => {
+            Err(Refused::Call(error)) if error.is_ending_cluster() => {
                 self.acquired.ready = false;
                 Ok(())
             }
