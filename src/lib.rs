@@ -7,6 +7,7 @@
 pub mod error;
 pub mod event;
 pub mod names;
+pub mod net;
 pub mod yaml;
 
 pub mod config;

@@ -42,7 +42,7 @@ fn widened(hint: &str) -> String {
     let Some((before, rest)) = hint.split_once("\"Resource\": \"") else { return hint.to_string() };
     let Some((resource, after)) = rest.split_once('"') else { return hint.to_string() };
     let wide = match (resource.split_once('/'), resource.split_once(":cluster/")) {
-        (Some((bucket, _)), _) if bucket.starts_with("arn:aws:s3:::") => format!("{bucket}/*"),
+        (Some((bucket, _)), _) if bucket.starts_with("arn:") && bucket.contains(":s3:::") => format!("{bucket}/*"),
         (_, Some((account, _))) => format!("{account}:cluster/*"),
         _ => resource.to_string(),
     };
@@ -69,5 +69,5 @@ fn words(call: &CallError, detail: Option<&str>) -> String {
     let named = S3_ACTIONS.iter().find(|(operation, _)| *operation == call.operation);
     let action = named.map_or(call.operation.as_str(), |(_, action)| action);
     let resource = if action.starts_with("ListBucket") { place.split('/').next().unwrap_or(place) } else { place };
-    format!("is not authorized to perform: s3:{action} on resource: arn:aws:s3:::{resource}")
+    format!("is not authorized to perform: s3:{action} on resource: arn:{}:s3:::{resource}", call.partition)
 }

@@ -89,7 +89,7 @@ fn hint(text: &str, found: &Captures) -> String {
     let Some(action) = found.get("action") else {
         return "see who is asking, `aws sts get-caller-identity`, and add the permission to that role".into();
     };
-    let resource = found.get("resource").map_or("*".to_string(), |resource| arn(resource, action));
+    let resource = found.get("resource").map_or("*".to_string(), |resource| arn(resource, action, partition(text)));
     let to = found
         .get("principal")
         .map_or("the policies of the role".to_string(), |p| format!("the policies of {}", principal(p)));
@@ -98,13 +98,20 @@ fn hint(text: &str, found: &Captures) -> String {
 }
 
 /// Returns the ARN of what Hadoop writes as `s3://bucket/key`; other names stay as they are.
-fn arn(resource: &str, action: &str) -> String {
+fn arn(resource: &str, action: &str, partition: &str) -> String {
     let Some((scheme, path)) = resource.split_once("://") else { return resource.to_string() };
     if !scheme.starts_with("s3") {
         return resource.to_string();
     }
-    let bucket = path.split('/').next().unwrap_or_default();
-    if action == "s3:ListBucket" { format!("arn:aws:s3:::{bucket}") } else { format!("arn:aws:s3:::{path}") }
+    let path = if action == "s3:ListBucket" { path.split('/').next().unwrap_or_default() } else { path };
+    format!("arn:{partition}:s3:::{path}")
+}
+
+/// Returns the partition of the ARNs in a text, or of the hosts in it: Hadoop names the endpoint it asked.
+fn partition(text: &str) -> &str {
+    let named = text.split("arn:").skip(1).filter_map(|rest| rest.split(':').next());
+    let mut named = named.filter(|id| id.starts_with("aws"));
+    named.next().unwrap_or("aws")
 }
 
 /// Returns the role or user of an ARN: `arn:aws:sts::1:assumed-role/NAME/i-0ab` is role `NAME`.

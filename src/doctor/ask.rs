@@ -124,7 +124,14 @@ mod tests {
     fn a_refusal_names_the_permission() {
         let refused = |service, operation: &str, code: &str| {
             let (operation, code) = (operation.to_string(), code.to_string());
-            why(&CallError { service, operation, code, message: "said AWS".into(), maybe_done: false })
+            why(&CallError {
+                service,
+                operation,
+                code,
+                message: "said AWS".into(),
+                maybe_done: false,
+                partition: "aws",
+            })
         };
         assert_eq!(
             refused("EMR", "DescribeReleaseLabel", "AccessDeniedException"),

@@ -163,6 +163,7 @@ impl Watcher {
             code: "Usage".into(),
             message: error.message,
             maybe_done: false,
+            partition: self.target.api.0.partition().id,
         };
         let adding = Adding {
             api: &self.target.api,
@@ -437,6 +438,7 @@ fn call_failed(error: &CallError, goes_on: bool, run: &RunId) -> Error {
         code: error.code.clone(),
         message: error.message.clone(),
         maybe_done: error.maybe_done,
+        partition: error.partition,
     };
     let mut failure = Error::from(copy);
     if error.code == "Usage" {
