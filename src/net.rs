@@ -27,7 +27,7 @@ const END: &str = "-----END CERTIFICATE-----";
 
 /// What to type when a certificate is not trusted.
 pub const NAME_AUTHORITY: &str =
-    "if your network has a certificate authority of its own, name its file: `export AWS_CA_BUNDLE=/path/to/ca.pem`";
+    "a proxy that opens connections needs its certificate named: `export AWS_CA_BUNDLE=FILE`";
 
 /// The way out of this machine.
 #[derive(Clone, Debug, Default)]

@@ -8,7 +8,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use bytes::Bytes;
 
-use super::errors::{CallError, unanswered};
+use super::errors::{CallError, NO_CREDENTIALS, page, unanswered};
 use super::{Partition, Retry, Service, Session};
 use crate::error::{Error, Kind, Result};
 
@@ -54,6 +54,13 @@ pub(super) struct Answer {
     pub body: Bytes,
 }
 
+impl Answer {
+    /// Returns what a failure says that has no message of the service's kind.
+    pub fn unread(&self) -> String {
+        page(&self.body).unwrap_or_else(|| self.status.canonical_reason().unwrap_or_default().into())
+    }
+}
+
 impl Session {
     /// Sends a request, again as far as `retry` allows, and returns what `read` makes of the answer.
     ///
@@ -69,7 +76,11 @@ impl Session {
             if let Some(service) = request.paced {
                 self.pace().wait(service, request.operation).await;
             }
-            read(request, &self.send(request).await?)
+            let result = self.send(request).await.and_then(|answer| read(request, &answer));
+            if let Some(service) = request.paced {
+                self.pace().learn(service, request.operation, result.as_ref().is_err_and(CallError::is_throttle));
+            }
+            result
         })
         .await
     }
@@ -77,7 +88,7 @@ impl Session {
     async fn send(&self, request: &Request<'_>) -> Result<Answer, CallError> {
         let signed = self.signed(request).await.map_err(|error| {
             let causes = error.causes().join(": ");
-            request.failure("NoCredentials", if causes.is_empty() { error.message } else { causes })
+            request.failure(NO_CREDENTIALS, if causes.is_empty() { error.message } else { causes })
         })?;
         let lost = |error: &(dyn std::error::Error + 'static)| unanswered(request.failure("", String::new()), error);
         let answer = self.http.call(signed).await.map_err(|error| lost(&error))?;

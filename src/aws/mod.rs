@@ -1,12 +1,14 @@
 //! The way to AWS: who calls, from where to where, how often, and what a refusal means.
 //!
 //! ```text
-//! profile, partition, credentials -> session -> json, query (protocols) -> call (signed, paced) -> retry -> errors
+//! profile, partition, credentials -> session -> json, query (protocols) -> call (signed, paced) -> retry
+//!   -> errors -> advice (what it means, what to do)
 //! ```
 //!
 //! S3 goes through its SDK crate; every other service through [`Session::call`] or, where forms are spoken,
 //! [`Session::query`]: see docs/decisions/010.
 
+mod advice;
 mod call;
 mod clock;
 mod credentials;
@@ -14,6 +16,7 @@ mod errors;
 mod json;
 mod pace;
 mod partition;
+mod permission;
 mod profile;
 mod query;
 mod retry;
@@ -21,10 +24,12 @@ mod service;
 mod session;
 mod signer;
 
+pub use advice::{Advice, Meaning, advice};
 pub use clock::ServerClock;
 pub use errors::{CUT, CallError, s3_error, s3_failed};
 pub use pace::Pace;
 pub use partition::Partition;
+pub use permission::{permission, resource};
 pub use query::{EC2, FormService, IAM, STS, Xml};
 pub use retry::{ANSWER, Retry, RetryPolicy};
 pub use service::{ATHENA, EMR, GLUE, LOGS, SECRETS_MANAGER, SERVICE_QUOTAS, Service};

@@ -42,7 +42,7 @@ pub fn denied(text: &str) -> Option<Finding> {
     if !NO.iter().any(|no| text.contains(no)) {
         return None;
     }
-    let mut found = TEXTS.iter().find_map(|pattern| find(pattern, text)).unwrap_or_default();
+    let mut found = named(text);
     if let Some(operation) = found.get("operation") {
         let known = OPERATIONS.iter().find(|(name, _)| operation.to_lowercase().contains(&name.to_lowercase()));
         let action = known.map_or("s3:GetObject", |(_, action)| action).to_string();
@@ -55,6 +55,43 @@ pub fn denied(text: &str) -> Option<Finding> {
     }
     let hint = hint(text, &found);
     Some(Finding { class: Class::Permission, summary: summary(&found), hint: Some(hint), ..Finding::default() })
+}
+
+/// Returns what it means that AWS does not allow a call which takes `action`, a permission that IAM has, on `resource`.
+/// What the text says is nearer to the truth, but for names of operations where those of permissions belong. The advice
+/// is good for more than this one call: all of the bucket, all clusters.
+pub fn refused(text: &str, action: &str, resource: &str) -> Finding {
+    let mut found = named(text);
+    // S3 and what stands in for it name operations that are no permissions.
+    if !found.contains_key("grant") && (action.starts_with("s3:") || !found.contains_key("action")) {
+        found.insert("action".into(), action.into());
+    }
+    let on = found.entry("resource".into()).or_insert_with(|| resource.into());
+    // What is allowed on a bucket is not allowed on its objects.
+    if resource.contains(":::")
+        && !resource.contains('/')
+        && let Some((bucket, _)) = on.split_once('/')
+    {
+        *on = bucket.to_string();
+    }
+    let summary = summary(&found);
+    found.entry("resource".into()).and_modify(|resource| *resource = wide(resource));
+    Finding { class: Class::Permission, summary, hint: Some(hint(text, &found)), ..Finding::default() }
+}
+
+fn named(text: &str) -> Captures {
+    TEXTS.iter().find_map(|pattern| find(pattern, text)).unwrap_or_default()
+}
+
+fn wide(resource: &str) -> String {
+    match (resource.split_once(":s3:::"), resource.split_once(":cluster/")) {
+        (Some((partition, object)), _) => match object.split_once('/') {
+            Some((bucket, _)) => format!("{partition}:s3:::{bucket}/*"),
+            None => resource.to_string(),
+        },
+        (_, Some((account, _))) => format!("{account}:cluster/*"),
+        _ => resource.to_string(),
+    }
 }
 
 fn summary(found: &Captures) -> String {
@@ -89,7 +126,7 @@ fn hint(text: &str, found: &Captures) -> String {
     let Some(action) = found.get("action") else {
         return "see who is asking, `aws sts get-caller-identity`, and add the permission to that role".into();
     };
-    let resource = found.get("resource").map_or("*".to_string(), |resource| arn(resource, action, partition(text)));
+    let resource = found.get("resource").map_or("*".to_string(), |resource| arn(resource, action, partition(found)));
     let to = found
         .get("principal")
         .map_or("the policies of the role".to_string(), |p| format!("the policies of {}", principal(p)));
@@ -103,15 +140,13 @@ fn arn(resource: &str, action: &str, partition: &str) -> String {
     if !scheme.starts_with("s3") {
         return resource.to_string();
     }
-    let path = if action == "s3:ListBucket" { path.split('/').next().unwrap_or_default() } else { path };
-    format!("arn:{partition}:s3:::{path}")
+    let bucket = path.split('/').next().unwrap_or_default();
+    format!("arn:{partition}:s3:::{}", if action == "s3:ListBucket" { bucket } else { path })
 }
 
-/// Returns the partition of the ARNs in a text, or of the hosts in it: Hadoop names the endpoint it asked.
-fn partition(text: &str) -> &str {
-    let named = text.split("arn:").skip(1).filter_map(|rest| rest.split(':').next());
-    let mut named = named.filter(|id| id.starts_with("aws"));
-    named.next().unwrap_or("aws")
+/// Returns the partition of whoever was refused.
+fn partition(found: &Captures) -> &str {
+    found.get("principal").and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws")
 }
 
 /// Returns the role or user of an ARN: `arn:aws:sts::1:assumed-role/NAME/i-0ab` is role `NAME`.

@@ -6,10 +6,10 @@ use aws_sdk_s3::operation::head_bucket::{HeadBucketError, HeadBucketOutput};
 use aws_sdk_s3::primitives::ByteStream;
 use futures_util::future::join_all;
 
-use super::ask::{Asker, permission, why};
+use super::ask::{Asker, why};
 use super::finding::Finding;
 use super::settings;
-use crate::aws;
+use crate::aws::{self, permission};
 use crate::config::Lake;
 use crate::names::Uri;
 
@@ -110,15 +110,8 @@ async fn probe(ask: &Asker<'_>, client: &Client, bucket: &Bucket<'_>) -> Finding
     let name = bucket.name;
     let refused = |failure: &aws::CallError| {
         let what = format!("{} in `{}`: {}", failure.operation, bucket.probe, why(failure));
-        let right = permission("S3", &failure.operation);
-        let finding = Finding::problem("writing", what);
-        if failure.is_denied() {
-            let resource = if failure.operation == "ListObjectsV2" { name.into() } else { format!("{name}/*") };
-            let arn = format!("arn:{}:s3:::{resource}", failure.partition);
-            let statement = format!(r#"{{"Effect":"Allow","Action":["{right}"],"Resource":["{arn}"]}}"#);
-            return finding.mend(format!("allow it: `{statement}`; see whether the bucket's own policy forbids it"));
-        }
-        finding
+        let hints = aws::advice(failure, Some(bucket.probe)).hints;
+        hints.into_iter().fold(Finding::problem("writing", what), Finding::mend)
     };
     let put = client.put_object().bucket(name).key(key).body(ByteStream::from_static(b"soflow doctor\n"));
     if let Err(error) = ask.turn(put.send()).await {

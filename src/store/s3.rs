@@ -100,7 +100,14 @@ impl S3Store {
                 bytes.zip(found.e_tag.map(Tag)).map(Some).ok_or_else(lacks)
             }
             Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => Ok(None),
-            Err(error) => Err(self.told("HeadObject", &error)),
+            Err(error) => {
+                // The answer to HEAD has no words; the same question asked otherwise is refused for the same reason, with them.
+                let refused = error.raw_response().is_some_and(|answer| answer.status().is_client_error());
+                if error.code().is_none() && refused {
+                    self.read(self.client.get_object().bucket(bucket).key(key).range("bytes=0-0")).await?;
+                }
+                Err(self.told("HeadObject", &error))
+            }
         }
     }
 
