@@ -21,7 +21,8 @@ pub async fn plan(app: &App, args: &PlanArgs) -> Result<u8> {
     let select = prepare::select(&job, &args.selection)?;
     let ground = app.ground(&project).await?;
     let services = app.services_on(&project, &ground, Wishes::default())?;
-    let gathered = prepare::gather(&project, &job, date, select, &services).await?;
+    let code = prepare::code(&project, &job, &services)?;
+    let gathered = prepare::gather(&project, &job, date, select, code, &services).await?;
     let planned = plan::plan(&gathered.facts)?;
     let outlook = match &project.target()?.kind {
         TargetKind::Emr(_) if !planned.nothing_to_do() => {

@@ -91,12 +91,15 @@ impl TableFacts {
 }
 
 /// Which steps are asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Select {
     /// Only these steps; empty: all.
     pub steps: Vec<String>,
     /// Run them although nothing has changed.
     pub force: bool,
+    /// The runs this one goes on from: what their steps have written is taken whatever else is asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<RunId>,
 }
 
 /// What a finished step wrote, kept until a run publishes it.
@@ -106,6 +109,9 @@ pub struct StepResult {
     pub run: RunId,
     /// The step.
     pub step: String,
+    /// When it started, UTC, as far as that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
     /// How long it ran, in seconds.
     pub seconds: f64,
     /// What it wrote, by table.

@@ -183,21 +183,23 @@ fn plan_step(
     }
     let made = identity::made(facts, step, now);
     let scope = scope::of(facts, step, &made, now);
+    let inputs: Vec<Input> = step.reads.iter().map(|source| scope::input(facts, step, source, scope, now)).collect();
     let mut outputs: Vec<OutputPlan> =
         step.writes.iter().map(|output| output_plan(facts, step, output, scope)).collect();
-    let result = identity::result(&made.fingerprint, &outputs);
+    let result = identity::result(&made.fingerprint, scope, &inputs, &outputs);
     for output in &mut outputs {
-        output.content = Digest::of(["content", &output.table, result.as_str()]);
+        output.content = identity::content(&result, output);
     }
-    let reused = facts.results.get(&result).filter(|_| asked && !facts.select.force).cloned();
-    let (action, reason) = match (asked, &reused) {
-        (false, _) => (Action::NotAsked, "not asked for".to_string()),
-        _ if !facts.select.force && identity::is_published(facts, step, &made) => {
+    let reused = facts.results.get(&result).cloned();
+    let is_own = reused.as_ref().is_some_and(|result| facts.select.after.contains(&result.run));
+    let (action, reason) = match &reused {
+        _ if !asked => (Action::NotAsked, "not asked for".to_string()),
+        _ if !is_own && !facts.select.force && identity::is_published(facts, step, &made) => {
             (Action::UpToDate, "code, inputs and parameters unchanged".to_string())
         }
-        (true, Some(earlier)) => (Action::Reuse, format!("finished in {}", earlier.run)),
-        (true, None) if facts.select.force => (Action::Run, "forced".to_string()),
-        (true, None) => (Action::Run, identity::why(facts, step, &made)),
+        Some(earlier) if is_own || !facts.select.force => (Action::Reuse, format!("finished in {}", earlier.run)),
+        _ if facts.select.force => (Action::Run, "forced".to_string()),
+        _ => (Action::Run, identity::why(facts, step, &made)),
     };
     let reads_from = |earlier: &&StepPlan| {
         matches!(earlier.action, Action::Run)
@@ -205,7 +207,7 @@ fn plan_step(
     };
     Ok(StepPlan {
         step: step.clone(),
-        inputs: step.reads.iter().map(|source| scope::input(facts, step, source, scope, now)).collect(),
+        inputs,
         after: before.iter().filter(reads_from).map(|earlier| earlier.step.name.clone()).collect(),
         reused: reused.filter(|_| action == Action::Reuse),
         action,
@@ -260,5 +262,12 @@ fn output_plan(facts: &Facts<'_>, step: &Step, output: &crate::job::Output, scop
         spec,
         only,
         kept,
+    }
+}
+
+impl OutputPlan {
+    /// Returns whether the step merges its rows with what is there: it reads the partitions that are kept.
+    pub fn is_merged(&self) -> bool {
+        self.spec.update == Update::Merge && self.only.is_empty()
     }
 }

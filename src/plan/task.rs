@@ -79,14 +79,13 @@ fn object_json(object: &RawObject) -> Json {
 }
 
 fn output_json(facts: &Facts<'_>, output: &OutputPlan, run: &RunId) -> Json {
-    let merged = output.spec.update == crate::job::Update::Merge && output.only.is_empty();
     let only: serde_json::Map<String, Json> =
         output.only.iter().map(|(column, value)| (column.clone(), Json::from(value.as_str()))).collect();
     json!({
         "prefix": facts.lake.curated.join(&run_prefix(&output.table, run)),
         "partition_by": output.spec.partition_by,
         "only": only,
-        "current": if merged { by_prefix(facts, &output.kept, None) } else { Vec::new() },
+        "current": if output.is_merged() { by_prefix(facts, &output.kept, None) } else { Vec::new() },
     })
 }
 

@@ -138,7 +138,7 @@ impl World {
             let tables = step.outputs.iter().map(|o| (o.table.clone(), written(&o.table, step))).collect();
             (
                 step.step.name.clone(),
-                StepResult { run: run.clone(), step: step.step.name.clone(), seconds: 1.0, tables },
+                StepResult { run: run.clone(), step: step.step.name.clone(), started_at: None, seconds: 1.0, tables },
             )
         };
         let ran = planned.steps.iter().filter(|step| step.action == Action::Run);
@@ -271,7 +271,13 @@ fn a_finished_step_of_a_failed_run_is_reused() {
     world.pages("questions", DAY, "q1");
     let planned = plan(&world.facts(DAY)).unwrap();
     let run: RunId = "daily.2026-10-01.1".parse().unwrap();
-    let result = StepResult { run: run.clone(), step: "questions".into(), seconds: 1.0, tables: BTreeMap::new() };
+    let result = StepResult {
+        run: run.clone(),
+        step: "questions".into(),
+        started_at: None,
+        seconds: 1.0,
+        tables: BTreeMap::new(),
+    };
     world.results.insert(planned.steps[0].result.clone(), result);
     let again = plan(&world.facts(DAY)).unwrap();
     assert_eq!(again.steps[0].action, Action::Reuse);
@@ -360,4 +366,76 @@ fn what_is_noted_about_a_page_reaches_the_step_and_makes_no_work() {
     world.about = About { quota_remaining: Some(-1), watermark_after: Some(1_760_000_000), ..About::default() };
     let about = serde_json::json!({ "quota_remaining": -1, "watermark_after": 1_760_000_000 });
     assert_eq!(questions(&world)["about"], about);
+}
+
+#[test]
+fn what_others_publish_beside_it_leaves_a_result_what_it_was() {
+    let mut world = World::new();
+    // Two steps that read nothing of what others write: a partition of a shared table, and a whole table.
+    world.job.steps = vec![
+        step("questions", &["raw.questions"], &["quarantine/questions"]),
+        step("trends", &["raw.questions"], &["trends"]),
+    ];
+    for date in [DAY, NEXT] {
+        world.pages("questions", date, "q");
+    }
+    let planned = plan(&world.facts(DAY)).unwrap();
+    let run: RunId = "daily.2026-10-01.9".parse().unwrap();
+    for step in &planned.steps {
+        let (run, step_name) = (run.clone(), step.step.name.clone());
+        let result = StepResult { run, step: step_name, started_at: None, seconds: 1.0, tables: BTreeMap::new() };
+        world.results.insert(step.result.clone(), result);
+    }
+    world.submit(
+        NEXT,
+        &[("quarantine", &[("endpoint", "questions"), ("dt", "2026-10-02")]), ("trends", &[("year", "2026")])],
+    );
+    let again = plan(&world.facts(DAY)).unwrap();
+    let actions: Vec<Action> = again.steps.iter().map(|step| step.action.clone()).collect();
+    assert_eq!(actions, [Action::Reuse, Action::Reuse]);
+    assert_eq!(again.steps[0].outputs[0].kept.len(), 1, "the other date's partition stays");
+    assert_ne!(again.steps[0].outputs[0].content, planned.steps[0].outputs[0].content);
+}
+
+#[test]
+fn what_is_merged_is_merged_again_with_what_others_have_published() {
+    let mut world = World::new();
+    world.pages("questions", DAY, "q1");
+    let planned = plan(&world.facts(DAY)).unwrap();
+    let run: RunId = "daily.2026-10-01.9".parse().unwrap();
+    let result = StepResult {
+        run: run.clone(),
+        step: "questions".into(),
+        started_at: None,
+        seconds: 1.0,
+        tables: BTreeMap::new(),
+    };
+    world.results.insert(planned.steps[0].result.clone(), result);
+    world.pages("questions", NEXT, "q2");
+    world.submit(NEXT, &[("questions", &[("month", "2026-10")])]);
+    assert_eq!(plan(&world.facts(DAY)).unwrap().steps[0].action, Action::Run);
+}
+
+#[test]
+fn a_forced_step_that_has_finished_is_not_forced_again_by_the_run_after_it() {
+    let mut world = World::new();
+    world.first_day();
+    let forced = |world: &World, after: &[RunId]| {
+        let mut facts = world.facts(DAY);
+        facts.select = Select { force: true, after: after.to_vec(), ..Select::default() };
+        plan(&facts).unwrap()
+    };
+    let planned = forced(&world, &[]);
+    let run: RunId = "daily.2026-10-01.2".parse().unwrap();
+    let result = StepResult {
+        run: run.clone(),
+        step: "questions".into(),
+        started_at: None,
+        seconds: 1.0,
+        tables: BTreeMap::new(),
+    };
+    world.results.insert(planned.steps[0].result.clone(), result);
+    let actions = |plan: Plan| plan.steps.into_iter().map(|step| step.action).collect::<Vec<_>>();
+    assert!(actions(forced(&world, &[])).iter().all(|action| *action == Action::Run));
+    assert_eq!(actions(forced(&world, &[run])), [Action::Reuse, Action::Run, Action::Run, Action::Run]);
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -13,12 +14,12 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink, StepState};
 use crate::names::RunId;
 use crate::plan::{Action, Plan, StepPlan};
-use crate::target::{Cause, Note, Opening, StepEnd, StepOrder, Stop};
+use crate::target::{Cause, Ended, Note, Opening, StepEnd, StepOrder, Stop};
 
 /// How often a running step's output is looked at for the live view.
 const LOOK_EVERY: Duration = Duration::from_millis(400);
 
-type Ended = (String, f64, Result<StepEnd>);
+type StepEnded = (String, f64, Result<Ended>);
 
 impl<'a> Run<'a> {
     /// Runs the steps, as many at once as the target takes and the graph allows. After a failure nothing new is started,
@@ -59,6 +60,7 @@ impl<'a> Run<'a> {
             since: self.record.started_at,
             placed: self.record.placed.clone(),
             resumed,
+            shipped: self.record.shipped.clone(),
             notes,
         };
         let mut stop = self.services.stop.clone();
@@ -73,7 +75,7 @@ impl<'a> Run<'a> {
                 }
                 Ok(wish) = stop.wait_for(|stop| matches!(stop, Stop::Cancel | Stop::Detach)) => {
                     let wish = *wish;
-                    break Err(self.stopped_before(resumed, wish).await);
+                    break Err(self.stopped_before(resumed, wish, sink).await);
                 }
             }
         };
@@ -89,28 +91,55 @@ impl<'a> Run<'a> {
     }
 
     /// Returns the end of a run that is stopped before this process has handed anything over.
-    async fn stopped_before(&self, resumed: bool, wish: Stop) -> Error {
-        match &self.record.placed {
-            Some(_) if resumed && wish == Stop::Detach => self.detached(),
-            Some(placed) if resumed => {
-                let (run, since) = (&self.record.run, self.record.started_at);
-                self.services.target.cancel(run, placed, since).await.err().unwrap_or_else(|| self.stopped())
-            }
-            _ => self.stopped(),
+    async fn stopped_before(&mut self, resumed: bool, wish: Stop, sink: &mut dyn Sink) -> Error {
+        match (resumed && self.record.placed.is_some(), wish) {
+            (true, Stop::Detach) => self.detached(),
+            (true, _) => self.end_steps(sink).await.err().unwrap_or_else(|| self.stopped()),
+            (false, _) => self.stopped(),
         }
+    }
+
+    /// Ends what has not ended of steps that an earlier process has handed over. What has finished is finished, whoever saw
+    /// it, and is taken in.
+    ///
+    /// # Errors
+    /// `Machine` when steps do not end; as [`Self::take_end`].
+    pub(super) async fn end_steps(&mut self, sink: &mut dyn Sink) -> Result<()> {
+        if let Some(placed) = self.record.placed.clone() {
+            let (run, since) = (self.record.run.clone(), self.record.started_at);
+            self.services.target.cancel(&run, &placed, since).await?;
+            let mut ended = self.services.target.ended(&run, &placed, since).await?;
+            for StepPlan { step, .. } in &self.plan.steps {
+                if self.record.step(&step.name).is_some_and(|step| is_open(step.state))
+                    && let Some(ended) = ended.remove(&step.name)
+                {
+                    self.take_end(&step.name, 0.0, Ok(ended), sink).await?;
+                }
+            }
+        }
+        self.cancel_open(sink).await
+    }
+
+    async fn cancel_open(&mut self, sink: &mut dyn Sink) -> Result<()> {
+        let left: Vec<String> =
+            self.record.steps.iter().filter(|step| is_open(step.state)).map(|step| step.name.clone()).collect();
+        for name in &left {
+            self.change(name, StepState::Cancelled, 0.0, sink).await?;
+        }
+        Ok(())
     }
 
     /// Others may have published while a cluster was waited for; what was planned before that could not be published.
-    async fn is_still_wanted(&self) -> Result<()> {
-        if self.services.catalog.index().await?.generation == self.gathered.index.generation {
-            return Ok(());
-        }
-        Err(Error::new(Kind::Held, "someone else published while this waited for its cluster")
-            .hint("run the same command again: it starts from what is published now"))
+    async fn is_still_wanted(&mut self) -> Result<()> {
+        let now = self.services.catalog.index().await?;
+        let moved = now.moved(&self.gathered.index, self.gathered.facts.job.tables.keys());
+        let Some(table) = moved.first() else { return Ok(()) };
+        self.record.behind = true;
+        Err(Error::new(Kind::Held, format!("`{table}` was published by others while this waited for its cluster")))
     }
 
     async fn run_steps(&mut self, heard: &mut mpsc::UnboundedReceiver<Note>, sink: &mut dyn Sink) -> Result<()> {
-        let mut running: JoinSet<Ended> = JoinSet::new();
+        let mut running: JoinSet<StepEnded> = JoinSet::new();
         let mut began: BTreeMap<String, Instant> = BTreeMap::new();
         let mut tick = tokio::time::interval(LOOK_EVERY);
         let mut stop = self.services.stop.clone();
@@ -229,7 +258,7 @@ impl<'a> Run<'a> {
         self.plan.steps.iter().find(|step| waits(&step.step.name) && step.after.iter().all(comes_before))
     }
 
-    fn start(&self, step: &StepPlan, running: &mut JoinSet<Ended>) {
+    fn start(&self, step: &StepPlan, running: &mut JoinSet<StepEnded>) {
         let facts = &self.gathered.facts;
         let order = StepOrder {
             run: self.record.run.clone(),
@@ -250,44 +279,62 @@ impl<'a> Run<'a> {
         });
     }
 
-    /// Returns whether the step completed.
-    async fn take_end(&mut self, name: &str, seconds: f64, end: Result<StepEnd>, sink: &mut dyn Sink) -> Result<bool> {
-        let seconds = match self.record.step(name).and_then(|step| step.started_at) {
-            // By the step's own start: it may have waited on the cluster, and another process may have started it.
-            Some(started) if self.is_shared() => (self.services.now)().duration_since(started).as_secs_f64(),
-            // It was waiting on the cluster, not running.
-            None if self.is_shared() => 0.0,
-            _ => seconds,
-        };
-        match end? {
-            StepEnd::Completed(_) if !self.has_inputs(name) => {
-                // It ran although a step before it had failed: on the state before this run.
-                self.change(name, StepState::Cancelled, seconds, sink).await.map(|()| false)
-            }
-            StepEnd::Completed(told) => {
-                let landed = finish::take_in(self, name, seconds).await;
-                match landed {
-                    Ok(result) => {
-                        self.results.insert(name.into(), result);
-                        if let Some(rows) =
-                            told.get("quarantined").and_then(serde_json::Value::as_u64).filter(|n| *n > 0)
-                        {
-                            sink.emit(Event::Quarantined { step: name.into(), rows });
-                        }
-                        self.change(name, StepState::Completed, seconds, sink).await?;
-                        Ok(true)
-                    }
+    /// Takes in how a step ended. Returns whether it completed.
+    ///
+    /// # Errors
+    /// As [`Self::save`]; those of reading what it has written.
+    pub(super) async fn take_end(
+        &mut self,
+        name: &str,
+        seconds: f64,
+        end: Result<Ended>,
+        sink: &mut dyn Sink,
+    ) -> Result<bool> {
+        let Ended { how, ran } = end?;
+        let seconds = self.seconds_of(name, ran, seconds);
+        // What ran although a step before it had not finished worked on the state before this run: it has nothing to tell.
+        let state = match how {
+            StepEnd::Completed(told) if self.has_inputs(name) => {
+                match finish::take_in(self, name, seconds).await {
+                    Ok(result) => drop(self.results.insert(name.into(), result)),
+                    // On a cluster it is done all the same, and taken in by whoever goes on.
                     Err(error) => {
-                        self.change(name, StepState::Failed, seconds, sink).await?;
-                        Err(error)
+                        let error = self.goes_on(error);
+                        if error.kind != Kind::Detached {
+                            self.change(name, StepState::Failed, seconds, sink).await?;
+                        }
+                        return Err(error);
                     }
                 }
+                if let Some(rows) = told.get("quarantined").and_then(serde_json::Value::as_u64).filter(|n| *n > 0) {
+                    sink.emit(Event::Quarantined { step: name.into(), rows });
+                }
+                StepState::Completed
             }
-            StepEnd::Failed(cause) => {
+            StepEnd::Failed(cause) if self.has_inputs(name) => {
                 self.fail(name, cause);
-                self.change(name, StepState::Failed, seconds, sink).await.map(|()| false)
+                StepState::Failed
             }
-            StepEnd::Stopped => self.change(name, StepState::Cancelled, seconds, sink).await.map(|()| false),
+            _ => StepState::Cancelled,
+        };
+        self.change(name, state, seconds, sink).await.map(|()| state == StepState::Completed)
+    }
+
+    /// Returns how long a step ran, and notes when it started, as far as the target knows better than we do.
+    fn seconds_of(&mut self, name: &str, ran: Option<(Timestamp, Timestamp)>, seconds: f64) -> f64 {
+        let now = (self.services.now)();
+        let is_shared = self.is_shared();
+        let Some(step) = self.record.steps.iter_mut().find(|step| step.name == name) else { return seconds };
+        if let Some((started, ended)) = ran {
+            step.started_at = Some(started);
+            return ended.duration_since(started).as_secs_f64();
+        }
+        match step.started_at {
+            // It may have waited on the cluster, and another process may have started it.
+            Some(started) if is_shared => now.duration_since(started).as_secs_f64(),
+            // It was waiting on the cluster, not running.
+            None if is_shared => 0.0,
+            _ => seconds,
         }
     }
 
@@ -341,21 +388,21 @@ impl<'a> Run<'a> {
     }
 
     async fn after_steps(&mut self, stopped: bool, sink: &mut dyn Sink) -> Result<()> {
-        let left: Vec<String> =
-            self.record.steps.iter().filter(|step| is_open(step.state)).map(|step| step.name.clone()).collect();
-        for name in &left {
-            self.change(name, StepState::Cancelled, 0.0, sink).await?;
-        }
+        self.cancel_open(sink).await?;
         let failed = self.record.steps.iter().find_map(|step| Some((step.name.clone(), step.cause.clone()?)));
         match failed {
             Some((step, cause)) => Err(step_failed(&self.record.run, &step, &cause)),
             None if stopped => Err(self.stopped()),
-            None if self.record.steps.iter().any(|step| is_cut_short(self.plan, step)) => Err(Error::new(
-                Kind::Machine,
-                format!("steps of run `{}` were cancelled, and not by soflow", self.record.run),
-            )
-            .hint(format!("finished steps are kept: `soflow retry {}` does the rest", self.record.run))),
-            None => Ok(()),
+            // Those after it could not go on: the first one is the one that someone has ended.
+            None => match self.record.steps.iter().find(|step| is_cut_short(self.plan, step)) {
+                Some(StepRecord { name, .. }) => {
+                    let run = &self.record.run;
+                    let what = format!("step `{name}` of run `{run}` was cancelled, and not by soflow");
+                    Err(Error::new(Kind::Machine, what)
+                        .hint(format!("finished steps are kept: `soflow retry {run}` does the rest")))
+                }
+                None => Ok(()),
+            },
         }
     }
 
@@ -382,7 +429,7 @@ impl<'a> Run<'a> {
 }
 
 /// Returns whether a step may still run.
-pub(super) fn is_open(state: StepState) -> bool {
+fn is_open(state: StepState) -> bool {
     matches!(state, StepState::Pending | StepState::Queued | StepState::Running)
 }
 

@@ -14,12 +14,12 @@ mod ledger;
 mod record;
 mod work;
 
-pub use attach::{Attached, Finished, How, attach, cancel, unfinished};
+pub use attach::{Attached, Finished, How, agreed, attach, cancel, not_shown, unfinished};
 pub use claim::{Holder, LakeLock};
 pub use code::code_digests;
 pub use collect::{Garbage, collect, find_garbage};
 pub use drive::{Driven, Outcome, Services, drive};
-pub use gather::{Gathered, Request, gather, site};
+pub use gather::{Code, Gathered, Request, gather, site};
 pub use intent::Intent;
 pub use keeper::{Keeper, Taken};
 pub use ledger::{Book, Entry, Holding, Ledger, Range, read_ledger};

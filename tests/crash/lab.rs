@@ -136,8 +136,11 @@ impl Lab {
             job,
             date,
             lake: &self.lake,
-            code: self.home.path(),
-            engine: services.target.engine(),
+            code: run::Code {
+                steps: run::code_digests(self.home.path(), job)?,
+                engine: services.target.engine(),
+                shipped: None,
+            },
             select: Select::default(),
         };
         let gathered = run::gather(request, services.store.as_ref(), services.catalog.as_ref()).await?;
@@ -147,7 +150,8 @@ impl Lab {
         }
         match run::drive(&gathered, &plan, Vec::new(), services, &mut Vec::<Event>::new()).await? {
             Driven::Done(outcome) => Ok(Some(*outcome)),
-            Driven::GoesOn(run) => panic!("someone else runs {run}"),
+            Driven::GoesOn(record) => panic!("someone else runs {}", record.run),
+            Driven::Behind(record) => panic!("{} was published over", record.run),
         }
     }
 

@@ -15,7 +15,7 @@ use soflow::audit::parquet_file::ParquetFile;
 use soflow::error::Result;
 use soflow::event::Sink;
 use soflow::names::{PartitionValues, parse_partition_path, partition_path};
-use soflow::target::{StepEnd, StepOrder, Stop, Target};
+use soflow::target::{Ended, StepEnd, StepOrder, Stop, Target};
 use tokio::sync::watch;
 
 use super::process::{Death, Process};
@@ -40,7 +40,7 @@ impl Target for Scripted {
         self.process.alive()
     }
 
-    async fn run_step(&self, order: StepOrder, _: watch::Receiver<Stop>) -> Result<StepEnd> {
+    async fn run_step(&self, order: StepOrder, _: watch::Receiver<Stop>) -> Result<Ended> {
         self.process.alive()?;
         self.ran.lock().unwrap().push(order.step.clone());
         tokio::task::yield_now().await;
@@ -52,7 +52,7 @@ impl Target for Scripted {
             "scores" => step.scores()?,
             _ => step.best()?,
         }
-        Ok(StepEnd::Completed(BTreeMap::new()))
+        Ok(StepEnd::Completed(BTreeMap::new()).into())
     }
 }
 
