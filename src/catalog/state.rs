@@ -180,6 +180,7 @@ mod tests {
             base: None,
             made_by: BTreeMap::new(),
             applied: [].into(),
+            brought: BTreeMap::new(),
             schema: Vec::new(),
             partition_by: Vec::new(),
             partitions: Vec::new(),

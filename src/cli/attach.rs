@@ -54,11 +54,13 @@ impl Attaching<'_> {
     /// # Errors
     /// `Held` when the person has not asked for waiting, or it took too long, or nobody drives the run.
     pub async fn wait_behind(&self, record: &RunRecord, differences: &[String], sink: &mut dyn Sink) -> Result<()> {
-        let until = Instant::now() + self.wishes.queue.unwrap_or_default();
-        let mut record = record.clone();
-        let text =
-            format!("Waiting for run {}, which was asked for something else: {}.", record.run, differences.join(", "));
-        sink.emit(Event::Note { text });
+        let patience = self.wishes.queue.unwrap_or_default();
+        let (until, mut record) = (Instant::now() + patience, record.clone());
+        if !patience.is_zero() {
+            let what = differences.join(", ");
+            let text = format!("Waiting for run {}, which was asked for something else: {what}.", record.run);
+            sink.emit(Event::Note { text });
+        }
         let artifacts = &self.project.target()?.lake.artifacts;
         let mut stop = self.services.stop.clone();
         while record.state == RunState::Running {

@@ -122,8 +122,8 @@ impl Order<'_> {
         let (mut rounds, mut select) = (0, self.select.clone());
         loop {
             let (job, date, code) = (self.job, self.date, self.code.clone());
-            let gathered = prepare::gather(self.project, job, date, select.clone(), code, services).await?;
-            let plan = plan::plan(&gathered.facts)?;
+            let mut gathered = prepare::gather(self.project, job, date, select.clone(), code, services).await?;
+            let plan = run::plan(&mut gathered, services.store.as_ref()).await?;
             let driven = if plan.nothing_to_do() {
                 // A run may have published and ended before it could say so.
                 let unfinished = run::unfinished(services, artifacts, &job.name, date).await?;

@@ -26,12 +26,22 @@ pub struct Facts<'a> {
     pub code: BTreeMap<String, Digest>,
     /// The pages of each endpoint that some step reads, for the logical date.
     pub raw: BTreeMap<String, Vec<RawObject>>,
+    /// The same of other dates, as far as a plan needs them: see `Plan::dates`.
+    pub others: BTreeMap<Date, BTreeMap<String, Vec<RawObject>>>,
     /// The published tables.
     pub tables: BTreeMap<String, TableFacts>,
     /// Outputs of finished steps that no run has published yet, by result digest.
     pub results: BTreeMap<Digest, StepResult>,
     /// Which steps are asked for.
     pub select: Select,
+}
+
+impl Facts<'_> {
+    /// Returns the pages of an endpoint for a date.
+    pub fn pages(&self, endpoint: &str, date: Date) -> &[RawObject] {
+        let of_date = if date == self.date { Some(&self.raw) } else { self.others.get(&date) };
+        of_date.and_then(|pages| pages.get(endpoint)).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// A page in raw.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::replay;
 use super::step::{Input, OutputPlan, Scope, Upstream};
 use super::version::{Made, Partition, Version};
 use super::{Facts, TableFacts};
@@ -84,13 +85,7 @@ pub fn source_name(source: &Source) -> String {
 fn read_content(facts: &Facts<'_>, source: &Source, now: &BTreeMap<String, TableNow>) -> Digest {
     match source {
         Source::Table(name) => now.get(name).map_or_else(|| Digest::of(["absent"]), |table| table.content.clone()),
-        Source::Raw(endpoint) => {
-            let objects = facts.raw.get(endpoint).map_or(&[][..], Vec::as_slice);
-            Digest::of(objects.iter().flat_map(|object| {
-                let place = object.uri.below(&facts.lake.raw).unwrap_or(object.uri.as_str());
-                [place.to_string(), object.etag.clone(), object.fetched_at.to_string()]
-            }))
-        }
+        Source::Raw(endpoint) => replay::pages(facts, endpoint, facts.date),
     }
 }
 
@@ -143,6 +138,7 @@ pub fn result(fingerprint: &Digest, scope: Scope, inputs: &[Input], outputs: &[O
     for output in outputs {
         parts.extend([output.table.clone(), format!("{:?}", output.only)]);
         parts.extend(output.is_merged().then(|| kept(output)).into_iter().flatten());
+        parts.extend(output.brings.iter().map(|(date, work)| format!("{date} {}", work.as_str())));
     }
     Digest::of(&parts)
 }

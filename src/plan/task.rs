@@ -51,8 +51,15 @@ pub fn run_prefix(table: &str, run: &RunId) -> String {
 
 fn input_json(facts: &Facts<'_>, input: &Input, run: &RunId) -> Json {
     match input {
-        Input::Raw { objects, .. } => {
-            let objects: Vec<Json> = objects.iter().map(object_json).collect();
+        Input::Raw { objects, others, .. } => {
+            let mut objects: Vec<Json> = objects.iter().map(object_json).collect();
+            for (date, pages) in others {
+                objects.extend(pages.iter().map(|page| {
+                    let mut page = object_json(page);
+                    page["date"] = json!(date);
+                    page
+                }));
+            }
             json!({ "objects": objects })
         }
         Input::Table { name, partitions, changed, upstream, .. } => {

@@ -1,5 +1,7 @@
 //! A small lake in memory: plans are applied to it as a run would, and planned again.
 
+mod again;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -90,13 +92,17 @@ impl World {
     }
 
     fn facts(&self, date: Date) -> Facts<'_> {
-        let object = |endpoint: &str| {
+        let object = |endpoint: &str, date: Date| {
             let etag = self.raw.get(&(endpoint.to_string(), date));
             let uri = self.lake.raw.join(&format!("{endpoint}/{date}/1"));
             let (fetched_at, about) = (Timestamp::UNIX_EPOCH, self.about.clone());
             etag.map(|etag| RawObject { uri, bytes: 1, etag: etag.clone(), fetched_at, about })
         };
-        let raw = |endpoint: &str| (endpoint.to_string(), object(endpoint).into_iter().collect());
+        let raw = |endpoint: &str| (endpoint.to_string(), object(endpoint, date).into_iter().collect());
+        let of = |date: Date| {
+            ["questions", "answers"].map(|name| (name.to_string(), object(name, date).into_iter().collect()))
+        };
+        let others = self.raw.keys().map(|(_, other)| (*other, BTreeMap::from(of(*other)))).collect();
         Facts {
             job: &self.job,
             date,
@@ -104,6 +110,7 @@ impl World {
             engine: "sail@1".into(),
             code: self.code.clone(),
             raw: BTreeMap::from([raw("questions"), raw("answers")]),
+            others,
             tables: self.tables.clone(),
             results: self.results.clone(),
             select: Select::default(),
@@ -366,76 +373,4 @@ fn what_is_noted_about_a_page_reaches_the_step_and_makes_no_work() {
     world.about = About { quota_remaining: Some(-1), watermark_after: Some(1_760_000_000), ..About::default() };
     let about = serde_json::json!({ "quota_remaining": -1, "watermark_after": 1_760_000_000 });
     assert_eq!(questions(&world)["about"], about);
-}
-
-#[test]
-fn what_others_publish_beside_it_leaves_a_result_what_it_was() {
-    let mut world = World::new();
-    // Two steps that read nothing of what others write: a partition of a shared table, and a whole table.
-    world.job.steps = vec![
-        step("questions", &["raw.questions"], &["quarantine/questions"]),
-        step("trends", &["raw.questions"], &["trends"]),
-    ];
-    for date in [DAY, NEXT] {
-        world.pages("questions", date, "q");
-    }
-    let planned = plan(&world.facts(DAY)).unwrap();
-    let run: RunId = "daily.2026-10-01.9".parse().unwrap();
-    for step in &planned.steps {
-        let (run, step_name) = (run.clone(), step.step.name.clone());
-        let result = StepResult { run, step: step_name, started_at: None, seconds: 1.0, tables: BTreeMap::new() };
-        world.results.insert(step.result.clone(), result);
-    }
-    world.submit(
-        NEXT,
-        &[("quarantine", &[("endpoint", "questions"), ("dt", "2026-10-02")]), ("trends", &[("year", "2026")])],
-    );
-    let again = plan(&world.facts(DAY)).unwrap();
-    let actions: Vec<Action> = again.steps.iter().map(|step| step.action.clone()).collect();
-    assert_eq!(actions, [Action::Reuse, Action::Reuse]);
-    assert_eq!(again.steps[0].outputs[0].kept.len(), 1, "the other date's partition stays");
-    assert_ne!(again.steps[0].outputs[0].content, planned.steps[0].outputs[0].content);
-}
-
-#[test]
-fn what_is_merged_is_merged_again_with_what_others_have_published() {
-    let mut world = World::new();
-    world.pages("questions", DAY, "q1");
-    let planned = plan(&world.facts(DAY)).unwrap();
-    let run: RunId = "daily.2026-10-01.9".parse().unwrap();
-    let result = StepResult {
-        run: run.clone(),
-        step: "questions".into(),
-        started_at: None,
-        seconds: 1.0,
-        tables: BTreeMap::new(),
-    };
-    world.results.insert(planned.steps[0].result.clone(), result);
-    world.pages("questions", NEXT, "q2");
-    world.submit(NEXT, &[("questions", &[("month", "2026-10")])]);
-    assert_eq!(plan(&world.facts(DAY)).unwrap().steps[0].action, Action::Run);
-}
-
-#[test]
-fn a_forced_step_that_has_finished_is_not_forced_again_by_the_run_after_it() {
-    let mut world = World::new();
-    world.first_day();
-    let forced = |world: &World, after: &[RunId]| {
-        let mut facts = world.facts(DAY);
-        facts.select = Select { force: true, after: after.to_vec(), ..Select::default() };
-        plan(&facts).unwrap()
-    };
-    let planned = forced(&world, &[]);
-    let run: RunId = "daily.2026-10-01.2".parse().unwrap();
-    let result = StepResult {
-        run: run.clone(),
-        step: "questions".into(),
-        started_at: None,
-        seconds: 1.0,
-        tables: BTreeMap::new(),
-    };
-    world.results.insert(planned.steps[0].result.clone(), result);
-    let actions = |plan: Plan| plan.steps.into_iter().map(|step| step.action).collect::<Vec<_>>();
-    assert!(actions(forced(&world, &[])).iter().all(|action| *action == Action::Run));
-    assert_eq!(actions(forced(&world, &[run])), [Action::Reuse, Action::Run, Action::Run, Action::Run]);
 }

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 
 use super::claim::latest_number;
 use super::drive::{Driven, Outcome, Run, Services, task_uri};
+use super::ended::is_open;
 use super::finish;
 use super::gather::is_whole;
 use super::intent::Intent;
@@ -201,8 +202,13 @@ async fn take_over(
             return Ok(Attached::Behind(Box::new(going.record)));
         }
         Found::Published(versions) => {
-            going.close(None, sink).await?;
+            for step in going.record.steps.iter_mut().filter(|step| is_open(step.state)) {
+                step.state = StepState::Completed;
+            }
+            // Its process may have ended before other catalogs showed them.
             let unshown = services.catalog.settle().await.err();
+            going.record.error = unshown.as_ref().map(|error| not_shown(&run, error));
+            going.close(None, sink).await?;
             Outcome { record: going.record, results: going.results, versions, unshown }
         }
         Found::Steps => match going.run_to_end(true, sink).await? {

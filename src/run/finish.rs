@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::drive::Run;
-use super::gather::{Gathered, results_prefix};
+use super::gather::{self, Gathered, results_prefix};
 use crate::audit::{self, Opened};
 use crate::catalog::Index;
 use crate::error::{Error, Kind, Result};
@@ -123,8 +123,8 @@ pub async fn audit_and_publish(run: &mut Run<'_>, sink: &mut dyn Sink) -> Result
             Err(error) if error.kind == Kind::Held => error,
             ended => return ended,
         };
-        let gathered = run.gathered_anew().await?;
-        let plan = plan::plan(&gathered.facts)?;
+        let mut gathered = run.gathered_anew().await?;
+        let plan = gather::plan(&mut gathered, run.services.store.as_ref()).await?;
         if plan.steps.iter().any(|step| step.action == Action::Run) {
             run.record.behind = true;
             return Err(moved);

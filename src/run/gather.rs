@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::ingest::raw;
 use crate::job::{Job, Source, Value};
 use crate::names::{Digest, RunId, Uri};
-use crate::plan::{About, Facts, RawObject, Select, StepResult, TableFacts, Version};
+use crate::plan::{self, About, Facts, Plan, RawObject, Select, StepResult, TableFacts, Version};
 use crate::store::Store;
 use crate::target::Shipped;
 
@@ -68,8 +68,27 @@ pub async fn gather<'a>(request: Request<'a>, store: &dyn Store, catalog: &dyn C
     let mut tables: BTreeMap<String, TableFacts> = names.into_iter().zip(known).collect();
     add_versions_taken_in(&mut tables, catalog).await?;
     let Code { steps: code, engine, shipped } = code;
-    let facts = Facts { job, date, lake, engine, code, raw, tables, results, select };
+    let facts = Facts { job, date, lake, engine, code, raw, others: BTreeMap::new(), tables, results, select };
     Ok(Gathered { facts, index, shipped })
+}
+
+/// Returns the plan, after gathering the pages of other dates that it needs.
+///
+/// # Errors
+/// As [`plan::plan`]; those of the store.
+pub async fn plan(gathered: &mut Gathered<'_>, store: &dyn Store) -> Result<Plan> {
+    loop {
+        let plan = plan::plan(&gathered.facts)?;
+        let facts = &mut gathered.facts;
+        let is_missing = |date: &Date| *date != facts.date && !facts.others.contains_key(date);
+        let missing: Vec<Date> = plan.dates().into_iter().filter(is_missing).collect();
+        if missing.is_empty() {
+            return Ok(plan);
+        }
+        let pages = missing.iter().map(|date| raw_pages(facts.job, *date, facts.lake, store));
+        let pages = try_join_all(pages).await?;
+        facts.others.extend(missing.into_iter().zip(pages));
+    }
 }
 
 /// Refuses a lake in a folder whose name engines take for an escape or a pattern: they would read and write elsewhere.

@@ -69,6 +69,7 @@ impl Intent {
             engine,
             code,
             raw: BTreeMap::new(),
+            others: BTreeMap::new(),
             tables,
             results: BTreeMap::new(),
             select: self.select.clone(),

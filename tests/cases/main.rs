@@ -5,5 +5,6 @@
 #[path = "../daily/lab.rs"]
 mod lab;
 
+mod insights;
 mod project;
 mod smallest;
