@@ -8,7 +8,7 @@ use super::app::{App, Project};
 use super::args::{Selection, SubmitArgs};
 use super::attach::Attaching;
 use super::ground::Wishes;
-use super::refusal::explained;
+use super::output::stderr;
 use super::{insights, prepare};
 use crate::error::{Error, Kind, Result};
 use crate::event::{RunState, Sink};
@@ -185,14 +185,13 @@ pub fn print(app: &App, summary: &Summary, unshown: Option<Error>) -> Result<u8>
         summary.write_text(&app.out_style, app.width.unwrap_or(100), &mut text)?;
         app.print(&String::from_utf8_lossy(&text))?;
     }
-    let Some(error) = unshown else { return Ok(0) };
+    let Some(mut error) = unshown else { return Ok(0) };
     let RunId { job, date, .. } = &summary.run;
-    let mut error = explained(error);
     error.message = run::not_shown(&summary.run, &error);
     error
         .hints
         .push(format!("when that is mended: `soflow submit {job} --date {date}` shows it, and runs nothing again"));
-    problem::write_text(&error, &app.err_style, &mut std::io::stderr().lock())?;
+    problem::write_text(&error, &app.err_style, &mut stderr())?;
     Ok(error.kind.exit_code())
 }
 

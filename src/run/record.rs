@@ -9,6 +9,7 @@ use super::intent::Intent;
 use crate::cost::StepTime;
 use crate::error::{Error, Kind, Result};
 use crate::event::{RunState, StepState};
+use crate::mask;
 use crate::names::{Digest, RunId, Uri};
 use crate::plan::{Action, Scope};
 use crate::store::{Owner, Store, Tag};
@@ -39,6 +40,7 @@ pub struct RunRecord {
     /// The steps in order.
     pub steps: Vec<StepRecord>,
     /// Why it failed, when that is not a step's failure; of one that succeeded, why other catalogs do not show it yet.
+    #[serde(serialize_with = "mask::stored_if_any")]
     pub error: Option<String>,
     /// Whether it was closed unpublished so that a run after it does anew what does not stand any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -8,10 +8,10 @@ use super::Inner;
 use super::api::{JarStep, MOST_ACTIVE_STEPS, NewStep, Step};
 use super::calm::Calm;
 use super::failure::from_state;
+use super::logs::s3;
 use super::steps::{SKEW, is_of};
 use super::watch::ENDED;
 use crate::aws::CallError;
-use crate::diagnose::logs;
 use crate::error::{Error, Kind, Result};
 use crate::names::RunId;
 use crate::target::{Ended, StepEnd};
@@ -36,7 +36,7 @@ impl Inner {
         let active = match self.active_of(cluster, run, since).await {
             Ok(active) => active,
             // The cluster, and with it every step, is gone.
-            Err(error) if error.message.contains("is not valid") => return Ok(()),
+            Err(error) if error.is_unknown_cluster() => return Ok(()),
             Err(error) => return Err(error.into()),
         };
         if active.is_empty() {
@@ -104,8 +104,8 @@ impl Inner {
         let mut applications = Vec::new();
         for step in ended {
             let told = &step.additional_info.resource_manager_application_ids;
-            let logs = logs::StepLogs { store: self.store.as_ref(), root: &root, step: &step.id, applications: told };
-            applications.extend(logs::find(&logs).await?.applications);
+            let logs = s3::StepLogs { store: self.store.as_ref(), root: &root, step: &step.id, applications: told };
+            applications.extend(s3::find(&logs).await?.applications);
         }
         let kill = |application: &String| NewStep {
             name: format!("{run} cancelled {application}"),
@@ -122,7 +122,7 @@ impl Inner {
         match self.api.add_steps(cluster, &kills, None).await {
             Ok(_) => Ok(()),
             // Killing twice is as good as once, and an ended cluster has nothing to kill.
-            Err(error) if error.maybe_done || error.message.contains("terminated") => Ok(()),
+            Err(error) if error.maybe_done || error.is_ending_cluster() => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
