@@ -108,18 +108,16 @@ impl Attaching<'_> {
 
     /// Prints how the run ended and returns the exit code that says so.
     pub async fn tell(&self, app: &App, ended: Attached, sink: Box<dyn Sink>) -> Result<u8> {
-        if let Attached::Behind(record) = ended {
-            return self.go_on_after(app, *record, sink).await;
-        }
-        drop(sink);
         match ended {
+            Attached::Behind(record) => self.go_on_after(app, *record, sink).await,
             Attached::Finished(finished) => {
+                drop(sink);
                 let run::Finished { intent, tables, mut outcome } = *finished;
                 let summary = submit::published(&tables, &intent.plan, &outcome);
                 submit::print(app, &summary, outcome.unshown.take())
             }
-            Attached::Behind(_) => Err(Error::new(Kind::Internal, "a run after this one was due")),
             Attached::Over(record) => {
+                drop(sink);
                 runs::print(app, &record)?;
                 Ok(code(&record))
             }

@@ -74,7 +74,7 @@ impl Inner {
         let found = self.api.steps_in(cluster, &ENDED).await;
         let found = match found {
             // The cluster, and with it all that is known of its steps, is gone.
-            Err(error) if error.message.contains("is not valid") => return Ok(BTreeMap::new()),
+            Err(error) if error.is_unknown_cluster() => return Ok(BTreeMap::new()),
             found => found?,
         };
         let mut ended = BTreeMap::new();
