@@ -10,15 +10,12 @@ use serde::{Deserialize, Serialize};
 
 pub use held::Held;
 
-use super::{Owner, Store, Tag};
+use super::{Contention, Owner, Store, Tag};
 use crate::error::{Error, Kind, Result};
 use crate::names::{Digest, Uri};
 
 /// How long a lease lasts unless it is renewed: longer than a laptop's nap on a train, short enough to wait for.
 pub const LASTS: SignedDuration = SignedDuration::from_secs(90);
-
-/// How often a writer that lost the race for the object tries again before it gives up.
-const RACES: u32 = 50;
 
 /// How long an object of leases lies untouched before it is swept: whoever still has a place in it writes every 90 seconds.
 const UNTOUCHED: SignedDuration = SignedDuration::from_hours(1);
@@ -178,13 +175,14 @@ impl Lease {
 
     /// Clears claims away. Those who are gone lose theirs too; nothing is left of a lease that nobody has.
     async fn clear(&self, goes: impl Fn(&Claim) -> bool) -> Result<()> {
-        for _ in 0..RACES {
+        let mut contention = Contention::on(&self.uri);
+        loop {
             let Some((mut book, tag)) = self.read().await? else { return Ok(()) };
             let (before, now) = (book.clone(), self.store.now());
             let stays = |claim: &Claim| !goes(claim) && self.is_live(claim, now);
             book.holders.retain(stays);
             book.queue.retain(stays);
-            book.forced.retain(|forced| !goes(&forced.from));
+            book.forced.retain(|Forced { from, .. }| !goes(from) && !from.owner.is_gone(&self.me));
             let done = if book.holders.is_empty() && book.queue.is_empty() && book.forced.is_empty() {
                 self.store.remove_if_match(&self.uri, &tag).await?
             } else {
@@ -193,8 +191,8 @@ impl Lease {
             if done {
                 return Ok(());
             }
+            contention.lost().await?;
         }
-        Err(self.contended())
     }
 
     /// Returns who has the lease and who waits, without those whose time has run out.
@@ -265,20 +263,16 @@ impl Lease {
 
     /// Reads the book, lets `change` answer and alter it, and writes it back when that says so, until nobody interferes.
     async fn change<T>(&self, change: impl Fn(&mut Book, Timestamp) -> (T, bool)) -> Result<T> {
-        for _ in 0..RACES {
+        let mut contention = Contention::on(&self.uri);
+        loop {
             let found = self.read().await?;
             let (mut book, tag) = found.map_or((Book::default(), None), |(book, tag)| (book, Some(tag)));
             let (answer, altered) = change(&mut book, self.store.now());
             if !altered || self.write(&book, tag.as_ref()).await? {
                 return Ok(answer);
             }
+            contention.lost().await?;
         }
-        Err(self.contended())
-    }
-
-    fn contended(&self) -> Error {
-        Error::new(Kind::Held, format!("`{}` is being changed by many others", self.uri))
-            .hint("run the same command again")
     }
 
     async fn read(&self) -> Result<Option<(Book, Tag)>> {

@@ -309,7 +309,7 @@ impl Api {
         let operation = "RunJobFlow";
         let made: Made = self.0.call_with(&EMR, operation, request, Retry::NotDone).await?;
         if made.job_flow_id.is_empty() {
-            return Err(lacks(operation, "the cluster's id"));
+            return Err(self.lacks(operation, "the cluster's id"));
         }
         Ok(made.job_flow_id)
     }
@@ -328,7 +328,7 @@ impl Api {
         let operation = "AddJobFlowSteps";
         let added: Added = self.0.call_with(&EMR, operation, &input, Retry::NotDone).await?;
         if added.step_ids.len() != steps.len() || added.step_ids.iter().any(String::is_empty) {
-            return Err(lacks(operation, "an id for each step"));
+            return Err(self.lacks(operation, "an id for each step"));
         }
         Ok(added.step_ids)
     }
@@ -342,9 +342,14 @@ impl Api {
         self.0.call(&EMR, "ListSteps", &input).await
     }
 
+    /// Returns the steps in any of these states, the newest first.
+    pub async fn steps_in(&self, cluster: &str, states: &[&str]) -> Result<Vec<Step>, CallError> {
+        self.paged("ListSteps", json!({ "ClusterId": cluster, "StepStates": states })).await
+    }
+
     /// Returns the steps that have not ended.
     pub async fn active_steps(&self, cluster: &str) -> Result<Vec<Step>, CallError> {
-        self.paged("ListSteps", json!({ "ClusterId": cluster, "StepStates": ACTIVE })).await
+        self.steps_in(cluster, &ACTIVE).await
     }
 
     /// Returns a step.
@@ -374,15 +379,16 @@ impl Api {
     pub async fn primaries(&self, cluster: &str) -> Result<Vec<Instance>, CallError> {
         self.paged("ListInstances", json!({ "ClusterId": cluster, "InstanceFleetType": "MASTER" })).await
     }
-}
 
-fn lacks(operation: &str, what: &str) -> CallError {
-    CallError {
-        service: EMR.name,
-        operation: operation.into(),
-        code: BAD_ANSWER.into(),
-        message: format!("the answer lacks {what}"),
-        maybe_done: true,
+    fn lacks(&self, operation: &str, what: &str) -> CallError {
+        CallError {
+            service: EMR.name,
+            operation: operation.into(),
+            code: BAD_ANSWER.into(),
+            message: format!("the answer lacks {what}"),
+            maybe_done: true,
+            partition: self.0.partition().id,
+        }
     }
 }
 

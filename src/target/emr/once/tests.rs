@@ -27,7 +27,14 @@ impl Late {
 }
 
 fn lost(code: &str, maybe_done: bool) -> CallError {
-    CallError { service: "EMR", operation: "x".into(), code: code.into(), message: "lost".into(), maybe_done }
+    CallError {
+        service: "EMR",
+        operation: "x".into(),
+        code: code.into(),
+        message: "lost".into(),
+        maybe_done,
+        partition: "aws",
+    }
 }
 
 impl Request for Late {

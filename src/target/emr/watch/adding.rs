@@ -10,7 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{Event, StepState};
 use crate::target::emr::api::Step;
 use crate::target::emr::steps::{self, Adding, Found, is_of, new_step};
-use crate::target::{Note, StepEnd, StepOrder, Stop};
+use crate::target::{Ended, Note, StepOrder, Stop};
 
 /// Why steps were not added.
 pub(super) enum Refused {
@@ -34,7 +34,7 @@ impl From<Error> for Refused {
 
 impl Watcher {
     /// Adds steps; each that cannot be added ends with the reason.
-    pub(super) async fn add(&mut self, batch: Vec<(StepOrder, oneshot::Sender<Result<StepEnd>>)>) {
+    pub(super) async fn add(&mut self, batch: Vec<(StepOrder, oneshot::Sender<Result<Ended>>)>) {
         if batch.is_empty() {
             return;
         }
