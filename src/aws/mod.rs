@@ -31,7 +31,7 @@ pub use pace::Pace;
 pub use partition::Partition;
 pub use permission::{permission, resource};
 pub use query::{EC2, FormService, IAM, STS, Xml};
-pub use retry::{ANSWER, Retry, RetryPolicy};
+pub use retry::{Retry, RetryPolicy};
 pub use service::{ATHENA, EMR, GLUE, LOGS, SECRETS_MANAGER, SERVICE_QUOTAS, Service};
 pub use session::{Options, Session, timeouts};
 pub use signer::Signer;
