@@ -7,6 +7,7 @@
 pub mod encoding;
 pub mod error;
 pub mod event;
+pub mod mask;
 pub mod names;
 pub mod yaml;
 

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::app::{App, yesterday};
 use super::args::ValidateArgs;
 use super::endings::misnamed;
+use super::output::stderr;
 use super::prepare;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -70,6 +71,6 @@ fn mistakes(app: &App, error: Error, found: &[Problems]) -> Result<u8> {
         fields.insert("problems".into(), json!(problems));
     }
     app.print_json(&document)?;
-    problem::write_text(&error, &app.err_style, &mut std::io::stderr().lock())?;
+    problem::write_text(&error, &app.err_style, &mut stderr())?;
     Ok(error.kind.exit_code())
 }

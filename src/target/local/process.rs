@@ -14,11 +14,11 @@ use tokio::sync::watch;
 
 use super::cause;
 use super::environment::{Environment, InUse};
-use super::launcher;
+use super::{launcher, neighbours};
 use crate::config::{Engine, Local};
 use crate::diagnose::Class;
 use crate::error::{Error, Kind, Result};
-use crate::event::Sink;
+use crate::event::{Event, Sink};
 use crate::machine::Host;
 use crate::target::{StepEnd, StepOrder, Stop, Target};
 
@@ -73,6 +73,7 @@ impl LocalTarget {
 /// Returns the launcher's command line with the job's code on its path; the launcher ends with soflow.
 pub fn command(environment: &Environment, code: &Path, verb: &str) -> Command {
     let mut command = Command::from(launch(environment, verb));
+    command.args(["--network", environment.network.name()]);
     command.env("PYTHONPATH", code).kill_on_drop(true);
     command
 }
@@ -112,6 +113,9 @@ impl Target for LocalTarget {
 
     async fn prepare(&self, sink: &mut dyn Sink) -> Result<()> {
         let in_use = self.environment.ensure(sink)?;
+        if let Some(text) = neighbours::warning(&self.environment)? {
+            sink.emit(Event::Warning { text });
+        }
         *self.in_use.lock().unwrap_or_else(PoisonError::into_inner) = Some(in_use);
         Ok(())
     }
@@ -182,7 +186,10 @@ fn killed(status: ExitStatus) -> bool {
 }
 
 /// Returns what the lines of `stdout` tell, the later of one name; holds one line at a time, and of others nothing.
-fn told(mut stdout: impl BufRead) -> Result<BTreeMap<String, serde_json::Value>> {
+///
+/// # Errors
+/// Those of reading.
+pub fn told(mut stdout: impl BufRead) -> Result<BTreeMap<String, serde_json::Value>> {
     let (mut told, mut line) = (BTreeMap::new(), Vec::new());
     loop {
         line.clear();
