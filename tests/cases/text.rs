@@ -25,7 +25,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 #[test]
 fn pages_that_cannot_be_read_are_counted_and_told_when_they_come_in() {
-    let lab = empty();
+    let lab = Lab::new();
     let cut = &gzip(PAGE.as_bytes())[..40];
     let pages: [(&str, Vec<u8>, &str); 12] = [
         ("utf16", utf16(PAGE), SAVE),
