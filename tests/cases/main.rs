@@ -10,6 +10,8 @@
 #[path = "../daily/lab.rs"]
 mod lab;
 
+mod insights;
 mod project;
 mod smallest;
 mod text;
+mod way_out;
