@@ -1,7 +1,7 @@
 """Starts the engine inside this process's environment and runs one script, or a list of queries, on it.
 
-    launch.py step  --engine sail|spark [--jre DIR] [--conf k=v ...] [--archive] --script PATH -- --task URI
-    launch.py query --engine sail|spark [--jre DIR] [--conf k=v ...] --request FILE
+    launch.py step  --engine sail|spark [--jre DIR] [--conf k=v ...] [--code DIR] [--archive] --script PATH -- --task URI
+    launch.py query --engine sail|spark [--jre DIR] [--conf k=v ...] [--code DIR] --request FILE
     launch.py java  [--jre DIR]
 
 Exit codes: 0 done; 1 the script raised, or a query failed; 90 the engine itself could not start, which one line
@@ -13,7 +13,7 @@ import argparse
 import os
 import sys
 
-from soflow_launch import java, life, trouble
+from soflow_launch import java, life, script, trouble
 
 
 def arguments(argv):
@@ -24,6 +24,7 @@ def arguments(argv):
     parser.add_argument("--engine", choices=["sail", "spark"], default="sail")
     parser.add_argument("--jre", metavar="DIR", help="a Java home to use whatever its version is")
     parser.add_argument("--conf", metavar="KEY=VALUE", action="append", default=[])
+    parser.add_argument("--code", metavar="DIR", help="a folder whose modules can be imported")
     parser.add_argument("--archive", action="store_true", help="keep this run's JVM classes for the next (spark)")
     parser.add_argument("--script", metavar="PATH")
     parser.add_argument("--request", metavar="FILE")
@@ -57,15 +58,16 @@ def run(wanted):
     wanted.script = wanted.script and os.path.abspath(wanted.script)
     wanted.request = wanted.request and os.path.abspath(wanted.request)
     wanted.jre = wanted.jre and os.path.abspath(wanted.jre)
+    wanted.code = wanted.code and os.path.abspath(wanted.code)
     life.begin()
+    if wanted.code:
+        script.importable(wanted.code)
     if wanted.engine == "sail":
         from soflow_launch import sail as engine
     else:
         from soflow_launch import spark as engine
     running = engine.start(wanted)
     if wanted.command == "step":
-        from soflow_launch import script
-
         code = script.run(wanted.script, wanted.script_arguments)
     else:
         from soflow_launch import query
