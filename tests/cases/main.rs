@@ -10,8 +10,10 @@
 #[path = "../daily/lab.rs"]
 mod lab;
 
+mod insights;
 mod paths;
 mod project;
 mod read_only;
 mod smallest;
 mod surroundings;
+mod way_out;
