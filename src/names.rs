@@ -1,6 +1,7 @@
 //! The names of things: jobs, tables, runs, locations. Validated once, at the door, and opaque afterwards.
 
 mod applications;
+mod reading;
 
 use std::collections::BTreeMap;
 use std::fmt;

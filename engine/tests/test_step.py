@@ -72,19 +72,20 @@ def test_settings_reach_the_session(step):
     assert (done.code, done.out.split()[0]) == (0, "3")
 
 
-def test_python_modules_come_by_pythonpath_even_in_workers(step, tmp_path):
-    (tmp_path / "cwd" / "lib").mkdir()
-    (tmp_path / "cwd" / "lib" / "mine.py").write_text("def twice(x):\n    return x * 2\n")
+def test_python_modules_come_from_the_code_folder_even_in_workers(step, tmp_path):
+    # A name that PYTHONPATH cannot hold.
+    (tmp_path / "cwd" / "v1:2").mkdir()
+    (tmp_path / "cwd" / "v1:2" / "mine.py").write_text("def twice(x):\n    return x * 2\n")
     done = step(
         "import mine\nfrom pyspark.sql import SparkSession, functions as F\n"
         "spark = SparkSession.builder.getOrCreate()\n"
         "twice = F.udf(lambda x: __import__('mine').twice(x), 'long')\n"
         "print(spark.range(2, 3).select(twice('id')).first()[0])\n",
-        PYTHONPATH="lib",
+        *("--code", "v1:2"),
     )
     assert (done.code, done.err) == (0, "")
     assert done.out.split()[0] == "4"
-    assert os.listdir(tmp_path / "cwd" / "lib") == ["mine.py"]
+    assert os.listdir(tmp_path / "cwd" / "v1:2") == ["mine.py"]
 
 
 @pytest.mark.parametrize("contents", ["raise ImportError('cut short')", "import no_such_module", "1 / 0"])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import reduce
 from operator import or_
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -136,12 +136,12 @@ def is_one_of(partitions: list[Partition], columns: Columns) -> Column:
 
 
 def read_text(spark: SparkSession, uri: str) -> str:
-    """The text at a URI: a path, `file:`, or whatever the engine reads."""
-    parts = urlsplit(uri)
-    if parts.scheme in ("", "file"):
-        path = Path(parts.path if parts.scheme else uri)
-        return (path if path.exists() else Path(unquote(str(path)))).read_text(encoding="utf-8")
-    return spark.read.text(uri, wholetext=True).collect()[0][0]
+    """The text at a URI: a path, `file:`, or whatever the engine reads. Behind `file://` is the path as it is."""
+    if not uri.startswith("file:") and "://" in uri:
+        return spark.read.text(uri, wholetext=True).collect()[0][0]
+    # Not by a parser of URLs: `#` and `?` are part of a folder's name.
+    path = Path("/" + uri.removeprefix("file:").lstrip("/") if uri.startswith("file:") else uri)
+    return (path if path.exists() else Path(unquote(str(path)))).read_text(encoding="utf-8")
 
 
 def say(**facts: int | str) -> None:

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use crate::catalog::{Catalog, Index};
 use crate::config::Lake;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::ingest::raw;
 use crate::job::{Job, Source, Value};
 use crate::names::{Digest, RunId, Uri};
@@ -56,10 +56,9 @@ pub struct Request<'a> {
 /// Returns the facts for a plan.
 ///
 /// # Errors
-/// `Usage` for a lake that engines would look for elsewhere; those of the store and the catalog.
+/// Those of the store and the catalog.
 pub async fn gather<'a>(request: Request<'a>, store: &dyn Store, catalog: &dyn Catalog) -> Result<Gathered<'a>> {
     let Request { job, date, lake, code, select } = request;
-    check_folders(lake)?;
     let index = catalog.index().await?;
     let names: Vec<String> = table_names(job).into_iter().filter(|name| index.tables.contains_key(name)).collect();
     let known = names.iter().map(|name| table_facts(name, &index.tables[name].current, job, date, catalog));
@@ -89,26 +88,6 @@ pub async fn plan(gathered: &mut Gathered<'_>, store: &dyn Store) -> Result<Plan
         let pages = try_join_all(pages).await?;
         facts.others.extend(missing.into_iter().zip(pages));
     }
-}
-
-/// Refuses a lake in a folder whose name engines take for an escape or a pattern: they would read and write elsewhere.
-fn check_folders(lake: &Lake) -> Result<()> {
-    for location in [&lake.raw, &lake.curated, &lake.artifacts] {
-        let Some(path) = location.to_path() else { continue };
-        let path = path.to_string_lossy();
-        if let Some(sign) = strange(&path) {
-            let what = format!("`{path}` cannot hold a lake: engines do not take `{sign}` in a path as it is");
-            return Err(Error::new(Kind::Usage, what)
-                .hint("name another folder: `SOFLOW_LAKE=file:/some/folder`, or `lake:` in `config/soflow.yaml`"));
-        }
-    }
-    Ok(())
-}
-
-fn strange(path: &str) -> Option<&str> {
-    let is_escape = |sign: &&str| sign[1..].chars().all(|c| c.is_ascii_hexdigit());
-    let escape = path.match_indices('%').find_map(|(at, _)| path.get(at..at + 3).filter(is_escape));
-    escape.or_else(|| path.find(['*', '?', '[', ']', '{', '}', '\\']).map(|at| &path[at..=at]))
 }
 
 fn table_names(job: &Job) -> BTreeSet<String> {

@@ -3,6 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::expect_used,
     clippy::print_stdout,
     reason = "a test that cannot look at its lake has failed, and tells what it tried"
 )]
@@ -11,7 +12,10 @@
 mod lab;
 
 mod insights;
+mod paths;
 mod project;
+mod read_only;
 mod smallest;
 mod text;
+mod surroundings;
 mod way_out;
