@@ -8,3 +8,4 @@ mod lab;
 mod insights;
 mod project;
 mod smallest;
+mod way_out;

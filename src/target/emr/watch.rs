@@ -163,6 +163,7 @@ impl Watcher {
             code: "Usage".into(),
             message: error.message,
             maybe_done: false,
+            partition: self.target.api.0.partition().id,
         };
         let adding = Adding {
             api: &self.target.api,
