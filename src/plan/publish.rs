@@ -53,7 +53,7 @@ pub fn next_versions(
             });
             version.partitions.extend(written.partitions.iter().cloned());
             if output.is_merged() {
-                replay::note(version, base, step, output, &replaced, run);
+                replay::note(version, base, step, output, &replaced);
             }
             version.partitions.sort_by(|a: &Partition, b| a.values.cmp(&b.values));
             if !written.schema.is_empty() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::drive::Run;
 use super::gather::{self, Gathered, results_prefix};
-use crate::audit::{self, Opened};
+use crate::audit::{self, Finding, Opened};
 use crate::catalog::Index;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
@@ -153,7 +153,10 @@ async fn publish(
     sink.emit(Event::Auditing { tables: versions.len(), checks });
     let mut refused = Vec::new();
     for (output, result) in outputs {
-        refused.extend(audit_output(run, facts, output, result, &versions, sink).await?);
+        for Finding { check, found, .. } in audit_output(run, facts, output, result, &versions).await? {
+            refused.push(format!("{}: {check}: {found}", output.table));
+            sink.emit(Event::CheckFailed { table: output.table.clone(), check, found });
+        }
     }
     if !refused.is_empty() {
         let count = refused.len();
@@ -192,14 +195,14 @@ async fn move_catalog(run: &Run<'_>, seen: &Index, versions: &[Version]) -> Resu
     }
 }
 
+/// Returns the checks of an output that failed.
 async fn audit_output(
     run: &Run<'_>,
     facts: &Facts<'_>,
     output: &OutputPlan,
     result: &StepResult,
     versions: &[Version],
-    sink: &mut dyn Sink,
-) -> Result<Vec<String>> {
+) -> Result<Vec<Finding>> {
     let location = facts.lake.curated.join(&plan::run_prefix(&output.table, &result.run));
     let objects = objects_under(run, output, &location).await?;
     let opened = read(run, output, &location, &objects).await?;
@@ -218,14 +221,7 @@ async fn audit_output(
     let after = versions.iter().find(|version| version.table == output.table).map_or(0, Version::rows);
     let findings =
         audit::check(audit::Subject { table: output.spec.clone(), opened, before, after, date: facts.date }).await?;
-    let failed = findings.into_iter().filter(|finding| !finding.passed);
-    Ok(failed
-        .map(|finding| {
-            let line = format!("{}: {}: {}", output.table, finding.check, finding.found);
-            sink.emit(Event::CheckFailed { table: output.table.clone(), check: finding.check, found: finding.found });
-            line
-        })
-        .collect())
+    Ok(findings.into_iter().filter(|finding| !finding.passed).collect())
 }
 
 fn internal(error: serde_json::Error) -> Error {
