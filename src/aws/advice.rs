@@ -45,7 +45,7 @@ pub enum Meaning {
     NotTrusted,
     /// No connection could be made.
     NotReached,
-    /// A connection was lost, or no answer came in time.
+    /// A connection was lost, no answer came in time, or one that cannot be used.
     NoAnswer,
     /// The service, or something on the way to it, failed.
     Fault,
@@ -246,7 +246,7 @@ const KNOWN: &[Known] = &[
         hints: &[AGAIN, WAY],
     },
     Known {
-        meaning: Meaning::Fault,
+        meaning: Meaning::NoAnswer,
         codes: &[BAD_ANSWER],
         words: &[],
         says: "the answer of {service} to {operation} cannot be used",
