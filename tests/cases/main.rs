@@ -3,6 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::print_stdout,
     reason = "a test that cannot look at its lake has failed, and tells what it tried"
 )]
@@ -16,4 +17,5 @@ mod project;
 mod read_only;
 mod smallest;
 mod surroundings;
+mod text;
 mod way_out;
