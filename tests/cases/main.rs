@@ -2,8 +2,8 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::expect_used,
+    clippy::panic,
     clippy::print_stdout,
     reason = "a test that cannot look at its lake has failed, and tells what it tried"
 )]
@@ -16,6 +16,6 @@ mod paths;
 mod project;
 mod read_only;
 mod smallest;
-mod text;
 mod surroundings;
+mod text;
 mod way_out;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::UNIX_EPOCH;
@@ -193,9 +192,7 @@ impl Environment {
         }
         let unfinished = format!(".making-{}-", self.engine.name());
         remove_unfinished(home, &unfinished)?;
-        // As the umask says: an environment may be there for all users of a machine.
-        let everybody = std::fs::Permissions::from_mode(0o777);
-        let making = tempfile::Builder::new().prefix(&unfinished).permissions(everybody).tempdir_in(home)?;
+        let making = tempfile::Builder::new().prefix(&unfinished).tempdir_in(home)?;
         let python = python::find(&self.host, self.python.as_deref(), "the local engine")?;
         install::install(self.engine, self.with_jre, &python, making.path(), sink)?;
         launcher::write(&making.path().join("launcher"))?;
