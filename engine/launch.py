@@ -1,6 +1,7 @@
 """Starts the engine inside this process's environment and runs one script, or a list of queries, on it.
 
-    launch.py step    --engine sail|spark [--jre DIR] [--conf k=v ...] [--network none] [--archive] --script PATH -- --task URI
+    launch.py step    --engine sail|spark [--jre DIR] [--conf k=v ...] [--network none] [--archive]
+                      --script PATH -- --task URI
     launch.py query   --engine sail|spark [--jre DIR] [--conf k=v ...] [--network none] --request FILE
     launch.py java    [--jre DIR]
     launch.py network

@@ -95,12 +95,9 @@ fn identified(caller: &Caller, signer: &Signer, now: Timestamp) -> Finding {
 
 fn refused(error: &CallError, signer: &Signer, region: &str) -> Vec<Finding> {
     let Advice { meaning, what, hints } = advice(error, None, "aws");
-    let about_credentials = [Meaning::Expired, Meaning::UnknownKey, Meaning::Signature, Meaning::NoCredentials];
     let finding = match meaning {
         Meaning::Clock => Finding::problem("clock", what),
-        _ if about_credentials.contains(&meaning) => {
-            Finding::problem("credentials", format!("{what} (from {})", signer.source))
-        }
+        Meaning::Credentials => Finding::problem("credentials", format!("{what} (from {})", signer.source)),
         _ => {
             Finding::problem("region", format!("STS in `{region}` does not answer: {}: {}", error.code, error.message))
                 .mend(format!("`curl -sS https://sts.{region}.amazonaws.com` shows what the network does"))
