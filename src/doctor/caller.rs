@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::ask::{Asked, Asker};
 use super::finding::Finding;
-use crate::aws::{Advice, CallError, IAM, Meaning, STS, Signer, advice};
+use crate::aws::{Advice, CallError, IAM, Meaning, STS, Session, Signer, advice};
 
 /// The difference of clocks from which requests are about to be refused: AWS takes signatures five minutes old, and a
 /// clock that is off by four is not looked after. Source: "Elements of an AWS API request signature" in the IAM guide.
@@ -71,7 +71,7 @@ pub(super) async fn check(ask: &Asker<'_>) -> (Vec<Finding>, Option<Caller>) {
             (vec![identified(&caller, &signer, Timestamp::now()), skew, region], Some(caller))
         }
         Err(error) => {
-            let mut findings = refused(&error, &signer, ask.session.region());
+            let mut findings = refused(&error, &signer, ask.session);
             findings.retain(|finding| finding.check != skew.check || skew.state != super::State::Problem);
             findings.extend((skew.state == super::State::Problem).then_some(skew));
             (findings, None)
@@ -93,14 +93,15 @@ fn identified(caller: &Caller, signer: &Signer, now: Timestamp) -> Finding {
     finding
 }
 
-fn refused(error: &CallError, signer: &Signer, region: &str) -> Vec<Finding> {
-    let Advice { meaning, what, hints } = advice(error, None, "aws");
+fn refused(error: &CallError, signer: &Signer, session: &Session) -> Vec<Finding> {
+    let Advice { meaning, what, hints } = advice(error, None);
     let finding = match meaning {
         Meaning::Clock => Finding::problem("clock", what),
         Meaning::Credentials => Finding::problem("credentials", format!("{what} (from {})", signer.source)),
         _ => {
-            Finding::problem("region", format!("STS in `{region}` does not answer: {}: {}", error.code, error.message))
-                .mend(format!("`curl -sS https://sts.{region}.amazonaws.com` shows what the network does"))
+            let what = format!("STS in `{}` does not answer: {}: {}", session.region(), error.code, error.message);
+            let finding = Finding::problem("region", what);
+            finding.mend(format!("`curl -sS {}` shows what the network does", session.address(&STS)))
         }
     };
     vec![hints.into_iter().filter(|hint| !hint.contains("`soflow doctor`")).fold(finding, Finding::mend)]
@@ -143,15 +144,18 @@ mod tests {
     #[test]
     fn what_is_wrong_with_credentials_is_told_apart() {
         let signer = Signer { source: "profile".into(), expires: None };
+        let keys = aws_credential_types::Credentials::new("id", "secret", None, None, "test");
+        let session = Session::for_tests("http://127.0.0.1:1", keys, crate::aws::RetryPolicy::default());
         let first = |code: &str| {
             let (operation, message) = ("GetCallerIdentity".to_string(), "no".to_string());
-            let error = CallError { service: "STS", operation, code: code.into(), message, maybe_done: false };
-            refused(&error, &signer, "eu-west-9").remove(0)
+            let (code, maybe_done, partition) = (code.into(), false, "aws");
+            let error = CallError { service: "STS", operation, code, message, maybe_done, partition };
+            refused(&error, &signer, &session).remove(0)
         };
         assert_eq!(first("ExpiredToken").what, "the AWS credentials have expired (from profile)");
         assert_eq!(first("RequestExpired").check, "clock");
         assert_eq!(first("InvalidClientTokenId").check, "credentials");
-        assert_eq!(first("ConnectionFailed").what, "STS in `eu-west-9` does not answer: ConnectionFailed: no");
+        assert_eq!(first("ConnectionFailed").what, "STS in `eu-west-1` does not answer: ConnectionFailed: no");
     }
 
     #[test]

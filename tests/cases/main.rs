@@ -5,5 +5,7 @@
 #[path = "../daily/lab.rs"]
 mod lab;
 
+mod insights;
 mod project;
 mod smallest;
+mod way_out;
