@@ -1,7 +1,7 @@
 //! The one adviser: what a failed call means and what a person can do. Every error of AWS becomes an [`Error`] here, and
 //! the doctor asks here too.
 
-use super::errors::{BAD_REQUEST, CallError, NO_ANSWER, NO_CREDENTIALS, NOT_SENT, UNTRUSTED};
+use super::errors::{BAD_ANSWER, BAD_REQUEST, CallError, NO_ANSWER, NO_CREDENTIALS, NOT_SENT, UNTRUSTED};
 use super::permission::{permission, resource};
 use crate::diagnose;
 use crate::error::{Error, Kind};
@@ -160,6 +160,7 @@ const KNOWN: &[Known] = &[
     ),
     Known(Meaning::Other, NOT_SENT, "", "{service} cannot be reached", &[AGAIN, WAY]),
     Known(Meaning::Other, NO_ANSWER, "", "{service} did not answer `{operation}`", &[AGAIN, WAY]),
+    Known(Meaning::Other, BAD_ANSWER, "", "the answer of {service} to `{operation}` cannot be used", &[AGAIN, WAY]),
 ];
 
 /// What to say and to do about a failed call.

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 
 use super::upload;
 use super::{Object, Store, Tag};
-use crate::aws::{self, ANSWER, CUT, CallError, Retry, Session};
+use crate::aws::{self, CUT, CallError, Retry, Session};
 use crate::error::{Error, Kind, Result};
 use crate::names::Uri;
 use crate::net;
@@ -143,14 +143,16 @@ impl S3Store {
         .await
     }
 
-    /// Writes an object; `answer`: how long it may take until S3 answers.
-    pub(super) async fn put_bytes(&self, uri: &Uri, body: Bytes, answer: Duration) -> Result<()> {
+    /// Writes an object; `answer`: how long it may take until S3 answers, when that is longer than usual.
+    pub(super) async fn put_bytes(&self, uri: &Uri, body: Bytes, answer: Option<Duration>) -> Result<()> {
         let (bucket, key) = place(uri)?;
         self.ask(uri, || async {
             let put = self.client.put_object().bucket(bucket).key(key).body(ByteStream::from(body.clone()));
-            let patient = Builder::new().timeout_config(aws::timeouts(answer));
-            let put = put.customize().config_override(patient).send().await;
-            put.map(drop).map_err(|error| self.told("PutObject", &error))
+            let put = match answer {
+                Some(answer) => put.customize().config_override(Builder::new().timeout_config(aws::timeouts(answer))),
+                None => put.customize(),
+            };
+            put.send().await.map(drop).map_err(|error| self.told("PutObject", &error))
         })
         .await
     }
@@ -222,7 +224,7 @@ impl Store for S3Store {
     }
 
     async fn put(&self, uri: &Uri, body: &[u8]) -> Result<()> {
-        self.put_bytes(uri, Bytes::copy_from_slice(body), ANSWER).await
+        self.put_bytes(uri, Bytes::copy_from_slice(body), None).await
     }
 
     async fn put_if_absent(&self, uri: &Uri, body: &[u8]) -> Result<Option<Tag>> {

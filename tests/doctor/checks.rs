@@ -116,7 +116,7 @@ fn with_expired_credentials_nothing_else_is_asked() {
     let report = ward.examine();
     insta::assert_snapshot!(ward.shown(&report), @r"
     PROBLEM credentials          the AWS credentials have expired (from the program)
-                                 -> sign in again, `aws sso login`, or renew the keys; then run the same command
+                                 -> sign in: `aws configure`
     UNKNOWN all else             nothing else could be asked
     ");
     assert_eq!(ward.twin.calls().len(), 1);

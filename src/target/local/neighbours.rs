@@ -43,7 +43,7 @@ fn refused(environment: &Environment) -> Result<Option<String>> {
     let lifeline = child.stdin.take();
     let said = child.wait_with_output()?;
     drop(lifeline);
-    Ok(match process::told(&String::from_utf8_lossy(&said.stdout)).remove("network") {
+    Ok(match process::told(said.stdout.as_slice())?.remove("network") {
         Some(serde_json::Value::Null) => None,
         Some(why) => Some(format!("the kernel allows it no network of its own ({why})")),
         None => Some("whether it has a network of its own cannot be found out".into()),
