@@ -17,7 +17,9 @@ pub enum Meaning {
     Denied,
     /// This machine's clock is wrong.
     Clock,
-    /// There are no credentials, or none that are good, or none any more.
+    /// The credentials were good once.
+    Expired,
+    /// There are no credentials, or none that are good.
     Credentials,
     /// The bucket is elsewhere.
     OtherRegion,
@@ -74,10 +76,10 @@ const KNOWN: &[Known] = &[
         "AWS does not accept the signature: the secret does not belong to the key",
         &["put in the key's secret again: `aws configure`; if it is right, look at the clock: `timedatectl`"],
     ),
-    Known(Meaning::Credentials, "ExpiredToken ExpiredTokenException TokenRefreshRequired", "", EXPIRED, &[SIGN_IN]),
-    Known(Meaning::Credentials, NO_CREDENTIALS, "expired", EXPIRED, &[SIGN_IN]),
+    Known(Meaning::Expired, "ExpiredToken ExpiredTokenException TokenRefreshRequired", "", EXPIRED, &[SIGN_IN]),
+    Known(Meaning::Expired, NO_CREDENTIALS, "expired", EXPIRED, &[SIGN_IN]),
     Known(
-        Meaning::Credentials,
+        Meaning::Expired,
         BAD_REQUEST,
         "",
         "S3 does not say why it refuses `{operation}`, as when the credentials have expired",

@@ -97,7 +97,9 @@ fn refused(error: &CallError, signer: &Signer, session: &Session) -> Vec<Finding
     let Advice { meaning, what, hints } = advice(error, None);
     let finding = match meaning {
         Meaning::Clock => Finding::problem("clock", what),
-        Meaning::Credentials => Finding::problem("credentials", format!("{what} (from {})", signer.source)),
+        Meaning::Expired | Meaning::Credentials => {
+            Finding::problem("credentials", format!("{what} (from {})", signer.source))
+        }
         _ => {
             let what = format!("STS in `{}` does not answer: {}: {}", session.region(), error.code, error.message);
             let finding = Finding::problem("region", what);
