@@ -64,8 +64,9 @@ def run(wanted):
         from soflow_launch import spark as engine
     running = engine.start(wanted)
     if wanted.command == "step":
-        from soflow_launch import script
+        from soflow_launch import columns, script
 
+        columns.keep(running.writer())
         code = script.run(wanted.script, wanted.script_arguments)
     else:
         from soflow_launch import query

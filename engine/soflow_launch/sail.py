@@ -12,6 +12,11 @@ class Running:
     def __init__(self, server):
         self.server = server
 
+    def writer(self):
+        from pyspark.sql.connect.readwriter import DataFrameWriter
+
+        return DataFrameWriter
+
     def stop(self, succeeded):
         """Nothing to do: the server is a thread of this process, which ends without waiting for it."""
 

@@ -36,6 +36,11 @@ class Running:
     def __init__(self, stored):
         self.stored = stored
 
+    def writer(self):
+        from pyspark.sql.readwriter import DataFrameWriter
+
+        return DataFrameWriter
+
     def stop(self, succeeded):
         """Stops the session if the script has not; the JVM is killed with everything else."""
         from pyspark import SparkContext

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import reduce
 from operator import or_
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -17,6 +17,13 @@ from soflow_jobs.schemas import PARTITIONS, TABLES, Columns, ddl, names
 from soflow_jobs.task import Partition, Published, Task
 
 Keep = Callable[[Partition], bool]
+
+# Where Spark leaves the columns of a table without rows. Sail writes no file without rows; its launcher does.
+COLUMNS = "_schema"
+# What stands for a null among partition values, also where an engine makes an empty text of it.
+HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+# What Spark escapes in the name of a partition's directory. Source: its ExternalCatalogUtils.charToEscape.
+ESCAPED = set("\"#%'*/:=?\\\x7f{[]^") | {chr(code) for code in range(1, 32)}
 
 
 class Lake:
@@ -53,17 +60,20 @@ class Lake:
     def write(self, table: str, frame: DataFrame) -> None:
         """Writes the frame, which has the table's columns and those partition columns that the output does not fix.
 
-        Every partition is one hash bucket of the shuffle, so a small one is one file. A frame without rows may or may
-        not leave an empty directory. Raises when something is there already.
+        Every partition is one hash bucket of the shuffle, so a small one is one file. Of a frame without rows engines
+        leave nothing, or an empty directory: its columns are left then. Raises when something is there already.
         """
         output = self.task.output(table)
         free = [column for column in output.partition_by if column not in output.only]
-        fixed = "".join(f"/{column}={quote(value, safe=' ')}" for column, value in output.only.items())
+        place = output.prefix + "".join(f"/{column}={escaped(value)}" for column, value in output.only.items())
         rows = frame.select(*names(TABLES[table]), *free)
         if free:
             rows = rows.repartition(*free)
         writer = rows.write.option("compression", "zstd")
-        (writer.partitionBy(*free) if free else writer).parquet(output.prefix + fixed)
+        (writer.partitionBy(*free) if free else writer).parquet(place)
+        schema = TABLES[table]
+        if not self.spark.read.schema(ddl(schema)).parquet(place).inputFiles():
+            empty(self.spark, schema).write.mode("append").parquet(place + "/" + COLUMNS)
 
 
 def read(
@@ -107,7 +117,7 @@ def partitions_in(spark: SparkSession, prefix: str, table: str) -> list[Partitio
         if "PATH_NOT_FOUND" in str(cause):
             return []
         raise
-    rows = [{column: str(value) for column, value in row.asDict().items()} for row in found]
+    rows = [{key: HIVE_NULL if value in (None, "") else str(value) for key, value in row.asDict().items()} for row in found]
     return sorted(rows, key=lambda row: tuple(row.values()))
 
 
@@ -128,11 +138,25 @@ def is_one_of(partitions: list[Partition], columns: Columns) -> Column:
         by_rest.setdefault(tuple(partition[column] for column in rest), []).append(partition[first])
     conditions = []
     for values, firsts in sorted(by_rest.items()):
-        condition = F.col(first).isin(sorted(firsts))
+        condition = is_any(first, firsts)
         for column, value in zip(rest, values, strict=True):
-            condition = condition & (F.col(column) == value)
+            condition = condition & is_any(column, [value])
         conditions.append(condition)
     return reduce(or_, conditions)
+
+
+def is_any(column: str, values: list[str]) -> Column:
+    """True for rows whose partition column has one of these values."""
+    texts = sorted(value for value in values if value != HIVE_NULL)
+    conditions = [F.col(column).isin(texts)] if texts else []
+    if len(texts) < len(values):
+        conditions.append(F.coalesce(F.col(column).cast("string"), F.lit("")).isin("", HIVE_NULL))
+    return reduce(or_, conditions)
+
+
+def escaped(value: str) -> str:
+    """A partition value as Spark spells it in a directory's name."""
+    return "".join(f"%{ord(char):02X}" if char in ESCAPED else char for char in value)
 
 
 def read_text(spark: SparkSession, uri: str) -> str:

@@ -9,6 +9,7 @@ use super::app::App;
 use super::args::RollbackArgs;
 use super::ground::Ground;
 use super::tables::entry_of;
+use crate::catalog;
 use crate::error::{Error, Kind, Result};
 use crate::names::RunId;
 use crate::run::LakeLock;
@@ -33,7 +34,8 @@ pub async fn rollback(app: &App, args: &RollbackArgs) -> Result<u8> {
         }
     };
     let from = entry.current.clone();
-    catalog.point(&index, &BTreeMap::from([(args.table.clone(), to.clone())])).await?;
+    let wanted = BTreeMap::from([(args.table.clone(), to.clone())]);
+    catalog::telling(catalog.as_ref(), catalog.point(&index, &wanted), app.sink().as_mut()).await?;
     if app.json {
         return app.print_json(&json!({ "table": args.table, "from": from, "to": to })).map(|()| 0);
     }

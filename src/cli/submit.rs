@@ -9,6 +9,7 @@ use super::args::{Selection, SubmitArgs};
 use super::attach::Attaching;
 use super::ground::Wishes;
 use super::{insights, prepare};
+use crate::catalog;
 use crate::error::{Kind, Result};
 use crate::event::{RunState, Sink};
 use crate::ingest::sample;
@@ -129,7 +130,10 @@ impl Order<'_> {
                     Some(run) => Ok(Driven::GoesOn(run)),
                     None => {
                         // A publication that was cut short may not be shown everywhere yet.
-                        services.catalog.settle().await?;
+                        if !gathered.index.shown {
+                            let catalog = services.catalog.as_ref();
+                            catalog::telling(catalog, catalog.settle(), sink).await?;
+                        }
                         return Ok(Ran::Nothing(gathered, plan));
                     }
                 }

@@ -12,6 +12,7 @@ use super::finish;
 use super::intent::Intent;
 use super::keeper::{Keeper, Taken};
 use super::record::{RunRecord, load_run, read_tagged, record_uri};
+use crate::catalog;
 use crate::config::Lake;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, RunState, Sink, StepState};
@@ -225,7 +226,8 @@ async fn find_out(going: &mut Run<'_>, lake: &Lake, sink: &mut dyn Sink) -> Resu
     sink.emit(going.started_event());
     if let Some(versions) = published(going).await? {
         // Its process may have ended before other catalogs showed them.
-        going.services.catalog.settle().await?;
+        let catalog = going.services.catalog.as_ref();
+        catalog::telling(catalog, catalog.settle(), sink).await?;
         return Ok(Found::Published(versions));
     }
     recall(going, sink).await?;

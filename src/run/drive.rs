@@ -14,6 +14,7 @@ use super::gather::Gathered;
 use super::intent::Intent;
 use super::keeper::{self, Keeper};
 use super::record::{RECORD_VERSION, RunRecord, StepRecord, run_prefix};
+use crate::audit::Reader;
 use crate::catalog::Catalog;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, PlannedStep, RunState, Sink};
@@ -108,6 +109,9 @@ pub struct Run<'a> {
     pub record: RunRecord,
     /// What finished and reused steps have written.
     pub results: BTreeMap<String, StepResult>,
+    /// What of that this process has read.
+    pub(super) seen: finish::Seen,
+    pub(super) reader: Arc<Reader>,
     pub(super) keeper: Keeper,
     began: Instant,
 }
@@ -156,14 +160,14 @@ impl<'a> Run<'a> {
             }
         }
         let keeper = Keeper::new(services.store.clone(), artifacts, &record, tag);
-        let run = Self { gathered, plan, services, record, results, keeper, began: Instant::now() };
+        let run = Self { results, ..Self::resumed(gathered, plan, services, record, keeper) };
         if !alone {
             run.save().await?;
         }
         Ok(Ok(run))
     }
 
-    /// Returns a run that another process has begun.
+    /// Returns a run that is claimed.
     pub(super) fn resumed(
         gathered: &'a Gathered<'a>,
         plan: &'a Plan,
@@ -171,14 +175,15 @@ impl<'a> Run<'a> {
         record: RunRecord,
         keeper: Keeper,
     ) -> Self {
-        let results = BTreeMap::new();
-        Self { gathered, plan, services, record, results, keeper, began: Instant::now() }
+        let (results, seen) = (BTreeMap::new(), finish::Seen::new());
+        let reader = Reader::new(services.store.clone(), &gathered.facts.lake.curated);
+        Self { gathered, plan, services, record, results, seen, reader, keeper, began: Instant::now() }
     }
 
     /// Runs the steps, audits, publishes, and writes how that went.
     pub(super) async fn run_to_end(mut self, resumed: bool, sink: &mut dyn Sink) -> Result<Outcome> {
         let ended = match self.execute(resumed, sink).await {
-            Ok(()) => finish::audit_and_publish(&self, sink).await,
+            Ok(()) => finish::audit_and_publish(&mut self, sink).await,
             Err(error) => Err(error),
         };
         match &ended {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::drive::Run;
 use super::gather::results_prefix;
 use crate::audit::{self, Opened};
+use crate::catalog;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::names::{Digest, Uri, partition_path};
@@ -12,17 +13,20 @@ use crate::plan::{self, Column, OutputPlan, Partition, StepPlan, StepResult, Ver
 use crate::store::Object;
 
 /// Reads what a finished step has written and keeps that as its result.
-pub async fn take_in(run: &Run<'_>, name: &str, seconds: f64) -> Result<StepResult> {
+pub async fn take_in(run: &mut Run<'_>, name: &str, seconds: f64) -> Result<StepResult> {
     let step = planned(run, name)?;
     let mut result = StepResult { run: run.record.run.clone(), step: name.into(), seconds, tables: BTreeMap::new() };
     for output in &step.outputs {
         let prefix = plan::run_prefix(&output.table, &run.record.run);
         let location = run.gathered.facts.lake.curated.join(&prefix);
         let objects = objects_under(run, output, &location).await?;
-        let landed = read(run, output, &location, &objects).await?.landed;
+        let opened = read(run, output, &location, &objects).await?;
+        let landed = opened.landed.clone();
+        run.seen.insert((name.into(), output.table.clone()), (objects, opened));
         let partitions = landed.partitions.into_iter().map(|part| Partition {
             values: part.values,
             prefix: prefix.clone(),
+            directory: Some(part.directory).filter(|directory| !directory.is_empty()),
             rows: part.rows,
             bytes: part.bytes,
             files: part.files,
@@ -37,7 +41,7 @@ pub async fn take_in(run: &Run<'_>, name: &str, seconds: f64) -> Result<StepResu
     Ok(result)
 }
 
-fn planned<'a>(run: &'a Run<'_>, name: &str) -> Result<&'a StepPlan> {
+fn planned<'a>(run: &Run<'a>, name: &str) -> Result<&'a StepPlan> {
     run.plan
         .steps
         .iter()
@@ -50,12 +54,18 @@ fn result_uri(run: &Run<'_>, result: &Digest) -> Uri {
     results_prefix(&facts.lake.artifacts, &facts.job.name).join(&format!("{}.json", result.as_str()))
 }
 
-/// Returns the objects under a run's prefix that one output consists of.
+/// Returns the objects under a run's prefix but for those of other outputs that share it.
 async fn objects_under(run: &Run<'_>, output: &OutputPlan, prefix: &Uri) -> Result<Vec<Object>> {
-    run.services.store.list(&place(output, prefix)).await
+    let mut objects = run.services.store.list_all(prefix).await?;
+    let by = &output.spec.partition_by;
+    let others = run.plan.steps.iter().flat_map(|step| &step.outputs);
+    for other in others.filter(|other| other.table == output.table && other.only != output.only) {
+        objects.retain(|object| !audit::is_in(prefix, by, &other.only, object));
+    }
+    Ok(objects)
 }
 
-/// Returns the part of a run's prefix that an output fills.
+/// Returns the part of a run's prefix that an output fills, as Spark spells it.
 fn place(output: &OutputPlan, prefix: &Uri) -> Uri {
     let only = output.only.iter().cloned().collect();
     let fixed: Vec<String> = output.only.iter().map(|(column, _)| column.clone()).collect();
@@ -76,8 +86,12 @@ pub async fn known_result(run: &Run<'_>, step: &StepPlan) -> Result<Option<StepR
     Ok(result.filter(|result| result.run == run.record.run))
 }
 
+/// What steps that ended in this process have written, by step and table, as it was listed then: as long as a listing
+/// says the same, footers are not read again.
+pub type Seen = BTreeMap<(String, String), (Vec<Object>, Opened)>;
+
 async fn read(run: &Run<'_>, output: &OutputPlan, location: &Uri, objects: &[Object]) -> Result<Opened> {
-    audit::read(&run.services.store, location, &output.spec.partition_by, &output.only, objects).await
+    audit::read(&run.reader, location, &output.spec.partition_by, &output.only, objects).await
 }
 
 /// Returns the rows in files that a running step has finished; 0 when they cannot be read yet. `None` when the lake is
@@ -88,13 +102,16 @@ pub async fn rows_so_far(run: &Run<'_>, name: &str) -> Option<u64> {
     let mut rows = 0;
     for output in &step.outputs {
         let prefix = run.gathered.facts.lake.curated.join(&plan::run_prefix(&output.table, &run.record.run));
-        rows += objects_under(run, output, &prefix).await.map_or(0, |objects| audit::rows_so_far(&objects));
+        let objects = run.services.store.list(&place(output, &prefix)).await;
+        rows += objects.map_or(0, |objects| audit::rows_so_far(&objects));
     }
     Some(rows)
 }
 
 /// Compares what landed with the job file's checks and, when all hold, moves the catalog.
-pub async fn audit_and_publish(run: &Run<'_>, sink: &mut dyn Sink) -> Result<Vec<Version>> {
+pub async fn audit_and_publish(run: &mut Run<'_>, sink: &mut dyn Sink) -> Result<Vec<Version>> {
+    let mut seen = std::mem::take(&mut run.seen);
+    let run = &*run;
     let facts = &run.gathered.facts;
     let versions = plan::next_versions(facts, run.plan, &run.results, &run.record.run, (run.services.now)());
     let finished: Vec<(&StepPlan, &StepResult)> =
@@ -105,7 +122,8 @@ pub async fn audit_and_publish(run: &Run<'_>, sink: &mut dyn Sink) -> Result<Vec
     sink.emit(Event::Auditing { tables: versions.len(), checks });
     let mut refused = Vec::new();
     for (output, result) in outputs {
-        refused.extend(audit_output(run, output, result, &versions, sink).await?);
+        let seen = seen.remove(&(result.step.clone(), output.table.clone()));
+        refused.extend(audit_output(run, output, (result, seen), &versions, sink).await?);
     }
     if !refused.is_empty() {
         let count = refused.len();
@@ -115,12 +133,12 @@ pub async fn audit_and_publish(run: &Run<'_>, sink: &mut dyn Sink) -> Result<Vec
             .hint(format!("look at the data: {}", facts.lake.curated))
             .hint(format!("mend the step or the check, then `soflow submit {}`", facts.job.name)));
     }
-    run.services.catalog.publish(&run.gathered.index, &versions).await?;
-    for (step, _) in finished {
-        // It is published, whatever is left lying about; garbage collection finds it.
-        if let Err(error) = run.services.store.remove(&result_uri(run, &step.result)).await {
-            sink.emit(Event::Warning { text: format!("a result that is published now was left: {error}") });
-        }
+    let catalog = run.services.catalog.as_ref();
+    catalog::telling(catalog, catalog.publish(&run.gathered.index, &versions), sink).await?;
+    let results: Vec<Uri> = finished.iter().map(|(step, _)| result_uri(run, &step.result)).collect();
+    // It is published, whatever is left lying about; garbage collection finds it.
+    if let Err(error) = run.services.store.remove_all(&results).await {
+        sink.emit(Event::Warning { text: format!("results that are published now were left: {error}") });
     }
     sink.emit(Event::Published {
         run: run.record.run.clone(),
@@ -133,14 +151,17 @@ pub async fn audit_and_publish(run: &Run<'_>, sink: &mut dyn Sink) -> Result<Vec
 async fn audit_output(
     run: &Run<'_>,
     output: &OutputPlan,
-    result: &StepResult,
+    (result, seen): (&StepResult, Option<(Vec<Object>, Opened)>),
     versions: &[Version],
     sink: &mut dyn Sink,
 ) -> Result<Vec<String>> {
     let facts = &run.gathered.facts;
     let location = facts.lake.curated.join(&plan::run_prefix(&output.table, &result.run));
     let objects = objects_under(run, output, &location).await?;
-    let opened = read(run, output, &location, &objects).await?;
+    let opened = match seen {
+        Some((listed, opened)) if listed == objects => opened,
+        _ => read(run, output, &location, &objects).await?,
+    };
     let landed = &opened.landed;
     let expected = result.tables.get(&output.table).map_or(0, Written::rows);
     if landed.rows != expected {

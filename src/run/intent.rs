@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::gather::{Gathered, table_facts};
 use crate::catalog::Catalog;
 use crate::config::Lake;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::names::RunId;
 use crate::plan::{Facts, Plan, Select};
@@ -52,10 +53,12 @@ impl Intent {
         let mut index = catalog.index().await?;
         // As it was: publishing over what someone published meanwhile must fail.
         index.generation = self.generation;
-        let mut tables = BTreeMap::new();
-        for (name, current) in &self.tables {
-            tables.insert(name.clone(), table_facts(name, current, &self.job, run.date, catalog).await?);
-        }
+        let read = self.tables.iter().map(|(name, seen)| async {
+            let mut facts = table_facts(name, catalog.version(name, seen), &self.job, run.date, catalog).await?;
+            facts.current = Some(seen.clone());
+            Ok::<_, Error>((name.clone(), facts))
+        });
+        let tables = try_join_all(read).await?.into_iter().collect();
         let facts = Facts {
             job: &self.job,
             date: run.date,

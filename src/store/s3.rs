@@ -95,17 +95,31 @@ pub(super) fn place(uri: &Uri) -> Result<(&str, &str)> {
 
 #[async_trait]
 impl Store for S3Store {
-    async fn list(&self, prefix: &Uri) -> Result<Vec<Object>> {
+    async fn list_all(&self, prefix: &Uri) -> Result<Vec<Object>> {
         let (bucket, key) = place(prefix)?;
         let below = if key.is_empty() { String::new() } else { format!("{key}/") };
         let mut pages = self.client.list_objects_v2().bucket(bucket).prefix(below).into_paginator().send();
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| aws::s3_failed("ListObjectsV2", prefix, &error))?;
-            found.extend(objects(bucket, &page).filter(|object| is_shown(object, prefix)));
+            found.extend(objects(bucket, &page).filter(|object| !is_marker(object, prefix)));
         }
         found.sort_by(|a, b| a.uri.cmp(&b.uri));
         Ok(found)
+    }
+
+    async fn folders(&self, prefix: &Uri) -> Result<Vec<String>> {
+        let (bucket, key) = place(prefix)?;
+        let below = if key.is_empty() { String::new() } else { format!("{key}/") };
+        let list = self.client.list_objects_v2().bucket(bucket).prefix(&below).delimiter("/");
+        let mut pages = list.into_paginator().send();
+        let mut names = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| aws::s3_failed("ListObjectsV2", prefix, &error))?;
+            let folders = page.common_prefixes().iter().filter_map(|folder| folder.prefix()?.strip_prefix(&below));
+            names.extend(folders.map(|name| name.trim_end_matches('/').to_string()));
+        }
+        Ok(names)
     }
 
     /// An object appears whole or not at all; parts of unfinished uploads are for the bucket's lifecycle rule to remove.
@@ -242,11 +256,10 @@ fn objects<'a>(bucket: &'a str, page: &'a ListObjectsV2Output) -> impl Iterator<
     })
 }
 
-/// Listings pass over what Spark keeps for itself, and the directory markers that some tools leave.
-fn is_shown(object: &Object, prefix: &Uri) -> bool {
+/// Listings pass over the directory markers that some tools leave.
+fn is_marker(object: &Object, prefix: &Uri) -> bool {
     let below = object.uri.below(prefix).unwrap_or_default();
-    let hidden = |part: &str| part.starts_with(['.', '_']);
-    !below.is_empty() && !below.ends_with('/') && !below.ends_with("_$folder$") && !below.split('/').any(hidden)
+    below.is_empty() || below.ends_with('/') || below.ends_with("_$folder$")
 }
 
 #[cfg(test)]

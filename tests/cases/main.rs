@@ -7,3 +7,4 @@ mod lab;
 
 mod project;
 mod smallest;
+mod values;

@@ -21,5 +21,6 @@ mod race;
 mod said;
 mod submit;
 mod upload;
+mod values;
 mod watching;
 mod whole;
