@@ -6,6 +6,7 @@
 
 pub mod error;
 pub mod event;
+pub mod mask;
 pub mod names;
 pub mod yaml;
 

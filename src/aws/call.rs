@@ -6,7 +6,7 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4;
 use bytes::Bytes;
 
-use super::errors::{CallError, NO_ANSWER, NOT_SENT};
+use super::errors::{CallError, NO_ANSWER, NO_CREDENTIALS, NOT_SENT, page};
 use super::{Service, Session};
 use crate::error::{Error, Kind, Result};
 
@@ -66,6 +66,13 @@ pub(super) struct Answer {
     pub body: Bytes,
 }
 
+impl Answer {
+    /// Returns what a failure says that has no message of the service's kind.
+    pub fn unread(&self) -> String {
+        page(&self.body).unwrap_or_else(|| self.status.canonical_reason().unwrap_or_default().into())
+    }
+}
+
 impl Session {
     /// Sends a request, again as far as `retry` allows, and returns what `read` makes of the answer.
     ///
@@ -83,7 +90,11 @@ impl Session {
             if let Some(service) = request.paced {
                 self.pace().wait(service, request.operation).await;
             }
-            let error = match self.send(request).await.and_then(|answer| read(request, &answer)) {
+            let result = self.send(request).await.and_then(|answer| read(request, &answer));
+            if let Some(service) = request.paced {
+                self.pace().learn(service, request.operation, result.as_ref().is_err_and(CallError::is_throttle));
+            }
+            let error = match result {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -105,7 +116,7 @@ impl Session {
     async fn send(&self, request: &Request<'_>) -> Result<Answer, CallError> {
         let signed = self.signed(request).await.map_err(|error| {
             let causes = error.causes().join(": ");
-            request.failure("NoCredentials", if causes.is_empty() { error.message } else { causes })
+            request.failure(NO_CREDENTIALS, if causes.is_empty() { error.message } else { causes })
         })?;
         let lost = |error: reqwest::Error| {
             let sent = !error.is_connect() && !error.is_builder();

@@ -1,14 +1,17 @@
-//! What a failed call means: whether it may have been done, whether to try again, and what a person can do.
+//! A call that failed: what AWS or the network said, and whether it may have been done. What that means to a person is
+//! the business of `advice`, which every error passes.
 
 use std::fmt;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
+use super::advice::{Meaning, explained, meaning};
 use crate::error::{Error, Kind};
 use crate::names::Uri;
 
 /// A call to AWS that did not return an answer of its own kind.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CallError {
     /// What people call the service.
     pub service: &'static str,
@@ -22,29 +25,22 @@ pub struct CallError {
     pub maybe_done: bool,
 }
 
-/// Codes with which AWS says "too fast". Source: the SDKs' list of throttling codes.
-const THROTTLES: [&str; 9] = [
-    "Throttling",
-    "ThrottlingException",
-    "ThrottledException",
-    "RequestThrottledException",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-    "BandwidthLimitExceeded",
-    "SlowDown",
-    "PriorRequestNotComplete",
-];
-
 /// The code given when no connection could be made.
 pub(super) const NOT_SENT: &str = "ConnectionFailed";
 
 /// The code given when a connection was lost, or no answer came in time.
 pub(super) const NO_ANSWER: &str = "NoAnswer";
 
+/// The code given when there is nobody to call as.
+pub(super) const NO_CREDENTIALS: &str = "NoCredentials";
+
+/// The code given when the answer to HEAD, which has no words, is HTTP 400.
+pub(super) const BAD_REQUEST: &str = "BadRequest";
+
 impl CallError {
     /// Returns whether AWS refused because calls come too fast; nothing was done then.
     pub fn is_throttle(&self) -> bool {
-        THROTTLES.contains(&self.code.as_str())
+        meaning(self) == Meaning::Throttled
     }
 
     /// Returns whether the same call may succeed a little later.
@@ -54,7 +50,17 @@ impl CallError {
 
     /// Returns whether the caller may not do this.
     pub fn is_denied(&self) -> bool {
-        ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"].contains(&self.code.as_str())
+        meaning(self) == Meaning::Denied
+    }
+
+    /// Returns whether EMR knows no such cluster or step, or none any more.
+    pub fn is_unknown_cluster(&self) -> bool {
+        meaning(self) == Meaning::NoCluster
+    }
+
+    /// Returns whether the cluster takes nothing more, since it is ending or has ended.
+    pub fn is_ending_cluster(&self) -> bool {
+        meaning(self) == Meaning::ClusterEnding
     }
 }
 
@@ -68,17 +74,7 @@ impl std::error::Error for CallError {}
 
 impl From<CallError> for Error {
     fn from(error: CallError) -> Self {
-        let what = match error.code.as_str() {
-            _ if error.is_throttle() => format!("{} is throttling this account: {}", error.service, error.operation),
-            _ if error.is_denied() => format!("AWS does not allow `{}`", error.operation),
-            "NoCredentials" => "no AWS credentials were found".to_string(),
-            NOT_SENT => format!("{} cannot be reached", error.service),
-            NO_ANSWER => format!("{} did not answer `{}`", error.service, error.operation),
-            _ => format!("{} refused `{}`: {}", error.service, error.operation, error.message),
-        };
-        let advice = advice(&error);
-        let failure = Self::new(Kind::Machine, what).caused_by(error);
-        advice.into_iter().fold(failure, |failure, hint| failure.hint(hint))
+        explained(error, None)
     }
 }
 
@@ -87,14 +83,20 @@ pub fn s3_error<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'sta
     operation: &str,
     error: &SdkError<E>,
 ) -> CallError {
+    let answer = error.raw_response();
     let (code, maybe_done) = match error {
+        _ if has_no_credentials(error) => (NO_CREDENTIALS, false),
         SdkError::DispatchFailure(failure) if failure.is_io() => (NO_ANSWER, true),
-        SdkError::DispatchFailure(failure) if failure.is_user() => ("NoCredentials", false),
         SdkError::DispatchFailure(_) => (NOT_SENT, false),
         SdkError::TimeoutError(_) | SdkError::ResponseError(_) => (NO_ANSWER, true),
-        _ => told_by_s3(error.code(), error.raw_response().map_or(0, |answer| answer.status().as_u16())),
+        _ => told_by_s3(error.code(), answer.map_or(0, |answer| answer.status().as_u16())),
     };
-    let message = error.message().map_or_else(|| causes(error), String::from);
+    let told = || match answer {
+        Some(answer) if error.code().is_none() => page(answer.body().bytes().unwrap_or_default())
+            .unwrap_or_else(|| format!("HTTP {} and not a word", answer.status().as_u16())),
+        _ => causes(error),
+    };
+    let message = error.message().map_or_else(told, String::from);
     CallError { service: "S3", operation: operation.into(), code: code.into(), message, maybe_done }
 }
 
@@ -104,23 +106,21 @@ pub fn s3_failed<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'st
     uri: &Uri,
     error: &SdkError<E>,
 ) -> Error {
-    let failure = s3_error(operation, error);
-    let bucket = uri.bucket_and_key().map_or("", |(bucket, _)| bucket).to_string();
-    let hint = match failure.code.as_str() {
-        "NoSuchBucket" => Some(format!("make it: `aws s3 mb s3://{bucket}`, or correct `lake:` in config/soflow.yaml")),
-        "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
-            Some(format!("bucket `{bucket}` is in another region: `aws s3api get-bucket-location --bucket {bucket}`"))
-        }
-        _ => None,
-    };
-    let failure = Error::from(failure).detail(format!("on {uri}"));
-    hint.into_iter().fold(failure, |failure, hint| failure.hint(hint))
+    explained(s3_error(operation, error), Some(uri))
+}
+
+/// Returns what it means that S3 did not do its part of an operation on many objects for `uri`.
+pub fn s3_refused(operation: &str, uri: &Uri, code: Option<&str>, message: Option<&str>) -> Error {
+    let (code, message) = (code.unwrap_or("Failed").into(), message.unwrap_or_default().into());
+    let call = CallError { service: "S3", operation: operation.into(), code, message, maybe_done: false };
+    explained(call, Some(uri))
 }
 
 /// Returns S3's code, which the answer to HEAD leaves out, and whether what was asked may have been done.
 fn told_by_s3(code: Option<&str>, status: u16) -> (&str, bool) {
     let code = code.unwrap_or(match status {
-        400 => "BadRequest",
+        301 | 307 => "PermanentRedirect",
+        400 => BAD_REQUEST,
         403 => "AccessDenied",
         503 => "SlowDown",
         500..=599 => "InternalError",
@@ -136,6 +136,33 @@ pub fn s3_cut(uri: &Uri, error: impl Into<Box<dyn std::error::Error + Send + Syn
         .hint("run the same command again: what was done is found, not repeated")
 }
 
+/// Returns what an answer is that is none of AWS's, when it is a page for people: proxies and load balancers answer like
+/// that.
+pub(super) fn page(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(&body[..body.len().min(4096)]);
+    let lower = text.to_ascii_lowercase();
+    if !["<!doctype html", "<html"].iter().any(|start| lower.trim_start().starts_with(start)) {
+        return None;
+    }
+    let title = lower.find("<title>").map(|at| at + "<title>".len());
+    let title = title.and_then(|from| text.get(from..from + lower[from..].find('<')?)).unwrap_or_default();
+    Some(match title.split_whitespace().collect::<Vec<_>>().join(" ") {
+        title if title.is_empty() => "an HTML page came instead of an answer".into(),
+        title => format!("an HTML page came instead of an answer: {title}"),
+    })
+}
+
+fn has_no_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if cause.is::<CredentialsError>() {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
+}
+
 fn causes(error: &dyn std::error::Error) -> String {
     let mut text = String::new();
     let mut next = error.source();
@@ -146,26 +173,17 @@ fn causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn advice(error: &CallError) -> Vec<String> {
-    let again = || "run the same command again: what was done is found, not repeated".to_string();
-    match error.code.as_str() {
-        _ if error.is_denied() => {
-            vec!["`aws sts get-caller-identity` shows who is asking; `soflow doctor` lists what is missing".into()]
-        }
-        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => {
-            vec!["sign in again: `aws sso login`, then run the same command".into()]
-        }
-        // All that S3 says to HEAD with a token that has expired.
-        "BadRequest" => vec!["the credentials may have expired: `aws sts get-caller-identity`".into()],
-        "UnrecognizedClientException" | "InvalidClientTokenId" | "InvalidSignatureException" => {
-            vec!["the credentials are not valid here: `aws sts get-caller-identity`".into()]
-        }
-        _ if error.is_throttle() => {
-            vec![again(), "ask for a higher quota, or lower what else calls EMR in this account".into()]
-        }
-        "NoCredentials" => vec!["sign in: `aws sso login`, or `aws configure`; in CI give the job a role".into()],
-        NOT_SENT | NO_ANSWER => vec![again(), "`soflow doctor` checks the way to AWS".into()],
-        _ if error.maybe_done => vec![again()],
-        _ => Vec::new(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_for_people_is_told_by_its_title() {
+        let page = |text: &str| page(text.as_bytes());
+        let title = "an HTML page came instead of an answer: 502 Bad Gateway";
+        assert_eq!(page("\n<html><head><TITLE>502\n Bad Gateway</TITLE>…").unwrap(), title);
+        assert_eq!(page("<!DOCTYPE html><body>x").unwrap(), "an HTML page came instead of an answer");
+        assert_eq!(page("<!doctype html><title>cut").unwrap(), "an HTML page came instead of an answer");
+        assert_eq!(page(r#"{"__type": "x"}"#).or(page("<?xml version='1.0'?><Error/>")).or(page("")), None);
     }
 }

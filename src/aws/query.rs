@@ -90,8 +90,7 @@ fn read(request: &Request<'_>, answer: &Answer) -> Result<Xml, CallError> {
     let error = told.find("Error");
     let text = |name: &str| error.map(|error| error.text_of(name)).filter(|text| !text.is_empty());
     let code = text("Code").map_or_else(|| format!("HTTP {}", answer.status.as_u16()), String::from);
-    let reason = answer.status.canonical_reason().unwrap_or_default();
-    let message = text("Message").unwrap_or(reason).to_string();
+    let message = text("Message").map_or_else(|| answer.unread(), String::from);
     Err(CallError { maybe_done: answer.status.is_server_error(), ..request.failure(&code, message) })
 }
 
@@ -198,5 +197,6 @@ mod tests {
         assert!(refused(403, ec2).is_denied());
         let broken = refused(502, "<html><p>proxy</html>");
         assert_eq!((broken.code.as_str(), broken.maybe_done), ("HTTP 502", true));
+        assert_eq!(broken.message, "an HTML page came instead of an answer");
     }
 }

@@ -6,10 +6,10 @@ use aws_sdk_s3::operation::head_bucket::{HeadBucketError, HeadBucketOutput};
 use aws_sdk_s3::primitives::ByteStream;
 use futures_util::future::join_all;
 
-use super::ask::{Asker, permission, why};
+use super::ask::{Asker, why};
 use super::finding::Finding;
 use super::settings;
-use crate::aws;
+use crate::aws::{self, permission};
 use crate::config::Lake;
 use crate::names::Uri;
 
@@ -25,10 +25,10 @@ pub(super) struct Bucket<'a> {
 }
 
 /// Checks every bucket once, whatever the lake has in it.
-pub(super) async fn check(ask: &Asker<'_>, lake: &Lake) -> Vec<Finding> {
+pub(super) async fn check(ask: &Asker<'_>, lake: &Lake, partition: &str) -> Vec<Finding> {
     let (buckets, elsewhere) = group(lake);
     let client = ask.session.s3();
-    let checked = join_all(buckets.iter().map(|bucket| one(ask, &client, bucket))).await;
+    let checked = join_all(buckets.iter().map(|bucket| one(ask, &client, bucket, partition))).await;
     elsewhere.into_iter().chain(checked.into_iter().flatten()).collect()
 }
 
@@ -53,14 +53,14 @@ fn group(lake: &Lake) -> (Vec<Bucket<'_>>, Vec<Finding>) {
     (buckets, elsewhere)
 }
 
-async fn one(ask: &Asker<'_>, client: &Client, bucket: &Bucket<'_>) -> Vec<Finding> {
+async fn one(ask: &Asker<'_>, client: &Client, bucket: &Bucket<'_>, partition: &str) -> Vec<Finding> {
     let head = ask.turn(client.head_bucket().bucket(bucket.name).send()).await;
     let place = placed(bucket, ask.session.region(), &head);
     // What a bucket elsewhere is like does not matter; one that may not be listed may still be written.
     if place.state == super::State::Problem {
         return vec![place];
     }
-    let (safety, writing) = tokio::join!(settings::check(ask, client, bucket), probe(ask, client, bucket));
+    let (safety, writing) = tokio::join!(settings::check(ask, client, bucket), probe(ask, client, bucket, partition));
     [place].into_iter().chain(safety).chain([writing]).collect()
 }
 
@@ -104,21 +104,14 @@ fn judge(bucket: &Bucket<'_>, region: &str, status: u16, there: Option<&str>) ->
 }
 
 /// Writes, reads, lists and removes an object.
-async fn probe(ask: &Asker<'_>, client: &Client, bucket: &Bucket<'_>) -> Finding {
+async fn probe(ask: &Asker<'_>, client: &Client, bucket: &Bucket<'_>, partition: &str) -> Finding {
     let uri = bucket.probe.join(&format!("_soflow-doctor-{:016x}", drawn()));
     let key = uri.bucket_and_key().map_or("", |(_, key)| key);
     let name = bucket.name;
     let refused = |failure: &aws::CallError| {
         let what = format!("{} in `{}`: {}", failure.operation, bucket.probe, why(failure));
-        let right = permission("S3", &failure.operation);
-        let finding = Finding::problem("writing", what);
-        if failure.is_denied() {
-            let resource = if failure.operation == "ListObjectsV2" { name.into() } else { format!("{name}/*") };
-            let statement =
-                format!(r#"{{"Effect":"Allow","Action":["{right}"],"Resource":["arn:aws:s3:::{resource}"]}}"#);
-            return finding.mend(format!("allow it: `{statement}`; see whether the bucket's own policy forbids it"));
-        }
-        finding
+        let hints = aws::advice(failure, Some(bucket.probe), partition).hints;
+        hints.into_iter().fold(Finding::problem("writing", what), Finding::mend)
     };
     let put = client.put_object().bucket(name).key(key).body(ByteStream::from_static(b"soflow doctor\n"));
     if let Err(error) = ask.turn(put.send()).await {

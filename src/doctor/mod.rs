@@ -61,7 +61,7 @@ pub async fn examine(subject: &Subject<'_>) -> Report {
     let (iam, machines, buckets, tables) = tokio::join!(
         roles_and_network(&ask, subject, &caller),
         release_and_quotas(&ask, subject),
-        buckets::check(&ask, subject.lake),
+        buckets::check(&ask, subject.lake, caller.partition()),
         tables::check(&ask, subject.emr)
     );
     for group in [iam, machines, buckets, tables] {

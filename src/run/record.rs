@@ -9,6 +9,7 @@ use super::intent::Intent;
 use crate::cost::StepTime;
 use crate::error::{Error, Kind, Result};
 use crate::event::{RunState, StepState};
+use crate::mask;
 use crate::names::{Digest, RunId, Uri};
 use crate::plan::{Action, Scope};
 use crate::store::{Owner, Store, Tag};
@@ -39,6 +40,7 @@ pub struct RunRecord {
     /// The steps in order.
     pub steps: Vec<StepRecord>,
     /// Why it failed, when that is not a step's failure.
+    #[serde(serialize_with = "mask::stored_if_any")]
     pub error: Option<String>,
     /// Who drives it, on a target where others can take over.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -79,9 +79,8 @@ impl S3Store {
             let done = self.client.delete_objects().bucket(bucket).delete(delete).send().await;
             let done = done.map_err(|error| aws::s3_failed("DeleteObjects", &whole, &error))?;
             if let Some(error) = done.errors().first() {
-                let (code, key) = (error.code().unwrap_or("?"), error.key().unwrap_or("?"));
-                let message = format!("`s3://{bucket}/{key}` cannot be removed: {code}");
-                return Err(Error::new(Kind::Machine, message).hint("`soflow doctor` lists what is missing"));
+                let uri = Uri::in_bucket(bucket, error.key().unwrap_or_default());
+                return Err(aws::s3_refused("DeleteObjects", &uri, error.code(), error.message()));
             }
         }
         Ok(())
@@ -198,6 +197,15 @@ impl Store for S3Store {
         match self.client.head_object().bucket(bucket).key(key).send().await {
             Ok(found) => Ok(Some(found.content_length.and_then(|bytes| bytes.try_into().ok()).unwrap_or_default())),
             Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => Ok(None),
+            // The answer to HEAD has no words; the same question asked otherwise is refused for the same reason, with them.
+            Err(error) if error.code().is_none() && error.raw_response().is_some() => {
+                match self.client.get_object().bucket(bucket).key(key).range("bytes=0-0").send().await {
+                    Err(told) if told.code().is_some_and(|code| !GONE.contains(&code)) => {
+                        Err(aws::s3_failed("GetObject", uri, &told))
+                    }
+                    _ => Err(aws::s3_failed("HeadObject", uri, &error)),
+                }
+            }
             Err(error) => Err(aws::s3_failed("HeadObject", uri, &error)),
         }
     }

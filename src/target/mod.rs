@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::diagnose::{Class, Finding};
 use crate::error::Result;
 use crate::event::{Event, Sink, StepState};
+use crate::mask;
 use crate::names::{RunId, Uri};
 pub use emr::{Bill, Stay};
 
@@ -116,17 +117,20 @@ pub struct Cause {
     #[serde(default)]
     pub class: Class,
     /// What happened, one line: the exception, or what is known to be behind it.
+    #[serde(serialize_with = "mask::stored")]
     pub summary: String,
     /// How the process went: its exit code or signal.
-    #[serde(default)]
+    #[serde(default, serialize_with = "mask::stored")]
     pub ended: String,
     /// The lines that matter, trimmed; empty when it printed nothing.
+    #[serde(serialize_with = "mask::stored")]
     pub excerpt: String,
     /// The log they are from: a path or a URI.
     pub log: String,
     /// Their first and last line in it, counted from 1.
     pub lines: (usize, usize),
     /// A command to type or a thing to change, when one is known.
+    #[serde(serialize_with = "mask::stored_if_any")]
     pub hint: Option<String>,
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 use super::super::app::{App, Project};
 use super::super::ground::Ground;
-use super::super::refusal;
+use super::super::output::stderr;
 use super::super::submit::{Order, Ran};
 use super::BackfillArgs;
 use crate::error::{Error, Kind, Result};
@@ -79,7 +79,6 @@ impl Days<'_> {
                 None
             }
             Err(error) => {
-                let error = refusal::explained(error);
                 entry.state = match error.kind {
                     // It goes on without us.
                     Kind::Detached => DateState::Running,
@@ -125,7 +124,7 @@ impl Days<'_> {
     fn failed(&self, error: &Error) -> Result<()> {
         // Lines for programs have it in the event.
         if !self.app.tells_ndjson() {
-            problem::write_text(error, &self.app.err_style, &mut std::io::stderr().lock())?;
+            problem::write_text(error, &self.app.err_style, &mut stderr())?;
         }
         if self.args.stop_on_failure {
             self.end(None);

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use super::Inner;
 use super::api::{JarStep, MOST_ACTIVE_STEPS, NewStep, Step};
 use super::calm::Calm;
+use super::logs::s3;
 use super::steps::{SKEW, is_of};
 use crate::aws::CallError;
-use crate::diagnose::logs;
 use crate::error::{Error, Kind, Result};
 use crate::names::RunId;
 
@@ -26,7 +26,7 @@ impl Inner {
         let active = match self.active_of(cluster, run, since).await {
             Ok(active) => active,
             // The cluster, and with it every step, is gone.
-            Err(error) if error.message.contains("is not valid") => return Ok(()),
+            Err(error) if error.is_unknown_cluster() => return Ok(()),
             Err(error) => return Err(error.into()),
         };
         if active.is_empty() {
@@ -75,8 +75,8 @@ impl Inner {
         let mut applications = Vec::new();
         for step in ended {
             let told = &step.additional_info.resource_manager_application_ids;
-            let logs = logs::StepLogs { store: self.store.as_ref(), root: &root, step: &step.id, applications: told };
-            applications.extend(logs::find(&logs).await?.applications);
+            let logs = s3::StepLogs { store: self.store.as_ref(), root: &root, step: &step.id, applications: told };
+            applications.extend(s3::find(&logs).await?.applications);
         }
         let kill = |application: &String| NewStep {
             name: format!("{run} cancelled {application}"),
@@ -93,7 +93,7 @@ impl Inner {
         match self.api.add_steps(cluster, &kills, None).await {
             Ok(_) => Ok(()),
             // Killing twice is as good as once, and an ended cluster has nothing to kill.
-            Err(error) if error.maybe_done || error.message.contains("terminated") => Ok(()),
+            Err(error) if error.maybe_done || error.is_ending_cluster() => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

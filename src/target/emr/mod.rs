@@ -43,6 +43,7 @@ pub use api::Api;
 pub use calm::Calm;
 pub use identity::{Identity, MARK, Named};
 use lease::Lease;
+pub use logs::s3::{PUSHED_EVERY, Stream};
 pub use logs::{LogReader, Look, Out, Piece, Source};
 pub use manage::{Listed, Reaped, Shown};
 pub use pool::{ALIVE, Candidate};

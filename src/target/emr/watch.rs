@@ -139,7 +139,7 @@ impl Watcher {
             .collect();
         match self.submit(&mut taken, self.resumed).await {
             Ok(()) => self.state.watched.extend(taken),
-            Err(error) if is_gone(&error) => {
+            Err(error) if error.is_ending_cluster() => {
                 self.state.watched.extend(taken);
                 // The next tick looks at the cluster, finds it ended, and moves.
                 self.acquired.ready = false;
@@ -327,7 +327,7 @@ impl Watcher {
 
     /// Goes on with the unfinished steps on another cluster, or ends them when that would not help.
     async fn move_on(&mut self, lost: Cluster) {
-        let finding = self.target.why_lost(&lost);
+        let finding = self.target.why_lost(&lost).await;
         let helpless = !finding.elsewhere || self.state.moves == MOST_MOVES;
         let moved = if helpless {
             Err(finding.into_error(&lost))
@@ -374,7 +374,7 @@ impl Watcher {
         self.state.watched = unfinished;
         match submitted {
             // This one has ended too: the next tick moves on.
-            Err(error) if is_gone(&error) => {
+            Err(error) if error.is_ending_cluster() => {
                 self.acquired.ready = false;
                 Ok(())
             }
@@ -424,21 +424,9 @@ fn is_ending(state: &str) -> bool {
     ["TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS"].contains(&state)
 }
 
-/// EMR's words for a cluster that takes no steps any more.
-fn is_gone(error: &CallError) -> bool {
-    error.message.contains("shutting down") || error.message.contains("terminated")
-}
-
 /// Returns the failure of a call; `goes_on`: the steps may be on the cluster all the same.
 fn call_failed(error: &CallError, goes_on: bool, run: &RunId) -> Error {
-    let copy = CallError {
-        service: error.service,
-        operation: error.operation.clone(),
-        code: error.code.clone(),
-        message: error.message.clone(),
-        maybe_done: error.maybe_done,
-    };
-    let mut failure = Error::from(copy);
+    let mut failure = Error::from(error.clone());
     if error.code == "Usage" {
         failure.kind = Kind::Usage;
     } else if goes_on {

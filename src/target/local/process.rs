@@ -13,11 +13,11 @@ use tokio::sync::watch;
 
 use super::cause;
 use super::environment::{Environment, InUse};
-use super::launcher;
+use super::{launcher, neighbours};
 use crate::config::{Engine, Local};
 use crate::diagnose::Class;
 use crate::error::{Error, Kind, Result};
-use crate::event::Sink;
+use crate::event::{Event, Sink};
 use crate::machine::Host;
 use crate::target::{StepEnd, StepOrder, Stop, Target};
 
@@ -69,6 +69,7 @@ impl LocalTarget {
 /// Returns the launcher's command line with the job's code on its path; the launcher ends with soflow.
 pub fn command(environment: &Environment, code: &Path, verb: &str) -> Command {
     let mut command = Command::from(launch(environment, verb));
+    command.args(["--network", environment.network.name()]);
     command.env("PYTHONPATH", code).kill_on_drop(true);
     command
 }
@@ -108,6 +109,9 @@ impl Target for LocalTarget {
 
     async fn prepare(&self, sink: &mut dyn Sink) -> Result<()> {
         let in_use = self.environment.ensure(sink)?;
+        if let Some(text) = neighbours::warning(&self.environment)? {
+            sink.emit(Event::Warning { text });
+        }
         *self.in_use.lock().unwrap_or_else(PoisonError::into_inner) = Some(in_use);
         Ok(())
     }
@@ -181,7 +185,8 @@ fn read_lossy(path: &Path) -> String {
     fs::read(path).map(|body| String::from_utf8_lossy(&body).into_owned()).unwrap_or_default()
 }
 
-fn told(stdout: &str) -> BTreeMap<String, serde_json::Value> {
+/// Returns what a launcher told soflow, the last word for each name.
+pub fn told(stdout: &str) -> BTreeMap<String, serde_json::Value> {
     let objects = stdout.lines().filter_map(|line| line.strip_prefix(TOLD));
     objects
         .filter_map(|text| serde_json::from_str::<BTreeMap<String, serde_json::Value>>(text).ok())

@@ -6,7 +6,6 @@ use tokio::net::TcpListener;
 
 use super::manager::{fetch, region_of};
 use crate::aws::Session;
-use crate::cli::refusal::explained;
 use crate::error::{Error, Kind, Result};
 
 /// Returns what `fetch` makes of an answer, and the head and the body of what was asked.
@@ -42,7 +41,7 @@ async fn asked(status: u16, answer: Json) -> (Result<String>, String, Json) {
 }
 
 async fn refused(status: u16, answer: Json) -> Error {
-    explained(asked(status, answer).await.0.unwrap_err())
+    asked(status, answer).await.0.unwrap_err()
 }
 
 #[tokio::test]
