@@ -77,7 +77,7 @@ def run(wanted):
     if wanted.command == "step":
         from soflow_launch import columns, script
 
-        columns.keep(running.writer())
+        columns.keep(running.frames())
         code = script.run(wanted.script, wanted.script_arguments)
     else:
         from soflow_launch import query

@@ -8,18 +8,25 @@ from soflow_launch.tables import local
 COLUMNS = "_schema"
 
 
-def keep(writer):
+def keep(frames):
     """Makes `frame.write.parquet(path)` and `.save(path)` leave the columns of an empty frame on this machine."""
-    for name in ("parquet", "save"):
-        setattr(writer, name, keeping(getattr(writer, name)))
+    made = frames.write.fget
+
+    def write(frame):
+        writer = made(frame)
+        for name in ("parquet", "save"):
+            setattr(writer, name, keeping(getattr(writer, name), frame))
+        return writer
+
+    frames.write = property(write)
 
 
-def keeping(write):
-    def written(self, path=None, *arguments, **options):
-        write(self, path, *arguments, **options)
+def keeping(write, frame):
+    def written(path=None, *arguments, **options):
+        write(path, *arguments, **options)
         folder = local(path) if isinstance(path, str) else None
         if folder is not None and not has_data(folder):
-            leave(self._df.schema, os.path.join(folder, COLUMNS))
+            leave(frame.schema, os.path.join(folder, COLUMNS))
 
     return written
 

@@ -12,10 +12,10 @@ class Running:
     def __init__(self, server):
         self.server = server
 
-    def writer(self):
-        from pyspark.sql.connect.readwriter import DataFrameWriter
+    def frames(self):
+        from pyspark.sql.connect.dataframe import DataFrame
 
-        return DataFrameWriter
+        return DataFrame
 
     def stop(self, succeeded):
         """Nothing to do: the server is a thread of this process, which ends without waiting for it."""

@@ -36,10 +36,10 @@ class Running:
     def __init__(self, stored):
         self.stored = stored
 
-    def writer(self):
-        from pyspark.sql.readwriter import DataFrameWriter
+    def frames(self):
+        from pyspark.sql.dataframe import DataFrame
 
-        return DataFrameWriter
+        return DataFrame
 
     def stop(self, succeeded):
         """Stops the session if the script has not; the JVM is killed with everything else."""

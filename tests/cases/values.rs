@@ -83,6 +83,13 @@ fn come_back(engine: &str) {
     }
 }
 
+/// A page without anything to set aside.
+const PAGE: &str = r#"{"items": [{"question_id": 1, "title": "T", "tags": ["a"], "score": 1, "view_count": 1,
+"answer_count": 0, "is_answered": false, "creation_date": 1790000001, "last_activity_date": 1790000002,
+"owner": {"user_id": 7, "user_type": "registered", "display_name": "Person A", "reputation": 1},
+"content_license": "CC BY-SA 4.0", "body": "<p>Fine.</p>"}], "has_more": false, "quota_max": 300, "quota_remaining": 299}
+"#;
+
 fn with_spark() -> bool {
     let asked = std::env::var_os("SOFLOW_TEST_PARITY").is_some_and(|value| value == "1");
     if !asked {
@@ -142,7 +149,9 @@ fn columns_that_a_catalog_cannot_tell_apart_are_refused() {
 #[test]
 fn a_table_without_rows_has_its_columns() {
     let lab = Lab::new();
-    lab.run(&["--events", "quiet", "submit", "daily", "--sample", "--only", "questions"]).expect(0);
+    lab.write("pages/questions/1.json", PAGE);
+    lab.run(&["ingest", "pages", "pages", "--date", "2026-11-22"]).expect(0);
+    lab.run(&["submit", "daily", "--date", "2026-11-22", "--only", "questions"]).expect(0);
     let asked =
         ["query", "select reason, count(*) as n from quarantine where dt > '2000' group by reason", "--output", "json"];
     assert_eq!(lab.run(&asked).expect(0).json()["rows"], json!([]));
