@@ -14,7 +14,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from soflow_jobs.schemas import PARTITIONS, TABLES, Columns, ddl, names
-from soflow_jobs.task import Partition, Published, Task
+from soflow_jobs.task import Output, Partition, Published, Task
 
 Keep = Callable[[Partition], bool]
 
@@ -60,20 +60,37 @@ class Lake:
     def write(self, table: str, frame: DataFrame) -> None:
         """Writes the frame, which has the table's columns and those partition columns that the output does not fix.
 
-        Every partition is one hash bucket of the shuffle, so a small one is one file. Of a frame without rows engines
-        leave nothing, or an empty directory: its columns are left then. Raises when something is there already.
+        Every partition is one hash bucket of the shuffle, so a small one is one file. A frame without rows may or may
+        not leave an empty directory. Raises when something is there already.
         """
         output = self.task.output(table)
         free = [column for column in output.partition_by if column not in output.only]
-        place = output.prefix + "".join(f"/{column}={escaped(value)}" for column, value in output.only.items())
         rows = frame.select(*names(TABLES[table]), *free)
         if free:
             rows = rows.repartition(*free)
         writer = rows.write.option("compression", "zstd")
-        (writer.partitionBy(*free) if free else writer).parquet(place)
+        (writer.partitionBy(*free) if free else writer).parquet(place(output))
+
+
+def place(output: Output) -> str:
+    """Where a step writes: the output's prefix, or the partition of it that is fixed."""
+    return output.prefix + "".join(f"/{column}={escaped(value)}" for column, value in output.only.items())
+
+
+def leave_columns(spark: SparkSession, task: Task) -> None:
+    """Says which columns the outputs have to which nothing was written: no file of theirs does. See docs/task.md."""
+    for table, output in task.outputs.items():
+        if table not in TABLES:
+            continue
         schema = TABLES[table]
-        if not self.spark.read.schema(ddl(schema)).parquet(place).inputFiles():
-            empty(self.spark, schema).write.mode("append").parquet(place + "/" + COLUMNS)
+        try:
+            written = spark.read.schema(ddl(schema)).parquet(place(output)).inputFiles()
+        except AnalysisException as cause:
+            if "PATH_NOT_FOUND" not in str(cause):
+                raise
+            written = []
+        if not written:
+            empty(spark, schema).write.parquet(f"{place(output)}/{COLUMNS}")
 
 
 def read(

@@ -1,11 +1,12 @@
 //! The one adviser: what a failed call means and what a person can do. Every error of AWS becomes an [`Error`] here, and
 //! the doctor asks here too.
 
-use super::errors::{BAD_REQUEST, CallError, NO_ANSWER, NO_CREDENTIALS, NOT_SENT};
+use super::errors::{BAD_REQUEST, CallError, NO_ANSWER, NO_CREDENTIALS, NOT_SENT, UNTRUSTED};
 use super::permission::{permission, resource};
 use crate::diagnose;
 use crate::error::{Error, Kind};
 use crate::names::Uri;
+use crate::net::NAME_AUTHORITY;
 
 /// What a failed call means, whichever service and whichever of its codes said so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,7 +161,10 @@ const KNOWN: &[Known] = &[
         codes: &[NO_CREDENTIALS, "MissingAuthenticationToken", "MissingAuthenticationTokenException"],
         words: &[],
         says: "no AWS credentials were found",
-        hints: &["sign in: `aws sso login`, or `aws configure`; in CI give the job a role"],
+        hints: &[
+            "sign in: `aws sso login`, `aws login` or `aws configure`; in CI give the job a role",
+            "`soflow doctor` says which one the profile takes",
+        ],
     },
     Known {
         meaning: Meaning::NotSignedUp,
@@ -222,10 +226,10 @@ const KNOWN: &[Known] = &[
     },
     Known {
         meaning: Meaning::NotTrusted,
-        codes: &[NOT_SENT, NO_ANSWER],
-        words: &["certificate", "InvalidCertificate", "UnknownIssuer"],
+        codes: &[UNTRUSTED],
+        words: &[],
         says: "what answers is not {service}: its certificate is not trusted",
-        hints: &["a proxy that opens connections needs its certificate named: `export AWS_CA_BUNDLE=FILE`"],
+        hints: &[NAME_AUTHORITY],
     },
     Known {
         meaning: Meaning::NotReached,
@@ -277,10 +281,9 @@ pub(super) fn meaning(call: &CallError) -> Meaning {
     known(call).map_or(if call.maybe_done { Meaning::Fault } else { Meaning::Other }, |known| known.meaning)
 }
 
-/// Returns what to say and to do about a failed call; `on` is the object of S3 that it was about, `partition` how the
-/// caller's ARNs begin.
-pub fn advice(call: &CallError, on: Option<&Uri>, partition: &str) -> Advice {
-    let CallError { service, operation, message, .. } = call;
+/// Returns what to say and to do about a failed call; `on` is the object of S3 that it was about.
+pub fn advice(call: &CallError, on: Option<&Uri>) -> Advice {
+    let CallError { service, operation, message, partition, .. } = call;
     let bucket = on.and_then(|uri| uri.bucket_and_key()).map_or("BUCKET", |(bucket, _)| bucket);
     let filled =
         |text: &str| text.replace("{service}", service).replace("{operation}", operation).replace("{bucket}", bucket);
@@ -317,12 +320,9 @@ pub fn advice(call: &CallError, on: Option<&Uri>, partition: &str) -> Advice {
     Advice { meaning, what, hints }
 }
 
-/// The partition of those who do not say another one.
-pub(super) const PARTITION: &str = "aws";
-
 /// Returns the error of a failed call, with what it means and what can be done.
 pub(super) fn explained(call: CallError, on: Option<&Uri>) -> Error {
-    let Advice { what, hints, .. } = advice(&call, on, PARTITION);
+    let Advice { what, hints, .. } = advice(&call, on);
     let failure = hints.into_iter().fold(Error::new(Kind::Machine, what).caused_by(call), Error::hint);
     match on {
         Some(uri) => failure.detail(format!("on {uri}")),

@@ -1,14 +1,17 @@
 //! A call that failed: what AWS or the network said, and whether it may have been done. What that means to a person is
 //! the business of `advice`, which every error passes.
 
+use std::error::Error as _;
 use std::fmt;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use super::advice::{Meaning, explained, meaning};
+use super::partition::Partition;
 use crate::error::{Error, Kind};
 use crate::names::Uri;
+use crate::net::{self, Lost};
 
 /// A call to AWS that did not return an answer of its own kind.
 #[derive(Clone, Debug)]
@@ -23,10 +26,18 @@ pub struct CallError {
     pub message: String,
     /// Whether AWS may have done what was asked although it did not say so.
     pub maybe_done: bool,
+    /// The second part of the ARNs where it was asked.
+    pub partition: &'static str,
 }
 
 /// The code given when no connection could be made.
 pub(super) const NOT_SENT: &str = "ConnectionFailed";
+
+/// The code given when the other side's certificate is not trusted.
+pub(super) const UNTRUSTED: &str = "CertificateNotTrusted";
+
+/// The code given when an object's content stopped before its end.
+pub const CUT: &str = "CutShort";
 
 /// The code given when a connection was lost, or no answer came in time.
 pub(super) const NO_ANSWER: &str = "NoAnswer";
@@ -46,6 +57,11 @@ impl CallError {
     /// Returns whether the same call may succeed a little later.
     pub fn is_passing(&self) -> bool {
         self.is_throttle() || self.maybe_done || self.code == NOT_SENT
+    }
+
+    /// Returns whether other keys may help.
+    pub fn blames_credentials(&self) -> bool {
+        [Meaning::Expired, Meaning::UnknownKey].contains(&meaning(self)) && self.code != NO_CREDENTIALS
     }
 
     /// Returns whether the caller may not do this.
@@ -78,62 +94,70 @@ impl From<CallError> for Error {
     }
 }
 
+/// Returns what a call came to that has no answer, from the error of whoever sent it.
+pub(super) fn unanswered(call: CallError, error: &(dyn std::error::Error + 'static)) -> CallError {
+    let (code, maybe_done) = match net::lost(error) {
+        Lost::NotSent => (NOT_SENT, false),
+        Lost::Untrusted => (UNTRUSTED, false),
+        Lost::MaybeDone => (NO_ANSWER, true),
+    };
+    CallError { code: code.into(), message: net::chain(error), maybe_done, ..call }
+}
+
 /// Returns a failed S3 operation in the form of all other calls.
 pub fn s3_error<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(
     operation: &str,
+    partition: Partition,
     error: &SdkError<E>,
 ) -> CallError {
-    let answer = error.raw_response();
-    let (code, maybe_done) = match error {
-        _ if has_no_credentials(error) => (NO_CREDENTIALS, false),
-        SdkError::DispatchFailure(failure) if failure.is_io() => (NO_ANSWER, true),
-        SdkError::DispatchFailure(_) => (NOT_SENT, false),
-        SdkError::TimeoutError(_) | SdkError::ResponseError(_) => (NO_ANSWER, true),
-        _ => told_by_s3(error.code(), answer.map_or(0, |answer| answer.status().as_u16())),
+    let call = |code: &str, message: String, maybe_done| {
+        let (operation, code) = (operation.into(), code.into());
+        CallError { service: "S3", operation, code, message, maybe_done, partition: partition.id }
     };
-    let told = || match answer {
-        Some(answer) if error.code().is_none() => page(answer.body().bytes().unwrap_or_default())
-            .unwrap_or_else(|| format!("HTTP {} and not a word", answer.status().as_u16())),
-        _ => causes(error),
-    };
-    let message = error.message().map_or_else(told, String::from);
-    CallError { service: "S3", operation: operation.into(), code: code.into(), message, maybe_done }
+    match error {
+        _ if has_no_credentials(error) => call(NO_CREDENTIALS, causes(error), false),
+        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) | SdkError::ResponseError(_) => {
+            unanswered(call("", String::new(), false), error.source().unwrap_or(error))
+        }
+        _ => {
+            let answer = error.raw_response();
+            let told = || match answer {
+                Some(answer) if error.code().is_none() => page(answer.body().bytes().unwrap_or_default())
+                    .unwrap_or_else(|| format!("HTTP {} and not a word", answer.status().as_u16())),
+                _ => causes(error),
+            };
+            let (code, maybe_done) = told_by_s3(error.code(), answer.map_or(0, |answer| answer.status().as_u16()));
+            call(code, error.message().map_or_else(told, String::from), maybe_done)
+        }
+    }
 }
 
 /// Returns what a failed S3 operation on `uri` means.
-pub fn s3_failed<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(
-    operation: &str,
-    uri: &Uri,
-    error: &SdkError<E>,
-) -> Error {
-    explained(s3_error(operation, error), Some(uri))
-}
-
-/// Returns what it means that S3 did not do its part of an operation on many objects for `uri`.
-pub fn s3_refused(operation: &str, uri: &Uri, code: Option<&str>, message: Option<&str>) -> Error {
-    let (code, message) = (code.unwrap_or("Failed").into(), message.unwrap_or_default().into());
-    let call = CallError { service: "S3", operation: operation.into(), code, message, maybe_done: false };
-    explained(call, Some(uri))
+pub fn s3_failed(uri: &Uri, failure: CallError) -> Error {
+    if failure.code != CUT {
+        return explained(failure, Some(uri));
+    }
+    Error::new(Kind::Machine, format!("`{uri}` could not be read to its end"))
+        .caused_by(failure)
+        .hint("run the same command again: what was done is found, not repeated")
 }
 
 /// Returns S3's code, which the answer to HEAD leaves out, and whether what was asked may have been done.
 fn told_by_s3(code: Option<&str>, status: u16) -> (&str, bool) {
+    // Whatever word it has for it: 503 is how S3 says "too fast".
+    if status == 503 {
+        return ("SlowDown", false);
+    }
     let code = code.unwrap_or(match status {
+        // It was done, and the answer cannot be read.
+        200..=299 => "BadAnswer",
         301 | 307 => "PermanentRedirect",
         400 => BAD_REQUEST,
         403 => "AccessDenied",
-        503 => "SlowDown",
         500..=599 => "InternalError",
         _ => "Failed",
     });
-    (code, code == "InternalError")
-}
-
-/// Returns the failure of an object whose content stopped before its end.
-pub fn s3_cut(uri: &Uri, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(Kind::Machine, format!("`{uri}` could not be read to its end"))
-        .caused_by(error)
-        .hint("run the same command again: what was done is found, not repeated")
+    (code, ["InternalError", "BadAnswer"].contains(&code))
 }
 
 /// Returns what an answer is that is none of AWS's, when it is a page for people: proxies and load balancers answer like

@@ -1,7 +1,7 @@
 //! The way to AWS: who calls, from where to where, how often, and what a refusal means.
 //!
 //! ```text
-//! session (credentials, region, endpoints) -> json, query (protocols) -> call (signed, paced, tried again when safe)
+//! profile, partition, credentials -> session -> json, query (protocols) -> call (signed, paced) -> retry
 //!   -> errors -> advice (what it means, what to do)
 //! ```
 //!
@@ -11,22 +11,27 @@
 mod advice;
 mod call;
 mod clock;
+mod credentials;
 mod errors;
 mod json;
 mod pace;
+mod partition;
 mod permission;
+mod profile;
 mod query;
+mod retry;
 mod service;
 mod session;
 mod signer;
 
 pub use advice::{Advice, Meaning, advice};
-pub use call::Retry;
 pub use clock::ServerClock;
-pub use errors::{CallError, s3_cut, s3_error, s3_failed, s3_refused};
+pub use errors::{CUT, CallError, s3_error, s3_failed};
 pub use pace::Pace;
+pub use partition::Partition;
 pub use permission::{permission, resource};
 pub use query::{EC2, FormService, IAM, STS, Xml};
+pub use retry::{Retry, RetryPolicy};
 pub use service::{ATHENA, EMR, GLUE, LOGS, SECRETS_MANAGER, SERVICE_QUOTAS, Service};
-pub use session::{Options, Session};
+pub use session::{Options, Session, timeouts};
 pub use signer::Signer;

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::names::RunId;
 use crate::plan::Version;
@@ -23,7 +23,7 @@ pub use object::ObjectCatalog;
 /// Which version of each table readers see, and which ones they could go back to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Index {
-    /// Counts publications and rollbacks; a writer that read another number must read again.
+    /// Counts publications, rollbacks and collections.
     pub generation: u64,
     /// By table name.
     pub tables: BTreeMap<String, Entry>,
@@ -33,6 +33,24 @@ pub struct Index {
     /// Whether other catalogs, such as Glue, are known to say the same.
     #[serde(skip)]
     pub shown: bool,
+}
+
+impl Index {
+    /// Returns the run whose version of `table` readers see.
+    pub fn current(&self, table: &str) -> Option<&RunId> {
+        self.tables.get(table).map(|entry| &entry.current)
+    }
+
+    /// Returns those of `tables` whose readers see another version now than they did in `seen`.
+    pub fn moved<'a>(&self, seen: &Self, tables: impl IntoIterator<Item = &'a String>) -> Vec<&'a String> {
+        tables.into_iter().filter(|table| self.current(table) != seen.current(table)).collect()
+    }
+
+    /// Returns the tables that `run` has published.
+    pub fn published_by<'a>(&'a self, run: &RunId) -> impl Iterator<Item = &'a String> {
+        let names = move |entry: &Entry| entry.history.iter().any(|known| known.run == *run);
+        self.tables.iter().filter(move |(_, entry)| names(entry)).map(|(table, _)| table)
+    }
 }
 
 /// The versions of one table.
@@ -81,17 +99,18 @@ pub trait Catalog: Send + Sync {
     }
 
     /// Makes all `versions` current in one step: a reader of the index sees none or all of them, also after a crash.
-    /// Of several callers that saw the same index exactly one publishes.
+    /// Of several callers that saw the same version of a table exactly one publishes it. Returns what has kept other
+    /// catalogs, such as Glue, from showing the versions: they are published all the same.
     ///
     /// # Errors
-    /// `Held` when someone else published since `seen` was read; nothing is changed then.
-    async fn publish(&self, seen: &Index, versions: &[Version]) -> Result<()>;
+    /// `Held` when one of these tables is not at the version it was `seen` at; nothing is changed then.
+    async fn publish(&self, seen: &Index, versions: &[Version]) -> Result<Option<Error>>;
 
-    /// Points each table at a version of its history, all at once.
+    /// Points each table at a version of its history, all at once. Returns what `publish` returns.
     ///
     /// # Errors
     /// `Held` as in `publish`; `Usage` when a version is not kept.
-    async fn point(&self, seen: &Index, to: &BTreeMap<String, RunId>) -> Result<()>;
+    async fn point(&self, seen: &Index, to: &BTreeMap<String, RunId>) -> Result<Option<Error>>;
 
     /// Forgets versions; the current ones are always kept.
     async fn forget(&self, seen: &Index, versions: &[(String, RunId)]) -> Result<()>;

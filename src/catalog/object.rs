@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
@@ -13,13 +12,7 @@ use super::{Catalog, Entry, Index};
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
 use crate::plan::Version;
-use crate::store::{Object, Store};
-
-/// How often a change is tried while others change the index too.
-const ATTEMPTS: u32 = 40;
-
-/// Longest pause between two of them.
-const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+use crate::store::{Contention, Object, Store};
 
 /// A catalog in `<curated>/_catalog`. Where the store cannot compare and set, callers hold the lake's lock.
 pub struct ObjectCatalog {
@@ -58,7 +51,8 @@ impl ObjectCatalog {
     /// Those of `apply`, which may also say `false`: nothing is written then.
     pub(super) async fn change(&self, mut apply: impl FnMut(&mut State) -> Result<bool> + Send) -> Result<State> {
         let uri = self.index_uri();
-        for attempt in 1..=ATTEMPTS {
+        let mut contention = Contention::on(&uri);
+        loop {
             let found = self.store.get_tagged(&uri).await?;
             let mut state = found.as_ref().map_or_else(|| Ok(State::default()), |(body, _)| parse(&uri, body))?;
             if !apply(&mut state)? {
@@ -73,9 +67,8 @@ impl ObjectCatalog {
             if written.is_some() {
                 return Ok(state);
             }
-            tokio::time::sleep((Duration::from_millis(5) * attempt).min(LONGEST_PAUSE)).await;
+            contention.lost().await?;
         }
-        Err(Error::new(Kind::Held, "too many others are changing the catalog").hint("run the same command again"))
     }
 
     /// Writes the files of versions that are about to be published; nobody refers to them yet.
@@ -107,13 +100,13 @@ impl Catalog for ObjectCatalog {
         self.store.get(&uri).await?.map(|body| parse(&uri, &body)).transpose()
     }
 
-    async fn publish(&self, seen: &Index, versions: &[Version]) -> Result<()> {
+    async fn publish(&self, seen: &Index, versions: &[Version]) -> Result<Option<Error>> {
         self.write_versions(versions).await?;
-        self.change(|state| state.publish(seen, versions)).await.map(drop)
+        self.change(|state| state.publish(seen, versions)).await.map(|_| None)
     }
 
-    async fn point(&self, seen: &Index, to: &BTreeMap<String, RunId>) -> Result<()> {
-        self.change(|state| state.point(seen, to).map(|()| true)).await.map(drop)
+    async fn point(&self, seen: &Index, to: &BTreeMap<String, RunId>) -> Result<Option<Error>> {
+        self.change(|state| state.point(seen, to).map(|()| true)).await.map(|_| None)
     }
 
     async fn forget(&self, seen: &Index, versions: &[(String, RunId)]) -> Result<()> {

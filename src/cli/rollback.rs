@@ -35,7 +35,17 @@ pub async fn rollback(app: &App, args: &RollbackArgs) -> Result<u8> {
     };
     let from = entry.current.clone();
     let wanted = BTreeMap::from([(args.table.clone(), to.clone())]);
-    catalog::telling(catalog.as_ref(), catalog.point(&index, &wanted), app.sink().as_mut()).await?;
+    let moved = catalog.point(&index, &wanted);
+    let unshown = catalog::telling(catalog.as_ref(), moved, app.sink().as_mut()).await?;
+    if let Some(error) = unshown {
+        let table = &args.table;
+        return Err(Error::new(
+            error.kind,
+            format!("`{table}` is at version {to} in the lake, and Glue does not show it yet"),
+        )
+        .caused_by(error)
+        .hint(format!("when that is mended, the same again shows it: `soflow rollback {table} --to {to}`")));
+    }
     if app.json {
         return app.print_json(&json!({ "table": args.table, "from": from, "to": to })).map(|()| 0);
     }

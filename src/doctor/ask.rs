@@ -93,7 +93,7 @@ pub(super) fn why(error: &CallError) -> String {
         return format!("`{}` is not allowed", permission(error.service, &error.operation));
     }
     let said = error.to_string();
-    match advice(error, None, "aws").what {
+    match advice(error, None).what {
         what if what.ends_with(&error.message) => said,
         what => format!("{what} ({said})"),
     }
@@ -107,7 +107,14 @@ mod tests {
     fn a_refusal_names_the_permission() {
         let refused = |service, operation: &str, code: &str| {
             let (operation, code) = (operation.to_string(), code.to_string());
-            why(&CallError { service, operation, code, message: "said AWS".into(), maybe_done: false })
+            why(&CallError {
+                service,
+                operation,
+                code,
+                message: "said AWS".into(),
+                maybe_done: false,
+                partition: "aws",
+            })
         };
         assert_eq!(
             refused("EMR", "DescribeReleaseLabel", "AccessDeniedException"),

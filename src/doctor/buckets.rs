@@ -25,10 +25,10 @@ pub(super) struct Bucket<'a> {
 }
 
 /// Checks every bucket once, whatever the lake has in it.
-pub(super) async fn check(ask: &Asker<'_>, lake: &Lake, partition: &str) -> Vec<Finding> {
+pub(super) async fn check(ask: &Asker<'_>, lake: &Lake) -> Vec<Finding> {
     let (buckets, elsewhere) = group(lake);
     let client = ask.session.s3();
-    let checked = join_all(buckets.iter().map(|bucket| one(ask, &client, bucket, partition))).await;
+    let checked = join_all(buckets.iter().map(|bucket| one(ask, &client, bucket))).await;
     elsewhere.into_iter().chain(checked.into_iter().flatten()).collect()
 }
 
@@ -53,24 +53,24 @@ fn group(lake: &Lake) -> (Vec<Bucket<'_>>, Vec<Finding>) {
     (buckets, elsewhere)
 }
 
-async fn one(ask: &Asker<'_>, client: &Client, bucket: &Bucket<'_>, partition: &str) -> Vec<Finding> {
+async fn one(ask: &Asker<'_>, client: &Client, bucket: &Bucket<'_>) -> Vec<Finding> {
     let head = ask.turn(client.head_bucket().bucket(bucket.name).send()).await;
-    let place = placed(bucket, ask.session.region(), &head);
+    let place = placed(ask, bucket, &head);
     // What a bucket elsewhere is like does not matter; one that may not be listed may still be written.
     if place.state == super::State::Problem {
         return vec![place];
     }
-    let (safety, writing) = tokio::join!(settings::check(ask, client, bucket), probe(ask, client, bucket, partition));
+    let (safety, writing) = tokio::join!(settings::check(ask, client, bucket), probe(ask, client, bucket));
     [place].into_iter().chain(safety).chain([writing]).collect()
 }
 
-fn placed(bucket: &Bucket<'_>, region: &str, head: &Result<HeadBucketOutput, SdkError<HeadBucketError>>) -> Finding {
+fn placed(ask: &Asker<'_>, bucket: &Bucket<'_>, head: &Result<HeadBucketOutput, SdkError<HeadBucketError>>) -> Finding {
     let name = bucket.name;
     let (status, there) = match head {
         Ok(head) => (200, head.bucket_region().map(String::from)),
         Err(error) => match error.raw_response() {
             None => {
-                let told = why(&aws::s3_error("HeadBucket", error));
+                let told = why(&aws::s3_error("HeadBucket", ask.session.partition(), error));
                 return Finding::unknown("bucket", format!("`{name}` could not be checked: {told}"));
             }
             Some(answer) => {
@@ -79,7 +79,7 @@ fn placed(bucket: &Bucket<'_>, region: &str, head: &Result<HeadBucketOutput, Sdk
             }
         },
     };
-    judge(bucket, region, status, there.as_deref())
+    judge(bucket, ask.session.region(), status, there.as_deref())
 }
 
 /// The answer to HEAD has no body: only the status and the region tell.
@@ -104,27 +104,28 @@ fn judge(bucket: &Bucket<'_>, region: &str, status: u16, there: Option<&str>) ->
 }
 
 /// Writes, reads, lists and removes an object.
-async fn probe(ask: &Asker<'_>, client: &Client, bucket: &Bucket<'_>, partition: &str) -> Finding {
+async fn probe(ask: &Asker<'_>, client: &Client, bucket: &Bucket<'_>) -> Finding {
     let uri = bucket.probe.join(&format!("_soflow-doctor-{:016x}", drawn()));
     let key = uri.bucket_and_key().map_or("", |(_, key)| key);
     let name = bucket.name;
     let refused = |failure: &aws::CallError| {
         let what = format!("{} in `{}`: {}", failure.operation, bucket.probe, why(failure));
-        let hints = aws::advice(failure, Some(bucket.probe), partition).hints;
+        let hints = aws::advice(failure, Some(bucket.probe)).hints;
         hints.into_iter().fold(Finding::problem("writing", what), Finding::mend)
     };
     let put = client.put_object().bucket(name).key(key).body(ByteStream::from_static(b"soflow doctor\n"));
     if let Err(error) = ask.turn(put.send()).await {
-        return refused(&aws::s3_error("PutObject", &error));
+        return refused(&aws::s3_error("PutObject", ask.session.partition(), &error));
     }
     let read = ask.turn(client.get_object().bucket(name).key(key).send()).await.map(drop);
     let listed = ask.turn(client.list_objects_v2().bucket(name).prefix(key).max_keys(1).send()).await.map(drop);
     if let Err(error) = ask.turn(client.delete_object().bucket(name).key(key).send()).await {
-        return refused(&aws::s3_error("DeleteObject", &error)).mend(format!("it is still there: `aws s3 rm {uri}`"));
+        return refused(&aws::s3_error("DeleteObject", ask.session.partition(), &error))
+            .mend(format!("it is still there: `aws s3 rm {uri}`"));
     }
     let failures = [
-        read.map_err(|error| aws::s3_error("GetObject", &error)).err(),
-        listed.map_err(|error| aws::s3_error("ListObjectsV2", &error)).err(),
+        read.map_err(|error| aws::s3_error("GetObject", ask.session.partition(), &error)).err(),
+        listed.map_err(|error| aws::s3_error("ListObjectsV2", ask.session.partition(), &error)).err(),
     ];
     match failures.into_iter().flatten().next() {
         Some(failure) => refused(&failure),

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::ask::{Asked, Asker};
 use super::finding::Finding;
-use crate::aws::{Advice, CallError, IAM, Meaning, STS, Signer, advice};
+use crate::aws::{Advice, CallError, IAM, Meaning, STS, Session, Signer, advice};
 
 /// The difference of clocks from which requests are about to be refused: AWS takes signatures five minutes old, and a
 /// clock that is off by four is not looked after. Source: "Elements of an AWS API request signature" in the IAM guide.
@@ -58,7 +58,7 @@ pub(super) async fn check(ask: &Asker<'_>) -> (Vec<Finding>, Option<Caller>) {
             let causes = error.causes();
             let why = causes.last().map_or(error.message.as_str(), String::as_str);
             let finding = Finding::problem("credentials", format!("none were found: {why}"));
-            return (vec![error.hints.into_iter().fold(finding, Finding::mend)], None);
+            return (vec![finding.mend(ask.session.sign_in())], None);
         }
     };
     let answer = ask.turn(ask.session.query(&STS, "GetCallerIdentity", &[])).await;
@@ -68,10 +68,10 @@ pub(super) async fn check(ask: &Asker<'_>) -> (Vec<Finding>, Option<Caller>) {
             let text = |name| answer.find(name).map(|found| found.text.clone()).unwrap_or_default();
             let caller = Caller { account: text("Account"), arn: text("Arn") };
             let region = Finding::ok("region", format!("`{}`, STS answers there", ask.session.region()));
-            (vec![identified(&caller, &signer, Timestamp::now()), skew, region], Some(caller))
+            (vec![identified(&caller, &signer, ask.session.sign_in(), Timestamp::now()), skew, region], Some(caller))
         }
         Err(error) => {
-            let mut findings = refused(&error, &signer, ask.session.region());
+            let mut findings = refused(&error, &signer, ask.session);
             findings.retain(|finding| finding.check != skew.check || skew.state != super::State::Problem);
             findings.extend((skew.state == super::State::Problem).then_some(skew));
             (findings, None)
@@ -79,13 +79,13 @@ pub(super) async fn check(ask: &Asker<'_>) -> (Vec<Finding>, Option<Caller>) {
     }
 }
 
-fn identified(caller: &Caller, signer: &Signer, now: Timestamp) -> Finding {
+fn identified(caller: &Caller, signer: &Signer, sign_in: &str, now: Timestamp) -> Finding {
     let left = signer.expires.map(|end| end.duration_since(now));
     let ends = left.map(|left| format!(", end in {} min", left.as_mins().max(0))).unwrap_or_default();
     let what = format!("`{}`, account {} (from {}{ends})", caller.arn, caller.account, signer.source);
     let finding = Finding::ok("credentials", what);
     if left.is_some_and(|left| left < SOON) {
-        return finding.mend("they end soon: `aws sso login` before a long command");
+        return finding.mend(format!("they end soon; before a long command: {sign_in}"));
     }
     if caller.is_root() {
         return finding.mend("the root user may do everything: use a role with the policy in docs/doctor.md");
@@ -93,8 +93,8 @@ fn identified(caller: &Caller, signer: &Signer, now: Timestamp) -> Finding {
     finding
 }
 
-fn refused(error: &CallError, signer: &Signer, region: &str) -> Vec<Finding> {
-    let Advice { meaning, what, hints } = advice(error, None, "aws");
+fn refused(error: &CallError, signer: &Signer, session: &Session) -> Vec<Finding> {
+    let Advice { meaning, what, hints } = advice(error, None);
     let about_credentials = [Meaning::Expired, Meaning::UnknownKey, Meaning::Signature, Meaning::NoCredentials];
     let finding = match meaning {
         Meaning::Clock => Finding::problem("clock", what),
@@ -102,10 +102,14 @@ fn refused(error: &CallError, signer: &Signer, region: &str) -> Vec<Finding> {
             Finding::problem("credentials", format!("{what} (from {})", signer.source))
         }
         _ => {
-            Finding::problem("region", format!("STS in `{region}` does not answer: {}: {}", error.code, error.message))
-                .mend(format!("`curl -sS https://sts.{region}.amazonaws.com` shows what the network does"))
+            let what = format!("STS in `{}` does not answer: {}: {}", session.region(), error.code, error.message);
+            let finding = Finding::problem("region", what);
+            finding.mend(format!("`curl -sS {}` shows what the network does", session.address(&STS)))
         }
     };
+    if meaning == Meaning::Expired {
+        return vec![finding.mend(session.sign_in())];
+    }
     vec![hints.into_iter().filter(|hint| !hint.contains("`soflow doctor`")).fold(finding, Finding::mend)]
 }
 
@@ -146,15 +150,18 @@ mod tests {
     #[test]
     fn what_is_wrong_with_credentials_is_told_apart() {
         let signer = Signer { source: "profile".into(), expires: None };
+        let keys = aws_credential_types::Credentials::new("id", "secret", None, None, "test");
+        let session = Session::for_tests("http://127.0.0.1:1", keys, crate::aws::RetryPolicy::default());
         let first = |code: &str| {
             let (operation, message) = ("GetCallerIdentity".to_string(), "no".to_string());
-            let error = CallError { service: "STS", operation, code: code.into(), message, maybe_done: false };
-            refused(&error, &signer, "eu-west-9").remove(0)
+            let (code, maybe_done, partition) = (code.into(), false, "aws");
+            let error = CallError { service: "STS", operation, code, message, maybe_done, partition };
+            refused(&error, &signer, &session).remove(0)
         };
         assert_eq!(first("ExpiredToken").what, "the AWS credentials have expired (from profile)");
         assert_eq!(first("RequestExpired").check, "clock");
         assert_eq!(first("InvalidClientTokenId").check, "credentials");
-        assert_eq!(first("ConnectionFailed").what, "STS in `eu-west-9` does not answer: ConnectionFailed: no");
+        assert_eq!(first("ConnectionFailed").what, "STS in `eu-west-1` does not answer: ConnectionFailed: no");
     }
 
     #[test]
@@ -162,8 +169,8 @@ mod tests {
         let now = "2026-11-23T10:00:00Z".parse::<Timestamp>().unwrap();
         let caller = Caller { account: "1".into(), arn: "arn:aws:iam::1:user/ada".into() };
         let at = |text: &str| Signer { source: "profile".into(), expires: Some(text.parse().unwrap()) };
-        let soon = identified(&caller, &at("2026-11-23T10:14:00Z"), now);
+        let soon = identified(&caller, &at("2026-11-23T10:14:00Z"), "sign in", now);
         assert!(soon.what.ends_with("(from profile, end in 14 min)") && soon.mend.len() == 1, "{soon:?}");
-        assert!(identified(&caller, &at("2026-11-23T10:16:00Z"), now).mend.is_empty());
+        assert!(identified(&caller, &at("2026-11-23T10:16:00Z"), "sign in", now).mend.is_empty());
     }
 }

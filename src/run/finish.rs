@@ -1,28 +1,31 @@
 //! What landed: taken in when a step ends, audited when all have, and then shown to readers.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::drive::Run;
-use super::gather::results_prefix;
+use super::gather::{self, Gathered, results_prefix};
 use crate::audit::{self, Opened};
-use crate::catalog;
+use crate::catalog::{self, Index};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::names::{Digest, Uri, partition_path};
-use crate::plan::{self, Column, OutputPlan, Partition, StepPlan, StepResult, Version, Written};
+use crate::plan::{self, Action, Column, Facts, OutputPlan, Partition, Plan, StepPlan, StepResult, Version, Written};
 use crate::store::Object;
 
 /// Reads what a finished step has written and keeps that as its result.
-pub async fn take_in(run: &mut Run<'_>, name: &str, seconds: f64) -> Result<StepResult> {
+pub async fn take_in(run: &Run<'_>, name: &str, seconds: f64) -> Result<StepResult> {
     let step = planned(run, name)?;
-    let mut result = StepResult { run: run.record.run.clone(), step: name.into(), seconds, tables: BTreeMap::new() };
+    let started_at = run.record.step(name).and_then(|step| step.started_at);
+    let (run_id, tables) = (run.record.run.clone(), BTreeMap::new());
+    let mut result = StepResult { run: run_id, step: name.into(), started_at, seconds, tables };
     for output in &step.outputs {
         let prefix = plan::run_prefix(&output.table, &run.record.run);
         let location = run.gathered.facts.lake.curated.join(&prefix);
         let objects = objects_under(run, output, &location).await?;
         let opened = read(run, output, &location, &objects).await?;
         let landed = opened.landed.clone();
-        run.seen.insert((name.into(), output.table.clone()), (objects, opened));
+        seen(run).insert((name.into(), output.table.clone()), (objects, opened));
         let partitions = landed.partitions.into_iter().map(|part| Partition {
             values: part.values,
             prefix: prefix.clone(),
@@ -88,7 +91,11 @@ pub async fn known_result(run: &Run<'_>, step: &StepPlan) -> Result<Option<StepR
 
 /// What steps that ended in this process have written, by step and table, as it was listed then: as long as a listing
 /// says the same, footers are not read again.
-pub type Seen = BTreeMap<(String, String), (Vec<Object>, Opened)>;
+pub type Seen = Mutex<BTreeMap<(String, String), (Vec<Object>, Opened)>>;
+
+fn seen<'a>(run: &'a Run<'_>) -> MutexGuard<'a, BTreeMap<(String, String), (Vec<Object>, Opened)>> {
+    run.seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 async fn read(run: &Run<'_>, output: &OutputPlan, location: &Uri, objects: &[Object]) -> Result<Opened> {
     audit::read(&run.reader, location, &output.spec.partition_by, &output.only, objects).await
@@ -108,22 +115,64 @@ pub async fn rows_so_far(run: &Run<'_>, name: &str) -> Option<u64> {
     Some(rows)
 }
 
-/// Compares what landed with the job file's checks and, when all hold, moves the catalog.
-pub async fn audit_and_publish(run: &mut Run<'_>, sink: &mut dyn Sink) -> Result<Vec<Version>> {
-    let mut seen = std::mem::take(&mut run.seen);
-    let run = &*run;
-    let facts = &run.gathered.facts;
-    let versions = plan::next_versions(facts, run.plan, &run.results, &run.record.run, (run.services.now)());
+/// What a run has published.
+pub struct Published {
+    /// The versions.
+    pub versions: Vec<Version>,
+    /// What has kept other catalogs, such as Glue, from showing them.
+    pub unshown: Option<Error>,
+}
+
+/// How often a publication is begun anew because others publish the same tables.
+const ROUNDS: u32 = 20;
+
+/// Compares what landed with the job file's checks and, when all hold, moves the catalog. When others have published one of
+/// the tables meanwhile, what the steps wrote is put on top of that, as far as it does not depend on what they found.
+///
+/// # Errors
+/// `Audit` when a check fails; `Held`, with `behind` set, when steps have to run again for what others have published.
+pub async fn audit_and_publish(run: &mut Run<'_>, sink: &mut dyn Sink) -> Result<Published> {
+    // Whoever was put out must not publish.
+    if run.services.owner.is_some() {
+        run.save().await?;
+    }
+    let mut ended = publish(run, run.gathered, run.plan, &run.results, sink).await;
+    for _ in 0..ROUNDS {
+        let moved = match ended {
+            Err(error) if error.kind == Kind::Held => error,
+            ended => return ended,
+        };
+        let mut gathered = run.gathered_anew().await?;
+        let plan = gather::plan(&mut gathered, run.services.store.as_ref()).await?;
+        if plan.steps.iter().any(|step| step.action == Action::Run) {
+            run.record.behind = true;
+            return Err(moved);
+        }
+        let reused = |step: &StepPlan| Some((step.step.name.clone(), step.reused.clone()?));
+        let results = plan.steps.iter().filter_map(reused).collect();
+        ended = publish(run, &gathered, &plan, &results, sink).await;
+    }
+    ended
+}
+
+async fn publish(
+    run: &Run<'_>,
+    gathered: &Gathered<'_>,
+    plan: &Plan,
+    results: &BTreeMap<String, StepResult>,
+    sink: &mut dyn Sink,
+) -> Result<Published> {
+    let facts = &gathered.facts;
+    let versions = plan::next_versions(facts, plan, results, &run.record.run, (run.services.now)());
     let finished: Vec<(&StepPlan, &StepResult)> =
-        run.plan.steps.iter().filter_map(|step| Some((step, run.results.get(&step.step.name)?))).collect();
+        plan.steps.iter().filter_map(|step| Some((step, results.get(&step.step.name)?))).collect();
     let outputs: Vec<(&OutputPlan, &StepResult)> =
         finished.iter().flat_map(|(step, result)| step.outputs.iter().map(move |output| (output, *result))).collect();
     let checks = outputs.iter().map(|(output, _)| output.spec.checks.len()).sum();
     sink.emit(Event::Auditing { tables: versions.len(), checks });
     let mut refused = Vec::new();
     for (output, result) in outputs {
-        let seen = seen.remove(&(result.step.clone(), output.table.clone()));
-        refused.extend(audit_output(run, output, (result, seen), &versions, sink).await?);
+        refused.extend(audit_output(run, facts, (output, result), &versions, sink).await?);
     }
     if !refused.is_empty() {
         let count = refused.len();
@@ -133,8 +182,7 @@ pub async fn audit_and_publish(run: &mut Run<'_>, sink: &mut dyn Sink) -> Result
             .hint(format!("look at the data: {}", facts.lake.curated))
             .hint(format!("mend the step or the check, then `soflow submit {}`", facts.job.name)));
     }
-    let catalog = run.services.catalog.as_ref();
-    catalog::telling(catalog, catalog.publish(&run.gathered.index, &versions), sink).await?;
+    let unshown = move_catalog(run, &gathered.index, &versions, sink).await?;
     let results: Vec<Uri> = finished.iter().map(|(step, _)| result_uri(run, &step.result)).collect();
     // It is published, whatever is left lying about; garbage collection finds it.
     if let Err(error) = run.services.store.remove_all(&results).await {
@@ -145,20 +193,34 @@ pub async fn audit_and_publish(run: &mut Run<'_>, sink: &mut dyn Sink) -> Result
         // A quarantine that never took anything in is no news.
         tables: versions.iter().filter(|v| !v.partitions.is_empty()).map(|v| v.table.clone()).collect(),
     });
-    Ok(versions)
+    Ok(Published { versions, unshown })
+}
+
+/// Moves the catalog. After a failure, what was written all the same is looked for before the run is said to have failed.
+async fn move_catalog(run: &Run<'_>, seen: &Index, versions: &[Version], sink: &mut dyn Sink) -> Result<Option<Error>> {
+    let catalog = run.services.catalog.as_ref();
+    let failure = match catalog::telling(catalog, catalog.publish(seen, versions), sink).await {
+        Err(error) if error.kind == Kind::Machine => error,
+        ended => return ended,
+    };
+    match catalog.index().await {
+        Ok(index) if index.published_by(&run.record.run).next().is_some() => Ok(catalog.settle().await.err()),
+        Ok(_) => Err(failure),
+        Err(_) => Err(run.goes_on(failure)),
+    }
 }
 
 async fn audit_output(
     run: &Run<'_>,
-    output: &OutputPlan,
-    (result, seen): (&StepResult, Option<(Vec<Object>, Opened)>),
+    facts: &Facts<'_>,
+    (output, result): (&OutputPlan, &StepResult),
     versions: &[Version],
     sink: &mut dyn Sink,
 ) -> Result<Vec<String>> {
-    let facts = &run.gathered.facts;
     let location = facts.lake.curated.join(&plan::run_prefix(&output.table, &result.run));
     let objects = objects_under(run, output, &location).await?;
-    let opened = match seen {
+    let known = seen(run).remove(&(result.step.clone(), output.table.clone()));
+    let opened = match known {
         Some((listed, opened)) if listed == objects => opened,
         _ => read(run, output, &location, &objects).await?,
     };

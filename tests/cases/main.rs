@@ -5,6 +5,8 @@
 #[path = "../daily/lab.rs"]
 mod lab;
 
+mod insights;
 mod project;
 mod smallest;
 mod values;
+mod way_out;

@@ -231,8 +231,8 @@ fn a_step_that_fails_is_explained_and_the_next_run_takes_what_is_done() {
     let fates = [
         (StepFate::Fails(failure), 1, "KeyError"),
         (StepFate::Fails(Failure::default()), 1, "step `two`"),
-        (StepFate::Cancelled, 3, "cancelled"),
-        (StepFate::Interrupted, 3, "cancelled"),
+        (StepFate::Cancelled, 3, "step `two` of run `chain.2026-11-22.1` was cancelled"),
+        (StepFate::Interrupted, 3, "step `two` of run `chain.2026-11-22.1` was cancelled"),
     ];
     for (fate, code, word) in fates {
         let what = format!("{fate:?}");
@@ -306,8 +306,8 @@ fn a_record_whose_answers_are_all_lost_is_closed_all_the_same() {
     for nth in 2..=6 {
         let lab = Lab::new();
         let fault = Fault::new("s3", "PutObject", FaultKind::Internal { done: true }).on("run.json");
-        // As often as the SDK sends it.
-        lab.twin.fault(fault.nth(nth).times(3));
+        // As often as it is sent.
+        lab.twin.fault(fault.nth(nth).times(6));
         let said = lab.submit();
         assert!([Some(3), Some(0)].contains(&said.code), "{said}");
         assert_ne!(lab.records()[0]["state"], "running", "word {nth}\n{said}");

@@ -6,7 +6,14 @@ use super::*;
 
 fn call(service: &'static str, operation: &str, code: &str, message: &str) -> CallError {
     let maybe_done = code.starts_with("HTTP 5") || [NO_ANSWER, "InternalServerException"].contains(&code);
-    CallError { service, operation: operation.into(), code: code.into(), message: message.into(), maybe_done }
+    CallError {
+        service,
+        operation: operation.into(),
+        code: code.into(),
+        message: message.into(),
+        maybe_done,
+        partition: "aws",
+    }
 }
 
 fn told(call: CallError, on: Option<&Uri>) -> String {
@@ -82,7 +89,7 @@ fn every_error_is_told_with_a_way_out() {
         ),
         emr("ListSteps", "ThrottlingException", "Rate exceeded"),
         emr("ListSteps", NOT_SENT, "error trying to connect: dns error: failed to lookup address information"),
-        emr("ListSteps", NOT_SENT, "error trying to connect: invalid peer certificate: UnknownIssuer"),
+        emr("ListSteps", UNTRUSTED, "error trying to connect: invalid peer certificate: UnknownIssuer"),
         emr("ListSteps", NOT_SENT, "error trying to connect: tcp connect error: Connection refused"),
         emr("ListSteps", NO_ANSWER, "operation timed out"),
         emr("ListSteps", "HTTP 502", "an HTML page came instead of an answer: 502 Bad Gateway"),
@@ -151,7 +158,8 @@ fn every_error_is_told_with_a_way_out() {
 #[test]
 fn the_caller_s_partition_is_that_of_what_it_is_told_to_allow() {
     let object = Uri::in_bucket("lake", "x");
-    let told = advice(&call("S3", "HeadObject", "AccessDenied", ""), Some(&object), "aws-us-gov");
+    let told =
+        advice(&CallError { partition: "aws-us-gov", ..call("S3", "HeadObject", "AccessDenied", "") }, Some(&object));
     assert!(told.what.ends_with("access is denied: `s3:GetObject` on `arn:aws-us-gov:s3:::lake/x`"), "{}", told.what);
     assert!(told.hints[0].contains(r#""Resource": "arn:aws-us-gov:s3:::lake/*""#), "{:?}", told.hints);
 }

@@ -1,5 +1,7 @@
 //! Why a step failed or a cluster ended: what EMR says, and what the logs say once they are there.
 
+use std::collections::BTreeMap;
+
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::Inner;
@@ -8,7 +10,7 @@ use super::logs::s3;
 use crate::diagnose::{self, Class, ClusterEnd, ErrorDetail, Finding, LostInstance};
 use crate::error::{Error, Kind};
 use crate::event::Event;
-use crate::target::{Cause, Note};
+use crate::target::{Cause, Ended, Note, StepEnd};
 
 /// How often logs and FailureDetails are looked for, with growing pauses, before what is known must do. With the default
 /// pace that is about six minutes: EMR pushes logs every five.
@@ -109,6 +111,26 @@ impl Inner {
         // A log that cannot be read must not hide that the step failed.
         let (finding, found) = s3::investigate(&logs).await.ok()?;
         (!found.files.is_empty()).then_some((finding, found.applications))
+    }
+}
+
+/// Returns why a step failed as far as EMR says it by itself.
+pub(super) fn from_state(step: &Step) -> Cause {
+    let details = &step.status.failure_details;
+    cause(&from_details(details).unwrap_or_default(), step, details)
+}
+
+impl Step {
+    /// Returns how a step that has ended did, and when it ran; `failed`: what a failure is told as.
+    pub(super) fn ended(&self, failed: StepEnd) -> Ended {
+        let how = match self.status.state.as_str() {
+            "COMPLETED" => StepEnd::Completed(BTreeMap::new()),
+            // Behind a step that failed, or by someone: there is no log that says why.
+            "CANCELLED" | "INTERRUPTED" => StepEnd::Stopped,
+            _ => failed,
+        };
+        let timeline = self.status.timeline;
+        Ended { how, ran: timeline.start_date_time.zip(timeline.end_date_time) }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::diagnose::Class;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::machine::Host;
-use crate::target::{StepEnd, StepOrder, Stop, Target};
+use crate::target::{Ended, StepEnd, StepOrder, Stop, Target};
 
 /// How long a step gets to end by itself after it was asked to stop.
 const GRACE: Duration = Duration::from_secs(3);
@@ -116,7 +116,7 @@ impl Target for LocalTarget {
         Ok(())
     }
 
-    async fn run_step(&self, order: StepOrder, mut stop: watch::Receiver<Stop>) -> Result<StepEnd> {
+    async fn run_step(&self, order: StepOrder, mut stop: watch::Receiver<Stop>) -> Result<Ended> {
         let folder = order.logs.to_path().ok_or_else(|| {
             Error::new(Kind::Usage, format!("a local target writes its logs to this machine, not to `{}`", order.logs))
         })?;
@@ -130,12 +130,12 @@ impl Target for LocalTarget {
             () = async { drop(stop.wait_for(|stop| *stop == Stop::Cancel).await) } => {
                 drop(lifeline);
                 end(&mut child).await?;
-                return Ok(StepEnd::Stopped);
+                return Ok(StepEnd::Stopped.into());
             }
         };
         let told = told(&read_lossy(&stdout));
         if status.success() {
-            return Ok(StepEnd::Completed(told));
+            return Ok(StepEnd::Completed(told).into());
         }
         let printed = fs::File::open(&stderr)?;
         let mut cause = cause::probable(printed, &stderr.to_string_lossy(), &describe(status));
@@ -147,7 +147,7 @@ impl Target for LocalTarget {
             cause.class = Class::Capacity;
             cause.hint = cause.hint.or_else(|| Some("run fewer steps at once: `--parallel 1`".into()));
         }
-        Ok(StepEnd::Failed(cause))
+        Ok(StepEnd::Failed(cause).into())
     }
 }
 
