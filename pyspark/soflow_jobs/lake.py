@@ -134,7 +134,8 @@ def partitions_in(spark: SparkSession, prefix: str, table: str) -> list[Partitio
         if "PATH_NOT_FOUND" in str(cause):
             return []
         raise
-    rows = [{key: HIVE_NULL if value in (None, "") else str(value) for key, value in row.asDict().items()} for row in found]
+    nulls = {None: HIVE_NULL, "": HIVE_NULL}
+    rows = [{column: nulls.get(value, str(value)) for column, value in row.asDict().items()} for row in found]
     return sorted(rows, key=lambda row: tuple(row.values()))
 
 
