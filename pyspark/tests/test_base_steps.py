@@ -52,6 +52,26 @@ def test_every_column_of_a_row(spark, task_lake):
     )
 
 
+@pytest.mark.parametrize("good", [0, 1])
+def test_an_object_too_large_for_memory_is_set_aside_unread(spark, task_lake, good):
+    for number in range(good):
+        task_lake.raw("questions", page(question(number + 2)))
+    # What it holds is small, so that a reader that opens it is found out.
+    *_, large = task_lake.raw("questions", page(question(1)), about={"stored_bytes": 64 * 1024 * 1024 + 1})
+    questions.run(spark, task_lake.task("questions"))
+    found = task_lake.rows(spark, "quarantine", "raw_uri", "reason", "detail")
+    assert found == [(large, "page-too-large", "more than 67,108,864 bytes as stored")]
+    assert len(task_lake.written(spark, "questions")) == good
+
+
+def test_a_comment_on_another_kind_of_post_and_one_under_another_licence_stop_nothing(spark, task_lake):
+    items = [comment(1, post_type="question"), comment(2, post_type="wiki"), comment(3, content_license="MIT")]
+    task_lake.raw("comments", page(*items))
+    comments.run(spark, task_lake.task("comments"))
+    assert task_lake.rows(spark, "comments", "comment_id", "post_type") == [(1, "question"), (2, "wiki")]
+    assert task_lake.rows(spark, "quarantine", "item_id", "reason") == [(3, "unknown-value")]
+
+
 def test_the_version_observed_last_stays(spark, task_lake):
     task_lake.raw("questions", page(question(1, score=5)), fetched="2026-11-22T10:00:00Z")
     task_lake.raw("questions", page(question(1, score=9)), fetched="2026-11-22T12:00:00Z")

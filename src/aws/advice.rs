@@ -1,7 +1,7 @@
 //! The one adviser: what a failed call means and what a person can do. Every error of AWS becomes an [`Error`] here, and
 //! the doctor asks here too.
 
-use super::errors::{BAD_REQUEST, CallError, NO_ANSWER, NO_CREDENTIALS, NOT_SENT, UNTRUSTED};
+use super::errors::{BAD_ANSWER, BAD_REQUEST, CallError, NO_ANSWER, NO_CREDENTIALS, NOT_SENT, UNTRUSTED};
 use super::permission::{permission, resource};
 use crate::diagnose;
 use crate::error::{Error, Kind};
@@ -243,6 +243,13 @@ const KNOWN: &[Known] = &[
         codes: &[NO_ANSWER],
         words: &[],
         says: "{service} did not answer {operation}",
+        hints: &[AGAIN, WAY],
+    },
+    Known {
+        meaning: Meaning::Fault,
+        codes: &[BAD_ANSWER],
+        words: &[],
+        says: "the answer of {service} to {operation} cannot be used",
         hints: &[AGAIN, WAY],
     },
 ];

@@ -30,6 +30,9 @@ pub struct CallError {
     pub partition: &'static str,
 }
 
+/// The code given to a success that lacks what it must have, or cannot be read.
+pub const BAD_ANSWER: &str = "BadAnswer";
+
 /// The code given when no connection could be made.
 pub(super) const NOT_SENT: &str = "ConnectionFailed";
 

@@ -26,7 +26,7 @@ mod signer;
 
 pub use advice::{Advice, Meaning, advice};
 pub use clock::ServerClock;
-pub use errors::{CUT, CallError, s3_error, s3_failed};
+pub use errors::{BAD_ANSWER, CUT, CallError, s3_error, s3_failed};
 pub use pace::Pace;
 pub use partition::Partition;
 pub use permission::{permission, resource};

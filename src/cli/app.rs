@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
 use super::args::{Events, Global, Output, TargetOptions};
+use super::endings::misnamed;
 use super::output::stdout;
 use crate::config::{self, Emr, Layers, Local, Resolved, Target, TargetKind};
 use crate::error::{Error, Kind, Result};
@@ -147,9 +148,14 @@ impl App {
         let path = root.join("config/soflow.yaml");
         let shown = "config/soflow.yaml";
         let file = match path.is_file() {
-            true => Some((PathBuf::from(shown), yaml::Source::decode(shown, fs::read(&path)?)?)),
+            true => Some((PathBuf::from(shown), yaml::Source::decode(shown, &fs::read(&path)?)?)),
             false => None,
         };
+        // Settings that nobody reads would be another lake and another target than the person thinks.
+        if let (None, Some(other)) = (&file, misnamed(&root.join("config")).iter().find(|file| file.stem == "soflow")) {
+            let error = Error::new(Kind::Usage, format!("there is no `{shown}`, but a file like it"));
+            return Err(error.hint(other.told(root)));
+        }
         let mut flags = Vec::new();
         let mut flag = |key: &str, value: &Option<String>, name: &str| {
             flags.extend(value.iter().map(|value| (key.to_string(), value.clone(), name.to_string())));

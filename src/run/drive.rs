@@ -284,6 +284,10 @@ impl<'a> Run<'a> {
         }
         self.record.ended_at = Some((self.services.now)());
         self.record.driver = None;
+        if let Some(placed) = &self.record.placed {
+            // What fails here runs out by itself.
+            let _ = self.services.target.forget(&self.record.run, placed).await;
+        }
         if let Some(stay) = self.record.stay() {
             // `runs show` asks again when it cannot be had now.
             self.record.cost = self.services.target.bill(stay).await.ok().flatten();

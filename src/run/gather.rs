@@ -146,6 +146,7 @@ fn to_object(page: raw::RawPage) -> RawObject {
     let raw::RawPage { uri, bytes, etag, fetched_at, line } = page;
     let about = About {
         bytes: line.bytes,
+        stored_bytes: Some(bytes),
         quota_remaining: line.quota_remaining,
         watermark_before: line.watermark_before,
         watermark_after: line.watermark_after,

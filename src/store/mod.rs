@@ -2,6 +2,7 @@
 
 mod contention;
 mod file;
+pub mod lease;
 mod owner;
 mod s3;
 mod upload;

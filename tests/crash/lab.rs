@@ -249,8 +249,7 @@ fn body(items: &[Item]) -> String {
 }
 
 pub fn job_of(date: Date) -> Job {
-    let exists = |_: &Path| true;
-    let options = job::Options { date, parameters: &[], script_exists: &exists, scripts: &[] };
+    let options = job::Options { date, parameters: &[], script: &|_| job::Script::There, scripts: &[] };
     job::parse("mini", Path::new("jobs/mini.yaml"), JOB, &options)
         .unwrap_or_else(|error| panic!("{}\n{}", error.message, error.detail.clone().unwrap_or_default()))
 }

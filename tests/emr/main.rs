@@ -18,6 +18,7 @@ mod lab;
 mod left;
 mod logs;
 mod loss;
+mod lost;
 mod publishing;
 mod race;
 mod said;

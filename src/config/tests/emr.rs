@@ -33,6 +33,7 @@ fn a_lake_is_all_that_an_emr_target_needs() {
     assert_eq!((emr.database.as_str(), emr.workgroup.as_str()), ("soflow", "primary"));
     assert_eq!((emr.cluster.as_str(), emr.queue_seconds, emr.dependencies.as_ref()), ("standard", 1_800, None));
     assert_eq!((emr.poll_fastest, emr.poll_slowest), (Duration::from_secs(5), Duration::from_secs(30)));
+    assert_eq!(emr.lost_answer_wait, Duration::from_secs(60));
     assert!((emr.api_quota - 1.0).abs() < f64::EPSILON);
     assert_eq!(serde_json::to_value(emr).unwrap()["poll_fastest_seconds"], 5.0);
     assert!(resolved.warnings.is_empty(), "{:?}", resolved.warnings);
@@ -74,6 +75,7 @@ fn every_key_of_a_target_is_read() {
     queue-for: 2h
     poll-fastest: 500ms
     poll-slowest: 1m
+    lost-answer-wait: 2m
     api-quota: 0.5
 ";
     let resolved =
@@ -85,8 +87,8 @@ fn every_key_of_a_target_is_read() {
     assert_eq!(emr.execution_role.as_deref(), Some("arn:aws:iam::123456789012:role/jobs/daily"));
     assert_eq!(emr.dependencies.as_deref(), Some(Path::new("/project/scripts/prepare.sh")));
     assert_eq!(
-        (emr.queue_seconds, emr.poll_fastest, emr.poll_slowest),
-        (7_200, Duration::from_millis(500), Duration::from_secs(60))
+        (emr.queue_seconds, emr.poll_fastest, emr.poll_slowest, emr.lost_answer_wait),
+        (7_200, Duration::from_millis(500), Duration::from_secs(60), Duration::from_secs(120))
     );
     assert!((emr.api_quota - 0.5).abs() < f64::EPSILON);
 }

@@ -35,6 +35,7 @@ const TARGETS: &[Bad] = &[
     ("queue-for", "8d", "`queue-for` must be from 0s to 7d, found `8d`", "8d"),
     ("poll-fastest", "0s", "`poll-fastest` must be longer than nothing", "0s"),
     ("poll-slowest", "fast", "`poll-slowest` must be a duration, found `fast`", "fast"),
+    ("lost-answer-wait", "long", "`lost-answer-wait` must be a duration, found `long`", "long"),
     ("api-quota", "0", "`api-quota` must be above 0, found the number 0", "0"),
     (
         "lake",

@@ -33,7 +33,7 @@ pub fn warning(environment: &Environment) -> Result<Option<String>> {
             let lifeline = child.stdin.take();
             let said = child.wait_with_output()?;
             drop(lifeline);
-            match process::told(&String::from_utf8_lossy(&said.stdout)).remove("network") {
+            match process::told(said.stdout.as_slice())?.remove("network") {
                 Some(serde_json::Value::Null) => return Ok(None),
                 Some(why) => format!("the kernel allows it no network of its own: {why}"),
                 None => "it cannot be found out whether it has a network of its own".to_string(),
