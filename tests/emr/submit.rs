@@ -50,6 +50,7 @@ fn a_warm_cluster_is_submitted_to_in_few_calls() {
         |operation: &str, key: &str| calls.iter().filter(|call| call.contains(operation) && call.contains(key)).count();
     assert_eq!(times("GetObject", "/lake/curated/first/"), 1, "a footer is read once: {calls:#?}");
     assert_eq!(times("GetObject", "/_catalog/versions/"), 0, "what is in the index, or was just written: {calls:#?}");
+    assert_eq!(times("GetObject", "/_catalog/catalog.json"), 1, "the index is read once: {calls:#?}");
     assert_eq!(times("DeleteObjects", ""), 1, "{calls:#?}");
 
     lab.twin.reset_calls();
