@@ -80,6 +80,9 @@ def run(wanted):
         from soflow_launch import spark as engine
     running = engine.start(wanted)
     if wanted.command == "step":
+        from soflow_launch import columns
+
+        columns.keep(running.frames())
         code = script.run(wanted.script, wanted.script_arguments)
     else:
         from soflow_launch import query

@@ -13,6 +13,11 @@ class Running:
     def __init__(self, server):
         self.server = server
 
+    def frames(self):
+        from pyspark.sql.connect.dataframe import DataFrame
+
+        return DataFrame
+
     def stop(self, succeeded):
         """Nothing to do: the server is a thread of this process, which ends without waiting for it."""
 

@@ -61,7 +61,7 @@ impl App {
         let objects = ObjectCatalog::new(store.clone(), &target.lake.curated);
         let catalog: Arc<dyn Catalog> = match (&target.kind, &session) {
             (TargetKind::Emr(emr), Some(session)) => {
-                Arc::new(GlueCatalog::new(objects, session.clone(), &emr.database, &target.lake.curated))
+                Arc::new(GlueCatalog::new(objects, session.clone(), &emr.database, &target.lake.curated, self.owner()))
             }
             _ => Arc::new(objects),
         };

@@ -10,6 +10,7 @@ use super::attach::Attaching;
 use super::ground::Wishes;
 use super::output::stderr;
 use super::{insights, prepare};
+use crate::catalog;
 use crate::error::{Error, Kind, Result};
 use crate::event::{RunState, Sink};
 use crate::ingest::sample;
@@ -132,7 +133,10 @@ impl Order<'_> {
                     Some(record) => Driven::GoesOn(record),
                     None => {
                         // A publication that was cut short may not be shown everywhere yet.
-                        services.catalog.settle().await?;
+                        if !gathered.index.shown {
+                            let catalog = services.catalog.as_ref();
+                            catalog::telling(catalog, catalog.settle(), sink).await?;
+                        }
                         return Ok(Ran::Nothing(gathered, plan));
                     }
                 }

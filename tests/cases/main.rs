@@ -18,4 +18,5 @@ mod read_only;
 mod smallest;
 mod surroundings;
 mod text;
+mod values;
 mod way_out;
