@@ -1,14 +1,19 @@
 """questions and comments from raw pages to partitions: merging, quarantine, limits."""
 
 import gzip
+import os
 import random
+from pathlib import Path
 from string import ascii_letters
 
+import pyarrow.parquet as pq
 import pytest
 from builders import at, comment, page, question
 
 from soflow_jobs import comments, questions
 from soflow_jobs.ingest import QuarantineLimitError
+from soflow_jobs.lake import leave_columns, place
+from soflow_jobs.schemas import TABLES, names
 
 SHORT = ("question_id", "score", "created_month")
 
@@ -230,3 +235,14 @@ def test_pages_of_other_dates_bring_their_rows_and_nothing_else(spark, task_lake
     assert task_lake.written(spark, "quarantine") == []
     assert task_lake.rows(spark, "ingest_audit", "raw_run", "pages", "rows_raw") == [("own", 1, 1)]
     assert '"pages": 1, "rows_read": 1, "quarantined": 0' in capsys.readouterr().out
+
+
+def test_outputs_without_rows_say_their_columns(spark, task_lake):
+    if os.environ.get("SOFLOW_TEST_ENGINE", "sail") == "sail":
+        pytest.skip("Sail writes no file without rows: its launcher leaves the columns")
+    task = task_lake.task("questions")
+    leave_columns(spark, task)
+    (file,) = Path(place(task.output("quarantine")).removeprefix("file://")).rglob("*.parquet")
+    left = pq.read_table(file)
+    assert (left.num_rows, left.schema.names) == (0, names(TABLES["quarantine"]))
+    assert task_lake.written(spark, "quarantine") == []

@@ -64,7 +64,7 @@ impl CallError {
 
     /// Returns whether other keys may help.
     pub fn blames_credentials(&self) -> bool {
-        [Meaning::Expired, Meaning::UnknownKey].contains(&meaning(self)) && self.code != NO_CREDENTIALS
+        [Meaning::Expired, Meaning::Credentials].contains(&meaning(self)) && self.code != NO_CREDENTIALS
     }
 
     /// Returns whether the caller may not do this.

@@ -16,7 +16,7 @@ use crate::ingest::raw;
 use crate::job::{self, Graph, Job, Script, Source};
 use crate::names::Uri;
 use crate::plan::Select;
-use crate::run::{self, Code, Gathered, Services};
+use crate::run::{self, Code, Gathered, Request, Services};
 use crate::yaml::{self, Problems, did_you_mean};
 
 /// Returns the names of all jobs of the project, sorted.
@@ -140,39 +140,17 @@ pub fn code(project: &Project, job: &Job, services: &Services) -> Result<Code> {
     Ok(Code { steps, engine: services.target.engine(), shipped: services.target.shipment()? })
 }
 
-/// Collects what a plan of `job` is made from.
+/// Collects what a plan is made from.
 ///
 /// # Errors
 /// `Usage` when a step is asked for that reads raw pages and there are none for the date.
-pub async fn gather<'a>(
-    project: &'a Project,
-    job: &'a Job,
-    date: Date,
-    select: Select,
-    code: Code,
-    services: &Services,
-) -> Result<Gathered<'a>> {
-    let gathered = collect(project, job, date, select, code, services).await?;
+pub async fn gather<'a>(request: Request<'a>, services: &Services) -> Result<Gathered<'a>> {
+    let (raw, job, date) = (&request.lake.raw, request.job, request.date);
+    let gathered = run::gather(request, services.store.as_ref(), services.catalog.as_ref()).await?;
     if lacks_pages(&gathered) {
-        return Err(no_pages(&project.target()?.lake.raw, job, date, services).await?);
+        return Err(no_pages(raw, job, date, services).await?);
     }
     Ok(gathered)
-}
-
-/// Collects what a plan of `job` is made from, whether there are raw pages or not.
-///
-/// # Errors
-/// Those of the store and the catalog.
-pub async fn collect<'a>(
-    project: &'a Project,
-    job: &'a Job,
-    date: Date,
-    select: Select,
-    code: Code,
-    services: &Services,
-) -> Result<Gathered<'a>> {
-    let request = run::Request { job, date, lake: &project.target()?.lake, code, select };
-    run::gather(request, services.store.as_ref(), services.catalog.as_ref()).await
 }
 
 /// Returns whether a step is asked for that reads raw pages, and there are none for the date.

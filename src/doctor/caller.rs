@@ -95,10 +95,9 @@ fn identified(caller: &Caller, signer: &Signer, sign_in: &str, now: Timestamp) -
 
 fn refused(error: &CallError, signer: &Signer, session: &Session) -> Vec<Finding> {
     let Advice { meaning, what, hints } = advice(error, None);
-    let about_credentials = [Meaning::Expired, Meaning::UnknownKey, Meaning::Signature, Meaning::NoCredentials];
     let finding = match meaning {
         Meaning::Clock => Finding::problem("clock", what),
-        _ if about_credentials.contains(&meaning) => {
+        Meaning::Expired | Meaning::Credentials => {
             Finding::problem("credentials", format!("{what} (from {})", signer.source))
         }
         _ => {

@@ -1,6 +1,6 @@
 //! Garbage: what no reader and no later run needs any more.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::catalog::{Catalog, Index};
 use crate::config::Lake;
 use crate::error::Result;
-use crate::names::{Digest, RunId, Uri, partition_path};
+use crate::names::{Digest, RunId, Uri};
 use crate::plan::{self, StepResult};
 use crate::store::{Object, Store};
 
@@ -50,8 +50,7 @@ pub async fn find_garbage(
             if old && at < spared && published.run != entry.current {
                 garbage.versions.push((table.clone(), published.run.clone()));
             } else if let Some(version) = catalog.version(table, &published.run).await? {
-                let folder = |p: &plan::Partition| place(&p.prefix, &version.partition_by, &p.values);
-                needed.extend(version.partitions.iter().map(folder));
+                needed.extend(version.partitions.iter().map(|partition| partition.place(&version.partition_by)));
             }
         }
     }
@@ -83,11 +82,6 @@ pub async fn find_garbage(
 fn leftover(garbage: &mut Garbage, object: &Object) {
     garbage.bytes += object.bytes;
     garbage.leftovers.push(object.uri.clone());
-}
-
-fn place(prefix: &str, partition_by: &[String], values: &BTreeMap<String, String>) -> String {
-    let below = partition_path(partition_by, values);
-    if below.is_empty() { prefix.to_string() } else { format!("{prefix}/{below}") }
 }
 
 /// A file is needed when one of the folders it is in is.

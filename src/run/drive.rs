@@ -14,6 +14,7 @@ use super::gather::{Code, Gathered, Request, gather};
 use super::intent::Intent;
 use super::keeper::{self, Keeper};
 use super::record::{RECORD_VERSION, RunRecord, StepRecord, load_run, run_prefix};
+use crate::audit::Reader;
 use crate::catalog::Catalog;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, PlannedStep, RunState, Sink};
@@ -113,6 +114,9 @@ pub struct Run<'a> {
     pub record: RunRecord,
     /// What finished and reused steps have written.
     pub results: BTreeMap<String, StepResult>,
+    /// What of that this process has read.
+    pub(super) seen: finish::Seen,
+    pub(super) reader: Arc<Reader>,
     pub(super) keeper: Keeper,
     began: Instant,
 }
@@ -163,14 +167,14 @@ impl<'a> Run<'a> {
             }
         }
         let keeper = Keeper::new(services.store.clone(), artifacts, &record, tag);
-        let run = Self { gathered, plan, services, record, results, keeper, began: Instant::now() };
+        let run = Self { results, ..Self::resumed(gathered, plan, services, record, keeper) };
         if !alone {
             run.save().await?;
         }
         Ok(Ok(run))
     }
 
-    /// Returns a run that another process has begun.
+    /// Returns a run that is claimed.
     pub(super) fn resumed(
         gathered: &'a Gathered<'a>,
         plan: &'a Plan,
@@ -178,8 +182,9 @@ impl<'a> Run<'a> {
         record: RunRecord,
         keeper: Keeper,
     ) -> Self {
-        let results = BTreeMap::new();
-        Self { gathered, plan, services, record, results, keeper, began: Instant::now() }
+        let (results, seen) = (BTreeMap::new(), finish::Seen::default());
+        let reader = Reader::new(services.store.clone(), &gathered.facts.lake.curated);
+        Self { gathered, plan, services, record, results, seen, reader, keeper, began: Instant::now() }
     }
 
     /// Runs the steps, audits, publishes, and writes how that went. Returns anything but `GoesOn`.

@@ -23,16 +23,16 @@ pub struct FileStore;
 
 #[async_trait]
 impl Store for FileStore {
-    async fn list(&self, prefix: &Uri) -> Result<Vec<Object>> {
+    async fn list_all(&self, prefix: &Uri) -> Result<Vec<Object>> {
         let mut found = Vec::new();
-        walk(&path_of(prefix)?, &|name| !name.starts_with(['.', '_']), &|_| true, &mut found)?;
+        walk(&path_of(prefix)?, &|_| true, &mut found)?;
         found.sort_by(|a, b| a.uri.cmp(&b.uri));
         Ok(found)
     }
 
     async fn unfinished(&self, prefix: &Uri) -> Result<Vec<Object>> {
         let mut found = Vec::new();
-        walk(&path_of(prefix)?, &|_| true, &|name| name.starts_with(UNFINISHED), &mut found)?;
+        walk(&path_of(prefix)?, &|name| name.starts_with(UNFINISHED), &mut found)?;
         Ok(found)
     }
 
@@ -179,13 +179,8 @@ fn sync_folder(path: &Path) -> Result<()> {
     Ok(fs::File::open(folder)?.sync_all()?)
 }
 
-/// Adds all files below `folder` whose own name and whose folders' names are wanted.
-fn walk(
-    folder: &Path,
-    enter: &dyn Fn(&str) -> bool,
-    want: &dyn Fn(&str) -> bool,
-    found: &mut Vec<Object>,
-) -> Result<()> {
+/// Adds all files below `folder` whose names are wanted.
+fn walk(folder: &Path, want: &dyn Fn(&str) -> bool, found: &mut Vec<Object>) -> Result<()> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         // A folder may also vanish while it is walked: a step's temporary one, when the step commits.
@@ -195,9 +190,6 @@ fn walk(
     for entry in entries {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !enter(&name) {
-            continue;
-        }
         let path = entry.path();
         let about = match fs::metadata(&path) {
             Ok(about) => about,
@@ -205,7 +197,7 @@ fn walk(
             Err(error) => return Err(error.into()),
         };
         if about.is_dir() {
-            walk(&path, enter, want, found)?;
+            walk(&path, want, found)?;
         } else if want(&name) {
             let (etag, modified) = (etag(&about)?, modified(&about)?);
             found.push(Object { uri: Uri::from_path(&path), bytes: about.len(), etag, modified });

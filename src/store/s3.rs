@@ -157,10 +157,17 @@ impl S3Store {
         .await
     }
 
-    /// Returns a page of a listing, `after` the page that ended with that token.
-    async fn page(&self, prefix: &Uri, bucket: &str, below: &str, after: Option<&str>) -> Result<ListObjectsV2Output> {
+    /// Returns a page of a listing, `after` the page that ended with that token. What is below a `delimiter` comes as one.
+    async fn page(
+        &self,
+        prefix: &Uri,
+        (bucket, below): (&str, &str),
+        after: Option<&str>,
+        delimiter: Option<&str>,
+    ) -> Result<ListObjectsV2Output> {
         self.ask(prefix, || async {
             let list = self.client.list_objects_v2().bucket(bucket).prefix(below);
+            let list = list.set_delimiter(delimiter.map(String::from));
             let page = list.set_continuation_token(after.map(String::from)).send().await;
             let page = page.map_err(|error| self.told("ListObjectsV2", &error))?;
             if page.is_truncated == Some(true) && page.next_continuation_token.is_none() {
@@ -198,13 +205,13 @@ pub(super) fn place(uri: &Uri) -> Result<(&str, &str)> {
 
 #[async_trait]
 impl Store for S3Store {
-    async fn list(&self, prefix: &Uri) -> Result<Vec<Object>> {
+    async fn list_all(&self, prefix: &Uri) -> Result<Vec<Object>> {
         let (bucket, key) = place(prefix)?;
         let below = if key.is_empty() { String::new() } else { format!("{key}/") };
         let (mut found, mut after) = (Vec::new(), None);
         loop {
-            let page = self.page(prefix, bucket, &below, after.as_deref()).await?;
-            found.extend(objects(bucket, &page).filter(|object| is_shown(object, prefix)));
+            let page = self.page(prefix, (bucket, &below), after.as_deref(), None).await?;
+            found.extend(objects(bucket, &page).filter(|object| !is_marker(object, prefix)));
             after = page.next_continuation_token;
             if after.is_none() {
                 break;
@@ -212,6 +219,21 @@ impl Store for S3Store {
         }
         found.sort_by(|a, b| a.uri.cmp(&b.uri));
         Ok(found)
+    }
+
+    async fn folders(&self, prefix: &Uri) -> Result<Vec<String>> {
+        let (bucket, key) = place(prefix)?;
+        let below = if key.is_empty() { String::new() } else { format!("{key}/") };
+        let (mut names, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.page(prefix, (bucket, &below), after.as_deref(), Some("/")).await?;
+            let folders = page.common_prefixes().iter().filter_map(|folder| folder.prefix()?.strip_prefix(&below));
+            names.extend(folders.map(|name| name.trim_end_matches('/').to_string()));
+            after = page.next_continuation_token;
+            if after.is_none() {
+                return Ok(names);
+            }
+        }
     }
 
     /// An object appears whole or not at all; parts of unfinished uploads are for the bucket's lifecycle rule to remove.
@@ -272,7 +294,7 @@ impl Store for S3Store {
         let (bucket, key) = place(prefix)?;
         let mut after = None;
         loop {
-            let page = self.page(prefix, bucket, key, after.as_deref()).await?;
+            let page = self.page(prefix, (bucket, key), after.as_deref(), None).await?;
             let inside = |name: &&str| *name == key || name.strip_prefix(key).is_some_and(|rest| rest.starts_with('/'));
             let names: Vec<&str> = page.contents().iter().filter_map(|object| object.key()).filter(inside).collect();
             self.delete(bucket, &names).await?;
@@ -324,11 +346,10 @@ fn objects<'a>(bucket: &'a str, page: &'a ListObjectsV2Output) -> impl Iterator<
     })
 }
 
-/// Listings pass over what Spark keeps for itself, and the directory markers that some tools leave.
-fn is_shown(object: &Object, prefix: &Uri) -> bool {
+/// Listings pass over the directory markers that some tools leave.
+fn is_marker(object: &Object, prefix: &Uri) -> bool {
     let below = object.uri.below(prefix).unwrap_or_default();
-    let hidden = |part: &str| part.starts_with(['.', '_']);
-    !below.is_empty() && !below.ends_with('/') && !below.ends_with("_$folder$") && !below.split('/').any(hidden)
+    below.is_empty() || below.ends_with('/') || below.ends_with("_$folder$")
 }
 
 #[cfg(test)]

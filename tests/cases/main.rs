@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
     reason = "a test that cannot look at its lake has failed, and tells what it tried"
@@ -11,7 +12,11 @@
 mod lab;
 
 mod insights;
+mod paths;
 mod project;
+mod read_only;
 mod smallest;
+mod surroundings;
 mod text;
+mod values;
 mod way_out;

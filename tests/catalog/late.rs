@@ -18,8 +18,8 @@ impl Store for Late {
         self.0.now() + self.1
     }
 
-    async fn list(&self, prefix: &Uri) -> Result<Vec<Object>> {
-        self.0.list(prefix).await
+    async fn list_all(&self, prefix: &Uri) -> Result<Vec<Object>> {
+        self.0.list_all(prefix).await
     }
 
     async fn unfinished(&self, prefix: &Uri) -> Result<Vec<Object>> {

@@ -24,6 +24,7 @@ mod race;
 mod said;
 mod submit;
 mod upload;
+mod values;
 mod watching;
 mod whole;
 mod wishes;

@@ -251,3 +251,26 @@ fn what_is_odd_about_the_shape_in_use_is_a_warning() {
     let shown = serde_json::to_string(&resolved).unwrap();
     assert!(shown.contains("ConnectionPassword") && !shown.contains("hunter2"), "{shown}");
 }
+
+#[test]
+fn a_prefix_that_hadoop_reads_otherwise_is_refused() {
+    for (prefix, sign) in [
+        ("//x", "//"),
+        ("/a/../b", ".."),
+        ("/./b", "."),
+        ("/{x}", "{"),
+        ("/[x]", "["),
+        ("/a*", "*"),
+        ("/a?", "?"),
+        ("/a b", " "),
+        ("/a%20b", "%"),
+        ("/a#b", "#"),
+    ] {
+        let text = file("", "").replace("s3://bucket/prefix", &format!("\"s3://bucket{prefix}\""));
+        let said = refused(&text, &[], &[]);
+        assert!(said.contains(&format!("Hadoop does not take `{sign}`")), "{said}");
+        assert!(said.contains("config/soflow.yaml:5"), "{said}");
+    }
+    let text = file("", "").replace("s3://bucket/prefix", "s3://bucket/a/b-c_d.e=f+g/é/");
+    assert!(resolve(layers(&text, &[], &[])).is_ok());
+}

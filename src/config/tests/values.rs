@@ -223,3 +223,17 @@ fn a_bad_value_of_every_key_of_a_shape_is_refused() {
         assert!(scripts.contains(&format!("{key}: ")), "no bad value for `{key}`");
     }
 }
+
+#[test]
+fn a_tilde_is_the_home_folder() {
+    let file =
+        "targets: { local: { engine-dir: ~/engines, python: ~/bin/python3, lake: \"file:~/lake\" } }\ncode: '~code'\n";
+    let resolved = resolve(layers(file, &[("HOME", "/home/ann")], &[])).unwrap();
+    let target = &resolved.settings.targets["local"];
+    assert_eq!(local(target).engine_dir, Path::new("/home/ann/engines"));
+    assert_eq!(local(target).python.as_deref(), Some(Path::new("/home/ann/bin/python3")));
+    assert_eq!(target.lake.raw.as_str(), "file:///home/ann/lake/raw");
+    // Neither a shell nor soflow knows where others are at home.
+    assert_eq!(resolved.settings.code, Path::new("/project/~code"));
+    assert!(refused(file, &[], &[]).contains("the variable `HOME` is not set"));
+}

@@ -19,7 +19,7 @@ use crate::config::{Engine, Local};
 use crate::diagnose::Class;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
-use crate::machine::Host;
+use crate::machine::{Host, python};
 use crate::target::{Ended, StepEnd, StepOrder, Stop, Target};
 
 /// How long a step gets to end by itself after it was asked to stop.
@@ -74,30 +74,17 @@ impl LocalTarget {
 pub fn command(environment: &Environment, code: &Path, verb: &str) -> Command {
     let mut command = Command::from(launch(environment, verb));
     command.args(["--network", environment.network.name()]);
-    command.env("PYTHONPATH", code).kill_on_drop(true);
+    // Not as PYTHONPATH, in which a colon in the folder's name would end it.
+    command.arg("--code").arg(code).kill_on_drop(true);
     command
 }
 
 /// Returns the launcher's command line up to its verb. Its standard input is a pipe that nobody writes to: it closes
 /// when soflow ends, however that happens, and the launcher ends with it.
 pub fn launch(environment: &Environment, verb: &str) -> std::process::Command {
-    let mut command = std::process::Command::new(environment.interpreter());
+    let mut command = python::command(&environment.interpreter());
     command.arg("-u").arg(environment.launcher()).arg(verb).args(["--engine", environment.engine.name()]);
-    command.env("PYTHONNOUSERSITE", "1").env("PYTHONDONTWRITEBYTECODE", "1").stdin(Stdio::piped());
-    for unwanted in [
-        "PYTHONPATH",
-        "PYTHONHOME",
-        "PYTHONSTARTUP",
-        "VIRTUAL_ENV",
-        "SPARK_HOME",
-        "SPARK_REMOTE",
-        "PYSPARK_PYTHON",
-        // What the API knows us by is nothing that the packages of a job should know.
-        "SOFLOW_API_KEY",
-        "SOFLOW_API_TOKEN",
-    ] {
-        command.env_remove(unwanted);
-    }
+    command.stdin(Stdio::piped());
     command
 }
 

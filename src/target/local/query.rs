@@ -54,8 +54,17 @@ impl From<&Column> for QueryColumn {
 pub struct QueryPart {
     /// The prefix.
     pub prefix: String,
-    /// The partitions' values.
-    pub partitions: Vec<PartitionValues>,
+    /// The partitions.
+    pub partitions: Vec<QueryPartition>,
+}
+
+/// A live partition.
+#[derive(Clone, Debug, Serialize)]
+pub struct QueryPartition {
+    /// Its values by column.
+    pub values: PartitionValues,
+    /// Where its files are; empty in a table without partitions.
+    pub place: String,
 }
 
 /// One statement.
