@@ -5,7 +5,9 @@ their own. Ends it when standard input closes: soflow is gone then, however that
 import configparser
 import os
 import runpy
+import ssl
 import sys
+import tempfile
 import threading
 
 # Options that say where packages come from and how they are reached. Source: `pip install --help`, "General Options"
@@ -61,6 +63,18 @@ def kept(name, value):
     return wanted if wanted and wanted in value.split() else None
 
 
+def trusted(named):
+    """Returns a file with the authorities that pip brings, those of the machine, and those in the file `named`."""
+    from pip._vendor import certifi
+
+    usual = [certifi.where(), ssl.get_default_verify_paths().cafile]
+    with tempfile.NamedTemporaryFile("wb", suffix=".pem", delete=False) as together:
+        for path in [*filter(None, usual), named]:
+            with open(path, "rb") as file:
+                together.write(file.read() + b"\n")
+    return together.name
+
+
 threading.Thread(target=watch, daemon=True).start()
 try:
     known = settings()
@@ -69,6 +83,13 @@ except (configparser.Error, UnicodeDecodeError) as error:
 for name, value in known.items():
     if kept(name, value) is not None:
         os.environ["PIP_" + name.upper().replace("-", "_")] = kept(name, value)
+# The person's way out is described once, for all of soflow: docs/network.md.
+bundle = os.environ.get("AWS_CA_BUNDLE", "").strip()
+if bundle and not {"PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}.intersection(os.environ):
+    try:
+        os.environ["PIP_CERT"] = trusted(bundle)
+    except OSError as error:
+        sys.exit(f"ERROR: the certificates that AWS_CA_BUNDLE names cannot be read: {error}")
 # pip reads no file at all then.
 os.environ["PIP_CONFIG_FILE"] = os.devnull
 runpy.run_module("pip", run_name="__main__", alter_sys=True)
