@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::lab::{DATE, Lab, Said, ended, signal};
 use crate::twin::{Act, Fault, FaultKind, Moment};
 
-/// Hundredths of a second of the real thing.
+/// Returns so many seconds of the real thing.
 fn seconds(seconds: u64) -> Duration {
     Duration::from_millis(seconds * 10)
 }
