@@ -143,7 +143,8 @@ pub async fn cancel(
     let cancelled = format!("cancelled by {me}");
     going.record.error = Some(cancelled.clone());
     going.save().await?;
-    recall(&mut going, sink).await?;
+    // What is written of it needs no telling.
+    recall(&mut going, &mut Vec::<Event>::new()).await?;
     going.end_steps(sink).await?;
     going.close(Some(&Error::new(Kind::Interrupted, cancelled)), sink).await?;
     Ok(going.record)

@@ -303,7 +303,8 @@ fn a_run_that_cannot_begin_leaves_its_cluster_to_others() {
 
 #[test]
 fn a_record_whose_answers_are_all_lost_is_closed_all_the_same() {
-    for nth in 2..=6 {
+    // Before its steps are handed over, and after; each takes as long as S3 is given.
+    for nth in [2, 5] {
         let lab = Lab::new();
         let fault = Fault::new("s3", "PutObject", FaultKind::Internal { done: true }).on("run.json");
         // As often as it is sent.
