@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use crate::catalog::{Catalog, Index};
 use crate::config::Lake;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ingest::raw;
 use crate::job::{Job, Source, Update, Value};
 use crate::names::{Digest, RunId, Uri};
