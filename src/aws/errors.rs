@@ -88,10 +88,9 @@ pub fn s3_error<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'sta
     error: &SdkError<E>,
 ) -> CallError {
     let (code, maybe_done) = match error {
-        SdkError::DispatchFailure(failure) if failure.is_io() => (NO_ANSWER, true),
         SdkError::DispatchFailure(failure) if failure.is_user() => ("NoCredentials", false),
-        SdkError::DispatchFailure(_) => (NOT_SENT, false),
-        SdkError::TimeoutError(_) | SdkError::ResponseError(_) => (NO_ANSWER, true),
+        // The SDK does not tell a connection that was never made from one that closed before the answer.
+        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) | SdkError::ResponseError(_) => (NO_ANSWER, true),
         _ => told_by_s3(error.code(), error.raw_response().map_or(0, |answer| answer.status().as_u16())),
     };
     let message = error.message().map_or_else(|| causes(error), String::from);
@@ -167,5 +166,38 @@ fn advice(error: &CallError) -> Vec<String> {
         NOT_SENT | NO_ANSWER => vec![again(), "`soflow doctor` checks the way to AWS".into()],
         _ if error.maybe_done => vec![again()],
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_credential_types::Credentials;
+    use aws_sdk_s3::config::{BehaviorVersion, Region, retry::RetryConfig};
+    use tokio::io::AsyncReadExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_closes_before_the_answer_may_have_done_what_was_asked() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
+            .endpoint_url(format!("http://{}", listener.local_addr().unwrap()))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .retry_config(RetryConfig::disabled())
+            .force_path_style(true);
+        let client = aws_sdk_s3::Client::from_conf(config.build());
+        let (served, asked) = tokio::join!(
+            async {
+                let (mut connection, _) = listener.accept().await.unwrap();
+                connection.read(&mut [0; 65536]).await.unwrap()
+            },
+            client.put_object().bucket("lake").key("a").body(b"x".to_vec().into()).send()
+        );
+        assert!(served > 0);
+        let error = s3_error("PutObject", &asked.unwrap_err());
+        assert!(error.maybe_done && error.code == NO_ANSWER, "{error}");
     }
 }

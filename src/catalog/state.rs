@@ -21,6 +21,9 @@ pub struct State {
     /// Unlike any other writer's: tells our own object after a lost answer from someone else's.
     #[serde(default)]
     pub by: String,
+    /// Versions that are not kept any more, as table and run, until the files about them are gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forgotten: Vec<(String, RunId)>,
     /// The version of each table that Glue shows completely.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub shown: BTreeMap<String, RunId>,
@@ -49,25 +52,18 @@ impl State {
     /// # Errors
     /// `Held` when this is not the generation that was `seen`.
     pub fn publish(&mut self, seen: &Index, versions: &[Version]) -> Result<bool> {
-        let keeps = |entry: &Entry, run: &RunId| entry.history.iter().any(|known| known.run == *run);
-        let there = |v: &Version| self.tables.get(&v.table).is_some_and(|entry| keeps(entry, &v.run));
+        let there = |v: &Version| self.tables.get(&v.table).is_some_and(|entry| entry.keeps(&v.run));
         // The answer to an attempt may be lost, and others may have published since: a run publishes only once.
         if self.generation != seen.generation && versions.iter().all(there) {
             return Ok(false);
         }
         self.advance(seen)?;
         for version in versions {
-            let published = Published {
-                run: version.run.clone(),
-                at: version.published_at,
-                rows: version.rows(),
-                bytes: version.bytes(),
-            };
             let new = || Entry { current: version.run.clone(), history: Vec::new() };
             let entry = self.tables.entry(version.table.clone()).or_insert_with(new);
-            entry.current = version.run.clone();
             entry.history.retain(|known| known.run != version.run);
-            entry.history.push(published);
+            entry.history.push(published(version));
+            entry.show(&version.run, version.published_at);
             self.shown.remove(&version.table);
         }
         Ok(true)
@@ -77,34 +73,33 @@ impl State {
     ///
     /// # Errors
     /// `Held` as in `publish`; `Usage` when a version is not kept.
-    pub fn point(&mut self, seen: &Index, to: &BTreeMap<String, RunId>) -> Result<()> {
+    pub fn point(&mut self, seen: &Index, to: &BTreeMap<String, RunId>, now: Timestamp) -> Result<()> {
         self.advance(seen)?;
         for (table, run) in to {
-            let kept = self.tables.get_mut(table).filter(|entry| entry.history.iter().any(|known| known.run == *run));
+            let kept = self.tables.get_mut(table).filter(|entry| entry.keeps(run));
             let entry = kept.ok_or_else(|| {
                 Error::new(Kind::Usage, format!("table `{table}` has no version of run `{run}`"))
                     .hint(format!("`soflow tables show {table}` lists its versions"))
             })?;
-            entry.current = run.clone();
+            entry.show(run, now);
             self.shown.remove(table);
         }
         Ok(())
     }
 
-    /// Drops versions from the history; current ones stay. Returns those dropped.
+    /// Drops versions from the history; current ones stay.
     ///
     /// # Errors
     /// `Held` as in `publish`.
-    pub fn forget(&mut self, seen: &Index, versions: &[(String, RunId)]) -> Result<Vec<(String, RunId)>> {
+    pub fn forget(&mut self, seen: &Index, versions: &[(String, RunId)]) -> Result<()> {
         self.advance(seen)?;
-        let mut gone = Vec::new();
         for (table, run) in versions {
             if let Some(entry) = self.tables.get_mut(table).filter(|entry| entry.current != *run) {
                 entry.history.retain(|known| known.run != *run);
-                gone.push((table.clone(), run.clone()));
+                self.forgotten.push((table.clone(), run.clone()));
             }
         }
-        Ok(gone)
+        Ok(())
     }
 
     fn advance(&mut self, seen: &Index) -> Result<()> {
@@ -151,6 +146,26 @@ impl State {
     pub fn end_lease(&mut self, by: &str) {
         self.lease.take_if(|lease| lease.by == by);
     }
+}
+
+impl Entry {
+    /// Points readers at the version of `run`.
+    fn show(&mut self, run: &RunId, now: Timestamp) {
+        let before = std::mem::replace(&mut self.current, run.clone());
+        for known in &mut self.history {
+            if known.run == *run {
+                known.until = None;
+            } else if known.run == before {
+                known.until = Some(now);
+            }
+        }
+    }
+}
+
+/// Returns a version as a table's history has it.
+pub fn published(version: &Version) -> Published {
+    let (rows, bytes) = (version.rows(), version.bytes());
+    Published { run: version.run.clone(), at: version.published_at, rows, bytes, until: None }
 }
 
 /// Returns 16 characters unlike any drawn before.

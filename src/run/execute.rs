@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::drive::{Run, logs_of, task_uri, write_tasks};
+use super::drive::{Run, logs_of, task_uri};
 use super::finish;
 use super::record::StepRecord;
 use crate::error::{Error, Kind, Result};
@@ -24,9 +24,9 @@ impl<'a> Run<'a> {
     /// Runs the steps, as many at once as the target takes and the graph allows. After a failure nothing new is started,
     /// but what runs may finish: its results are there for the next try.
     pub(super) async fn execute(&mut self, resumed: bool, sink: &mut dyn Sink) -> Result<()> {
-        if !resumed {
-            let store = self.services.store.as_ref();
-            write_tasks(&self.gathered.facts, self.plan, &self.record.run, store).await?;
+        // Where there are tasks it has begun.
+        if !resumed || self.plan.steps.iter().all(|step| step.action != Action::Run) {
+            self.begin().await?;
         }
         let (notes, mut heard) = mpsc::unbounded_channel();
         let went = match self.open(resumed, notes, &mut heard, sink).await {

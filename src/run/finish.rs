@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::drive::Run;
-use super::gather::results_prefix;
+use super::gather;
 use crate::audit::{self, Opened};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
@@ -20,6 +20,8 @@ pub async fn take_in(run: &Run<'_>, name: &str, seconds: f64) -> Result<StepResu
         let location = run.gathered.facts.lake.curated.join(&prefix);
         let objects = objects_under(run, output, &location).await?;
         let landed = read(run, output, &location, &objects).await?.landed;
+        // The engine leaves that to the system; from here on others count on these files.
+        run.services.store.sync(&run.gathered.facts.lake.curated, &objects).await?;
         let partitions = landed.partitions.into_iter().map(|part| Partition {
             values: part.values,
             prefix: prefix.clone(),
@@ -47,7 +49,7 @@ fn planned<'a>(run: &'a Run<'_>, name: &str) -> Result<&'a StepPlan> {
 
 fn result_uri(run: &Run<'_>, result: &Digest) -> Uri {
     let facts = &run.gathered.facts;
-    results_prefix(&facts.lake.artifacts, &facts.job.name).join(&format!("{}.json", result.as_str()))
+    gather::result_uri(&facts.lake.artifacts, &facts.job.name, result)
 }
 
 /// Returns the objects under a run's prefix that one output consists of.

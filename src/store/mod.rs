@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use crate::error::Result;
 use crate::names::Uri;
 
-pub use file::{FileStore, open_listed};
+pub use file::{FileStore, make_folder, open_listed};
 pub use owner::Owner;
 pub use s3::S3Store;
 #[cfg(test)]
@@ -34,6 +34,15 @@ pub struct Object {
     pub modified: Timestamp,
 }
 
+/// What is really below a prefix.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// Its objects, those with hidden names too, sorted by URI.
+    pub objects: Vec<Object>,
+    /// Its symbolic links. What they lead to is not below the prefix.
+    pub links: Vec<Uri>,
+}
+
 /// Stands for one content of an object: changes whenever it is replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag(pub String);
@@ -46,8 +55,14 @@ pub trait Store: Send + Sync {
     /// Returns all objects below `prefix`, sorted by URI; none when there is no such prefix.
     async fn list(&self, prefix: &Uri) -> Result<Vec<Object>>;
 
+    /// Returns all that is really below `prefix`: what may be removed is chosen from this.
+    async fn inventory(&self, prefix: &Uri) -> Result<Inventory>;
+
     /// Returns what writes cut short by a crash have left below `prefix`; no reader ever sees those.
     async fn unfinished(&self, prefix: &Uri) -> Result<Vec<Object>>;
+
+    /// Makes objects below `root` that another program wrote survive a power cut, as those written by [`Store::put`] do.
+    async fn sync(&self, root: &Uri, objects: &[Object]) -> Result<()>;
 
     /// Returns the content, or `None` when there is no such object.
     async fn get(&self, uri: &Uri) -> Result<Option<Vec<u8>>>;

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::upload;
-use super::{Object, Store, Tag};
+use super::{Inventory, Object, Store, Tag};
 use crate::aws::{self, ServerClock, Session};
 use crate::error::{Error, Kind, Result};
 use crate::names::Uri;
@@ -71,6 +71,19 @@ impl S3Store {
 }
 
 impl S3Store {
+    async fn listed(&self, prefix: &Uri) -> Result<Vec<Object>> {
+        let (bucket, key) = place(prefix)?;
+        let below = if key.is_empty() { String::new() } else { format!("{key}/") };
+        let mut pages = self.client.list_objects_v2().bucket(bucket).prefix(below).into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| aws::s3_failed("ListObjectsV2", prefix, &error))?;
+            found.extend(objects(bucket, &page));
+        }
+        found.sort_by(|a, b| a.uri.cmp(&b.uri));
+        Ok(found)
+    }
+
     async fn delete(&self, bucket: &str, names: &[&str]) -> Result<()> {
         let whole = Uri::in_bucket(bucket, "");
         for names in names.chunks(DELETE_AT_ONCE) {
@@ -96,21 +109,23 @@ pub(super) fn place(uri: &Uri) -> Result<(&str, &str)> {
 #[async_trait]
 impl Store for S3Store {
     async fn list(&self, prefix: &Uri) -> Result<Vec<Object>> {
-        let (bucket, key) = place(prefix)?;
-        let below = if key.is_empty() { String::new() } else { format!("{key}/") };
-        let mut pages = self.client.list_objects_v2().bucket(bucket).prefix(below).into_paginator().send();
-        let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| aws::s3_failed("ListObjectsV2", prefix, &error))?;
-            found.extend(objects(bucket, &page).filter(|object| is_shown(object, prefix)));
-        }
-        found.sort_by(|a, b| a.uri.cmp(&b.uri));
+        let mut found = self.listed(prefix).await?;
+        found.retain(|object| is_shown(object, prefix));
         Ok(found)
+    }
+
+    async fn inventory(&self, prefix: &Uri) -> Result<Inventory> {
+        Ok(Inventory { objects: self.listed(prefix).await?, links: Vec::new() })
     }
 
     /// An object appears whole or not at all; parts of unfinished uploads are for the bucket's lifecycle rule to remove.
     async fn unfinished(&self, _: &Uri) -> Result<Vec<Object>> {
         Ok(Vec::new())
+    }
+
+    /// S3 answers when an object is kept in several places.
+    async fn sync(&self, _: &Uri, _: &[Object]) -> Result<()> {
+        Ok(())
     }
 
     async fn get(&self, uri: &Uri) -> Result<Option<Vec<u8>>> {

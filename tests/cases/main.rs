@@ -6,4 +6,5 @@
 mod lab;
 
 mod project;
+mod sharing;
 mod smallest;
