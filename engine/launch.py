@@ -1,8 +1,12 @@
 """Starts the engine inside this process's environment and runs one script, or a list of queries, on it.
 
-    launch.py step  --engine sail|spark [--jre DIR] [--conf k=v ...] [--archive] --script PATH -- --task URI
-    launch.py query --engine sail|spark [--jre DIR] [--conf k=v ...] --request FILE
-    launch.py java  [--jre DIR]
+    launch.py step    --engine sail|spark [--jre DIR] [--conf k=v ...] [--network none] [--archive] --script PATH -- --task URI
+    launch.py query   --engine sail|spark [--jre DIR] [--conf k=v ...] [--network none] --request FILE
+    launch.py java    [--jre DIR]
+    launch.py network
+
+With `--network none` the engine and the script are alone with loopback, where the kernel allows that and nothing that
+they are told to read is elsewhere; `network` tells whether it does: `@soflow {"network": null}`, or why not.
 
 Exit codes: 0 done; 1 the script raised, or a query failed; 90 the engine itself could not start, which one line
 `@soflow {"engine_error": ..., "kind": "damaged" | "java" | "start"}` on stdout explains; 130 and 143 stopped by SIGINT
@@ -13,17 +17,18 @@ import argparse
 import os
 import sys
 
-from soflow_launch import java, life, trouble
+from soflow_launch import java, life, network, trouble
 
 
 def arguments(argv):
     """Returns the parsed command line; `script_arguments` is what follows `--`."""
     own, _, rest = partition(argv, "--")
     parser = argparse.ArgumentParser(prog="launch.py", allow_abbrev=False)
-    parser.add_argument("command", choices=["step", "query", "java"])
+    parser.add_argument("command", choices=["step", "query", "java", "network"])
     parser.add_argument("--engine", choices=["sail", "spark"], default="sail")
     parser.add_argument("--jre", metavar="DIR", help="a Java home to use whatever its version is")
     parser.add_argument("--conf", metavar="KEY=VALUE", action="append", default=[])
+    parser.add_argument("--network", choices=["host", "none"], default="host")
     parser.add_argument("--archive", action="store_true", help="keep this run's JVM classes for the next (spark)")
     parser.add_argument("--script", metavar="PATH")
     parser.add_argument("--request", metavar="FILE")
@@ -52,6 +57,12 @@ def run(wanted):
         home = java.find(wanted.jre)
         trouble.tell({"java_home": str(home)})
         return 0
+    if wanted.command == "network":
+        trouble.tell({"network": network.leave()})
+        return 0
+    # Before anything starts a thread. Where it cannot be done, soflow has warned whoever has neighbours.
+    if wanted.network == "none" and not network.is_needed(wanted):
+        network.leave()
     # Paths are made absolute first: `life.begin` leaves the caller's directory, because both engines create
     # `spark-warehouse` and other litter in the directory they are started in.
     wanted.script = wanted.script and os.path.abspath(wanted.script)

@@ -6,7 +6,9 @@
 
 pub mod error;
 pub mod event;
+pub mod mask;
 pub mod names;
+pub mod net;
 pub mod yaml;
 
 pub mod config;

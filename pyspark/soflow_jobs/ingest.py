@@ -21,11 +21,13 @@ class QuarantineLimitError(RuntimeError):
 def ingest(spark: SparkSession, task: Task, lake: Lake, endpoint: Endpoint) -> DataFrame:
     """The typed rows of the task's raw pages: all versions, with `raw_uri` and `item_index`.
 
-    Parses once, into scratch. Writes the quarantine and the audit; raises QuarantineLimitError before any of that.
+    Parses once, into scratch. Writes the quarantine and the audit of the task's own date; raises QuarantineLimitError
+    before any of that.
     """
     lines = stage(spark, task, endpoint)
-    rejects = lines.where(F.col("kind") == REJECT)
-    pages, items, others = count_input(lines)
+    own = of_own_date(spark, task, endpoint, lines)
+    rejects = own.where(F.col("kind") == REJECT)
+    pages, items, others = count_input(own)
     counts = count_rejects(rejects)
     quarantined = sum(count for _, _, count, _ in counts)
     say(pages=pages, rows_read=items, quarantined=quarantined, **({"ignored": others} if others else {}))
@@ -34,11 +36,19 @@ def ingest(spark: SparkSession, task: Task, lake: Lake, endpoint: Endpoint) -> D
         lake.write("quarantine", rejects)
     # A job of another's that uses the base steps need not have the table.
     if pages and TABLE in task.outputs:
-        lake.write(TABLE, audit(spark, task, endpoint, lines))
+        lake.write(TABLE, audit(spark, task, endpoint, own))
     rows = lines.where(F.col("kind") == ROW)
     told = FORMS[endpoint.name].told
     from_dump = any(page.is_dump for page in task.raw.get(endpoint.name, ()))
     return with_hints(rows, lines.where(F.col("kind") == HINT), endpoint.id, told) if told and from_dump else rows
+
+
+def of_own_date(spark: SparkSession, task: Task, endpoint: Endpoint, lines: DataFrame) -> DataFrame:
+    """The lines without those of other dates' pages: what was wrong with them is in those dates' partitions."""
+    others = [(page.uri,) for page in task.raw.get(endpoint.name, ()) if page.other_date]
+    if not others:
+        return lines
+    return lines.join(spark.createDataFrame(others, "raw_uri string"), on="raw_uri", how="left_anti")
 
 
 def with_hints(rows: DataFrame, hints: DataFrame, key: str, told: str) -> DataFrame:

@@ -38,7 +38,8 @@ NOTED = (
 def audit(spark: SparkSession, task: Task, endpoint: Endpoint, lines: DataFrame) -> DataFrame:
     """The rows of this step's partition; none when there were no pages."""
     folders: dict[str, list[RawObject]] = {}
-    for page in sorted(task.raw.get(endpoint.name, ()), key=lambda page: (page.fetched_at, page.uri)):
+    own = (page for page in task.raw.get(endpoint.name, ()) if not page.other_date)
+    for page in sorted(own, key=lambda page: (page.fetched_at, page.uri)):
         folders.setdefault(folder_of(page.uri), []).append(page)
     told = [(name, source_of(name), *noted(pages)) for name, pages in folders.items()]
     frame = counted(lines, endpoint).join(spark.createDataFrame(told, ddl(NOTED)), on="raw_run")

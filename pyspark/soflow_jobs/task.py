@@ -21,11 +21,15 @@ class TaskError(ValueError):
 
 @dataclass(frozen=True)
 class RawObject:
-    """One raw page: where it is, when it was fetched (aware, UTC), and what its ingester noted about it."""
+    """One raw page: where it is, when it was fetched (aware, UTC), and what its ingester noted about it.
+
+    `other_date` is the date it is for, when that is not the task's: its rows are made anew, and nothing else of it.
+    """
 
     uri: str
     fetched_at: datetime
     about: dict[str, int] = field(default_factory=dict)
+    other_date: date | None = None
 
     @property
     def is_dump(self) -> bool:
@@ -139,6 +143,7 @@ def _raw(value: Any, name: str) -> tuple[RawObject, ...]:
             _text(_object(each, where), "uri", where),
             _moment(_text(each, "fetched_at", where), where),
             _numbers(each.get("about", {}), f"{where}.about"),
+            _date(_text(each, "date", where)) if "date" in each else None,
         )
         for each in objects
     )

@@ -111,14 +111,13 @@ class TestLake:
     def uri(self, *parts):
         return "file://" + "/".join([str(self.folder), *parts])
 
-    def raw(self, endpoint, *bodies, fetched="2026-11-22T23:59:59Z", name="{:06d}.json.gz", folder=None, about=None):
+    def raw(self, endpoint, *bodies, fetched="2026-11-22T23:59:59Z", name="{:06d}.json.gz", folder=None, **noted):
         """Adds raw pages, each bytes; returns their URIs."""
         objects = self.pages.setdefault(endpoint, [])
         for body in bodies:
             path = self.folder / "raw" / endpoint / f"run={folder or self.number}" / name.format(len(objects) + 1)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(body)
-            noted = {"about": about} if about else {}
             objects.append({"uri": f"file://{path}", "fetched_at": fetched, **noted})
         return [each["uri"] for each in objects]
 

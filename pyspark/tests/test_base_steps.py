@@ -199,3 +199,14 @@ def test_a_page_that_the_engine_hands_over_twice_counts_once(spark, task_lake, c
     assert '"pages": 4, "rows_read": 4, "quarantined": 1' in capsys.readouterr().out
     assert task_lake.rows(spark, "questions", "question_id") == [(1,), (2,), (3,)]
     assert len(task_lake.rows(spark, "quarantine", "raw_uri")) == 1
+
+
+def test_pages_of_other_dates_bring_their_rows_and_nothing_else(spark, task_lake, capsys):
+    task_lake.raw("questions", page(question(1, score=1)), folder="own")
+    broken = {**question(2), "tags": "java"}
+    task_lake.raw("questions", page(question(3, score=3), broken), folder="other", date="2026-11-23")
+    questions.run(spark, task_lake.task("questions", limit=0.0))
+    assert task_lake.rows(spark, "questions", "question_id", "score") == [(1, 1), (3, 3)]
+    assert task_lake.written(spark, "quarantine") == []
+    assert task_lake.rows(spark, "ingest_audit", "raw_run", "pages", "rows_raw") == [("own", 1, 1)]
+    assert '"pages": 1, "rows_read": 1, "quarantined": 0' in capsys.readouterr().out

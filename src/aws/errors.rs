@@ -1,14 +1,20 @@
-//! What a failed call means: whether it may have been done, whether to try again, and what a person can do.
+//! A call that failed: what AWS or the network said, and whether it may have been done. What that means to a person is
+//! the business of `advice`, which every error passes.
 
+use std::error::Error as _;
 use std::fmt;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
+use super::advice::{Meaning, explained, meaning};
+use super::partition::Partition;
 use crate::error::{Error, Kind};
 use crate::names::Uri;
+use crate::net::{self, Lost};
 
 /// A call to AWS that did not return an answer of its own kind.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CallError {
     /// What people call the service.
     pub service: &'static str,
@@ -20,31 +26,32 @@ pub struct CallError {
     pub message: String,
     /// Whether AWS may have done what was asked although it did not say so.
     pub maybe_done: bool,
+    /// The second part of the ARNs where it was asked.
+    pub partition: &'static str,
 }
-
-/// Codes with which AWS says "too fast". Source: the SDKs' list of throttling codes.
-const THROTTLES: [&str; 9] = [
-    "Throttling",
-    "ThrottlingException",
-    "ThrottledException",
-    "RequestThrottledException",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-    "BandwidthLimitExceeded",
-    "SlowDown",
-    "PriorRequestNotComplete",
-];
 
 /// The code given when no connection could be made.
 pub(super) const NOT_SENT: &str = "ConnectionFailed";
 
+/// The code given when the other side's certificate is not trusted.
+pub(super) const UNTRUSTED: &str = "CertificateNotTrusted";
+
+/// The code given when an object's content stopped before its end.
+pub const CUT: &str = "CutShort";
+
 /// The code given when a connection was lost, or no answer came in time.
 pub(super) const NO_ANSWER: &str = "NoAnswer";
+
+/// The code given when there is nobody to call as.
+pub(super) const NO_CREDENTIALS: &str = "NoCredentials";
+
+/// The code given when the answer to HEAD, which has no words, is HTTP 400.
+pub(super) const BAD_REQUEST: &str = "BadRequest";
 
 impl CallError {
     /// Returns whether AWS refused because calls come too fast; nothing was done then.
     pub fn is_throttle(&self) -> bool {
-        THROTTLES.contains(&self.code.as_str())
+        meaning(self) == Meaning::Throttled
     }
 
     /// Returns whether the same call may succeed a little later.
@@ -52,9 +59,24 @@ impl CallError {
         self.is_throttle() || self.maybe_done || self.code == NOT_SENT
     }
 
+    /// Returns whether other keys may help.
+    pub fn blames_credentials(&self) -> bool {
+        [Meaning::Expired, Meaning::UnknownKey].contains(&meaning(self)) && self.code != NO_CREDENTIALS
+    }
+
     /// Returns whether the caller may not do this.
     pub fn is_denied(&self) -> bool {
-        ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"].contains(&self.code.as_str())
+        meaning(self) == Meaning::Denied
+    }
+
+    /// Returns whether EMR knows no such cluster or step, or none any more.
+    pub fn is_unknown_cluster(&self) -> bool {
+        meaning(self) == Meaning::NoCluster
+    }
+
+    /// Returns whether the cluster takes nothing more, since it is ending or has ended.
+    pub fn is_ending_cluster(&self) -> bool {
+        meaning(self) == Meaning::ClusterEnding
     }
 }
 
@@ -68,71 +90,101 @@ impl std::error::Error for CallError {}
 
 impl From<CallError> for Error {
     fn from(error: CallError) -> Self {
-        let what = match error.code.as_str() {
-            _ if error.is_throttle() => format!("{} is throttling this account: {}", error.service, error.operation),
-            _ if error.is_denied() => format!("AWS does not allow `{}`", error.operation),
-            "NoCredentials" => "no AWS credentials were found".to_string(),
-            NOT_SENT => format!("{} cannot be reached", error.service),
-            NO_ANSWER => format!("{} did not answer `{}`", error.service, error.operation),
-            _ => format!("{} refused `{}`: {}", error.service, error.operation, error.message),
-        };
-        let advice = advice(&error);
-        let failure = Self::new(Kind::Machine, what).caused_by(error);
-        advice.into_iter().fold(failure, |failure, hint| failure.hint(hint))
+        explained(error, None)
     }
+}
+
+/// Returns what a call came to that has no answer, from the error of whoever sent it.
+pub(super) fn unanswered(call: CallError, error: &(dyn std::error::Error + 'static)) -> CallError {
+    let (code, maybe_done) = match net::lost(error) {
+        Lost::NotSent => (NOT_SENT, false),
+        Lost::Untrusted => (UNTRUSTED, false),
+        Lost::MaybeDone => (NO_ANSWER, true),
+    };
+    CallError { code: code.into(), message: net::chain(error), maybe_done, ..call }
 }
 
 /// Returns a failed S3 operation in the form of all other calls.
 pub fn s3_error<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(
     operation: &str,
+    partition: Partition,
     error: &SdkError<E>,
 ) -> CallError {
-    let (code, maybe_done) = match error {
-        SdkError::DispatchFailure(failure) if failure.is_user() => ("NoCredentials", false),
-        // The SDK does not tell a connection that was never made from one that closed before the answer.
-        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) | SdkError::ResponseError(_) => (NO_ANSWER, true),
-        _ => told_by_s3(error.code(), error.raw_response().map_or(0, |answer| answer.status().as_u16())),
+    let call = |code: &str, message: String, maybe_done| {
+        let (operation, code) = (operation.into(), code.into());
+        CallError { service: "S3", operation, code, message, maybe_done, partition: partition.id }
     };
-    let message = error.message().map_or_else(|| causes(error), String::from);
-    CallError { service: "S3", operation: operation.into(), code: code.into(), message, maybe_done }
+    match error {
+        _ if has_no_credentials(error) => call(NO_CREDENTIALS, causes(error), false),
+        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) | SdkError::ResponseError(_) => {
+            unanswered(call("", String::new(), false), error.source().unwrap_or(error))
+        }
+        _ => {
+            let answer = error.raw_response();
+            let told = || match answer {
+                Some(answer) if error.code().is_none() => page(answer.body().bytes().unwrap_or_default())
+                    .unwrap_or_else(|| format!("HTTP {} and not a word", answer.status().as_u16())),
+                _ => causes(error),
+            };
+            let (code, maybe_done) = told_by_s3(error.code(), answer.map_or(0, |answer| answer.status().as_u16()));
+            call(code, error.message().map_or_else(told, String::from), maybe_done)
+        }
+    }
 }
 
 /// Returns what a failed S3 operation on `uri` means.
-pub fn s3_failed<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(
-    operation: &str,
-    uri: &Uri,
-    error: &SdkError<E>,
-) -> Error {
-    let failure = s3_error(operation, error);
-    let bucket = uri.bucket_and_key().map_or("", |(bucket, _)| bucket).to_string();
-    let hint = match failure.code.as_str() {
-        "NoSuchBucket" => Some(format!("make it: `aws s3 mb s3://{bucket}`, or correct `lake:` in config/soflow.yaml")),
-        "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
-            Some(format!("bucket `{bucket}` is in another region: `aws s3api get-bucket-location --bucket {bucket}`"))
-        }
-        _ => None,
-    };
-    let failure = Error::from(failure).detail(format!("on {uri}"));
-    hint.into_iter().fold(failure, |failure, hint| failure.hint(hint))
+pub fn s3_failed(uri: &Uri, failure: CallError) -> Error {
+    if failure.code != CUT {
+        return explained(failure, Some(uri));
+    }
+    Error::new(Kind::Machine, format!("`{uri}` could not be read to its end"))
+        .caused_by(failure)
+        .hint("run the same command again: what was done is found, not repeated")
 }
 
 /// Returns S3's code, which the answer to HEAD leaves out, and whether what was asked may have been done.
 fn told_by_s3(code: Option<&str>, status: u16) -> (&str, bool) {
+    // Whatever word it has for it: 503 is how S3 says "too fast".
+    if status == 503 {
+        return ("SlowDown", false);
+    }
     let code = code.unwrap_or(match status {
-        400 => "BadRequest",
+        // It was done, and the answer cannot be read.
+        200..=299 => "BadAnswer",
+        301 | 307 => "PermanentRedirect",
+        400 => BAD_REQUEST,
         403 => "AccessDenied",
-        503 => "SlowDown",
         500..=599 => "InternalError",
         _ => "Failed",
     });
-    (code, code == "InternalError")
+    (code, ["InternalError", "BadAnswer"].contains(&code))
 }
 
-/// Returns the failure of an object whose content stopped before its end.
-pub fn s3_cut(uri: &Uri, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(Kind::Machine, format!("`{uri}` could not be read to its end"))
-        .caused_by(error)
-        .hint("run the same command again: what was done is found, not repeated")
+/// Returns what an answer is that is none of AWS's, when it is a page for people: proxies and load balancers answer like
+/// that.
+pub(super) fn page(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(&body[..body.len().min(4096)]);
+    let lower = text.to_ascii_lowercase();
+    if !["<!doctype html", "<html"].iter().any(|start| lower.trim_start().starts_with(start)) {
+        return None;
+    }
+    let title = lower.find("<title>").map(|at| at + "<title>".len());
+    let title = title.and_then(|from| text.get(from..from + lower[from..].find('<')?)).unwrap_or_default();
+    Some(match title.split_whitespace().collect::<Vec<_>>().join(" ") {
+        title if title.is_empty() => "an HTML page came instead of an answer".into(),
+        title => format!("an HTML page came instead of an answer: {title}"),
+    })
+}
+
+fn has_no_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if cause.is::<CredentialsError>() {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
 }
 
 fn causes(error: &dyn std::error::Error) -> String {
@@ -145,59 +197,17 @@ fn causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn advice(error: &CallError) -> Vec<String> {
-    let again = || "run the same command again: what was done is found, not repeated".to_string();
-    match error.code.as_str() {
-        _ if error.is_denied() => {
-            vec!["`aws sts get-caller-identity` shows who is asking; `soflow doctor` lists what is missing".into()]
-        }
-        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => {
-            vec!["sign in again: `aws sso login`, then run the same command".into()]
-        }
-        // All that S3 says to HEAD with a token that has expired.
-        "BadRequest" => vec!["the credentials may have expired: `aws sts get-caller-identity`".into()],
-        "UnrecognizedClientException" | "InvalidClientTokenId" | "InvalidSignatureException" => {
-            vec!["the credentials are not valid here: `aws sts get-caller-identity`".into()]
-        }
-        _ if error.is_throttle() => {
-            vec![again(), "ask for a higher quota, or lower what else calls EMR in this account".into()]
-        }
-        "NoCredentials" => vec!["sign in: `aws sso login`, or `aws configure`; in CI give the job a role".into()],
-        NOT_SENT | NO_ANSWER => vec![again(), "`soflow doctor` checks the way to AWS".into()],
-        _ if error.maybe_done => vec![again()],
-        _ => Vec::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use aws_credential_types::Credentials;
-    use aws_sdk_s3::config::{BehaviorVersion, Region, retry::RetryConfig};
-    use tokio::io::AsyncReadExt as _;
-
     use super::*;
 
-    #[tokio::test]
-    async fn a_connection_that_closes_before_the_answer_may_have_done_what_was_asked() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let config = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new("eu-west-1"))
-            .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
-            .endpoint_url(format!("http://{}", listener.local_addr().unwrap()))
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .retry_config(RetryConfig::disabled())
-            .force_path_style(true);
-        let client = aws_sdk_s3::Client::from_conf(config.build());
-        let (served, asked) = tokio::join!(
-            async {
-                let (mut connection, _) = listener.accept().await.unwrap();
-                connection.read(&mut [0; 65536]).await.unwrap()
-            },
-            client.put_object().bucket("lake").key("a").body(b"x".to_vec().into()).send()
-        );
-        assert!(served > 0);
-        let error = s3_error("PutObject", &asked.unwrap_err());
-        assert!(error.maybe_done && error.code == NO_ANSWER, "{error}");
+    #[test]
+    fn a_page_for_people_is_told_by_its_title() {
+        let page = |text: &str| page(text.as_bytes());
+        let title = "an HTML page came instead of an answer: 502 Bad Gateway";
+        assert_eq!(page("\n<html><head><TITLE>502\n Bad Gateway</TITLE>…").unwrap(), title);
+        assert_eq!(page("<!DOCTYPE html><body>x").unwrap(), "an HTML page came instead of an answer");
+        assert_eq!(page("<!doctype html><title>cut").unwrap(), "an HTML page came instead of an answer");
+        assert_eq!(page(r#"{"__type": "x"}"#).or(page("<?xml version='1.0'?><Error/>")).or(page("")), None);
     }
 }

@@ -69,7 +69,6 @@ fn read(request: &Request<'_>, answer: &Answer) -> Result<Json, CallError> {
     let text = |key: &str| told.get(key).and_then(Json::as_str);
     let code = text("__type").map(short_code).or_else(|| answer.named.clone());
     let code = code.unwrap_or_else(|| format!("HTTP {}", answer.status.as_u16()));
-    let reason = answer.status.canonical_reason().unwrap_or_default();
-    let message = text("message").or(text("Message")).unwrap_or(reason).to_string();
+    let message = text("message").or(text("Message")).map_or_else(|| answer.unread(), String::from);
     Err(CallError { maybe_done: answer.status.is_server_error(), ..request.failure(&code, message) })
 }

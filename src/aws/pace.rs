@@ -1,4 +1,5 @@
-//! Stays inside the account's request quotas: a token bucket for each operation and one for all of a service.
+//! Stays inside the account's request quotas: a token bucket for each operation and one for all of a service. What the
+//! quotas really are AWS tells by throttling, which slows an operation down whatever the settings say.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,11 +29,27 @@ const EMR_QUOTAS: [(&str, f64, f64); 12] = [
 /// Burst and refill a second of all EMR operations together.
 const EMR_TOTAL: (f64, f64) = (25.0, 5.0);
 
+/// Shortest pause between two calls of an operation that was throttled; each further throttle doubles it, each answer
+/// halves it.
+const SLOWED_FIRST: Duration = Duration::from_millis(100);
+
+/// Longest such pause: that of the slowest pace at which steps are watched by default.
+const SLOWED_MOST: Duration = Duration::from_secs(30);
+
 /// Lets calls through as fast as the account's quotas allow, shared by all runs of a process.
 #[derive(Clone, Debug)]
 pub struct Pace {
     quota: f64,
     buckets: Arc<Mutex<BTreeMap<&'static str, Bucket>>>,
+    slowed: Arc<Mutex<BTreeMap<&'static str, Slowed>>>,
+}
+
+/// An operation that was throttled lately.
+#[derive(Clone, Copy, Debug)]
+struct Slowed {
+    pause: Duration,
+    /// When the next call may be made.
+    next: Instant,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -44,22 +61,45 @@ struct Bucket {
 impl Pace {
     /// Returns the pace of an account with `quota` times the default quotas.
     pub fn new(quota: f64) -> Self {
-        Self { quota, buckets: Arc::default() }
+        Self { quota, buckets: Arc::default(), slowed: Arc::default() }
     }
 
     /// Returns once the call may be made.
     pub async fn wait(&self, service: &Service, operation: &str) {
-        if *service != EMR {
-            return;
-        }
-        let of_operation = EMR_QUOTAS.iter().find(|(name, ..)| *name == operation);
-        let (name, burst, refill) = of_operation.copied().unwrap_or(("other", 5.0, 0.5));
-        for (name, burst, refill) in [(name, burst, refill), ("all", EMR_TOTAL.0, EMR_TOTAL.1)] {
-            let pause = self.take(name, burst * self.quota.max(1.0), refill * self.quota);
-            if !pause.is_zero() {
-                tokio::time::sleep(pause).await;
+        if *service == EMR {
+            let (name, burst, refill) = quota_of(operation);
+            for (name, burst, refill) in [(name, burst, refill), ("all", EMR_TOTAL.0, EMR_TOTAL.1)] {
+                let pause = self.take(name, burst * self.quota.max(1.0), refill * self.quota);
+                if !pause.is_zero() {
+                    tokio::time::sleep(pause).await;
+                }
             }
         }
+        if let Some(turn) = self.turn(key(service, operation)) {
+            tokio::time::sleep_until(turn).await;
+        }
+    }
+
+    /// Takes in how a call went.
+    pub fn learn(&self, service: &Service, operation: &str, throttled: bool) {
+        let key = key(service, operation);
+        let mut slowed = self.slowed.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = slowed.get(key).map_or(Duration::ZERO, |slowed| slowed.pause);
+        let pause = if throttled { (before * 2).clamp(SLOWED_FIRST, SLOWED_MOST) } else { before / 2 };
+        if pause < SLOWED_FIRST {
+            slowed.remove(key);
+        } else {
+            slowed.insert(key, Slowed { pause, next: Instant::now() + pause });
+        }
+    }
+
+    /// Returns when the next call of an operation that was throttled may be made; the turn is taken by whoever asks.
+    fn turn(&self, key: &str) -> Option<Instant> {
+        let mut slowed = self.slowed.lock().unwrap_or_else(PoisonError::into_inner);
+        let slowed = slowed.get_mut(key)?;
+        let turn = slowed.next.max(Instant::now());
+        slowed.next = turn + slowed.pause;
+        Some(turn)
     }
 
     /// Returns how long one token of an EMR operation takes to come back: what a throttled call waits at first.
@@ -77,6 +117,16 @@ impl Pace {
         bucket.at = now;
         if bucket.tokens >= 0.0 { Duration::ZERO } else { Duration::from_secs_f64(-bucket.tokens / refill) }
     }
+}
+
+fn quota_of(operation: &str) -> (&'static str, f64, f64) {
+    let known = EMR_QUOTAS.iter().find(|(name, ..)| *name == operation);
+    known.copied().unwrap_or(("other", 5.0, 0.5))
+}
+
+/// Returns what is slowed down together: an operation of EMR, or all of another service.
+fn key(service: &Service, operation: &str) -> &'static str {
+    if *service == EMR { quota_of(operation).0 } else { service.name }
 }
 
 #[cfg(test)]
@@ -120,5 +170,31 @@ mod tests {
             }
         }
         assert_eq!(start.elapsed().as_secs(), 7);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn throttling_slows_down_whatever_the_quota_is_said_to_be() {
+        let pace = Pace::new(10_000.0);
+        let throttled_for_ten_minutes = async |operation: &str| {
+            let (start, mut calls) = (Instant::now(), 0);
+            while start.elapsed() < Duration::from_secs(600) {
+                pace.wait(&EMR, operation).await;
+                pace.learn(&EMR, operation, true);
+                calls += 1;
+            }
+            calls
+        };
+        let calls = throttled_for_ten_minutes("ListSteps").await;
+        assert!((20..=40).contains(&calls), "{calls} calls");
+        let start = Instant::now();
+        pace.wait(&EMR, "DescribeCluster").await;
+        assert_eq!(start.elapsed(), Duration::ZERO, "another operation is not slowed");
+        for _ in 0..10 {
+            pace.wait(&EMR, "ListSteps").await;
+            pace.learn(&EMR, "ListSteps", false);
+        }
+        let start = Instant::now();
+        pace.wait(&EMR, "ListSteps").await;
+        assert_eq!(start.elapsed(), Duration::ZERO, "answers make it fast again");
     }
 }

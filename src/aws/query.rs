@@ -29,13 +29,6 @@ pub const STS: FormService = FormService { name: "STS", host: "sts", id: "STS", 
 /// EC2: networks and instance types.
 pub const EC2: FormService = FormService { name: "EC2", host: "ec2", id: "EC2", version: "2016-11-15", global: false };
 
-/// Partitions whose IAM is not at `iam.amazonaws.com`, signed for us-east-1: how their regions begin, IAM's host, the
-/// region its requests are signed for. Source: "AWS Identity and Access Management endpoints" in the AWS General Reference.
-const OTHER_IAM: [(&str, &str, &str); 2] = [
-    ("cn-", "https://iam.cn-north-1.amazonaws.com.cn", "cn-north-1"),
-    ("us-gov-", "https://iam.us-gov.amazonaws.com", "us-gov-west-1"),
-];
-
 impl Session {
     /// Calls an operation that may be done twice, with the form's fields besides `Action` and `Version`, and returns the
     /// root of its answer.
@@ -64,16 +57,19 @@ impl Session {
         self.deliver(&request, Retry::Safe, read).await
     }
 
+    /// Returns a service's address.
+    pub fn address(&self, service: &FormService) -> String {
+        self.place(service).0
+    }
+
     /// Returns a service's address and the region its requests are signed for.
     fn place(&self, service: &FormService) -> (String, &str) {
         let regional = self.endpoint(service.id, service.host);
         if !service.global {
             return (regional, self.region());
         }
-        let other = OTHER_IAM.iter().find(|(start, ..)| self.region().starts_with(start));
-        let (address, region) =
-            other.map_or(("https://iam.amazonaws.com", "us-east-1"), |(_, at, region)| (at, region));
-        (self.configured_endpoint(service.id).unwrap_or_else(|| address.into()), region)
+        let (address, region) = self.partition().iam(self.variant());
+        (self.configured_endpoint(service.id).unwrap_or(address), region)
     }
 }
 
@@ -90,8 +86,7 @@ fn read(request: &Request<'_>, answer: &Answer) -> Result<Xml, CallError> {
     let error = told.find("Error");
     let text = |name: &str| error.map(|error| error.text_of(name)).filter(|text| !text.is_empty());
     let code = text("Code").map_or_else(|| format!("HTTP {}", answer.status.as_u16()), String::from);
-    let reason = answer.status.canonical_reason().unwrap_or_default();
-    let message = text("Message").unwrap_or(reason).to_string();
+    let message = text("Message").map_or_else(|| answer.unread(), String::from);
     Err(CallError { maybe_done: answer.status.is_server_error(), ..request.failure(&code, message) })
 }
 
@@ -198,5 +193,6 @@ mod tests {
         assert!(refused(403, ec2).is_denied());
         let broken = refused(502, "<html><p>proxy</html>");
         assert_eq!((broken.code.as_str(), broken.maybe_done), ("HTTP 502", true));
+        assert_eq!(broken.message, "an HTML page came instead of an answer");
     }
 }

@@ -1,30 +1,28 @@
 //! Who calls, from where to where: credentials, region, endpoints, connections. Made once a command.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use aws_config::identity::IdentityCache;
+use aws_config::imds::region::ImdsRegionProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::ProvideCredentials as _;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3::config::RequestChecksumCalculation;
-use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::service_config::ServiceConfigKey;
-use tokio::sync::Mutex;
 
 use super::clock::ServerClock;
+use super::credentials::Keys;
 use super::pace::Pace;
+use super::partition::{Partition, Variant};
+use super::profile;
+use super::retry::{ANSWER, RetryPolicy};
 use crate::error::{Error, Kind, Result};
-
-/// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(5);
-
-/// Credentials that end sooner than this are not used any more.
-const RENEWED_BEFORE: Duration = Duration::from_secs(300);
-
-/// How long one attempt of a call may take; EMR answers in well under a second.
-const ANSWER: Duration = Duration::from_secs(30);
+use crate::net::{CONNECT, WayOut};
 
 /// What a session is made with.
 #[derive(Clone, Debug)]
@@ -41,58 +39,108 @@ pub struct Options {
 #[derive(Clone, Debug)]
 pub struct Session {
     pub(super) sdk: SdkConfig,
-    pub(super) http: reqwest::Client,
+    pub(super) http: SharedHttpConnector,
     pub(super) pace: Pace,
+    pub(super) keys: Keys,
     region: String,
     clock: ServerClock,
-    /// The provider asks anew each time: a sign-on service, a metadata server, a program.
-    credentials: Arc<Mutex<Option<Credentials>>>,
+    /// What to type when there are no credentials.
+    sign_in: String,
+    pub(super) policy: RetryPolicy,
 }
 
 impl Session {
-    /// Reads the AWS environment and config files. Makes no call and asks for no credentials yet.
+    /// Reads the AWS environment and config files. Makes no call, but for the region of the EC2 instance when none is named,
+    /// and asks for no credentials yet.
     ///
     /// # Errors
-    /// `Usage` when no region is named anywhere.
+    /// `Usage` when no region is named anywhere, or a profile, a region or a certificate authority that is none.
     pub async fn load(options: &Options) -> Result<Self> {
+        let profile = profile::read(options).await?;
+        let way = WayOut::of_environment(profile.ca_bundle.as_deref())?;
+        let config = ProviderConfig::without_region()
+            .with_http_client(way.sdk_client())
+            .with_retry_config(RetryConfig::standard())
+            .with_timeout_config(timeouts(ANSWER));
+        let region = match &profile.region {
+            Some(region) => Some(Region::new(region.clone())),
+            None => ImdsRegionProvider::builder().configure(&config).build().region().await,
+        };
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             // Explicitly, because the loader panics on `AWS_MAX_ATTEMPTS=0`.
             .retry_config(RetryConfig::standard())
-            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build());
-        if let Some(profile) = &options.profile {
-            loader = loader.profile_name(profile);
+            .timeout_config(timeouts(ANSWER))
+            .stalled_stream_protection(still(ANSWER))
+            .http_client(way.sdk_client())
+            // The keys are kept here, where they can be read again.
+            .identity_cache(IdentityCache::no_cache())
+            .no_credentials()
+            .region(region.clone());
+        if let Some(name) = &profile.name {
+            loader = loader.profile_name(name);
         }
-        if let Some(region) = &options.region {
-            loader = loader.region(Region::new(region.clone()));
-        }
-        let connections =
-            aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https();
-        Self::of(loader.http_client(connections).load().await, options.quota)
+        let sdk = loader.load().await;
+        let config = config.with_region(region).with_use_fips(sdk.use_fips()).with_use_dual_stack(sdk.use_dual_stack());
+        let keys = Keys::of_profile(config, profile.name);
+        let sdk = sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(keys.clone())).build();
+        Self::made(sdk, keys, &way, profile.sign_in, options.quota, RetryPolicy::default())
     }
 
-    /// Returns the session of an SDK configuration that is complete, its HTTP client included.
-    ///
-    /// # Errors
-    /// `Usage` when it has no region.
-    pub fn of(sdk: SdkConfig, quota: f64) -> Result<Self> {
+    /// Returns a session of eu-west-1 that asks `endpoint` for everything.
+    #[cfg(test)]
+    pub fn for_tests(
+        endpoint: &str,
+        keys: impl aws_credential_types::provider::ProvideCredentials + 'static,
+        policy: RetryPolicy,
+    ) -> Self {
+        let (way, keys) = (WayOut::default(), Keys::of_provider(SharedCredentialsProvider::new(keys)));
+        let sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("eu-west-1"))
+            .endpoint_url(endpoint)
+            .http_client(way.sdk_client())
+            .timeout_config(timeouts(policy.answer))
+            .stalled_stream_protection(still(policy.answer))
+            .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
+                aws_smithy_async::rt::sleep::TokioSleep::new(),
+            ))
+            .identity_cache(IdentityCache::no_cache())
+            .credentials_provider(SharedCredentialsProvider::new(keys.clone()))
+            .build();
+        Self::made(sdk, keys, &way, "sign in".into(), 1.0, policy).unwrap()
+    }
+
+    fn made(
+        sdk: SdkConfig,
+        keys: Keys,
+        way: &WayOut,
+        sign_in: String,
+        quota: f64,
+        policy: RetryPolicy,
+    ) -> Result<Self> {
         let Some(region) = sdk.region().map(ToString::to_string) else {
             return Err(Error::new(Kind::Usage, "no AWS region is named").hint(
                 "write `region: eu-west-1` at the target in config/soflow.yaml, or `export AWS_REGION=eu-west-1`",
             ));
         };
-        Ok(Self {
-            http: client()?,
-            pace: Pace::new(quota),
-            region,
-            clock: ServerClock::default(),
-            credentials: Arc::default(),
-            sdk,
-        })
+        let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(policy.answer).build();
+        let http = SharedHttpConnector::new(way.connector(Some(&settings)));
+        Ok(Self { http, pace: Pace::new(quota), region, clock: ServerClock::default(), keys, sign_in, policy, sdk })
     }
 
     /// Returns the region.
     pub fn region(&self) -> &str {
         &self.region
+    }
+
+    /// Returns what to type when there are no credentials, or when they have ended.
+    pub fn sign_in(&self) -> &str {
+        &self.sign_in
+    }
+
+    /// Returns the partition of the region.
+    pub fn partition(&self) -> Partition {
+        Partition::of_region(&self.region)
     }
 
     /// Returns the time as AWS sees it.
@@ -105,7 +153,7 @@ impl Session {
         &self.pace
     }
 
-    /// Returns a client of S3. Its operations are safe to repeat, so the SDK does that.
+    /// Returns a client of S3.
     pub fn s3(&self) -> aws_sdk_s3::Client {
         let own = self.configured_endpoint("S3").is_some();
         let mut config = aws_sdk_s3::config::Builder::from(&self.sdk)
@@ -123,8 +171,13 @@ impl Session {
         if let Some(own) = self.configured_endpoint(id) {
             return own;
         }
-        let domain = if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        format!("https://{host}.{}.{domain}", self.region)
+        self.partition().address(host, &self.region, self.variant())
+    }
+
+    /// Returns where services are that have several hosts.
+    pub(super) fn variant(&self) -> Variant {
+        let is = |wish: Option<bool>| wish == Some(true);
+        Variant { fips: is(self.sdk.use_fips()), dual_stack: is(self.sdk.use_dual_stack()) }
     }
 
     /// Returns the address that the environment or the profile gives a service, if any.
@@ -141,30 +194,21 @@ impl Session {
     /// # Errors
     /// `Machine` when none can be found; says where was looked.
     pub(super) async fn credentials(&self) -> Result<Credentials> {
-        let missing = || {
+        self.keys.get().await.map_err(|error| {
             Error::new(Kind::Machine, "no AWS credentials were found")
-                .hint("sign in: `aws sso login`, or `aws configure`; in CI give the job a role")
+                .caused_by(error)
+                .hint(self.sign_in.clone())
                 .hint("`soflow doctor` shows what was looked at")
-        };
-        let mut kept = self.credentials.lock().await;
-        let lasts = |known: &Credentials| known.expiry().is_none_or(|end| end > SystemTime::now() + RENEWED_BEFORE);
-        if let Some(known) = kept.as_ref().filter(|known| lasts(known)) {
-            return Ok(known.clone());
-        }
-        let provider = self.sdk.credentials_provider().ok_or_else(missing)?;
-        let fresh = provider.provide_credentials().await.map_err(|error| missing().caused_by(error))?;
-        Ok(kept.insert(fresh).clone())
+        })
     }
 }
 
-fn client() -> Result<reqwest::Client> {
-    // Another part of the process may have chosen already; any choice will do.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .connect_timeout(CONNECT)
-        .timeout(ANSWER)
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("soflow/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| Error::new(Kind::Machine, "no network client can be made").caused_by(error))
+/// Returns how long calls of the SDK may take; `answer`: until the beginning of the answer.
+pub fn timeouts(answer: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(answer).build()
+}
+
+/// Returns how long a body may stand still.
+fn still(longest: Duration) -> StalledStreamProtectionConfig {
+    StalledStreamProtectionConfig::enabled().upload_enabled(true).grace_period(longest).build()
 }

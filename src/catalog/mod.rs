@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::names::RunId;
 use crate::plan::Version;
 use crate::store::Object;
@@ -23,10 +23,27 @@ pub use restore::Restored;
 /// Which version of each table readers see, and which ones they could go back to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Index {
-    /// Counts publications and rollbacks; a writer that read another number must read again.
+    /// Counts publications, rollbacks and collections.
     pub generation: u64,
     /// By table name.
     pub tables: BTreeMap<String, Entry>,
+}
+
+impl Index {
+    /// Returns the run whose version of `table` readers see.
+    pub fn current(&self, table: &str) -> Option<&RunId> {
+        self.tables.get(table).map(|entry| &entry.current)
+    }
+
+    /// Returns those of `tables` whose readers see another version now than they did in `seen`.
+    pub fn moved<'a>(&self, seen: &Self, tables: impl IntoIterator<Item = &'a String>) -> Vec<&'a String> {
+        tables.into_iter().filter(|table| self.current(table) != seen.current(table)).collect()
+    }
+
+    /// Returns the tables that `run` has published.
+    pub fn published_by<'a>(&'a self, run: &RunId) -> impl Iterator<Item = &'a String> {
+        self.tables.iter().filter(move |(_, entry)| entry.keeps(run)).map(|(table, _)| table)
+    }
 }
 
 /// The versions of one table.
@@ -88,17 +105,18 @@ pub trait Catalog: Send + Sync {
     async fn version(&self, table: &str, run: &RunId) -> Result<Option<Version>>;
 
     /// Makes all `versions` current in one step: a reader of the index sees none or all of them, also after a crash.
-    /// Of several callers that saw the same index exactly one publishes.
+    /// Of several callers that saw the same version of a table exactly one publishes it. Returns what has kept other
+    /// catalogs, such as Glue, from showing the versions: they are published all the same.
     ///
     /// # Errors
-    /// `Held` when someone else published since `seen` was read; nothing is changed then.
-    async fn publish(&self, seen: &Index, versions: &[Version]) -> Result<()>;
+    /// `Held` when one of these tables is not at the version it was `seen` at; nothing is changed then.
+    async fn publish(&self, seen: &Index, versions: &[Version]) -> Result<Option<Error>>;
 
-    /// Points each table at a version of its history, all at once.
+    /// Points each table at a version of its history, all at once. Returns what `publish` returns.
     ///
     /// # Errors
     /// `Held` as in `publish`; `Usage` when a version is not kept.
-    async fn point(&self, seen: &Index, to: &BTreeMap<String, RunId>) -> Result<()>;
+    async fn point(&self, seen: &Index, to: &BTreeMap<String, RunId>) -> Result<Option<Error>>;
 
     /// Forgets versions; the current ones are always kept. Their files stay, for runs that have begun with them: who
     /// collects garbage removes those, before the data.

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 
 use super::restore::{Kept, Restored, anew};
@@ -14,13 +14,10 @@ use super::{Catalog, Index, VersionFile};
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
 use crate::plan::Version;
-use crate::store::{Store, Tag};
+use crate::store::{Contention, Store, Tag};
 
-/// How often a change is tried while others change the index too.
-const ATTEMPTS: u32 = 40;
-
-/// Longest pause between two of them.
-const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+/// Files about versions read at once: on S3 one waits for the answers.
+const AT_ONCE: usize = 16;
 
 /// A catalog in `<curated>/_catalog`. Where the store cannot compare and set, callers hold the lake's lock.
 pub struct ObjectCatalog {
@@ -59,7 +56,8 @@ impl ObjectCatalog {
     /// Those of `apply`, which may also say `false`: nothing is written then.
     pub(super) async fn change(&self, mut apply: impl FnMut(&mut State) -> Result<bool> + Send) -> Result<State> {
         let uri = self.index_uri();
-        for attempt in 1..=ATTEMPTS {
+        let mut contention = Contention::on(&uri);
+        loop {
             let found = self.store.get_tagged(&uri).await?;
             let mut state = found.as_ref().map_or_else(|| Ok(State::default()), |(body, _)| parse(&uri, body))?;
             if !apply(&mut state)? {
@@ -68,9 +66,8 @@ impl ObjectCatalog {
             if self.replace(&mut state, found.map(|(_, tag)| tag)).await? {
                 return Ok(state);
             }
-            tokio::time::sleep((Duration::from_millis(5) * attempt).min(LONGEST_PAUSE)).await;
+            contention.lost().await?;
         }
-        Err(Error::new(Kind::Held, "too many others are changing the catalog").hint("run the same command again"))
     }
 
     /// Writes the files of versions that are about to be published; nobody refers to them yet.
@@ -95,9 +92,15 @@ impl ObjectCatalog {
 
     /// Returns what the files about versions say, by table.
     async fn kept(&self) -> Result<BTreeMap<String, Kept>> {
+        let read = async |file: VersionFile| -> Result<(VersionFile, Option<Vec<u8>>)> {
+            let body = self.store.get(&file.object.uri).await?;
+            Ok((file, body))
+        };
+        let files = self.version_files().await?;
+        let mut read = futures_util::stream::iter(files.into_iter().map(read)).buffered(AT_ONCE);
         let mut kept: BTreeMap<String, Kept> = BTreeMap::new();
-        for file in self.version_files().await? {
-            let Some(body) = self.store.get(&file.object.uri).await? else { continue };
+        while let Some((file, body)) = read.try_next().await? {
+            let Some(body) = body else { continue };
             let version = parse(&file.object.uri, &body).ok();
             let version = version.filter(|version: &Version| version.table == file.table && version.run == file.run);
             kept.entry(file.table).or_default().insert(file.run, version);
@@ -117,13 +120,13 @@ impl Catalog for ObjectCatalog {
         self.store.get(&uri).await?.map(|body| parse(&uri, &body)).transpose()
     }
 
-    async fn publish(&self, seen: &Index, versions: &[Version]) -> Result<()> {
+    async fn publish(&self, seen: &Index, versions: &[Version]) -> Result<Option<Error>> {
         self.write_versions(versions).await?;
-        self.change(|state| state.publish(seen, versions)).await.map(drop)
+        self.change(|state| state.publish(seen, versions)).await.map(|_| None)
     }
 
-    async fn point(&self, seen: &Index, to: &BTreeMap<String, RunId>) -> Result<()> {
-        self.change(|state| state.point(seen, to, self.now()).map(|()| true)).await.map(drop)
+    async fn point(&self, seen: &Index, to: &BTreeMap<String, RunId>) -> Result<Option<Error>> {
+        self.change(|state| state.point(seen, to, self.now()).map(|()| true)).await.map(|_| None)
     }
 
     async fn forget(&self, seen: &Index, versions: &[(String, RunId)]) -> Result<()> {

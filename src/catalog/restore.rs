@@ -110,6 +110,7 @@ mod tests {
             base: base.map(run),
             made_by: BTreeMap::new(),
             applied: BTreeSet::new(),
+            brought: BTreeMap::new(),
             schema: Vec::new(),
             partition_by: Vec::new(),
             partitions: Vec::new(),

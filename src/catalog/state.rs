@@ -50,14 +50,23 @@ impl State {
     /// Makes all versions current. Returns whether anything changed: not when an earlier attempt had already done it.
     ///
     /// # Errors
-    /// `Held` when this is not the generation that was `seen`.
+    /// `Held` when one of the tables has moved since the index was `seen`.
     pub fn publish(&mut self, seen: &Index, versions: &[Version]) -> Result<bool> {
-        let there = |v: &Version| self.tables.get(&v.table).is_some_and(|entry| entry.keeps(&v.run));
+        let now = self.clone().index();
+        let there = |version: &Version| now.published_by(&version.run).any(|table| *table == version.table);
         // The answer to an attempt may be lost, and others may have published since: a run publishes only once.
-        if self.generation != seen.generation && versions.iter().all(there) {
-            return Ok(false);
+        if let Err(moved) = must_stand(&now, seen, versions.iter().map(|version| &version.table)) {
+            return if versions.iter().all(there) { Ok(false) } else { Err(moved) };
         }
-        self.advance(seen)?;
+        // A collection may have taken away what a version would stand on.
+        let stands = |version: &&Version| {
+            let entry = self.tables.get(&version.table);
+            version.base.as_ref().is_none_or(|base| entry.is_some_and(|entry| entry.keeps(base)))
+        };
+        if let Some(version) = versions.iter().find(|version| !stands(version)) {
+            return Err(held(format!("what `{}` was to be put on top of is not kept any more", version.table)));
+        }
+        self.generation += 1;
         for version in versions {
             let new = || Entry { current: version.run.clone(), history: Vec::new() };
             let entry = self.tables.entry(version.table.clone()).or_insert_with(new);
@@ -74,7 +83,8 @@ impl State {
     /// # Errors
     /// `Held` as in `publish`; `Usage` when a version is not kept.
     pub fn point(&mut self, seen: &Index, to: &BTreeMap<String, RunId>, now: Timestamp) -> Result<()> {
-        self.advance(seen)?;
+        must_stand(&self.clone().index(), seen, to.keys())?;
+        self.generation += 1;
         for (table, run) in to {
             let kept = self.tables.get_mut(table).filter(|entry| entry.keeps(run));
             let entry = kept.ok_or_else(|| {
@@ -90,24 +100,18 @@ impl State {
     /// Drops versions from the history; current ones stay.
     ///
     /// # Errors
-    /// `Held` as in `publish`.
+    /// `Held` when anything was published since the index was `seen`.
     pub fn forget(&mut self, seen: &Index, versions: &[(String, RunId)]) -> Result<()> {
-        self.advance(seen)?;
+        if self.generation != seen.generation {
+            return Err(held("someone else published while this was going on".into()));
+        }
+        self.generation += 1;
         for (table, run) in versions {
             if let Some(entry) = self.tables.get_mut(table).filter(|entry| entry.current != *run) {
                 entry.history.retain(|known| known.run != *run);
                 self.forgotten.push((table.clone(), run.clone()));
             }
         }
-        Ok(())
-    }
-
-    fn advance(&mut self, seen: &Index) -> Result<()> {
-        if self.generation != seen.generation {
-            return Err(Error::new(Kind::Held, "someone else published while this was going on")
-                .hint("run the same command again: it starts from what is published now"));
-        }
-        self.generation += 1;
         Ok(())
     }
 
@@ -168,8 +172,61 @@ pub fn published(version: &Version) -> Published {
     Published { run: version.run.clone(), at: version.published_at, rows, bytes, until: None }
 }
 
+/// Refuses to build on tables that others have published since they were seen.
+fn must_stand<'a>(now: &Index, seen: &Index, tables: impl Iterator<Item = &'a String>) -> Result<()> {
+    let moved = now.moved(seen, tables);
+    let Some(first) = moved.first() else { return Ok(()) };
+    let by = now.current(first).map_or_else(String::new, |run| format!(" by `{run}`"));
+    let names = moved.iter().map(|table| format!("`{table}`")).collect::<Vec<_>>().join(", ");
+    Err(held(format!("{names} was published{by} while this was going on")))
+}
+
+fn held(what: String) -> Error {
+    Error::new(Kind::Held, what).hint("run the same command again: it starts from what is published now")
+}
+
 /// Returns 16 characters unlike any drawn before.
 pub fn nonce() -> String {
     // The standard library seeds its hashers at random; equal names would need 2^32 writers.
     format!("{:016x}", RandomState::new().build_hasher().finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(table: &str, run: &str) -> Version {
+        Version {
+            table: table.into(),
+            run: run.parse().unwrap(),
+            published_at: Timestamp::UNIX_EPOCH,
+            content: crate::names::Digest::of([table, run]),
+            base: None,
+            made_by: BTreeMap::new(),
+            applied: [].into(),
+            brought: BTreeMap::new(),
+            schema: Vec::new(),
+            partition_by: Vec::new(),
+            partitions: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_the_tables_that_are_written_must_be_as_they_were_seen() {
+        let mut state = State::default();
+        let seen = Index::default();
+        let mine = [version("questions", "daily.2026-11-22.1")];
+        assert!(state.publish(&seen, &[version("other", "single.2026-11-22.1")]).unwrap());
+        assert!(state.publish(&seen, &mine).unwrap(), "nobody has touched its table");
+        assert!(!state.publish(&seen, &mine).unwrap(), "it is published once");
+        let behind = state.publish(&seen, &[version("questions", "daily.2026-11-21.1")]).unwrap_err();
+        let said = "`questions` was published by `daily.2026-11-22.1` while this was going on";
+        assert_eq!((behind.kind, behind.message.as_str()), (Kind::Held, said));
+        let now = state.clone().index();
+        assert!(state.publish(&now, &[version("questions", "daily.2026-11-21.1")]).unwrap());
+        let back: BTreeMap<String, RunId> = [("other".to_string(), "single.2026-11-22.1".parse().unwrap())].into();
+        state.point(&now, &back).unwrap();
+        let questions = [("questions".to_string(), "daily.2026-11-22.1".parse().unwrap())].into();
+        assert_eq!(state.point(&now, &questions).unwrap_err().kind, Kind::Held);
+    }
 }

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
 use super::args::{Events, Global, Output, TargetOptions};
+use super::output::stdout;
 use crate::config::{self, Emr, Layers, Local, Resolved, Target, TargetKind};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
@@ -214,13 +215,14 @@ impl App {
 
     /// Writes an answer to stdout.
     pub fn print(&self, text: &str) -> Result<()> {
-        self.print_bytes(text.as_bytes())
+        self.print_bytes(text.as_bytes()).map(drop)
     }
 
-    /// Writes an answer to stdout that may be no text.
-    pub fn print_bytes(&self, bytes: &[u8]) -> Result<()> {
-        let mut out = std::io::stdout().lock();
-        Ok(out.write_all(bytes).and_then(|()| out.flush())?)
+    /// Writes an answer to stdout that may be no text. Returns whether anyone reads on.
+    pub fn print_bytes(&self, bytes: &[u8]) -> Result<bool> {
+        let mut out = stdout();
+        out.write_all(bytes).and_then(|()| out.flush())?;
+        Ok(!out.gone)
     }
 
     /// Writes an answer to stdout as one JSON document.

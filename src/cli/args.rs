@@ -174,7 +174,7 @@ pub struct Watching {
     /// Stop watching after so long, such as 30m or 2h, with exit code 4; 0s: as soon as the steps are handed over
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub wait: Option<Duration>,
-    /// What Ctrl-C does to a run that can go on without us
+    /// What Ctrl-C and SIGTERM do to a run that can go on without us
     #[arg(long, value_enum, default_value_t = OnInterrupt::Detach, value_name = "WHAT")]
     pub on_interrupt: OnInterrupt,
     /// How long to wait in the queue of a busy cluster, such as 30m; 0s: not at all

@@ -1,16 +1,18 @@
 //! `soflow attach`: watch a run that another process began, and finish it when nobody else does.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::app::{App, Project};
 use super::args::AttachArgs;
 use super::ground::Wishes;
+use super::submit::Order;
 use super::{runs, submit};
 use crate::diagnose::Class;
 use crate::error::{Error, Kind, Result};
-use crate::event::{RunState, Sink};
+use crate::event::{Event, RunState, Sink};
 use crate::names::RunId;
-use crate::run::{self, Attached, How, RunRecord, Services};
+use crate::run::{self, Attached, Driver, How, RunRecord, Services};
+use crate::target::Stop;
 
 /// Watches a run and finishes it.
 pub async fn attach(app: &App, args: &AttachArgs) -> Result<u8> {
@@ -47,15 +49,75 @@ impl Attaching<'_> {
         run::attach(self.services, &self.project.target()?.lake, &self.run, how, sink).await
     }
 
+    /// Waits until a run has ended that does something else than what is wanted now.
+    ///
+    /// # Errors
+    /// `Held` when the person has not asked for waiting, or it took too long, or nobody drives the run.
+    pub async fn wait_behind(&self, record: &RunRecord, differences: &[String], sink: &mut dyn Sink) -> Result<()> {
+        let patience = self.wishes.queue.unwrap_or_default();
+        let (until, mut record) = (Instant::now() + patience, record.clone());
+        if !patience.is_zero() {
+            let what = differences.join(", ");
+            let text = format!("Waiting for run {}, which was asked for something else: {what}.", record.run);
+            sink.emit(Event::Note { text });
+        }
+        let artifacts = &self.project.target()?.lake.artifacts;
+        let mut stop = self.services.stop.clone();
+        while record.state == RunState::Running {
+            let me = self.services.owner.as_ref();
+            let driver = record
+                .driver
+                .as_ref()
+                .filter(|driver| me.is_none_or(|me| driver.is_there(self.services.store.now(), me)));
+            if driver.is_none() || Instant::now() >= until {
+                return Err(self.busy(driver, differences));
+            }
+            tokio::select! {
+                () = tokio::time::sleep(self.project.emr()?.poll_fastest) => {}
+                Ok(_) = stop.wait_for(|stop| *stop != Stop::Go) => {
+                    return Err(Error::new(Kind::Interrupted, format!("stopped waiting for run `{}`", record.run)));
+                }
+            }
+            record = run::load_run(self.services.store.as_ref(), artifacts, &record.run).await?;
+        }
+        Ok(())
+    }
+
+    fn busy(&self, driver: Option<&Driver>, differences: &[String]) -> Error {
+        let run = &self.run;
+        let who = match driver {
+            Some(driver) => format!("driven by {} until {:.0}, unless renewed", driver.owner, driver.until),
+            None => "nobody drives it: it waits for someone to attach".to_string(),
+        };
+        Error::new(Kind::Held, format!("run `{run}` is going on, and was asked for something else"))
+            .detail(format!("what is new: {}\n{who}", differences.join(", ")))
+            .hint(format!("watch it, and publish: `soflow attach {run}`; end it: `soflow cancel {run}`"))
+            .hint("run this after it: the same command with `--queue-for 2h`")
+    }
+
+    /// Does what a closed run has left to a run after it: with the job, the code and the wishes of its record.
+    async fn go_on_after(&self, app: &App, record: RunRecord, sink: Box<dyn Sink>) -> Result<u8> {
+        let missing = || Error::new(Kind::Internal, "a run that others could take over has no intent");
+        let intent = record.intent.as_ref().ok_or_else(missing)?;
+        let mut select = intent.select.clone();
+        select.after.push(record.run.clone());
+        let (project, job, date, asked) = (self.project, &intent.job, record.run.date, record.asked.clone());
+        let order = Order { project, job, date, select, asked, code: intent.code(&record) };
+        Box::pin(order.run(app, self.services, self.wishes, sink)).await
+    }
+
     /// Prints how the run ended and returns the exit code that says so.
     pub async fn tell(&self, app: &App, ended: Attached, sink: Box<dyn Sink>) -> Result<u8> {
-        drop(sink);
         match ended {
+            Attached::Behind(record) => self.go_on_after(app, *record, sink).await,
             Attached::Finished(finished) => {
-                let summary = submit::published(&finished.tables, &finished.intent.plan, &finished.outcome);
-                submit::print(app, &summary)
+                drop(sink);
+                let run::Finished { intent, tables, mut outcome } = *finished;
+                let summary = submit::published(&tables, &intent.plan, &outcome);
+                submit::print(app, &summary, outcome.unshown.take())
             }
             Attached::Over(record) => {
+                drop(sink);
                 runs::print(app, &record)?;
                 Ok(code(&record))
             }
@@ -71,7 +133,8 @@ impl Attaching<'_> {
 /// Returns the exit code that the driver of a run that is over ended with.
 fn code(record: &RunRecord) -> u8 {
     let kind = match record.state {
-        RunState::Succeeded => return 0,
+        RunState::Succeeded if record.error.is_none() => return 0,
+        RunState::Succeeded => Kind::Machine,
         RunState::Refused => Kind::Audit,
         RunState::Cancelled | RunState::Interrupted => Kind::Interrupted,
         RunState::Running => Kind::Detached,

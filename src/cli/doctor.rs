@@ -31,7 +31,7 @@ pub async fn run(app: &App) -> Result<u8> {
     let options = Options { region: emr.region.clone(), profile: emr.profile.clone(), quota: emr.api_quota };
     let report = match Session::load(&options).await {
         Ok(session) => doctor::examine(&Subject { session: &session, emr, lake }).await,
-        Err(error) => doctor::without_region(&error.message, &error.hints),
+        Err(error) => doctor::without_session(&error.message, &error.hints),
     };
     let ok = report.count(State::Problem) == 0;
     if app.json {

@@ -123,8 +123,7 @@ impl App {
             }
         };
         // A local run ends with its process, whatever the person would like better.
-        let interrupt = if owner.is_none() || wishes.cancel_on_interrupt { Stop::Cancel } else { Stop::Detach };
-        let terminate = if owner.is_none() { Stop::Cancel } else { Stop::Detach };
+        let wish = if owner.is_none() || wishes.cancel_on_interrupt { Stop::Cancel } else { Stop::Detach };
         Ok(Services {
             store: ground.store.clone(),
             catalog: ground.catalog.clone(),
@@ -132,7 +131,7 @@ impl App {
             target_name: settings.target.clone(),
             owner,
             now: Timestamp::now,
-            stop: wish_to_stop(interrupt, terminate, wishes.wait),
+            stop: wish_to_stop(wish, wishes.wait),
         })
     }
 
@@ -153,9 +152,9 @@ impl App {
     }
 }
 
-/// Tells what the person wants: at the first Ctrl-C, at SIGTERM, and when the time to wait is over. The second signal ends
-/// the process at once.
-fn wish_to_stop(interrupt: Stop, terminate: Stop, wait: Option<Duration>) -> watch::Receiver<Stop> {
+/// Tells what the person wants: `wish` at the first Ctrl-C or SIGTERM, and to leave when the time to wait is over. The second
+/// signal ends the process at once.
+fn wish_to_stop(wish: Stop, wait: Option<Duration>) -> watch::Receiver<Stop> {
     let (told, stop) = watch::channel(Stop::Go);
     tokio::spawn(async move {
         let Ok(mut terminated) = signal(SignalKind::terminate()) else { return };
@@ -168,15 +167,15 @@ fn wish_to_stop(interrupt: Stop, terminate: Stop, wait: Option<Duration>) -> wat
         tokio::pin!(over);
         let (mut asked, mut waited) = (false, false);
         loop {
-            let wish = tokio::select! {
-                _ = tokio::signal::ctrl_c() => interrupt,
-                _ = terminated.recv() => terminate,
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminated.recv() => {}
                 () = &mut over, if !waited => {
                     waited = true;
                     let _ = told.send(Stop::HandOver);
                     continue;
                 }
-            };
+            }
             if asked {
                 second_signal();
             }

@@ -15,8 +15,16 @@ use crate::target::local::Statement;
 /// Most lines an insight may have: the summary is to be read at a glance.
 const MOST_LINES: u64 = 3;
 
-/// Returns what the job's insights say now. One that cannot be computed is a warning: the tables are published.
-pub async fn tell(
+/// Returns what the job's insights say now. What cannot be computed is a warning: the tables are published.
+pub async fn tell(app: &App, project: &Project, job: &Job, services: &Services, sink: &mut dyn Sink) -> Vec<Insight> {
+    answers(app, project, job, services, sink).await.unwrap_or_else(|error| {
+        let why = error.causes().first().map_or_else(String::new, |cause| format!(": {cause}"));
+        sink.emit(Event::Warning { text: format!("the insights cannot be computed: {error}{why}") });
+        Vec::new()
+    })
+}
+
+async fn answers(
     app: &App,
     project: &Project,
     job: &Job,

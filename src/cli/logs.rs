@@ -39,6 +39,7 @@ pub async fn logs(app: &App, args: &LogsArgs) -> Result<u8> {
         None => local::print(&mut wanted, &mut page).await.map(|()| Some("local"))?,
         Some((_, clusters)) => cluster::print(&mut wanted, clusters, &mut page).await?,
     };
+    page.finish()?;
     let step = wanted.step()?;
     if app.json {
         let answer = json!({

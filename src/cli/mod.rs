@@ -16,11 +16,11 @@ mod insights;
 mod logs;
 mod needs;
 mod outlook;
+mod output;
 mod parity;
 mod plan;
 mod prepare;
 mod query;
-mod refusal;
 mod retry;
 mod rollback;
 mod runs;
@@ -28,7 +28,6 @@ mod submit;
 mod tables;
 mod validate;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -38,6 +37,7 @@ use crate::error::{Error, Kind, Result};
 use crate::report::problem;
 use app::App;
 use args::{Cli, Command};
+use output::{stderr, stdout};
 
 /// Runs the program to its exit code.
 pub fn main() -> ExitCode {
@@ -48,7 +48,7 @@ pub fn main() -> ExitCode {
     let mut app = App::new(&cli.global);
     match app.block_on(&cli) {
         Ok(code) => ExitCode::from(code),
-        Err(error) => ExitCode::from(app.tell(&refusal::explained(error))),
+        Err(error) => ExitCode::from(app.tell(&error)),
     }
 }
 
@@ -58,7 +58,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     if !answer && wants_json() {
         let text = error.render().to_string();
         let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_string();
-        let _ = problem::write_json(&Error::new(Kind::Usage, message), &mut std::io::stdout().lock());
+        let _ = problem::write_json(&Error::new(Kind::Usage, message), &mut stdout());
     }
     // A reader that went away, as `soflow --help | head -1` does, is not our problem.
     let _ = error.print();
@@ -102,17 +102,26 @@ impl App {
         }
     }
 
-    /// Prints an error where it belongs and returns its exit code. A reader that went away is none.
+    /// Prints an error where it belongs and returns its exit code, whether or not anyone reads it.
     fn tell(&mut self, error: &Error) -> u8 {
-        if error.causes().iter().any(|cause| cause.contains("Broken pipe")) {
-            return 0;
-        }
-        let mut stderr = std::io::stderr().lock();
         if self.json {
-            let _ = problem::write_json(error, &mut std::io::stdout().lock());
+            let _ = problem::write_json(error, &mut stdout());
         }
-        let _ = problem::write_text(error, &self.err_style, &mut stderr);
-        let _ = stderr.flush();
+        let _ = problem::write_text(error, &self.err_style, &mut stderr());
         error.kind.exit_code()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_pipe_that_broke_during_the_work_is_a_failure() {
+        let cli = Cli::parse_from(["soflow", "gc"]);
+        let lost = Error::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        assert_eq!(App::new(&cli.global).tell(&lost), Kind::Machine.exit_code());
     }
 }

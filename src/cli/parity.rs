@@ -102,7 +102,8 @@ async fn compute(
         stop: services.stop.clone(),
     };
     let mut sink = app.sink();
-    let gathered = prepare::gather(&own, job, *date, Select::default(), &services).await?;
+    let code = prepare::code(&own, job, &services)?;
+    let gathered = prepare::gather(&own, job, *date, Select::default(), code, &services).await?;
     let planned = plan(&gathered.facts)?;
     run::drive(&gathered, &planned, Vec::new(), &services, sink.as_mut()).await?;
     let mut published = BTreeMap::new();

@@ -11,6 +11,7 @@ use crate::config::TargetKind;
 use crate::error::Result;
 use crate::plan::{self, Action, Facts, Input, Plan, Scope, StepPlan, Upstream};
 use crate::report::{Align, Cell, Table, bytes, count, paint, plural};
+use crate::run;
 
 /// Prints the plan.
 pub async fn plan(app: &App, args: &PlanArgs) -> Result<u8> {
@@ -21,8 +22,9 @@ pub async fn plan(app: &App, args: &PlanArgs) -> Result<u8> {
     let select = prepare::select(&job, &args.selection)?;
     let ground = app.ground(&project).await?;
     let services = app.services_on(&project, &ground, Wishes::default())?;
-    let gathered = prepare::gather(&project, &job, date, select, &services).await?;
-    let planned = plan::plan(&gathered.facts)?;
+    let code = prepare::code(&project, &job, &services)?;
+    let mut gathered = prepare::gather(&project, &job, date, select, code, &services).await?;
+    let planned = run::plan(&mut gathered, services.store.as_ref()).await?;
     let outlook = match &project.target()?.kind {
         TargetKind::Emr(_) if !planned.nothing_to_do() => {
             Some(Outlook::of(app.clusters_on(&project, &ground, Wishes::default())?.as_ref()).await?)
@@ -113,9 +115,14 @@ fn arguments(step: &StepPlan) -> Vec<String> {
 
 fn describe_input(input: &Input) -> String {
     match input {
-        Input::Raw { endpoint, objects } => {
-            let size = objects.iter().map(|object| object.bytes).sum();
-            format!("raw.{endpoint}: {}, {}", plural(objects.len() as u64, "page"), bytes(size))
+        Input::Raw { endpoint, objects, others } => {
+            let size = objects.iter().chain(others.values().flatten()).map(|object| object.bytes).sum();
+            let all = objects.len() + others.values().map(Vec::len).sum::<usize>();
+            let of = match others.len() {
+                0 => String::new(),
+                dates => format!(", with those of {}", plural(dates as u64, "other date")),
+            };
+            format!("raw.{endpoint}: {}, {}{of}", plural(all as u64, "page"), bytes(size))
         }
         Input::Table { name, partitions, changed, upstream, .. } => {
             let rows = partitions.iter().map(|partition| partition.rows).sum();
@@ -182,11 +189,15 @@ fn step_json(facts: &Facts<'_>, step: &StepPlan) -> Json {
 
 fn input_json(input: &Input) -> Json {
     match input {
-        Input::Raw { endpoint, objects } => json!({
-            "name": format!("raw.{endpoint}"),
-            "objects": objects.len(),
-            "bytes": objects.iter().map(|object| object.bytes).sum::<u64>(),
-        }),
+        Input::Raw { endpoint, objects, others } => {
+            let all = || objects.iter().chain(others.values().flatten());
+            json!({
+                "name": format!("raw.{endpoint}"),
+                "objects": all().count(),
+                "bytes": all().map(|object| object.bytes).sum::<u64>(),
+                "other_dates": others.keys().collect::<Vec<_>>(),
+            })
+        }
         Input::Table { name, partitions, changed, upstream, .. } => json!({
             "name": name,
             "partitions": partitions.len(),

@@ -14,7 +14,7 @@ use crate::ingest::raw;
 use crate::job::{self, Graph, Job, Source};
 use crate::names::Uri;
 use crate::plan::Select;
-use crate::run::{self, Gathered, Services};
+use crate::run::{self, Code, Gathered, Services};
 use crate::yaml::{self, Problems, did_you_mean};
 
 /// Returns the names of all jobs of the project, sorted.
@@ -102,7 +102,16 @@ pub fn select(job: &Job, selection: &Selection) -> Result<Select> {
         steps.push(first.clone());
         steps.extend(Graph::of(&job.steps).downstream(first).into_iter().map(str::to_string));
     }
-    Ok(Select { steps, force: selection.force })
+    Ok(Select { steps, force: selection.force, after: Vec::new() })
+}
+
+/// Returns the code of a job as the folder has it, and where it is shipped to.
+///
+/// # Errors
+/// `Usage` when it cannot be packaged.
+pub fn code(project: &Project, job: &Job, services: &Services) -> Result<Code> {
+    let steps = run::code_digests(&project.resolved.settings.code, job)?;
+    Ok(Code { steps, engine: services.target.engine(), shipped: services.target.shipment()? })
 }
 
 /// Collects what a plan of `job` is made from.
@@ -114,9 +123,10 @@ pub async fn gather<'a>(
     job: &'a Job,
     date: Date,
     select: Select,
+    code: Code,
     services: &Services,
 ) -> Result<Gathered<'a>> {
-    let gathered = collect(project, job, date, select, services).await?;
+    let gathered = collect(project, job, date, select, code, services).await?;
     if lacks_pages(&gathered) {
         return Err(no_pages(&project.target()?.lake.raw, job, date, services).await?);
     }
@@ -132,16 +142,10 @@ pub async fn collect<'a>(
     job: &'a Job,
     date: Date,
     select: Select,
+    code: Code,
     services: &Services,
 ) -> Result<Gathered<'a>> {
-    let request = run::Request {
-        job,
-        date,
-        lake: &project.target()?.lake,
-        code: &project.resolved.settings.code,
-        engine: services.target.engine(),
-        select,
-    };
+    let request = run::Request { job, date, lake: &project.target()?.lake, code, select };
     run::gather(request, services.store.as_ref(), services.catalog.as_ref()).await
 }
 

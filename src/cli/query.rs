@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use super::app::{App, Project};
 use super::args::QueryArgs;
 use super::ground::{Ground, Wishes};
+use super::output::stdout;
 use crate::catalog::Catalog;
 use crate::config::{Emr, TargetKind};
 use crate::error::{Error, Kind, Result};
@@ -86,7 +87,7 @@ fn print(app: &App, args: &QueryArgs, found: &Found) -> Result<u8> {
         (_, true) => Form::Csv,
         _ => Form::Table { width: app.width, color: app.colour },
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout();
     if app.json {
         write!(out, "{{\"v\": {OUTPUT_VERSION}, \"more\": {}, ", found.more)?;
         if let Some(cost) = &found.cost {

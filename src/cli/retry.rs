@@ -15,16 +15,21 @@ pub async fn retry(app: &App, args: &RetryArgs) -> Result<u8> {
     let sink = app.sink();
     let services = app.services(&project, args.watching.wishes()).await?;
     let id: RunId = args.run.parse()?;
-    let artifacts = &project.target()?.lake.artifacts;
-    let record = run::load_run(services.store.as_ref(), artifacts, &id).await?;
+    let lake = &project.target()?.lake;
+    let record = run::load_run(services.store.as_ref(), &lake.artifacts, &id).await?;
+    let record = run::agreed(&services, lake, record).await?;
     if record.state == RunState::Succeeded {
         return Err(Error::new(Kind::Usage, format!("run `{id}` succeeded: there is nothing to retry"))
             .hint(format!("to run it all again: `soflow submit {} --date {} --force`", id.job, id.date)));
     }
-    let is_going = if services.owner.is_some() { true } else { LakeLock::is_held(artifacts)? };
+    let is_going = if services.owner.is_some() { true } else { LakeLock::is_held(&lake.artifacts)? };
     if record.state == RunState::Running && is_going {
-        return Err(Error::new(Kind::Held, format!("run `{id}` is still running"))
-            .hint(format!("`soflow runs show {id}` shows how far it is")));
+        let error = Error::new(Kind::Held, format!("run `{id}` is still running"))
+            .hint(format!("`soflow runs show {id}` shows how far it is"));
+        return Err(match services.owner {
+            Some(_) => error.hint(format!("`soflow attach {id}` goes on with it")),
+            None => error,
+        });
     }
     let values = |flag: &str| {
         let start = format!("{flag}=");
@@ -36,12 +41,15 @@ pub async fn retry(app: &App, args: &RetryArgs) -> Result<u8> {
         params: values("--param"),
         only: values("--only"),
         from: values("--from").pop(),
-        // The steps that were forced and finished are results now; forcing again would throw them away.
-        force: false,
+        force: record.asked.iter().any(|asked| asked == "--force"),
         local: args.local.clone(),
     };
     let job = prepare::load_job(&project, &id.job, &selection.params, id.date)?;
-    let select = prepare::select(&job, &selection)?;
-    let order = Order { project: &project, job: &job, date: id.date, select, asked: record.asked.clone() };
+    let mut select = prepare::select(&job, &selection)?;
+    // What was forced and has finished is a result now; forcing it again would throw that away.
+    select.after = record.intent.as_ref().map_or_else(Vec::new, |intent| intent.select.after.clone());
+    select.after.push(id.clone());
+    let code = prepare::code(&project, &job, &services)?;
+    let order = Order { project: &project, job: &job, date: id.date, select, asked: record.asked.clone(), code };
     order.run(app, &services, args.watching.wishes(), sink).await
 }

@@ -32,7 +32,16 @@ pub async fn rollback(app: &App, args: &RollbackArgs) -> Result<u8> {
         }
     };
     let from = entry.current.clone();
-    catalog.point(&index, &BTreeMap::from([(args.table.clone(), to.clone())])).await?;
+    let unshown = catalog.point(&index, &BTreeMap::from([(args.table.clone(), to.clone())])).await?;
+    if let Some(error) = unshown {
+        let table = &args.table;
+        return Err(Error::new(
+            error.kind,
+            format!("`{table}` is at version {to} in the lake, and Glue does not show it yet"),
+        )
+        .caused_by(error)
+        .hint(format!("when that is mended, the same again shows it: `soflow rollback {table} --to {to}`")));
+    }
     if app.json {
         return app.print_json(&json!({ "table": args.table, "from": from, "to": to })).map(|()| 0);
     }

@@ -8,7 +8,7 @@ use super::args::{RunsArgs, RunsCommand};
 use super::ground::{Ground, Wishes};
 use crate::config::TargetKind;
 use crate::diagnose::Class;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event::{Event, RunState, StepState};
 use crate::names::{RunId, Uri};
 use crate::report::{Align, Cell, Style, Table, ago, block, count, cut, line, paint, seconds, state_word};
@@ -130,12 +130,8 @@ fn took(record: &RunRecord) -> String {
 fn to_json((run, record): &Listed) -> serde_json::Value {
     match record {
         Ok(record) => json!(record),
-        Err(error) => json!({ "run": run, "state": DAMAGED, "error": why_damaged(error) }),
+        Err(error) => json!({ "run": run, "state": DAMAGED, "error": error.message }),
     }
-}
-
-fn why_damaged(error: &Error) -> String {
-    std::iter::once(error.message.clone()).chain(error.causes()).collect::<Vec<_>>().join(": ")
 }
 
 fn list(records: &[Listed], style: &Style, width: Option<usize>) -> String {
@@ -151,7 +147,8 @@ fn list(records: &[Listed], style: &Style, width: Option<usize>) -> String {
         let record = match record {
             Ok(record) => record,
             Err(error) => {
-                let (word, why) = (Cell::from(DAMAGED).styled(style.bad), cut(&why_damaged(error), REASON));
+                let why = error.causes().into_iter().next().unwrap_or_else(|| error.message.clone());
+                let (word, why) = (Cell::from(DAMAGED).styled(style.bad), cut(&why, REASON));
                 table.row([Cell::from(run.to_string()), word, Cell::from(""), Cell::from(""), Cell::from(why)]);
                 continue;
             }

@@ -9,15 +9,16 @@ use super::app::{App, Project};
 use super::args::{Selection, SubmitArgs};
 use super::attach::Attaching;
 use super::ground::Wishes;
+use super::output::stderr;
 use super::{insights, prepare};
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::event::{RunState, Sink};
 use crate::ingest::sample;
 use crate::job::Job;
 use crate::names::RunId;
 use crate::plan::{self, Action, Plan, Select, TableFacts};
-use crate::report::{SetAside, Summary, TableLine, TableState};
-use crate::run::{self, Attached, Driven, Gathered, LakeLock, Outcome, Services};
+use crate::report::{SetAside, Summary, TableLine, TableState, problem};
+use crate::run::{self, Attached, Code, Driven, Gathered, Intent, LakeLock, Outcome, RunRecord, Services};
 
 /// The site the sample pretends to be from.
 pub const SAMPLE_SITE: &str = "stackoverflow";
@@ -39,7 +40,8 @@ pub async fn submit(app: &App, args: &SubmitArgs) -> Result<u8> {
         let _lock = LakeLock::guard(&lake.artifacts, "ingest sample", Timestamp::now())?;
         sample::write(services.store.as_ref(), &lake.raw, SAMPLE_SITE, 1, sink.as_mut()).await?;
     }
-    let order = Order { project: &project, job: &job, date, select, asked: asked(&args.selection) };
+    let code = prepare::code(&project, &job, &services)?;
+    let order = Order { project: &project, job: &job, date, select, asked: asked(&args.selection), code };
     order.run(app, &services, args.watching.wishes(), sink).await
 }
 
@@ -70,6 +72,8 @@ pub struct Order<'a> {
     pub select: Select,
     /// What was asked for beyond job and date, for the record.
     pub asked: Vec<String>,
+    /// The code, as it was when this was asked for.
+    pub code: Code,
 }
 
 /// What came of an order.
@@ -95,25 +99,21 @@ impl Order<'_> {
                 return attaching.tell(app, *ended, sink).await;
             }
         };
-        let summary = match outcome {
-            None => up_to_date(&gathered, &plan, services),
-            Some(outcome) => {
-                let mut summary = published(&gathered.facts.tables, &plan, &outcome);
-                summary.insights = insights::tell(app, self.project, self.job, services, sink.as_mut()).await?;
-                summary
-            }
-        };
+        if let Some(mut outcome) = outcome {
+            let mut summary = published(&gathered.facts.tables, &plan, &outcome);
+            summary.insights = insights::tell(app, self.project, self.job, services, sink.as_mut()).await;
+            drop(sink);
+            return print(app, &summary, outcome.unshown.take());
+        }
+        let summary = up_to_date(&gathered, &plan, services);
         // The live view must be off the terminal before the answer is printed.
         drop(sink);
         if app.json {
             return app.print_json(&summary).map(|()| 0);
         }
-        if plan.nothing_to_do() {
-            let (job, date) = (&self.job.name, self.date);
-            app.print(&format!("Nothing to do: `{job}` for {date} is published and nothing has changed.\n"))?;
-            return app.print(&format!("  soflow tables\n  soflow submit {job} --date {date} --force\n")).map(|()| 0);
-        }
-        print(app, &summary)
+        let (job, date) = (&self.job.name, self.date);
+        app.print(&format!("Nothing to do: `{job}` for {date} is published and nothing has changed.\n"))?;
+        app.print(&format!("  soflow tables\n  soflow submit {job} --date {date} --force\n")).map(|()| 0)
     }
 
     /// Plans and runs, or goes on with the run that is going on.
@@ -121,15 +121,17 @@ impl Order<'_> {
     /// # Errors
     /// As [`run::drive`] and [`run::attach`].
     pub async fn execute(&self, services: &Services, wishes: Wishes, sink: &mut dyn Sink) -> Result<Ran<'_>> {
-        let mut rounds = 0;
+        let artifacts = &self.project.target()?.lake.artifacts;
+        let (mut rounds, mut select) = (0, self.select.clone());
         loop {
-            let gathered = prepare::gather(self.project, self.job, self.date, self.select.clone(), services).await?;
-            let plan = plan::plan(&gathered.facts)?;
+            let (job, date, code) = (self.job, self.date, self.code.clone());
+            let mut gathered = prepare::gather(self.project, job, date, select.clone(), code, services).await?;
+            let plan = run::plan(&mut gathered, services.store.as_ref()).await?;
             let driven = if plan.nothing_to_do() {
                 // A run may have published and ended before it could say so.
-                let artifacts = &self.project.target()?.lake.artifacts;
-                match run::unfinished(services, artifacts, &self.job.name, self.date).await? {
-                    Some(run) => Ok(Driven::GoesOn(run)),
+                let unfinished = run::unfinished(services, artifacts, &job.name, date).await?;
+                match unfinished.filter(|record| self.differences(record, &gathered).is_empty()) {
+                    Some(record) => Driven::GoesOn(record),
                     None => {
                         // A publication that was cut short may not be shown everywhere yet.
                         services.catalog.settle().await?;
@@ -137,43 +139,63 @@ impl Order<'_> {
                     }
                 }
             } else {
-                rounds += 1;
-                run::drive(&gathered, &plan, self.asked.clone(), services, sink).await
+                run::drive(&gathered, &plan, self.asked.clone(), services, sink).await?
             };
-            match driven {
-                // Someone else has published meanwhile: what is to be done follows from that now.
-                Err(error) if error.kind == Kind::Held && rounds < ROUNDS && is_behind(&gathered, services).await? => {}
-                Ok(Driven::GoesOn(run)) => {
-                    let attaching = Attaching { project: self.project, services, run, wishes };
+            let behind = match driven {
+                Driven::Done(outcome) => return Ok(Ran::Published(gathered, plan, outcome)),
+                Driven::Behind(record) => record,
+                Driven::GoesOn(record) => {
+                    let differences = self.differences(&record, &gathered);
+                    let attaching = Attaching { project: self.project, services, run: record.run.clone(), wishes };
+                    if !differences.is_empty() {
+                        attaching.wait_behind(&record, &differences, sink).await?;
+                        continue;
+                    }
                     match attaching.attach(sink).await? {
                         // It had not really begun, and is closed now.
-                        Attached::Empty(_) => {}
+                        Attached::Empty(_) => continue,
+                        Attached::Behind(record) => record,
                         ended => return Ok(Ran::Attached(attaching.run, Box::new(ended))),
                     }
                 }
-                Ok(Driven::Done(outcome)) => return Ok(Ran::Published(gathered, plan, outcome)),
-                Err(error) => return Err(error),
+            };
+            // Someone else has published meanwhile: what is left to do follows from that now.
+            rounds += 1;
+            if rounds == ROUNDS {
+                let message = behind.error.unwrap_or_else(|| "others publish the same tables all the time".into());
+                return Err(Error::new(Kind::Held, message).hint("run the same command again"));
             }
+            select.after.push(behind.run);
         }
     }
+
+    /// Returns in what this is another wish than that of a run of the same job and date.
+    fn differences(&self, record: &RunRecord, gathered: &Gathered<'_>) -> Vec<String> {
+        let differences = |intent: &Intent| intent.differences(record, &gathered.facts, &self.asked);
+        record.intent.as_ref().map_or_else(Vec::new, differences)
+    }
 }
 
-/// Returns whether the tables are others than the plan was made from.
-async fn is_behind(gathered: &Gathered<'_>, services: &Services) -> Result<bool> {
-    Ok(services.owner.is_some() && services.catalog.index().await?.generation != gathered.index.generation)
-}
-
-/// Prints the summary of a run.
-pub fn print(app: &App, summary: &Summary) -> Result<u8> {
+/// Prints the summary of a run and, when Glue does not show yet what it has published, why; returns the exit code.
+pub fn print(app: &App, summary: &Summary, unshown: Option<Error>) -> Result<u8> {
     if app.json {
-        return app.print_json(summary).map(|()| 0);
+        app.print_json(summary)?;
+    } else {
+        let mut text = Vec::new();
+        if app.watched() {
+            text.push(b'\n');
+        }
+        summary.write_text(&app.out_style, app.width.unwrap_or(100), &mut text)?;
+        app.print(&String::from_utf8_lossy(&text))?;
     }
-    let mut text = Vec::new();
-    if app.watched() {
-        text.push(b'\n');
-    }
-    summary.write_text(&app.out_style, app.width.unwrap_or(100), &mut text)?;
-    app.print(&String::from_utf8_lossy(&text)).map(|()| 0)
+    let Some(mut error) = unshown else { return Ok(0) };
+    let RunId { job, date, .. } = &summary.run;
+    error.message = run::not_shown(&summary.run, &error);
+    error
+        .hints
+        .push(format!("when that is mended: `soflow submit {job} --date {date}` shows it, and runs nothing again"));
+    problem::write_text(&error, &app.err_style, &mut stderr())?;
+    Ok(error.kind.exit_code())
 }
 
 /// Returns what a run has published; `before`: the tables as they were.

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::app::{App, yesterday};
 use super::args::ValidateArgs;
+use super::output::stderr;
 use super::prepare;
 use crate::error::{Error, Kind, Result};
 use crate::report::{paint, plural, problem};
@@ -62,6 +63,6 @@ fn mistakes(app: &App, error: Error, found: &[Problems]) -> Result<u8> {
         fields.insert("problems".into(), json!(problems));
     }
     app.print_json(&document)?;
-    problem::write_text(&error, &app.err_style, &mut std::io::stderr().lock())?;
+    problem::write_text(&error, &app.err_style, &mut stderr())?;
     Ok(error.kind.exit_code())
 }

@@ -14,7 +14,7 @@ pub(super) const TARGET: &[&str] = &["kind", "lake"];
 
 /// The kinds of target, each with the keys that only it has.
 pub(super) const KINDS: [(&str, &[&str]); 2] = [
-    ("local", &["engine", "parallel", "python", "engine-dir"]),
+    ("local", &["engine", "parallel", "python", "engine-dir", "network"]),
     (
         "emr",
         &[

@@ -22,7 +22,7 @@ pub use ingest::{Auth, ENDPOINTS, Ingest};
 pub use layers::{Layers, Origin, Resolved, read, resolve};
 pub use reference::reference;
 pub use root::find_root;
-pub use settings::{Engine, Lake, Local, Settings, Target, TargetKind};
+pub use settings::{Engine, Lake, Local, Network, Settings, Target, TargetKind};
 
 #[cfg(test)]
 mod tests;

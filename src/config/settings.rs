@@ -58,6 +58,28 @@ pub struct Local {
     pub python: Option<PathBuf>,
     /// The folder of engine environments.
     pub engine_dir: PathBuf,
+    /// What engine and steps see of the network.
+    pub network: Network,
+}
+
+/// What an engine on this machine, and the step that it runs, see of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Network {
+    /// Nothing but a loopback of their own, where the kernel allows that.
+    None,
+    /// What everyone on the machine sees.
+    Host,
+}
+
+impl Network {
+    /// Returns the name used in config and by the launcher.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Host => "host",
+        }
+    }
 }
 
 /// An engine of the local target.

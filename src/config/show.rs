@@ -5,19 +5,11 @@ use std::time::Duration;
 
 use serde::Serializer;
 
+use crate::mask::is_secret;
 use crate::yaml::{Content, Entry, Node};
 
 /// Stands for a value that is not shown.
 const HIDDEN: &str = "***";
-
-/// Words in the names of properties that hold secrets.
-const SECRETS: [&str; 5] = ["password", "passwd", "secret", "private.key", "access.key"];
-
-/// Returns whether the value of a property of that name is likely to be a secret.
-pub(super) fn is_secret(name: &str) -> bool {
-    let name = name.to_lowercase().replace(['-', '_'], ".");
-    SECRETS.iter().any(|word| name.contains(word))
-}
 
 /// Returns the value of a setting as it could be written on one line, empty when there is nothing to show.
 pub(super) fn value(node: &Node) -> String {

@@ -3,9 +3,9 @@
 
 use std::collections::VecDeque;
 
-use super::clean::masked;
 use super::finding::Line;
 use super::rules;
+use crate::mask;
 
 /// How a Python traceback begins.
 pub const HEADER: &str = "Traceback (most recent call last):";
@@ -126,7 +126,7 @@ impl Open {
         if is_java_frame(&line.text) {
             return;
         }
-        let line = Line { number: line.number, text: masked(&line.text) };
+        let line = Line { number: line.number, text: mask::text(&line.text) };
         if self.head.len() < KEPT {
             return self.head.push(line);
         }

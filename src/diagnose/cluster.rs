@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::clean::{clean, masked};
+use super::clean::clean;
 use super::denied::denied;
 use super::finding::{Class, Excerpt, Finding, Line, Place};
 use super::pattern::find;
 use super::rules::{CLUSTERS, first};
+use crate::mask;
 use crate::names::Uri;
 
 /// One of the reasons that `DescribeCluster` lists in `ErrorDetails`.
@@ -81,10 +82,10 @@ pub fn cluster(end: &ClusterEnd<'_>) -> Finding {
         let hint = "a primary node should be on-demand: `primary: { on-demand: 1 }` in the cluster shape";
         return Finding { class: Class::Capacity, summary, hint: Some(hint.into()), ..told };
     }
-    // What a sentence says is nearer than what its code does.
-    let texts = said.iter().map(String::as_str);
-    let codes = end.details.iter().map(|detail| detail.code.as_str()).chain([end.code]);
-    let Some((rule, captures)) = texts.chain(codes).find_map(|text| first(CLUSTERS, text)) else { return told };
+    // A detail's code says exactly what was the matter; the code of the end as a whole says less than its sentence.
+    let codes = end.details.iter().map(|detail| detail.code.as_str());
+    let texts = said.iter().map(String::as_str).chain([end.code]);
+    let Some((rule, captures)) = codes.chain(texts).find_map(|text| first(CLUSTERS, text)) else { return told };
     let about = about(end);
     let summary = rule.summary(&captures).map(|summary| format!("{summary}{about}"));
     let hint = rule.advice(&captures, Place::Cluster);
@@ -98,7 +99,7 @@ fn said(end: &ClusterEnd<'_>) -> Vec<String> {
     let details = end.details.iter().map(|detail| detail.message.clone());
     let mut said = Vec::new();
     for text in [end.message.to_string()].into_iter().chain(details).chain(instances) {
-        let text = masked(&clean(text.as_bytes()));
+        let text = mask::text(&clean(text.as_bytes()));
         if !text.is_empty() && !said.contains(&text) {
             said.push(text);
         }

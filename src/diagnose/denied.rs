@@ -42,7 +42,7 @@ pub fn denied(text: &str) -> Option<Finding> {
     if !NO.iter().any(|no| text.contains(no)) {
         return None;
     }
-    let mut found = TEXTS.iter().find_map(|pattern| find(pattern, text)).unwrap_or_default();
+    let mut found = named(text);
     if let Some(operation) = found.get("operation") {
         let known = OPERATIONS.iter().find(|(name, _)| operation.to_lowercase().contains(&name.to_lowercase()));
         let action = known.map_or("s3:GetObject", |(_, action)| action).to_string();
@@ -55,6 +55,43 @@ pub fn denied(text: &str) -> Option<Finding> {
     }
     let hint = hint(text, &found);
     Some(Finding { class: Class::Permission, summary: summary(&found), hint: Some(hint), ..Finding::default() })
+}
+
+/// Returns what it means that AWS does not allow a call which takes `action`, a permission that IAM has, on `resource`.
+/// What the text says is nearer to the truth, but for names of operations where those of permissions belong. The advice
+/// is good for more than this one call: all of the bucket, all clusters.
+pub fn refused(text: &str, action: &str, resource: &str) -> Finding {
+    let mut found = named(text);
+    // S3 and what stands in for it name operations that are no permissions.
+    if !found.contains_key("grant") && (action.starts_with("s3:") || !found.contains_key("action")) {
+        found.insert("action".into(), action.into());
+    }
+    let on = found.entry("resource".into()).or_insert_with(|| resource.into());
+    // What is allowed on a bucket is not allowed on its objects.
+    if resource.contains(":::")
+        && !resource.contains('/')
+        && let Some((bucket, _)) = on.split_once('/')
+    {
+        *on = bucket.to_string();
+    }
+    let summary = summary(&found);
+    found.entry("resource".into()).and_modify(|resource| *resource = wide(resource));
+    Finding { class: Class::Permission, summary, hint: Some(hint(text, &found)), ..Finding::default() }
+}
+
+fn named(text: &str) -> Captures {
+    TEXTS.iter().find_map(|pattern| find(pattern, text)).unwrap_or_default()
+}
+
+fn wide(resource: &str) -> String {
+    match (resource.split_once(":s3:::"), resource.split_once(":cluster/")) {
+        (Some((partition, object)), _) => match object.split_once('/') {
+            Some((bucket, _)) => format!("{partition}:s3:::{bucket}/*"),
+            None => resource.to_string(),
+        },
+        (_, Some((account, _))) => format!("{account}:cluster/*"),
+        _ => resource.to_string(),
+    }
 }
 
 fn summary(found: &Captures) -> String {
@@ -89,7 +126,7 @@ fn hint(text: &str, found: &Captures) -> String {
     let Some(action) = found.get("action") else {
         return "see who is asking, `aws sts get-caller-identity`, and add the permission to that role".into();
     };
-    let resource = found.get("resource").map_or("*".to_string(), |resource| arn(resource, action));
+    let resource = found.get("resource").map_or("*".to_string(), |resource| arn(resource, action, partition(found)));
     let to = found
         .get("principal")
         .map_or("the policies of the role".to_string(), |p| format!("the policies of {}", principal(p)));
@@ -98,13 +135,18 @@ fn hint(text: &str, found: &Captures) -> String {
 }
 
 /// Returns the ARN of what Hadoop writes as `s3://bucket/key`; other names stay as they are.
-fn arn(resource: &str, action: &str) -> String {
+fn arn(resource: &str, action: &str, partition: &str) -> String {
     let Some((scheme, path)) = resource.split_once("://") else { return resource.to_string() };
     if !scheme.starts_with("s3") {
         return resource.to_string();
     }
     let bucket = path.split('/').next().unwrap_or_default();
-    if action == "s3:ListBucket" { format!("arn:aws:s3:::{bucket}") } else { format!("arn:aws:s3:::{path}") }
+    format!("arn:{partition}:s3:::{}", if action == "s3:ListBucket" { bucket } else { path })
+}
+
+/// Returns the partition of whoever was refused.
+fn partition(found: &Captures) -> &str {
+    found.get("principal").and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws")
 }
 
 /// Returns the role or user of an ARN: `arn:aws:sts::1:assumed-role/NAME/i-0ab` is role `NAME`.

@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 use std::io::{BufReader, Read};
 
 use super::blocks::{Block, Blocks, Kind, Level, is_exception};
-use super::clean::{clean, masked};
+use super::clean::clean;
 use super::denied::denied;
 use super::evidence::{MOST_LINES, cut, evidence};
 use super::finding::{Class, Excerpt, Finding, Line, Place};
 use super::lines::Lines;
 use super::rules::{Weight, logs, suspicious};
 use super::story::{Story, message, story, unqualified};
+use crate::mask;
 
 /// A log that is in memory.
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +85,7 @@ impl Explainer {
             self.weigh(file, &block);
         }
         if self.words.is_none() && !words.last.is_empty() {
-            let shown = |line: Line| Line { number: line.number, text: cut(&masked(&line.text)) };
+            let shown = |line: Line| Line { number: line.number, text: cut(&mask::text(&line.text)) };
             self.words = Some(Excerpt { file: file.to_string(), lines: words.last.into_iter().map(shown).collect() });
         }
         self.files += 1;

@@ -128,4 +128,66 @@ mod tests {
         let all: usize = ACTIONS.iter().map(|(_, actions)| actions.len()).sum();
         assert_eq!((documented.len(), all), (known.len(), known.len()), "each once");
     }
+
+    /// Where the sources leave out whose operation they call.
+    const WHOSE: [(&str, &str); 6] = [
+        ("src/catalog/glue/", "Glue"),
+        ("src/query/", "Athena"),
+        ("src/target/emr/api.rs", "EMR"),
+        ("src/target/emr/logs/", "CloudWatch Logs"),
+        ("src/store/", "S3"),
+        ("src/doctor/", "S3"),
+    ];
+
+    /// What takes no permission, and what takes one of whoever has such a secret: docs/ingest.md.
+    const ELSEWHERE: [&str; 2] = ["sts:GetCallerIdentity", "secretsmanager:GetSecretValue"];
+
+    #[test]
+    fn every_call_takes_an_action_of_the_policy() {
+        let call = regex::Regex::new(
+            r#"\b(?:call|call_with|query|json|form|paged|batch|asked|s3_error|s3_failed)(?:::<\w+>)?\(\s*(?:&(?:\w+::)?([A-Z][A-Z_0-9]+),\s*)?"([A-Z][A-Za-z]+)""#,
+        )
+        .unwrap();
+        let services: Vec<_> =
+            ["EMR", "Glue", "Athena", "CloudWatch Logs", "Secrets Manager", "Service Quotas", "IAM", "STS", "EC2"]
+                .into();
+        let known: BTreeSet<&str> =
+            ACTIONS.iter().flat_map(|(_, actions)| actions.iter().copied()).chain(ELSEWHERE).collect();
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut folders = vec![root.join("src")];
+        let (mut seen, mut wrong) = (BTreeSet::new(), Vec::new());
+        while let Some(folder) = folders.pop() {
+            for entry in fs_err::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                if path.extension().is_none_or(|kind| kind != "rs") {
+                    continue;
+                }
+                let file = path.strip_prefix(root).unwrap().display().to_string();
+                let text = fs_err::read_to_string(&path).unwrap();
+                // Tests call what there is not.
+                let text = text.split("#[cfg(test)]").next().unwrap();
+                for found in call.captures_iter(text).filter(|_| !file.contains("test")) {
+                    let named = found.get(1).map(|name| name.as_str().replace('_', " "));
+                    let whose = match &named {
+                        Some(named) if named == "LOGS" => "CloudWatch Logs",
+                        Some(named) => {
+                            services.iter().find(|known| known.eq_ignore_ascii_case(named)).copied().unwrap_or("?")
+                        }
+                        None => WHOSE.iter().find(|(start, _)| file.starts_with(start)).map_or("?", |(_, whose)| whose),
+                    };
+                    let action = crate::aws::permission(whose, &found[2]);
+                    if !known.contains(action.as_str()) {
+                        wrong.push(format!("{file}: {action}"));
+                    }
+                    seen.insert(action);
+                }
+            }
+        }
+        assert_eq!(wrong, Vec::<String>::new());
+        assert!(seen.len() > 40, "only {} actions were found: {seen:?}", seen.len());
+    }
 }

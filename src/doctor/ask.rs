@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use tokio::sync::Semaphore;
 
 use super::finding::Finding;
-use crate::aws::{ATHENA, CallError, EMR, FormService, GLUE, SERVICE_QUOTAS, Service, Session, Xml};
+use crate::aws::{CallError, FormService, Service, Session, Xml, advice, permission};
 
 /// Most calls at once: IAM and EC2 answer more slowly to clients that ask everything at the same time.
 const AT_ONCE: usize = 4;
@@ -87,33 +87,16 @@ fn asked<T>(result: Result<T, CallError>, absent: &[&str]) -> Asked<T> {
     }
 }
 
-/// Returns why a call has no answer: the permission that is missing, else AWS's words.
+/// Returns why a call has no answer: the permission that is missing, else what it means and AWS's words.
 pub(super) fn why(error: &CallError) -> String {
     if error.is_denied() {
-        format!("`{}` is not allowed", permission(error.service, &error.operation))
-    } else {
-        error.to_string()
+        return format!("`{}` is not allowed", permission(error.service, &error.operation));
     }
-}
-
-/// Returns the permission an operation needs. Source: the Service Authorization Reference, where S3 alone has names of
-/// its own.
-pub(super) fn permission(service: &str, operation: &str) -> String {
-    let prefix = match service {
-        name if name == EMR.name => "elasticmapreduce",
-        name if name == GLUE.name => "glue",
-        name if name == ATHENA.name => "athena",
-        name if name == SERVICE_QUOTAS.name => "servicequotas",
-        name => &name.to_ascii_lowercase(),
-    };
-    let action = match (prefix, operation) {
-        ("s3", "HeadBucket" | "ListObjectsV2") => "ListBucket",
-        ("s3", "GetPublicAccessBlock") => "GetBucketPublicAccessBlock",
-        ("s3", "GetBucketEncryption") => "GetEncryptionConfiguration",
-        ("s3", "GetBucketLifecycleConfiguration") => "GetLifecycleConfiguration",
-        (_, operation) => operation,
-    };
-    format!("{prefix}:{action}")
+    let said = error.to_string();
+    match advice(error, None).what {
+        what if what.ends_with(&error.message) => said,
+        what => format!("{what} ({said})"),
+    }
 }
 
 #[cfg(test)]
@@ -124,7 +107,14 @@ mod tests {
     fn a_refusal_names_the_permission() {
         let refused = |service, operation: &str, code: &str| {
             let (operation, code) = (operation.to_string(), code.to_string());
-            why(&CallError { service, operation, code, message: "said AWS".into(), maybe_done: false })
+            why(&CallError {
+                service,
+                operation,
+                code,
+                message: "said AWS".into(),
+                maybe_done: false,
+                partition: "aws",
+            })
         };
         assert_eq!(
             refused("EMR", "DescribeReleaseLabel", "AccessDeniedException"),
@@ -135,6 +125,11 @@ mod tests {
             "`s3:GetEncryptionConfiguration` is not allowed"
         );
         assert_eq!(refused("EC2", "DescribeSubnets", "UnauthorizedOperation"), "`ec2:DescribeSubnets` is not allowed");
+        assert_eq!(refused("CloudWatch Logs", "GetLogEvents", "AccessDenied"), "`logs:GetLogEvents` is not allowed");
         assert_eq!(refused("IAM", "GetRole", "ServiceFailure"), "IAM GetRole: ServiceFailure: said AWS");
+        assert_eq!(
+            refused("IAM", "GetRole", "ExpiredToken"),
+            "the AWS credentials have expired (IAM GetRole: ExpiredToken: said AWS)"
+        );
     }
 }

@@ -6,10 +6,10 @@ use aws_sdk_s3::operation::head_bucket::{HeadBucketError, HeadBucketOutput};
 use aws_sdk_s3::primitives::ByteStream;
 use futures_util::future::join_all;
 
-use super::ask::{Asker, permission, why};
+use super::ask::{Asker, why};
 use super::finding::Finding;
 use super::settings;
-use crate::aws;
+use crate::aws::{self, permission};
 use crate::config::Lake;
 use crate::names::Uri;
 
@@ -55,7 +55,7 @@ fn group(lake: &Lake) -> (Vec<Bucket<'_>>, Vec<Finding>) {
 
 async fn one(ask: &Asker<'_>, client: &Client, bucket: &Bucket<'_>) -> Vec<Finding> {
     let head = ask.turn(client.head_bucket().bucket(bucket.name).send()).await;
-    let place = placed(bucket, ask.session.region(), &head);
+    let place = placed(ask, bucket, &head);
     // What a bucket elsewhere is like does not matter; one that may not be listed may still be written.
     if place.state == super::State::Problem {
         return vec![place];
@@ -64,13 +64,13 @@ async fn one(ask: &Asker<'_>, client: &Client, bucket: &Bucket<'_>) -> Vec<Findi
     [place].into_iter().chain(safety).chain([writing]).collect()
 }
 
-fn placed(bucket: &Bucket<'_>, region: &str, head: &Result<HeadBucketOutput, SdkError<HeadBucketError>>) -> Finding {
+fn placed(ask: &Asker<'_>, bucket: &Bucket<'_>, head: &Result<HeadBucketOutput, SdkError<HeadBucketError>>) -> Finding {
     let name = bucket.name;
     let (status, there) = match head {
         Ok(head) => (200, head.bucket_region().map(String::from)),
         Err(error) => match error.raw_response() {
             None => {
-                let told = why(&aws::s3_error("HeadBucket", error));
+                let told = why(&aws::s3_error("HeadBucket", ask.session.partition(), error));
                 return Finding::unknown("bucket", format!("`{name}` could not be checked: {told}"));
             }
             Some(answer) => {
@@ -79,7 +79,7 @@ fn placed(bucket: &Bucket<'_>, region: &str, head: &Result<HeadBucketOutput, Sdk
             }
         },
     };
-    judge(bucket, region, status, there.as_deref())
+    judge(bucket, ask.session.region(), status, there.as_deref())
 }
 
 /// The answer to HEAD has no body: only the status and the region tell.
@@ -110,28 +110,22 @@ async fn probe(ask: &Asker<'_>, client: &Client, bucket: &Bucket<'_>) -> Finding
     let name = bucket.name;
     let refused = |failure: &aws::CallError| {
         let what = format!("{} in `{}`: {}", failure.operation, bucket.probe, why(failure));
-        let right = permission("S3", &failure.operation);
-        let finding = Finding::problem("writing", what);
-        if failure.is_denied() {
-            let resource = if failure.operation == "ListObjectsV2" { name.into() } else { format!("{name}/*") };
-            let statement =
-                format!(r#"{{"Effect":"Allow","Action":["{right}"],"Resource":["arn:aws:s3:::{resource}"]}}"#);
-            return finding.mend(format!("allow it: `{statement}`; see whether the bucket's own policy forbids it"));
-        }
-        finding
+        let hints = aws::advice(failure, Some(bucket.probe)).hints;
+        hints.into_iter().fold(Finding::problem("writing", what), Finding::mend)
     };
     let put = client.put_object().bucket(name).key(key).body(ByteStream::from_static(b"soflow doctor\n"));
     if let Err(error) = ask.turn(put.send()).await {
-        return refused(&aws::s3_error("PutObject", &error));
+        return refused(&aws::s3_error("PutObject", ask.session.partition(), &error));
     }
     let read = ask.turn(client.get_object().bucket(name).key(key).send()).await.map(drop);
     let listed = ask.turn(client.list_objects_v2().bucket(name).prefix(key).max_keys(1).send()).await.map(drop);
     if let Err(error) = ask.turn(client.delete_object().bucket(name).key(key).send()).await {
-        return refused(&aws::s3_error("DeleteObject", &error)).mend(format!("it is still there: `aws s3 rm {uri}`"));
+        return refused(&aws::s3_error("DeleteObject", ask.session.partition(), &error))
+            .mend(format!("it is still there: `aws s3 rm {uri}`"));
     }
     let failures = [
-        read.map_err(|error| aws::s3_error("GetObject", &error)).err(),
-        listed.map_err(|error| aws::s3_error("ListObjectsV2", &error)).err(),
+        read.map_err(|error| aws::s3_error("GetObject", ask.session.partition(), &error)).err(),
+        listed.map_err(|error| aws::s3_error("ListObjectsV2", ask.session.partition(), &error)).err(),
     ];
     match failures.into_iter().flatten().next() {
         Some(failure) => refused(&failure),

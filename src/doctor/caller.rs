@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::ask::{Asked, Asker};
 use super::finding::Finding;
-use crate::aws::{CallError, IAM, STS, Signer};
+use crate::aws::{Advice, CallError, IAM, Meaning, STS, Session, Signer, advice};
 
 /// The difference of clocks from which requests are about to be refused: AWS takes signatures five minutes old, and a
 /// clock that is off by four is not looked after. Source: "Elements of an AWS API request signature" in the IAM guide.
@@ -58,8 +58,7 @@ pub(super) async fn check(ask: &Asker<'_>) -> (Vec<Finding>, Option<Caller>) {
             let causes = error.causes();
             let why = causes.last().map_or(error.message.as_str(), String::as_str);
             let finding = Finding::problem("credentials", format!("none were found: {why}"));
-            let ways = ["`aws sso login`", "`aws configure`", "in CI: give the job a role"];
-            return (vec![ways.into_iter().fold(finding, Finding::mend)], None);
+            return (vec![error.hints.into_iter().fold(finding, Finding::mend)], None);
         }
     };
     let answer = ask.turn(ask.session.query(&STS, "GetCallerIdentity", &[])).await;
@@ -72,7 +71,8 @@ pub(super) async fn check(ask: &Asker<'_>) -> (Vec<Finding>, Option<Caller>) {
             (vec![identified(&caller, &signer, Timestamp::now()), skew, region], Some(caller))
         }
         Err(error) => {
-            let mut findings = refused(&error, &signer, ask.session.region());
+            let mut findings = refused(&error, &signer, ask.session);
+            findings.retain(|finding| finding.check != skew.check || skew.state != super::State::Problem);
             findings.extend((skew.state == super::State::Problem).then_some(skew));
             (findings, None)
         }
@@ -93,23 +93,21 @@ fn identified(caller: &Caller, signer: &Signer, now: Timestamp) -> Finding {
     finding
 }
 
-fn refused(error: &CallError, signer: &Signer, region: &str) -> Vec<Finding> {
-    let credentials = |what: &str| Finding::problem("credentials", format!("{what} (from {})", signer.source));
-    match error.code.as_str() {
-        "ExpiredToken" | "ExpiredTokenException" => vec![credentials("they have expired").mend("`aws sso login`")],
-        "InvalidClientTokenId" | "UnrecognizedClientException" | "AuthFailure" => {
-            vec![credentials("AWS does not know this key").mend("`aws configure list` shows which one is in use")]
-        }
-        "SignatureDoesNotMatch" | "InvalidSignatureException" | "RequestExpired" => {
-            let advice = "`aws configure` with the key's secret again, if the clock is right";
-            vec![credentials("the signature is not valid").mend(advice)]
+fn refused(error: &CallError, signer: &Signer, session: &Session) -> Vec<Finding> {
+    let Advice { meaning, what, hints } = advice(error, None);
+    let about_credentials = [Meaning::Expired, Meaning::UnknownKey, Meaning::Signature, Meaning::NoCredentials];
+    let finding = match meaning {
+        Meaning::Clock => Finding::problem("clock", what),
+        _ if about_credentials.contains(&meaning) => {
+            Finding::problem("credentials", format!("{what} (from {})", signer.source))
         }
         _ => {
-            let what = format!("STS in `{region}` does not answer: {}: {}", error.code, error.message);
+            let what = format!("STS in `{}` does not answer: {}: {}", session.region(), error.code, error.message);
             let finding = Finding::problem("region", what);
-            vec![finding.mend(format!("`curl -sS https://sts.{region}.amazonaws.com` shows what the network does"))]
+            finding.mend(format!("`curl -sS {}` shows what the network does", session.address(&STS)))
         }
-    }
+    };
+    vec![hints.into_iter().filter(|hint| !hint.contains("`soflow doctor`")).fold(finding, Finding::mend)]
 }
 
 fn clock(ahead: SignedDuration) -> Finding {
@@ -149,14 +147,18 @@ mod tests {
     #[test]
     fn what_is_wrong_with_credentials_is_told_apart() {
         let signer = Signer { source: "profile".into(), expires: None };
+        let keys = aws_credential_types::Credentials::new("id", "secret", None, None, "test");
+        let session = Session::for_tests("http://127.0.0.1:1", keys, crate::aws::RetryPolicy::default());
         let first = |code: &str| {
             let (operation, message) = ("GetCallerIdentity".to_string(), "no".to_string());
-            let error = CallError { service: "STS", operation, code: code.into(), message, maybe_done: false };
-            refused(&error, &signer, "eu-west-9").remove(0)
+            let (code, maybe_done, partition) = (code.into(), false, "aws");
+            let error = CallError { service: "STS", operation, code, message, maybe_done, partition };
+            refused(&error, &signer, &session).remove(0)
         };
-        assert_eq!(first("ExpiredToken").what, "they have expired (from profile)");
+        assert_eq!(first("ExpiredToken").what, "the AWS credentials have expired (from profile)");
+        assert_eq!(first("RequestExpired").check, "clock");
         assert_eq!(first("InvalidClientTokenId").check, "credentials");
-        assert_eq!(first("ConnectionFailed").what, "STS in `eu-west-9` does not answer: ConnectionFailed: no");
+        assert_eq!(first("ConnectionFailed").what, "STS in `eu-west-1` does not answer: ConnectionFailed: no");
     }
 
     #[test]

@@ -70,9 +70,9 @@ pub async fn examine(subject: &Subject<'_>) -> Report {
     Report { region, findings }
 }
 
-/// Returns the report when there is no session to ask with.
-pub fn without_region(reason: &str, mend: &[String]) -> Report {
-    let finding = mend.iter().fold(Finding::problem("region", reason), Finding::mend);
+/// Returns the report when there is no session to ask with: no region, or a profile or certificate authorities that are none.
+pub fn without_session(reason: &str, mend: &[String]) -> Report {
+    let finding = mend.iter().fold(Finding::problem("AWS settings", reason), Finding::mend);
     Report { region: None, findings: vec![finding, Finding::unknown("all else", "nothing else could be asked")] }
 }
 

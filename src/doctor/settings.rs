@@ -28,7 +28,7 @@ async fn closed(ask: &Asker<'_>, client: &Client, name: &str) -> Finding {
             format!("`aws s3api put-public-access-block --bucket {name} --public-access-block-configuration {all}`");
         Finding::problem(check, format!("`{name}` does not block it")).mend(command)
     };
-    let asked = asked("GetPublicAccessBlock", answer, "NoSuchPublicAccessBlockConfiguration");
+    let asked = asked(ask, "GetPublicAccessBlock", answer, "NoSuchPublicAccessBlockConfiguration");
     match asked.or_tell(check, &format!("`{name}`"), |_| open()) {
         Err(finding) => finding,
         Ok(answer) => {
@@ -55,7 +55,7 @@ async fn encrypted(ask: &Asker<'_>, client: &Client, name: &str) -> Finding {
         Finding::problem(check, format!("`{name}` has no default encryption"))
             .mend(format!("`aws s3api put-bucket-encryption --bucket {name} {options}`"))
     };
-    let asked = asked("GetBucketEncryption", answer, "ServerSideEncryptionConfigurationNotFoundError");
+    let asked = asked(ask, "GetBucketEncryption", answer, "ServerSideEncryptionConfigurationNotFoundError");
     match asked.or_tell(check, &format!("`{name}`"), plain) {
         Err(finding) => finding,
         Ok(answer) => {
@@ -76,7 +76,7 @@ async fn kept(ask: &Asker<'_>, client: &Client, bucket: &Bucket<'_>) -> Vec<Find
     );
     let mut findings = Vec::new();
     let none = |_| Finding::ok("versioning", format!("`{name}` keeps no old versions"));
-    match asked("GetBucketVersioning", versions, "").or_tell("versioning", &format!("`{name}`"), none) {
+    match asked(ask, "GetBucketVersioning", versions, "").or_tell("versioning", &format!("`{name}`"), none) {
         Ok(answer) if answer.status == Some(BucketVersioningStatus::Enabled) => {
             let what = format!("`{name}` keeps every version of every object");
             let advice = "what `soflow gc` removes is still paid for: let a lifecycle rule expire noncurrent versions";
@@ -93,7 +93,7 @@ async fn kept(ask: &Asker<'_>, client: &Client, bucket: &Bucket<'_>) -> Vec<Find
         );
         Finding::ok(check, format!("`{name}` keeps them for ever")).mend(command)
     };
-    let asked = asked("GetBucketLifecycleConfiguration", rules, "NoSuchLifecycleConfiguration");
+    let asked = asked(ask, "GetBucketLifecycleConfiguration", rules, "NoSuchLifecycleConfiguration");
     findings.push(match asked.or_tell(check, &format!("`{name}`"), stay) {
         Err(finding) => finding,
         Ok(answer) => {
@@ -111,13 +111,13 @@ async fn kept(ask: &Asker<'_>, client: &Client, bucket: &Bucket<'_>) -> Vec<Find
     findings
 }
 
-fn asked<T, E>(operation: &str, answer: Result<T, SdkError<E>>, absent: &str) -> Asked<T>
+fn asked<T, E>(ask: &Asker<'_>, operation: &str, answer: Result<T, SdkError<E>>, absent: &str) -> Asked<T>
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     match answer {
         Ok(answer) => Asked::Is(answer),
         Err(error) if error.code() == Some(absent) => Asked::Absent(error.message().unwrap_or_default().into()),
-        Err(error) => Asked::Unknown(why(&aws::s3_error(operation, &error))),
+        Err(error) => Asked::Unknown(why(&aws::s3_error(operation, ask.session.partition(), &error))),
     }
 }

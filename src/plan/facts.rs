@@ -26,12 +26,22 @@ pub struct Facts<'a> {
     pub code: BTreeMap<String, Digest>,
     /// The pages of each endpoint that some step reads, for the logical date.
     pub raw: BTreeMap<String, Vec<RawObject>>,
+    /// The same of other dates, as far as a plan needs them: see `Plan::dates`.
+    pub others: BTreeMap<Date, BTreeMap<String, Vec<RawObject>>>,
     /// The published tables.
     pub tables: BTreeMap<String, TableFacts>,
     /// Outputs of finished steps that no run has published yet, by result digest.
     pub results: BTreeMap<Digest, StepResult>,
     /// Which steps are asked for.
     pub select: Select,
+}
+
+impl Facts<'_> {
+    /// Returns the pages of an endpoint for a date.
+    pub fn pages(&self, endpoint: &str, date: Date) -> &[RawObject] {
+        let of_date = if date == self.date { Some(&self.raw) } else { self.others.get(&date) };
+        of_date.and_then(|pages| pages.get(endpoint)).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// A page in raw.
@@ -91,12 +101,15 @@ impl TableFacts {
 }
 
 /// Which steps are asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Select {
     /// Only these steps; empty: all.
     pub steps: Vec<String>,
     /// Run them although nothing has changed.
     pub force: bool,
+    /// The runs this one goes on from: what their steps have written is taken whatever else is asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<RunId>,
 }
 
 /// What a finished step wrote, kept until a run publishes it.
@@ -106,6 +119,9 @@ pub struct StepResult {
     pub run: RunId,
     /// The step.
     pub step: String,
+    /// When it started, UTC, as far as that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
     /// How long it ran, in seconds.
     pub seconds: f64,
     /// What it wrote, by table.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::step::{OutputPlan, Upstream};
+use super::replay;
+use super::step::{Input, OutputPlan, Scope, Upstream};
 use super::version::{Made, Partition, Version};
 use super::{Facts, TableFacts};
 use crate::job::{Source, Step, Update, Value};
@@ -38,7 +39,7 @@ pub fn published(facts: &Facts<'_>) -> BTreeMap<String, TableNow> {
 /// Returns what the catalog will know about how `step` made its output.
 pub fn made(facts: &Facts<'_>, step: &Step, now: &BTreeMap<String, TableNow>) -> Made {
     let inputs: BTreeMap<String, Digest> =
-        step.reads.iter().map(|source| (source_name(source), content(facts, source, now))).collect();
+        step.reads.iter().map(|source| (source_name(source), read_content(facts, source, now))).collect();
     let input_runs = step.reads.iter().filter_map(|source| match source {
         Source::Table(name) => Some((name.clone(), now.get(name)?.run.clone()?)),
         Source::Raw(_) => None,
@@ -81,16 +82,10 @@ pub fn source_name(source: &Source) -> String {
     }
 }
 
-fn content(facts: &Facts<'_>, source: &Source, now: &BTreeMap<String, TableNow>) -> Digest {
+fn read_content(facts: &Facts<'_>, source: &Source, now: &BTreeMap<String, TableNow>) -> Digest {
     match source {
         Source::Table(name) => now.get(name).map_or_else(|| Digest::of(["absent"]), |table| table.content.clone()),
-        Source::Raw(endpoint) => {
-            let objects = facts.raw.get(endpoint).map_or(&[][..], Vec::as_slice);
-            Digest::of(objects.iter().flat_map(|object| {
-                let place = object.uri.below(&facts.lake.raw).unwrap_or(object.uri.as_str());
-                [place.to_string(), object.etag.clone(), object.fetched_at.to_string()]
-            }))
-        }
+        Source::Raw(endpoint) => replay::pages(facts, endpoint, facts.date),
     }
 }
 
@@ -129,14 +124,33 @@ pub fn base<'a>(facts: &'a Facts<'_>, step: &Step, table: &str, update: Update, 
     Some(version)
 }
 
-/// Returns what names the output of a step until it is published: what goes in, and what it is merged with.
-pub fn result(fingerprint: &Digest, outputs: &[OutputPlan]) -> Digest {
-    let mut parts = vec!["result".to_string(), fingerprint.as_str().to_string()];
+/// Returns what names the output of a step until it is published: all that what it writes depends on. Not what stays
+/// beside that: others may publish meanwhile.
+pub fn result(fingerprint: &Digest, scope: Scope, inputs: &[Input], outputs: &[OutputPlan]) -> Digest {
+    let mut parts = vec!["result".to_string(), fingerprint.as_str().to_string(), format!("{scope:?}")];
+    for input in inputs {
+        if let Input::Table { name, changed, .. } = input
+            && scope == Scope::Changed
+        {
+            parts.push(format!("{name} {changed:?}"));
+        }
+    }
     for output in outputs {
-        parts.extend([output.table.clone(), format!("{:?}", output.base), format!("{:?}", output.only)]);
-        parts.extend(output.kept.iter().map(|partition| format!("{} {:?}", partition.prefix, partition.values)));
+        parts.extend([output.table.clone(), format!("{:?}", output.only)]);
+        parts.extend(output.is_merged().then(|| kept(output)).into_iter().flatten());
+        parts.extend(output.brings.iter().map(|(date, work)| format!("{date} {}", work.as_str())));
     }
     Digest::of(&parts)
+}
+
+/// Returns what stands for a table's content after a step: what the step writes, and what stays beside it.
+pub fn content(result: &Digest, output: &OutputPlan) -> Digest {
+    let made = ["content".to_string(), output.table.clone(), result.as_str().to_string()];
+    Digest::of(made.into_iter().chain(kept(output)).collect::<Vec<_>>())
+}
+
+fn kept(output: &OutputPlan) -> impl Iterator<Item = String> + '_ {
+    output.kept.iter().map(|partition| format!("{} {:?}", partition.prefix, partition.values))
 }
 
 fn current<'a>(facts: &'a Facts<'_>, table: &str) -> Option<&'a Version> {

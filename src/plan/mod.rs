@@ -3,6 +3,7 @@
 mod facts;
 mod identity;
 mod publish;
+mod replay;
 mod scope;
 mod step;
 mod task;
@@ -15,4 +16,4 @@ pub use identity::parameters;
 pub use publish::next_versions;
 pub use step::{Action, Input, OutputPlan, Plan, Scope, StepPlan, Upstream, plan};
 pub use task::{run_prefix, scratch, task};
-pub use version::{Column, Made, Partition, Version};
+pub use version::{Brought, Column, Made, Partition, Version};

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::replay;
 use super::step::{Action, Input, Plan, StepPlan};
 use super::version::{Made, Partition, Version};
 use super::{Facts, StepResult};
@@ -34,6 +35,7 @@ pub fn next_versions(
                 base: output.base.clone(),
                 made_by: base.map(|base| base.made_by.clone()).unwrap_or_default(),
                 applied: base.map(|base| base.applied.clone()).unwrap_or_default(),
+                brought: base.map(|base| base.brought.clone()).unwrap_or_default(),
                 schema: current.map(|current| current.schema.clone()).unwrap_or_default(),
                 partition_by: output.spec.partition_by.clone(),
                 // Several steps may each replace a partition of their own: start from all, take away what each replaces.
@@ -50,6 +52,9 @@ pub fn next_versions(
                 stays && !replaced.contains(&partition.values)
             });
             version.partitions.extend(written.partitions.iter().cloned());
+            if output.is_merged() {
+                replay::note(version, base, step, output, &replaced, run);
+            }
             version.partitions.sort_by(|a: &Partition, b| a.values.cmp(&b.values));
             if !written.schema.is_empty() {
                 version.schema.clone_from(&written.schema);

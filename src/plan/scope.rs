@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
+
 use super::identity::{TableNow, source_name};
 use super::step::{Input, Scope};
 use super::version::{Made, Partition, Version};
@@ -53,11 +55,19 @@ fn nothing_vanished(before: &Version, table: &TableNow) -> bool {
 }
 
 /// Returns an input as the step's task will describe it.
-pub fn input(facts: &Facts<'_>, step: &Step, source: &Source, scope: Scope, now: &BTreeMap<String, TableNow>) -> Input {
+pub fn input(
+    facts: &Facts<'_>,
+    step: &Step,
+    source: &Source,
+    scope: Scope,
+    others: &BTreeSet<Date>,
+    now: &BTreeMap<String, TableNow>,
+) -> Input {
     let name = match source {
         Source::Raw(endpoint) => {
-            let objects = facts.raw.get(endpoint).cloned().unwrap_or_default();
-            return Input::Raw { endpoint: endpoint.clone(), objects };
+            let of = |date: Date| facts.pages(endpoint, date).to_vec();
+            let others = others.iter().map(|date| (*date, of(*date))).collect();
+            return Input::Raw { endpoint: endpoint.clone(), objects: of(facts.date), others };
         }
         Source::Table(_) => source_name(source),
     };

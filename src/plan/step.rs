@@ -1,10 +1,12 @@
 //! From facts to what each step would do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::identity::{self, TableNow};
+use super::replay::{self, Replay};
 use super::scope;
 use super::version::{Made, Partition};
 use super::{Facts, RawObject, StepResult};
@@ -25,6 +27,12 @@ impl Plan {
         self.steps.iter().all(|step| matches!(step.action, Action::UpToDate | Action::NotAsked))
     }
 
+    /// Returns the other dates whose pages the steps that run read.
+    pub fn dates(&self) -> BTreeSet<Date> {
+        let running = self.steps.iter().filter(|step| step.action == Action::Run);
+        running.flat_map(|step| &step.outputs).flat_map(|output| output.brings.keys().copied()).collect()
+    }
+
     /// Returns what another process needs to finish a run of this plan: all but the pages and partitions read, which
     /// the tasks of its steps name already.
     #[must_use]
@@ -32,7 +40,10 @@ impl Plan {
         let mut plan = self.clone();
         for input in plan.steps.iter_mut().flat_map(|step| &mut step.inputs) {
             match input {
-                Input::Raw { objects, .. } => objects.clear(),
+                Input::Raw { objects, others, .. } => {
+                    objects.clear();
+                    others.clear();
+                }
                 Input::Table { partitions, changed, .. } => {
                     partitions.clear();
                     changed.clear();
@@ -101,6 +112,9 @@ pub enum Input {
         endpoint: String,
         /// The pages.
         objects: Vec<RawObject>,
+        /// Those of other dates, when what those have brought is made anew too.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        others: BTreeMap<Date, Vec<RawObject>>,
     },
     /// A table.
     Table {
@@ -139,6 +153,10 @@ pub struct OutputPlan {
     pub base: Option<RunId>,
     /// The partitions of that version that stay unless this run replaces them.
     pub kept: Vec<Partition>,
+    /// What each date brings whose pages are merged into it, see `Brought::work`: the logical date, and those that are
+    /// merged anew because they share partitions with what it had brought before.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub brings: BTreeMap<Date, Digest>,
     /// Stands for the table's content after this step.
     pub content: Digest,
 }
@@ -184,20 +202,25 @@ fn plan_step(
     let made = identity::made(facts, step, now);
     let scope = scope::of(facts, step, &made, now);
     let mut outputs: Vec<OutputPlan> =
-        step.writes.iter().map(|output| output_plan(facts, step, output, scope)).collect();
-    let result = identity::result(&made.fingerprint, &outputs);
+        step.writes.iter().map(|output| output_plan(facts, step, output, &made, scope)).collect();
+    let brings = outputs.iter().flat_map(|output| output.brings.keys().copied());
+    let others: BTreeSet<Date> = brings.filter(|date| *date != facts.date).collect();
+    let inputs: Vec<Input> =
+        step.reads.iter().map(|source| scope::input(facts, step, source, scope, &others, now)).collect();
+    let result = identity::result(&made.fingerprint, scope, &inputs, &outputs);
     for output in &mut outputs {
-        output.content = Digest::of(["content", &output.table, result.as_str()]);
+        output.content = identity::content(&result, output);
     }
-    let reused = facts.results.get(&result).filter(|_| asked && !facts.select.force).cloned();
-    let (action, reason) = match (asked, &reused) {
-        (false, _) => (Action::NotAsked, "not asked for".to_string()),
-        _ if !facts.select.force && identity::is_published(facts, step, &made) => {
+    let reused = facts.results.get(&result).cloned();
+    let is_own = reused.as_ref().is_some_and(|result| facts.select.after.contains(&result.run));
+    let (action, reason) = match &reused {
+        _ if !asked => (Action::NotAsked, "not asked for".to_string()),
+        _ if !is_own && !facts.select.force && identity::is_published(facts, step, &made) => {
             (Action::UpToDate, "code, inputs and parameters unchanged".to_string())
         }
-        (true, Some(earlier)) => (Action::Reuse, format!("finished in {}", earlier.run)),
-        (true, None) if facts.select.force => (Action::Run, "forced".to_string()),
-        (true, None) => (Action::Run, identity::why(facts, step, &made)),
+        Some(earlier) if is_own || !facts.select.force => (Action::Reuse, format!("finished in {}", earlier.run)),
+        _ if facts.select.force => (Action::Run, "forced".to_string()),
+        _ => (Action::Run, identity::why(facts, step, &made)),
     };
     let reads_from = |earlier: &&StepPlan| {
         matches!(earlier.action, Action::Run)
@@ -205,7 +228,7 @@ fn plan_step(
     };
     Ok(StepPlan {
         step: step.clone(),
-        inputs: step.reads.iter().map(|source| scope::input(facts, step, source, scope, now)).collect(),
+        inputs,
         after: before.iter().filter(reads_from).map(|earlier| earlier.step.name.clone()).collect(),
         reused: reused.filter(|_| action == Action::Reuse),
         action,
@@ -233,7 +256,7 @@ fn require_inputs(facts: &Facts<'_>, step: &Step, now: &BTreeMap<String, TableNo
     Ok(())
 }
 
-fn output_plan(facts: &Facts<'_>, step: &Step, output: &crate::job::Output, scope: Scope) -> OutputPlan {
+fn output_plan(facts: &Facts<'_>, step: &Step, output: &crate::job::Output, made: &Made, scope: Scope) -> OutputPlan {
     let spec = facts.job.tables.get(&output.table).cloned().unwrap_or_else(|| Table {
         description: String::new(),
         key: Vec::new(),
@@ -245,9 +268,13 @@ fn output_plan(facts: &Facts<'_>, step: &Step, output: &crate::job::Output, scop
     let only: Vec<(String, String)> =
         output.only.iter().map(|(column, value)| (column.clone(), value.replace("{date}", &date))).collect();
     let base = identity::base(facts, step, &output.table, spec.update, only.is_empty());
+    let merged = spec.update == Update::Merge && only.is_empty();
+    let replay = if merged { replay::of(facts, step, made, base) } else { Replay::default() };
     let replaced = |partition: &Partition| {
-        if only.is_empty() {
-            spec.update == Update::Recompute && scope == Scope::All
+        if merged {
+            replay.partitions.contains(&partition.values)
+        } else if only.is_empty() {
+            scope == Scope::All
         } else {
             only.iter().all(|(column, value)| partition.values.get(column) == Some(value))
         }
@@ -257,8 +284,16 @@ fn output_plan(facts: &Facts<'_>, step: &Step, output: &crate::job::Output, scop
         table: output.table.clone(),
         base: base.map(|version| version.run.clone()),
         content: Digest::of([""]),
+        brings: if merged { replay::brings(facts, step, made, &replay) } else { BTreeMap::new() },
         spec,
         only,
         kept,
+    }
+}
+
+impl OutputPlan {
+    /// Returns whether the step merges its rows with what is there: it reads the partitions that are kept.
+    pub fn is_merged(&self) -> bool {
+        self.spec.update == Update::Merge && self.only.is_empty()
     }
 }

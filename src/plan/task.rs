@@ -51,8 +51,15 @@ pub fn run_prefix(table: &str, run: &RunId) -> String {
 
 fn input_json(facts: &Facts<'_>, input: &Input, run: &RunId) -> Json {
     match input {
-        Input::Raw { objects, .. } => {
-            let objects: Vec<Json> = objects.iter().map(object_json).collect();
+        Input::Raw { objects, others, .. } => {
+            let mut objects: Vec<Json> = objects.iter().map(object_json).collect();
+            for (date, pages) in others {
+                objects.extend(pages.iter().map(|page| {
+                    let mut page = object_json(page);
+                    page["date"] = json!(date);
+                    page
+                }));
+            }
             json!({ "objects": objects })
         }
         Input::Table { name, partitions, changed, upstream, .. } => {
@@ -79,14 +86,13 @@ fn object_json(object: &RawObject) -> Json {
 }
 
 fn output_json(facts: &Facts<'_>, output: &OutputPlan, run: &RunId) -> Json {
-    let merged = output.spec.update == crate::job::Update::Merge && output.only.is_empty();
     let only: serde_json::Map<String, Json> =
         output.only.iter().map(|(column, value)| (column.clone(), Json::from(value.as_str()))).collect();
     json!({
         "prefix": facts.lake.curated.join(&run_prefix(&output.table, run)),
         "partition_by": output.spec.partition_by,
         "only": only,
-        "current": if merged { by_prefix(facts, &output.kept, None) } else { Vec::new() },
+        "current": if output.is_merged() { by_prefix(facts, &output.kept, None) } else { Vec::new() },
     })
 }
 

@@ -1,5 +1,7 @@
 //! A small lake in memory: plans are applied to it as a run would, and planned again.
 
+mod again;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -90,13 +92,17 @@ impl World {
     }
 
     fn facts(&self, date: Date) -> Facts<'_> {
-        let object = |endpoint: &str| {
+        let object = |endpoint: &str, date: Date| {
             let etag = self.raw.get(&(endpoint.to_string(), date));
             let uri = self.lake.raw.join(&format!("{endpoint}/{date}/1"));
             let (fetched_at, about) = (Timestamp::UNIX_EPOCH, self.about.clone());
             etag.map(|etag| RawObject { uri, bytes: 1, etag: etag.clone(), fetched_at, about })
         };
-        let raw = |endpoint: &str| (endpoint.to_string(), object(endpoint).into_iter().collect());
+        let raw = |endpoint: &str| (endpoint.to_string(), object(endpoint, date).into_iter().collect());
+        let of = |date: Date| {
+            ["questions", "answers"].map(|name| (name.to_string(), object(name, date).into_iter().collect()))
+        };
+        let others = self.raw.keys().map(|(_, other)| (*other, BTreeMap::from(of(*other)))).collect();
         Facts {
             job: &self.job,
             date,
@@ -104,6 +110,7 @@ impl World {
             engine: "sail@1".into(),
             code: self.code.clone(),
             raw: BTreeMap::from([raw("questions"), raw("answers")]),
+            others,
             tables: self.tables.clone(),
             results: self.results.clone(),
             select: Select::default(),
@@ -138,7 +145,7 @@ impl World {
             let tables = step.outputs.iter().map(|o| (o.table.clone(), written(&o.table, step))).collect();
             (
                 step.step.name.clone(),
-                StepResult { run: run.clone(), step: step.step.name.clone(), seconds: 1.0, tables },
+                StepResult { run: run.clone(), step: step.step.name.clone(), started_at: None, seconds: 1.0, tables },
             )
         };
         let ran = planned.steps.iter().filter(|step| step.action == Action::Run);
@@ -271,7 +278,13 @@ fn a_finished_step_of_a_failed_run_is_reused() {
     world.pages("questions", DAY, "q1");
     let planned = plan(&world.facts(DAY)).unwrap();
     let run: RunId = "daily.2026-10-01.1".parse().unwrap();
-    let result = StepResult { run: run.clone(), step: "questions".into(), seconds: 1.0, tables: BTreeMap::new() };
+    let result = StepResult {
+        run: run.clone(),
+        step: "questions".into(),
+        started_at: None,
+        seconds: 1.0,
+        tables: BTreeMap::new(),
+    };
     world.results.insert(planned.steps[0].result.clone(), result);
     let again = plan(&world.facts(DAY)).unwrap();
     assert_eq!(again.steps[0].action, Action::Reuse);

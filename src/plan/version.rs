@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::names::{Digest, PartitionValues, RunId};
@@ -50,6 +51,17 @@ pub struct Made {
     pub input_runs: BTreeMap<String, RunId>,
 }
 
+/// What a logical date has brought into a table that dates are merged into.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Brought {
+    /// Of the pages, the code and the parameters its rows were made from.
+    pub work: Digest,
+    /// Of the step that merged them.
+    pub fingerprint: Digest,
+    /// The partitions its rows are in, without those that also have rows of which nobody knows the date.
+    pub partitions: BTreeSet<PartitionValues>,
+}
+
 /// A table as one run published it. Each run publishes a table at most once, so the run names the version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Version {
@@ -67,6 +79,9 @@ pub struct Version {
     pub made_by: BTreeMap<String, Made>,
     /// Fingerprints of all steps whose results are in here.
     pub applied: BTreeSet<Digest>,
+    /// What each date has brought, in a table that dates are merged into.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub brought: BTreeMap<Date, Brought>,
     /// Columns in the files; partition columns are not among them.
     pub schema: Vec<Column>,
     /// The partition columns, outermost first.

@@ -115,6 +115,7 @@ mod tests {
             code: "InvalidRequestException".into(),
             message: message.into(),
             maybe_done: false,
+            partition: "aws",
         };
         let kinds =
             ["WorkGroup x is not found.", "Unable to verify/create output bucket b", "line 1:1: mismatched input"]

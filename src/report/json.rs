@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::sink::{Clock, Outlet};
 use crate::event::{EVENT_VERSION, Event, Sink};
+use crate::mask;
 
 /// Writes NDJSON, flushed after each line.
 pub(super) struct Ndjson {
@@ -32,7 +33,8 @@ impl Sink for Ndjson {
         // Milliseconds: enough to order events of several runs, and every language parses them.
         let time = format!("{:.3}", (self.clock)());
         // An event is strings and numbers under string keys: serializing it cannot fail.
-        if let Ok(line) = serde_json::to_string(&Line { v: EVENT_VERSION, time, event: &event }) {
+        if let Ok(mut line) = serde_json::to_value(Line { v: EVENT_VERSION, time, event: &event }) {
+            mask::json(&mut line);
             self.out.write(&format!("{line}\n"));
         }
     }

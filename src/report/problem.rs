@@ -8,6 +8,7 @@ use super::OUTPUT_VERSION;
 use super::style::{Style, paint};
 use super::text;
 use crate::error::{Error, Kind};
+use crate::mask;
 
 /// Writes `error` as people read it: what, why, the evidence, what to type next.
 ///
@@ -44,9 +45,9 @@ pub fn write_json(error: &Error, out: &mut dyn Write) -> io::Result<()> {
     out.flush()
 }
 
-/// Returns `error` as a JSON document.
+/// Returns `error` as a JSON document, without secrets.
 pub fn json(error: &Error) -> Value {
-    json!({
+    let mut document = json!({
         "v": OUTPUT_VERSION,
         "error": {
             "kind": kind_name(error.kind),
@@ -56,7 +57,9 @@ pub fn json(error: &Error) -> Value {
             "detail": error.detail,
             "hints": error.hints,
         },
-    })
+    });
+    mask::json(&mut document);
+    document
 }
 
 /// Returns the text with what stands in backticks coloured as commands; the backticks stay.

@@ -2,6 +2,8 @@
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use crate::mask;
+
 /// Where text stands in its column.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Align {
@@ -12,19 +14,21 @@ pub enum Align {
     Right,
 }
 
-/// Returns one line in which every control character is spelt out, so that data cannot drive the terminal.
+/// Returns one line without secrets in which every control character is spelt out, so that data cannot drive the
+/// terminal.
 pub fn line(text: &str) -> String {
-    escaped(text, |_| None)
+    escaped(&mask::text(text), |_| None)
 }
 
-/// Returns lines whose newlines stay and whose tabs are four spaces; all other control characters are spelt out.
+/// Returns lines without secrets whose newlines stay and whose tabs are four spaces; all other control characters are
+/// spelt out.
 pub fn block(text: &str) -> String {
     let kept = |c| match c {
         '\n' => Some("\n"),
         '\t' => Some("    "),
         _ => None,
     };
-    escaped(&text.replace("\r\n", "\n"), kept)
+    escaped(&mask::text(text).replace("\r\n", "\n"), kept)
 }
 
 fn escaped(text: &str, kept: impl Fn(char) -> Option<&'static str>) -> String {

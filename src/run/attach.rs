@@ -6,12 +6,13 @@ use std::time::Duration;
 use jiff::civil::Date;
 
 use super::claim::latest_number;
-use super::drive::{Outcome, Run, Services, task_uri};
-use super::execute::is_open;
+use super::drive::{Driven, Outcome, Run, Services, task_uri};
+use super::ended::is_open;
 use super::finish;
+use super::gather::is_whole;
 use super::intent::Intent;
-use super::keeper::{Keeper, Taken};
-use super::record::{RunRecord, load_run, read_tagged, record_uri};
+use super::keeper::{Keeper, Taken, put_right};
+use super::record::{RunRecord, read_tagged, record_uri};
 use crate::config::Lake;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, RunState, Sink, StepState};
@@ -28,6 +29,8 @@ pub enum Attached {
     Over(Box<RunRecord>),
     /// It had not really begun, and has been closed: the same may be submitted anew.
     Empty(Box<RunRecord>),
+    /// It is closed unpublished: a run after it has to do some of its steps again, and takes what still stands.
+    Behind(Box<RunRecord>),
 }
 
 /// A run that was finished by another process than the one that began it.
@@ -44,25 +47,25 @@ pub struct Finished {
 ///
 /// # Errors
 /// Those of the store.
-pub async fn unfinished(services: &Services, artifacts: &Uri, job: &str, date: Date) -> Result<Option<RunId>> {
+pub async fn unfinished(services: &Services, artifacts: &Uri, job: &str, date: Date) -> Result<Option<Box<RunRecord>>> {
     if services.owner.is_none() {
         return Ok(None);
     }
     let number = latest_number(services.store.as_ref(), artifacts, job, date).await?;
-    going_on(services, artifacts, RunId { job: job.into(), date, number }).await
+    Ok(going_on(services, artifacts, RunId { job: job.into(), date, number }).await?.map(Box::new))
 }
 
 /// Returns the latest run of a job and date if it is going on.
 ///
 /// # Errors
 /// Those of the store.
-pub(super) async fn going_on(services: &Services, artifacts: &Uri, run: RunId) -> Result<Option<RunId>> {
+pub(super) async fn going_on(services: &Services, artifacts: &Uri, run: RunId) -> Result<Option<RunRecord>> {
     if run.number == 0 {
         return Ok(None);
     }
     // A record that was damaged, and removed, leaves its tasks behind.
     let found = read_tagged(services.store.as_ref(), &record_uri(artifacts, &run)).await?;
-    Ok(found.filter(|(record, _)| record.state == RunState::Running).map(|_| run))
+    Ok(found.map(|(record, _)| record).filter(|record| record.state == RunState::Running))
 }
 
 /// Goes on with a run. `every`: how often to look at one that someone else drives; `force`: put that one out.
@@ -81,11 +84,9 @@ pub async fn attach(
     loop {
         let taken = Keeper::take(services.store.clone(), &lake.artifacts, run, how.me, how.force).await?;
         match taken {
-            Taken::Ours(record, keeper) if record.state == RunState::Running => {
-                return take_over(services, lake, *record, keeper, sink).await;
-            }
-            Taken::Ours(record, _) => return Ok(Attached::Over(record)),
-            Taken::Theirs(record) if record.state != RunState::Running => return Ok(Attached::Over(record)),
+            Taken::Ours(record, keeper) => return take_over(services, lake, *record, keeper, sink).await,
+            Taken::Over(record) if record.behind => return Ok(Attached::Behind(record)),
+            Taken::Over(record) => return Ok(Attached::Over(Box::new(agreed(services, lake, *record).await?))),
             Taken::Theirs(record) => {
                 if !told && let Some(driver) = &record.driver {
                     let text = format!("Run {run} is driven by {}; watching it.", driver.owner);
@@ -130,28 +131,19 @@ pub async fn cancel(
     me: &Owner,
     sink: &mut dyn Sink,
 ) -> Result<RunRecord> {
-    let taken = Keeper::take(services.store.clone(), &lake.artifacts, run, me, true).await?;
-    let Taken::Ours(record, keeper) = taken else {
-        return load_run(services.store.as_ref(), &lake.artifacts, run).await;
+    let (record, keeper) = match Keeper::take(services.store.clone(), &lake.artifacts, run, me, true).await? {
+        Taken::Ours(record, keeper) => (*record, keeper),
+        Taken::Theirs(record) | Taken::Over(record) => return Ok(*record),
     };
-    if record.state != RunState::Running {
-        return Ok(*record);
-    }
     let intent = intent_of(&record)?;
-    let gathered = intent.gathered(run, &record.engine, lake, services.catalog.as_ref()).await?;
-    let mut going = Run::resumed(&gathered, &intent.plan, services, *record, keeper);
+    let gathered = intent.gathered(&record, lake, services.catalog.as_ref()).await?;
+    let mut going = Run::resumed(&gathered, &intent.plan, services, record, keeper);
     // For the driver that finds out: its steps end before the run has.
     let cancelled = format!("cancelled by {me}");
     going.record.error = Some(cancelled.clone());
     going.save().await?;
-    if let Some(placed) = &going.record.placed {
-        services.target.cancel(run, placed, going.record.started_at).await?;
-    }
-    for step in going.record.steps.iter_mut().filter(|step| is_open(step.state)) {
-        step.state = StepState::Cancelled;
-        let (rows, seconds) = (0, step.seconds.unwrap_or_default());
-        sink.emit(Event::StepChanged { step: step.name.clone(), state: step.state, rows, seconds });
-    }
+    recall(&mut going, sink).await?;
+    going.end_steps(sink).await?;
     going.close(Some(&Error::new(Kind::Interrupted, cancelled)), sink).await?;
     Ok(going.record)
 }
@@ -184,7 +176,7 @@ async fn take_over(
 ) -> Result<Attached> {
     let run = record.run.clone();
     let intent = intent_of(&record)?;
-    let gathered = intent.gathered(&run, &record.engine, lake, services.catalog.as_ref()).await?;
+    let gathered = intent.gathered(&record, lake, services.catalog.as_ref()).await?;
     let mut going = Run::resumed(&gathered, &intent.plan, services, record, keeper);
     let found = match find_out(&mut going, lake, sink).await {
         Ok(found) => found,
@@ -199,19 +191,67 @@ async fn take_over(
             going.close(Some(&error), sink).await?;
             return Ok(Attached::Empty(Box::new(going.record)));
         }
-        Found::Published(versions) => {
-            going.close(None, sink).await?;
-            Outcome { record: going.record, results: going.results, versions }
+        Found::Gone(steps) => {
+            let error = Error::new(Kind::Machine, format!("what {} had written is gone", steps_named(&steps)));
+            sink.emit(Event::Warning { text: format!("{error}: run again, in a run after `{run}`") });
+            if let Some(placed) = &going.record.placed {
+                services.target.cancel(&run, placed, going.record.started_at).await?;
+            }
+            going.record.behind = true;
+            going.close(Some(&error), sink).await?;
+            return Ok(Attached::Behind(Box::new(going.record)));
         }
-        Found::Steps => going.run_to_end(true, sink).await?,
+        Found::Published(versions) => {
+            for step in going.record.steps.iter_mut().filter(|step| is_open(step.state)) {
+                step.state = StepState::Completed;
+            }
+            // Its process may have ended before other catalogs showed them.
+            let unshown = services.catalog.settle().await.err();
+            going.record.error = unshown.as_ref().map(|error| not_shown(&run, error));
+            going.close(None, sink).await?;
+            Outcome { record: going.record, results: going.results, versions, unshown }
+        }
+        Found::Steps => match going.run_to_end(true, sink).await? {
+            Driven::Done(outcome) => *outcome,
+            Driven::Behind(record) => return Ok(Attached::Behind(record)),
+            Driven::GoesOn(_) => return Err(Error::new(Kind::Internal, "a run goes on that has been run to its end")),
+        },
     };
     Ok(finished(&intent, gathered.facts.tables.clone(), outcome))
+}
+
+fn steps_named(steps: &[String]) -> String {
+    let names = steps.iter().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(", ");
+    format!("step{} {names}", if steps.len() == 1 { "" } else { "s" })
+}
+
+/// Returns the record of a run that is over as the catalog has it: what readers see is published, whatever was written when
+/// the answer to that was lost; and what Glue lacked of it is shown.
+///
+/// # Errors
+/// Those of the store and the catalog.
+pub async fn agreed(services: &Services, lake: &Lake, mut record: RunRecord) -> Result<RunRecord> {
+    let agrees = record.state == RunState::Succeeded && record.error.is_none();
+    let index = if agrees { return Ok(record) } else { services.catalog.index().await? };
+    if index.published_by(&record.run).next().is_some() {
+        record.state = RunState::Succeeded;
+        record.error = services.catalog.settle().await.err().map(|error| not_shown(&record.run, &error));
+        put_right(services.store.as_ref(), &lake.artifacts, &record).await?;
+    }
+    Ok(record)
+}
+
+/// Returns the words for a publication that is in the lake and not in Glue.
+pub fn not_shown(run: &RunId, why: &Error) -> String {
+    format!("run `{run}` is published, and Glue does not show it yet: {why}")
 }
 
 /// How far a run had come when its process ended.
 enum Found {
     /// Nothing was handed over.
     Nothing,
+    /// What these steps had written has been removed.
+    Gone(Vec<String>),
     /// Its steps may be on the target.
     Steps,
     /// Readers see its tables.
@@ -224,19 +264,17 @@ async fn find_out(going: &mut Run<'_>, lake: &Lake, sink: &mut dyn Sink) -> Resu
     }
     sink.emit(going.started_event());
     if let Some(versions) = published(going).await? {
-        // Its process may have ended before other catalogs showed them.
-        going.services.catalog.settle().await?;
         return Ok(Found::Published(versions));
     }
-    recall(going, sink).await?;
-    Ok(Found::Steps)
+    let gone = recall(going, sink).await?;
+    Ok(if gone.is_empty() { Found::Steps } else { Found::Gone(gone) })
 }
 
 fn finished(intent: &Intent, tables: BTreeMap<String, TableFacts>, outcome: Outcome) -> Attached {
     Attached::Finished(Box::new(Finished { intent: intent.clone(), tables, outcome }))
 }
 
-/// Returns whether the tasks of all steps had been written: before that nothing is handed over.
+/// Returns whether the tasks of all steps had been written and their code shipped: before that nothing is handed over.
 async fn began(run: &Run<'_>, lake: &Lake) -> Result<bool> {
     let last = run.plan.steps.iter().filter(|step| step.action == Action::Run);
     for step in last {
@@ -245,6 +283,11 @@ async fn began(run: &Run<'_>, lake: &Lake) -> Result<bool> {
             return Ok(false);
         }
     }
+    if run.record.steps.iter().all(|step| step.step_id.is_none())
+        && let Some(shipped) = &run.record.shipped
+    {
+        return run.services.target.is_shipped(shipped).await;
+    }
     Ok(true)
 }
 
@@ -252,37 +295,41 @@ async fn began(run: &Run<'_>, lake: &Lake) -> Result<bool> {
 async fn published(run: &Run<'_>) -> Result<Option<Vec<Version>>> {
     let mut versions = Vec::new();
     let index = run.services.catalog.index().await?;
-    for (table, entry) in &index.tables {
-        if entry.history.iter().any(|known| known.run == run.record.run) {
-            versions.extend(run.services.catalog.version(table, &run.record.run).await?);
-        }
+    for table in index.published_by(&run.record.run) {
+        versions.extend(run.services.catalog.version(table, &run.record.run).await?);
     }
     Ok((!versions.is_empty()).then_some(versions))
 }
 
-/// Takes in what earlier processes have found out: the results of finished steps.
-async fn recall(run: &mut Run<'_>, sink: &mut dyn Sink) -> Result<()> {
+/// Takes in what earlier processes have found out: the results of finished steps. Returns those whose files are gone.
+async fn recall(run: &mut Run<'_>, sink: &mut dyn Sink) -> Result<Vec<String>> {
+    let mut gone = Vec::new();
     for step in &run.plan.steps {
         let name = &step.step.name;
-        if let Some(reused) = &step.reused {
-            run.results.insert(name.clone(), reused.clone());
-        } else if step.action == Action::Run
-            && let Some(result) = finish::known_result(run, step).await?
-        {
-            let rows = result.tables.values().map(crate::plan::Written::rows).sum();
-            let seconds = result.seconds;
-            run.results.insert(name.clone(), result);
-            if let Some(record) = run.record.steps.iter_mut().find(|record| record.name == *name) {
-                record.state = StepState::Completed;
+        let known = match (&step.reused, &step.action) {
+            (Some(reused), _) => Some(reused.clone()),
+            (None, Action::Run) => finish::known_result(run, step).await?,
+            (None, _) => continue,
+        };
+        let (lake, store) = (run.gathered.facts.lake, run.services.store.as_ref());
+        let Some(record) = run.record.steps.iter_mut().find(|record| record.name == *name) else { continue };
+        match known {
+            Some(result) if is_whole(&result, lake, store).await? => {
+                if step.action == Action::Run {
+                    record.state = StepState::Completed;
+                    record.started_at = record.started_at.or(result.started_at);
+                    record.seconds = record.seconds.or(Some(result.seconds));
+                    record.rows =
+                        result.tables.iter().map(|(table, written)| (table.clone(), written.rows())).collect();
+                    let (rows, seconds) = (record.rows.values().sum(), result.seconds);
+                    sink.emit(Event::StepChanged { step: name.clone(), state: record.state, rows, seconds });
+                }
+                run.results.insert(name.clone(), result);
             }
-            sink.emit(Event::StepChanged { step: name.clone(), state: StepState::Completed, rows, seconds });
+            // A step that failed or was cancelled ended the run, whoever saw it; one that says it completed left a result.
+            None if record.state != StepState::Completed => {}
+            _ => gone.push(name.clone()),
         }
     }
-    // A step that failed or was cancelled ended the run, whoever saw it; one that says it completed left a result.
-    for record in run.record.steps.iter_mut().filter(|record| record.state == StepState::Completed) {
-        if !run.results.contains_key(&record.name) {
-            record.state = StepState::Queued;
-        }
-    }
-    Ok(())
+    Ok(gone)
 }

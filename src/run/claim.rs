@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::record::{RunRecord, record_uri, run_prefix, to_json};
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
-use crate::store::{Store, Tag, make_folder};
+use crate::store::{Contention, Store, Tag, make_folder};
 
 /// Who holds a lake.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +111,9 @@ fn open(artifacts: &Uri) -> Result<fs::File> {
 
 /// Claims the number after `latest` by writing the record; returns its tag. Of several claimants each gets its own number,
 /// unless `alone`: then `None` is returned to all but one.
+///
+/// # Errors
+/// `Held` when the store says again and again that someone else is at it, and nobody is.
 pub async fn claim(
     store: &dyn Store,
     artifacts: &Uri,
@@ -121,9 +124,20 @@ pub async fn claim(
     record.run.number = latest;
     loop {
         record.run.number += 1;
-        let claimed = store.put_if_absent(&record_uri(artifacts, &record.run), &to_json(record)?).await?;
-        if claimed.is_some() || alone {
-            return Ok(claimed);
+        let uri = record_uri(artifacts, &record.run);
+        let mut contention = Contention::on(&uri);
+        loop {
+            let claimed = store.put_if_absent(&uri, &to_json(record)?).await?;
+            if claimed.is_some() {
+                return Ok(claimed);
+            }
+            if store.size(&uri).await?.is_some() {
+                break;
+            }
+            contention.lost().await?;
+        }
+        if alone {
+            return Ok(None);
         }
     }
 }
@@ -141,6 +155,7 @@ pub async fn latest_number(store: &dyn Store, artifacts: &Uri, job: &str, date: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::FileStore;
 
     #[test]
     fn a_second_writer_is_told_who_holds_the_lake() {
@@ -159,5 +174,19 @@ mod tests {
         assert!(LakeLock::is_held(&artifacts).unwrap());
         drop(lock);
         assert!(!LakeLock::is_held(&artifacts).unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_claim_that_is_refused_for_ever_is_told_as_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let artifacts = Uri::from_path(folder.path());
+        // Nothing can be written there, and there is no such object.
+        fs::create_dir_all(folder.path().join("runs/daily/2026-11-22/1/run.json")).unwrap();
+        let mut record = RunRecord::example("daily.2026-11-22.1");
+        for alone in [true, false] {
+            let error = claim(&FileStore, &artifacts, &mut record, 0, alone).await.unwrap_err();
+            assert_eq!(error.kind, Kind::Held);
+            assert!(error.message.contains("runs/daily/2026-11-22/1/run.json` cannot be written"), "{error}");
+        }
     }
 }

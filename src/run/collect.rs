@@ -104,7 +104,7 @@ impl Collection<'_> {
         }
         let going = Going::of(&runs, lake, catalog).await?;
         let mut needed = Needed::by_runs(&going);
-        self.waiting_results(&old).await?.iter().for_each(|result| needed.add_result(result));
+        self.waiting_results(&old, &going).await?.iter().for_each(|result| needed.add_result(result));
         let index = self.index_without(&garbage.versions).await?;
         needed.add_index(&index, catalog).await?;
         let about = self.unnamed(&there.versions, &index, &going);
@@ -125,6 +125,7 @@ impl Collection<'_> {
         garbage.files = uris(&files);
         garbage.leftovers = uris([&old, &untold, &left].into_iter().flatten());
         garbage.going_on = going.runs.into_iter().collect();
+        garbage.unknown.sort();
         if !self.dry_run {
             // What is known of a version goes before its data: whatever is described is there.
             store.remove_all(&uris(&about)).await?;
@@ -180,27 +181,26 @@ impl Collection<'_> {
     async fn old_results(&self, there: &There, going: &Going, garbage: &mut Garbage) -> Result<Vec<Waiting>> {
         let mut old = Vec::new();
         for object in &there.results {
-            let Some(digest) = digest_of(object) else {
+            let Some(job) = job_of(object) else {
                 if !there.unfinished.contains(object) {
                     garbage.unknown.push(object.uri.clone());
                 }
                 continue;
             };
-            if self.is_old(object.modified) && !going.results.contains(&digest) {
-                let result = read_result(self.store, &object.uri).await?;
-                if !result.as_ref().is_some_and(|result| going.runs.contains(&result.run)) {
-                    old.push((object.clone(), result));
-                }
+            if self.is_old(object.modified) && !going.jobs.contains(job) {
+                old.push((object.clone(), read_result(self.store, &object.uri).await?));
             }
         }
         Ok(old)
     }
 
-    /// Returns the results that wait by now: a run that has ended since the first look may have left some.
-    async fn waiting_results(&self, old: &[Waiting]) -> Result<Vec<StepResult>> {
-        let mut waiting = Vec::new();
+    /// Returns the results that wait by now: a run that has ended since the first look may have left some. And of those
+    /// that do not any more what a run of the same job may have taken before.
+    async fn waiting_results(&self, old: &[Waiting], going: &Going) -> Result<Vec<StepResult>> {
+        let taken = |(object, _): &&Waiting| job_of(object).is_some_and(|job| going.jobs.contains(job));
+        let mut waiting: Vec<StepResult> = old.iter().filter(taken).filter_map(|(_, result)| result.clone()).collect();
         for object in self.store.list(&self.lake.artifacts.join("results")).await? {
-            if digest_of(&object).is_some() && !old.iter().any(|(old, _)| *old == object) {
+            if job_of(&object).is_some() && !old.iter().any(|(old, _)| *old == object) {
                 waiting.extend(read_result(self.store, &object.uri).await?);
             }
         }
@@ -275,9 +275,11 @@ async fn read_result(store: &dyn Store, uri: &Uri) -> Result<Option<StepResult>>
     Ok(serde_json::from_slice::<(Digest, StepResult)>(&body).ok().map(|(_, result)| result))
 }
 
-/// Returns the digest that a result's name is made of.
-fn digest_of(result: &Object) -> Option<Digest> {
-    result.uri.as_str().rsplit('/').next()?.strip_suffix(".json")?.parse().ok()
+/// Returns the job whose step an object is the result of.
+fn job_of(result: &Object) -> Option<&str> {
+    let (folder, name) = result.uri.as_str().rsplit_once('/')?;
+    name.strip_suffix(".json")?.parse::<Digest>().ok()?;
+    folder.rsplit('/').next()
 }
 
 fn uris<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Vec<Uri> {

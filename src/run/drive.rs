@@ -7,14 +7,14 @@ use std::time::Instant;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::attach::going_on;
+use super::attach::{going_on, not_shown};
 use super::claim::{LakeLock, claim, latest_number};
 use super::collect::is_kept;
-use super::finish;
-use super::gather::Gathered;
+use super::finish::{self, Published};
+use super::gather::{Code, Gathered, Request, gather};
 use super::intent::Intent;
 use super::keeper::{self, Keeper};
-use super::record::{RECORD_VERSION, RunRecord, StepRecord, run_prefix};
+use super::record::{RECORD_VERSION, RunRecord, StepRecord, load_run, run_prefix};
 use crate::catalog::Catalog;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, PlannedStep, RunState, Sink};
@@ -49,6 +49,8 @@ pub struct Outcome {
     pub results: BTreeMap<String, StepResult>,
     /// What it published.
     pub versions: Vec<Version>,
+    /// What has kept other catalogs, such as Glue, from showing that.
+    pub unshown: Option<Error>,
 }
 
 /// What came of wanting to run a job for a date.
@@ -56,7 +58,10 @@ pub enum Driven {
     /// It was run.
     Done(Box<Outcome>),
     /// A run of the same job and date is going on.
-    GoesOn(RunId),
+    GoesOn(Box<RunRecord>),
+    /// It was run and is closed unpublished: others have published tables it was planned from. What of its results still
+    /// stands is taken by a run after it.
+    Behind(Box<RunRecord>),
 }
 
 /// Executes a plan: all of it becomes visible to readers, or nothing does. `latest` is the number of the latest run of the
@@ -82,8 +87,8 @@ pub async fn drive(
     let (latest, ()) = tokio::try_join!(latest, services.target.prepare(sink))?;
     if services.owner.is_some() {
         let run = RunId { job: facts.job.name.clone(), date: facts.date, number: latest };
-        if let Some(run) = going_on(services, &facts.lake.artifacts, run).await? {
-            return Ok(Driven::GoesOn(run));
+        if let Some(record) = going_on(services, &facts.lake.artifacts, run).await? {
+            return Ok(Driven::GoesOn(Box::new(record)));
         }
     }
     let run = match Run::claim(gathered, plan, asked, services, latest).await? {
@@ -94,7 +99,7 @@ pub async fn drive(
         lock.tell(&run.record.run.to_string(), (services.now)())?;
     }
     sink.emit(run.started_event());
-    run.run_to_end(false, sink).await.map(|outcome| Driven::Done(Box::new(outcome)))
+    run.run_to_end(false, sink).await
 }
 
 /// A claimed run on its way.
@@ -121,31 +126,33 @@ impl<'a> Run<'a> {
         asked: Vec<String>,
         services: &'a Services,
         latest: u32,
-    ) -> Result<Result<Self, RunId>> {
+    ) -> Result<Result<Self, Box<RunRecord>>> {
         let facts = &gathered.facts;
         let driver = services.owner.as_ref().map(|owner| keeper::driver(services.store.as_ref(), owner));
         let mut record = RunRecord {
             record_version: RECORD_VERSION,
             run: RunId { job: facts.job.name.clone(), date: facts.date, number: 0 },
             target: services.target_name.clone(),
-            engine: services.target.engine(),
+            engine: facts.engine.clone(),
             started_at: (services.now)(),
             ended_at: None,
             state: RunState::Running,
             asked,
             steps: Vec::new(),
             error: None,
+            behind: false,
             intent: driver.is_some().then(|| Intent::of(gathered, plan)),
             driver,
             placed: services.target.intended(),
             left: Vec::new(),
             cost: None,
+            shipped: gathered.shipped.clone(),
         };
         let (store, artifacts) = (services.store.as_ref(), &facts.lake.artifacts);
         let alone = services.owner.is_some();
         record.steps = plan.steps.iter().map(|step| StepRecord::planned(step, facts.lake.logs.clone())).collect();
         let Some(tag) = claim(store, artifacts, &mut record, latest, alone).await? else {
-            return Ok(Err(record.run));
+            return load_run(store, artifacts, &record.run).await.map(|raced| Err(Box::new(raced)));
         };
         for step in &mut record.steps {
             step.logs = logs_of(&facts.lake.logs, &record.run, &step.name);
@@ -176,10 +183,10 @@ impl<'a> Run<'a> {
         Self { gathered, plan, services, record, results, keeper, began: Instant::now() }
     }
 
-    /// Runs the steps, audits, publishes, and writes how that went.
-    pub(super) async fn run_to_end(mut self, resumed: bool, sink: &mut dyn Sink) -> Result<Outcome> {
+    /// Runs the steps, audits, publishes, and writes how that went. Returns anything but `GoesOn`.
+    pub(super) async fn run_to_end(mut self, resumed: bool, sink: &mut dyn Sink) -> Result<Driven> {
         let ended = match self.execute(resumed, sink).await {
-            Ok(()) => finish::audit_and_publish(&self, sink).await,
+            Ok(()) => finish::audit_and_publish(&mut self, sink).await,
             Err(error) => Err(error),
         };
         match &ended {
@@ -189,17 +196,23 @@ impl<'a> Run<'a> {
                 if let Err(error) = self.services.target.close(ended.is_err()).await {
                     sink.emit(Event::Warning { text: format!("the target could not be given back: {error}") });
                 }
+                if let Ok(Published { unshown: Some(error), .. }) = &ended {
+                    self.record.error = Some(not_shown(&self.record.run, error));
+                }
                 self.close(ended.as_ref().err(), sink).await?;
             }
         }
-        let ended = ended.map_err(|error| {
-            if error.hints.is_empty() {
-                error.hint(format!("`soflow runs show {}` shows how far it came", self.record.run))
-            } else {
-                error
+        match ended {
+            Ok(Published { versions, unshown }) => {
+                let (record, results) = (self.record, self.results);
+                Ok(Driven::Done(Box::new(Outcome { record, results, versions, unshown })))
             }
-        });
-        ended.map(|versions| Outcome { record: self.record, results: self.results, versions })
+            Err(_) if self.record.behind => Ok(Driven::Behind(Box::new(self.record))),
+            Err(error) if error.hints.is_empty() => {
+                Err(error.hint(format!("`soflow runs show {}` shows how far it came", self.record.run)))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes sure that all it was planned from is there, and writes its tasks.
@@ -216,8 +229,33 @@ impl<'a> Run<'a> {
     }
 
     /// Writes the record.
+    ///
+    /// # Errors
+    /// As [`Keeper::save`]; `Detached` when it cannot be written while steps go on without us.
     pub(super) async fn save(&self) -> Result<()> {
-        self.keeper.save(&self.record).await
+        self.keeper.save(&self.record).await.map_err(|error| self.goes_on(error))
+    }
+
+    /// Returns what a failure of this process means for the run: steps that were handed over do not care.
+    pub(super) fn goes_on(&self, mut error: Error) -> Error {
+        let handed_over = self.record.steps.iter().any(|step| step.step_id.is_some());
+        if error.kind == Kind::Machine && self.services.owner.is_some() && handed_over {
+            error.kind = Kind::Detached;
+            let run = &self.record.run;
+            return error.hint(format!("run `{run}` goes on: `soflow attach {run}` watches it again, and publishes"));
+        }
+        error
+    }
+
+    /// Returns the facts as they are now, and what this run's steps have written as results to be taken.
+    pub(super) async fn gathered_anew(&self) -> Result<Gathered<'a>> {
+        let Gathered { facts, shipped, .. } = self.gathered;
+        let mut select = facts.select.clone();
+        select.after.push(self.record.run.clone());
+        let (job, date, lake) = (facts.job, facts.date, facts.lake);
+        let code = Code { steps: facts.code.clone(), engine: facts.engine.clone(), shipped: shipped.clone() };
+        let request = Request { job, date, lake, code, select };
+        gather(request, self.services.store.as_ref(), self.services.catalog.as_ref()).await
     }
 
     pub(super) fn started_event(&self) -> Event {
@@ -250,7 +288,9 @@ impl<'a> Run<'a> {
             Some(Kind::Interrupted) => RunState::Cancelled,
             Some(_) => RunState::Failed,
         };
-        self.record.error = failure.map(|error| error.message.clone());
+        if let Some(error) = failure {
+            self.record.error = Some(error.message.clone());
+        }
         self.record.ended_at = Some((self.services.now)());
         self.record.driver = None;
         if let Some(stay) = self.record.stay() {
@@ -258,10 +298,20 @@ impl<'a> Run<'a> {
             self.record.cost = self.services.target.bill(stay).await.ok().flatten();
         }
         let (store, artifacts) = (self.services.store.as_ref(), &self.gathered.facts.lake.artifacts);
-        // A full disk must not hide why the run failed.
-        let saved = self.save().await;
+        // A full disk must not hide why the run failed; and what is published is so, whoever has closed the run meanwhile.
+        let saved = match self.keeper.save(&self.record).await {
+            Err(error) if failure.is_none() && matches!(error.kind, Kind::Detached | Kind::Interrupted) => {
+                keeper::put_right(store, artifacts, &self.record).await
+            }
+            saved => saved,
+        };
         if failure.is_none() {
-            saved?;
+            let run = &self.record.run;
+            saved.map_err(|error| {
+                Error::new(error.kind, format!("run `{run}` is published, and its record cannot be written"))
+                    .caused_by(error)
+                    .hint(format!("`soflow runs show {run}` shows what is written of it"))
+            })?;
         }
         // Neither must what cannot be cleaned up hide how it went: garbage collection finds it.
         if let Err(error) = store.remove(&plan::scratch(artifacts, &self.record.run)).await {

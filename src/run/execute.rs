@@ -1,4 +1,4 @@
-//! Runs the steps of a claimed run: what may run at once, what each one's end means.
+//! Runs the steps of a claimed run: what may run at once, what the target tells meanwhile.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,18 +7,17 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::drive::{Run, logs_of, task_uri};
+use super::ended::is_open;
 use super::finish;
-use super::record::StepRecord;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink, StepState};
-use crate::names::RunId;
-use crate::plan::{Action, Plan, StepPlan};
-use crate::target::{Cause, Note, Opening, StepEnd, StepOrder, Stop};
+use crate::plan::{Action, StepPlan};
+use crate::target::{Ended, Note, Opening, StepOrder, Stop};
 
 /// How often a running step's output is looked at for the live view.
 const LOOK_EVERY: Duration = Duration::from_millis(400);
 
-type Ended = (String, f64, Result<StepEnd>);
+type StepEnded = (String, f64, Result<Ended>);
 
 impl<'a> Run<'a> {
     /// Runs the steps, as many at once as the target takes and the graph allows. After a failure nothing new is started,
@@ -59,6 +58,7 @@ impl<'a> Run<'a> {
             since: self.record.started_at,
             placed: self.record.placed.clone(),
             resumed,
+            shipped: self.record.shipped.clone(),
             notes,
         };
         let mut stop = self.services.stop.clone();
@@ -73,7 +73,7 @@ impl<'a> Run<'a> {
                 }
                 Ok(wish) = stop.wait_for(|stop| matches!(stop, Stop::Cancel | Stop::Detach)) => {
                     let wish = *wish;
-                    break Err(self.stopped_before(resumed, wish).await);
+                    break Err(self.stopped_before(resumed, wish, sink).await);
                 }
             }
         };
@@ -89,28 +89,25 @@ impl<'a> Run<'a> {
     }
 
     /// Returns the end of a run that is stopped before this process has handed anything over.
-    async fn stopped_before(&self, resumed: bool, wish: Stop) -> Error {
-        match &self.record.placed {
-            Some(_) if resumed && wish == Stop::Detach => self.detached(),
-            Some(placed) if resumed => {
-                let (run, since) = (&self.record.run, self.record.started_at);
-                self.services.target.cancel(run, placed, since).await.err().unwrap_or_else(|| self.stopped())
-            }
-            _ => self.stopped(),
+    async fn stopped_before(&mut self, resumed: bool, wish: Stop, sink: &mut dyn Sink) -> Error {
+        match (resumed && self.record.placed.is_some(), wish) {
+            (true, Stop::Detach) => self.detached(),
+            (true, _) => self.end_steps(sink).await.err().unwrap_or_else(|| self.stopped()),
+            (false, _) => self.stopped(),
         }
     }
 
     /// Others may have published while a cluster was waited for; what was planned before that could not be published.
-    async fn is_still_wanted(&self) -> Result<()> {
-        if self.services.catalog.index().await?.generation == self.gathered.index.generation {
-            return Ok(());
-        }
-        Err(Error::new(Kind::Held, "someone else published while this waited for its cluster")
-            .hint("run the same command again: it starts from what is published now"))
+    async fn is_still_wanted(&mut self) -> Result<()> {
+        let now = self.services.catalog.index().await?;
+        let moved = now.moved(&self.gathered.index, self.gathered.facts.job.tables.keys());
+        let Some(table) = moved.first() else { return Ok(()) };
+        self.record.behind = true;
+        Err(Error::new(Kind::Held, format!("`{table}` was published by others while this waited for its cluster")))
     }
 
     async fn run_steps(&mut self, heard: &mut mpsc::UnboundedReceiver<Note>, sink: &mut dyn Sink) -> Result<()> {
-        let mut running: JoinSet<Ended> = JoinSet::new();
+        let mut running: JoinSet<StepEnded> = JoinSet::new();
         let mut began: BTreeMap<String, Instant> = BTreeMap::new();
         let mut tick = tokio::time::interval(LOOK_EVERY);
         let mut stop = self.services.stop.clone();
@@ -155,7 +152,7 @@ impl<'a> Run<'a> {
     }
 
     /// Returns whether other processes can see the steps and take the run over.
-    fn is_shared(&self) -> bool {
+    pub(super) fn is_shared(&self) -> bool {
         self.services.owner.is_some()
     }
 
@@ -229,7 +226,7 @@ impl<'a> Run<'a> {
         self.plan.steps.iter().find(|step| waits(&step.step.name) && step.after.iter().all(comes_before))
     }
 
-    fn start(&self, step: &StepPlan, running: &mut JoinSet<Ended>) {
+    fn start(&self, step: &StepPlan, running: &mut JoinSet<StepEnded>) {
         let facts = &self.gathered.facts;
         let order = StepOrder {
             run: self.record.run.clone(),
@@ -250,60 +247,13 @@ impl<'a> Run<'a> {
         });
     }
 
-    /// Returns whether the step completed.
-    async fn take_end(&mut self, name: &str, seconds: f64, end: Result<StepEnd>, sink: &mut dyn Sink) -> Result<bool> {
-        let seconds = match self.record.step(name).and_then(|step| step.started_at) {
-            // By the step's own start: it may have waited on the cluster, and another process may have started it.
-            Some(started) if self.is_shared() => (self.services.now)().duration_since(started).as_secs_f64(),
-            // It was waiting on the cluster, not running.
-            None if self.is_shared() => 0.0,
-            _ => seconds,
-        };
-        match end? {
-            StepEnd::Completed(_) if !self.has_inputs(name) => {
-                // It ran although a step before it had failed: on the state before this run.
-                self.change(name, StepState::Cancelled, seconds, sink).await.map(|()| false)
-            }
-            StepEnd::Completed(told) => {
-                let landed = finish::take_in(self, name, seconds).await;
-                match landed {
-                    Ok(result) => {
-                        self.results.insert(name.into(), result);
-                        if let Some(rows) =
-                            told.get("quarantined").and_then(serde_json::Value::as_u64).filter(|n| *n > 0)
-                        {
-                            sink.emit(Event::Quarantined { step: name.into(), rows });
-                        }
-                        self.change(name, StepState::Completed, seconds, sink).await?;
-                        Ok(true)
-                    }
-                    Err(error) => {
-                        self.change(name, StepState::Failed, seconds, sink).await?;
-                        Err(error)
-                    }
-                }
-            }
-            StepEnd::Failed(cause) => {
-                self.fail(name, cause);
-                self.change(name, StepState::Failed, seconds, sink).await.map(|()| false)
-            }
-            StepEnd::Stopped => self.change(name, StepState::Cancelled, seconds, sink).await.map(|()| false),
-        }
-    }
-
-    /// Returns whether every step before this one has finished.
-    fn has_inputs(&self, name: &str) -> bool {
-        let step = self.plan.steps.iter().find(|step| step.step.name == name);
-        step.is_some_and(|step| step.after.iter().all(|before| self.results.contains_key(before)))
-    }
-
-    fn fail(&mut self, name: &str, cause: Cause) {
-        if let Some(step) = self.record.steps.iter_mut().find(|step| step.name == name) {
-            step.cause = Some(cause);
-        }
-    }
-
-    async fn change(&mut self, name: &str, state: StepState, seconds: f64, sink: &mut dyn Sink) -> Result<()> {
+    pub(super) async fn change(
+        &mut self,
+        name: &str,
+        state: StepState,
+        seconds: f64,
+        sink: &mut dyn Sink,
+    ) -> Result<()> {
         let event = self.apply(name, state, seconds);
         // The record first: whoever acts on the event finds it written.
         self.save().await?;
@@ -339,68 +289,4 @@ impl<'a> Run<'a> {
             sink.emit(Event::StepProgress { step: name.clone(), rows, seconds: began.elapsed().as_secs_f64() });
         }
     }
-
-    async fn after_steps(&mut self, stopped: bool, sink: &mut dyn Sink) -> Result<()> {
-        let left: Vec<String> =
-            self.record.steps.iter().filter(|step| is_open(step.state)).map(|step| step.name.clone()).collect();
-        for name in &left {
-            self.change(name, StepState::Cancelled, 0.0, sink).await?;
-        }
-        let failed = self.record.steps.iter().find_map(|step| Some((step.name.clone(), step.cause.clone()?)));
-        match failed {
-            Some((step, cause)) => Err(step_failed(&self.record.run, &step, &cause)),
-            None if stopped => Err(self.stopped()),
-            None if self.record.steps.iter().any(|step| is_cut_short(self.plan, step)) => Err(Error::new(
-                Kind::Machine,
-                format!("steps of run `{}` were cancelled, and not by soflow", self.record.run),
-            )
-            .hint(format!("finished steps are kept: `soflow retry {}` does the rest", self.record.run))),
-            None => Ok(()),
-        }
-    }
-
-    fn stopped(&self) -> Error {
-        Error::new(Kind::Interrupted, format!("run `{}` was stopped", self.record.run))
-            .hint(format!("finished steps are kept: `soflow retry {}` does the rest", self.record.run))
-    }
-
-    fn detached(&self) -> Error {
-        let run = &self.record.run;
-        let error = Error::new(Kind::Detached, format!("stopped watching run `{run}`, which goes on"));
-        let waiting = self.record.steps.iter().any(|step| step.state == StepState::Pending);
-        let error = if waiting {
-            error.detail(
-                "steps that depend on running ones start when someone attaches; nothing is published before that",
-            )
-        } else {
-            error.detail("nothing is published before someone attaches")
-        };
-        error
-            .hint(format!("watch it again, and publish: `soflow attach {run}`"))
-            .hint(format!("end it: `soflow cancel {run}`"))
-    }
-}
-
-/// Returns whether a step may still run.
-pub(super) fn is_open(state: StepState) -> bool {
-    matches!(state, StepState::Pending | StepState::Queued | StepState::Running)
-}
-
-/// Returns whether a step was to run and was cancelled.
-fn is_cut_short(plan: &Plan, record: &StepRecord) -> bool {
-    let wanted = |step: &StepPlan| step.step.name == record.name && step.action == Action::Run;
-    record.state == StepState::Cancelled && plan.steps.iter().any(wanted)
-}
-
-fn step_failed(run: &RunId, step: &str, cause: &Cause) -> Error {
-    let mut error = Error::new(cause.class.kind(), format!("step `{step}` of run `{run}` failed: {}", cause.summary));
-    if !cause.excerpt.is_empty() {
-        error = error.detail(format!("{}\n\n{}", cause.excerpt, cause.place()));
-    }
-    if let Some(hint) = &cause.hint {
-        error = error.hint(hint.clone());
-    }
-    error
-        .hint(format!("all it printed: `soflow logs {run} {step}`"))
-        .hint(format!("when it is mended: `soflow retry {run}`; finished steps are not run again"))
 }

@@ -3,18 +3,21 @@
 use std::collections::BTreeMap;
 
 use super::drive::Run;
-use super::gather;
+use super::gather::{self, Gathered};
 use crate::audit::{self, Opened};
+use crate::catalog::Index;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::names::{Digest, Uri, partition_path};
-use crate::plan::{self, Column, OutputPlan, Partition, StepPlan, StepResult, Version, Written};
+use crate::plan::{self, Action, Column, Facts, OutputPlan, Partition, Plan, StepPlan, StepResult, Version, Written};
 use crate::store::Object;
 
 /// Reads what a finished step has written and keeps that as its result.
 pub async fn take_in(run: &Run<'_>, name: &str, seconds: f64) -> Result<StepResult> {
     let step = planned(run, name)?;
-    let mut result = StepResult { run: run.record.run.clone(), step: name.into(), seconds, tables: BTreeMap::new() };
+    let started_at = run.record.step(name).and_then(|step| step.started_at);
+    let (run_id, tables) = (run.record.run.clone(), BTreeMap::new());
+    let mut result = StepResult { run: run_id, step: name.into(), started_at, seconds, tables };
     for output in &step.outputs {
         let prefix = plan::run_prefix(&output.table, &run.record.run);
         let location = run.gathered.facts.lake.curated.join(&prefix);
@@ -95,19 +98,64 @@ pub async fn rows_so_far(run: &Run<'_>, name: &str) -> Option<u64> {
     Some(rows)
 }
 
-/// Compares what landed with the job file's checks and, when all hold, moves the catalog.
-pub async fn audit_and_publish(run: &Run<'_>, sink: &mut dyn Sink) -> Result<Vec<Version>> {
-    let facts = &run.gathered.facts;
-    let versions = plan::next_versions(facts, run.plan, &run.results, &run.record.run, (run.services.now)());
+/// What a run has published.
+pub struct Published {
+    /// The versions.
+    pub versions: Vec<Version>,
+    /// What has kept other catalogs, such as Glue, from showing them.
+    pub unshown: Option<Error>,
+}
+
+/// How often a publication is begun anew because others publish the same tables.
+const ROUNDS: u32 = 20;
+
+/// Compares what landed with the job file's checks and, when all hold, moves the catalog. When others have published one of
+/// the tables meanwhile, what the steps wrote is put on top of that, as far as it does not depend on what they found.
+///
+/// # Errors
+/// `Audit` when a check fails; `Held`, with `behind` set, when steps have to run again for what others have published.
+pub async fn audit_and_publish(run: &mut Run<'_>, sink: &mut dyn Sink) -> Result<Published> {
+    // Whoever was put out must not publish.
+    if run.services.owner.is_some() {
+        run.save().await?;
+    }
+    let mut ended = publish(run, run.gathered, run.plan, &run.results, sink).await;
+    for _ in 0..ROUNDS {
+        let moved = match ended {
+            Err(error) if error.kind == Kind::Held => error,
+            ended => return ended,
+        };
+        let mut gathered = run.gathered_anew().await?;
+        let plan = gather::plan(&mut gathered, run.services.store.as_ref()).await?;
+        if plan.steps.iter().any(|step| step.action == Action::Run) {
+            run.record.behind = true;
+            return Err(moved);
+        }
+        let reused = |step: &StepPlan| Some((step.step.name.clone(), step.reused.clone()?));
+        let results = plan.steps.iter().filter_map(reused).collect();
+        ended = publish(run, &gathered, &plan, &results, sink).await;
+    }
+    ended
+}
+
+async fn publish(
+    run: &Run<'_>,
+    gathered: &Gathered<'_>,
+    plan: &Plan,
+    results: &BTreeMap<String, StepResult>,
+    sink: &mut dyn Sink,
+) -> Result<Published> {
+    let facts = &gathered.facts;
+    let versions = plan::next_versions(facts, plan, results, &run.record.run, (run.services.now)());
     let finished: Vec<(&StepPlan, &StepResult)> =
-        run.plan.steps.iter().filter_map(|step| Some((step, run.results.get(&step.step.name)?))).collect();
+        plan.steps.iter().filter_map(|step| Some((step, results.get(&step.step.name)?))).collect();
     let outputs: Vec<(&OutputPlan, &StepResult)> =
         finished.iter().flat_map(|(step, result)| step.outputs.iter().map(move |output| (output, *result))).collect();
     let checks = outputs.iter().map(|(output, _)| output.spec.checks.len()).sum();
     sink.emit(Event::Auditing { tables: versions.len(), checks });
     let mut refused = Vec::new();
     for (output, result) in outputs {
-        refused.extend(audit_output(run, output, result, &versions, sink).await?);
+        refused.extend(audit_output(run, facts, output, result, &versions, sink).await?);
     }
     if !refused.is_empty() {
         let count = refused.len();
@@ -117,7 +165,7 @@ pub async fn audit_and_publish(run: &Run<'_>, sink: &mut dyn Sink) -> Result<Vec
             .hint(format!("look at the data: {}", facts.lake.curated))
             .hint(format!("mend the step or the check, then `soflow submit {}`", facts.job.name)));
     }
-    run.services.catalog.publish(&run.gathered.index, &versions).await?;
+    let unshown = move_catalog(run, &gathered.index, &versions).await?;
     for (step, _) in finished {
         // It is published, whatever is left lying about; garbage collection finds it.
         if let Err(error) = run.services.store.remove(&result_uri(run, &step.result)).await {
@@ -129,17 +177,31 @@ pub async fn audit_and_publish(run: &Run<'_>, sink: &mut dyn Sink) -> Result<Vec
         // A quarantine that never took anything in is no news.
         tables: versions.iter().filter(|v| !v.partitions.is_empty()).map(|v| v.table.clone()).collect(),
     });
-    Ok(versions)
+    Ok(Published { versions, unshown })
+}
+
+/// Moves the catalog. After a failure, what was written all the same is looked for before the run is said to have failed.
+async fn move_catalog(run: &Run<'_>, seen: &Index, versions: &[Version]) -> Result<Option<Error>> {
+    let catalog = &run.services.catalog;
+    let failure = match catalog.publish(seen, versions).await {
+        Err(error) if error.kind == Kind::Machine => error,
+        ended => return ended,
+    };
+    match catalog.index().await {
+        Ok(index) if index.published_by(&run.record.run).next().is_some() => Ok(catalog.settle().await.err()),
+        Ok(_) => Err(failure),
+        Err(_) => Err(run.goes_on(failure)),
+    }
 }
 
 async fn audit_output(
     run: &Run<'_>,
+    facts: &Facts<'_>,
     output: &OutputPlan,
     result: &StepResult,
     versions: &[Version],
     sink: &mut dyn Sink,
 ) -> Result<Vec<String>> {
-    let facts = &run.gathered.facts;
     let location = facts.lake.curated.join(&plan::run_prefix(&output.table, &result.run));
     let objects = objects_under(run, output, &location).await?;
     let opened = read(run, output, &location, &objects).await?;

@@ -1,20 +1,19 @@
 //! Collects what a plan is made from: code, raw pages, published tables, results of finished steps. Reads only.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use futures_util::future::try_join_all;
 use jiff::civil::Date;
 
-use super::code::code_digests;
 use crate::catalog::{Catalog, Index};
 use crate::config::Lake;
 use crate::error::{Error, Kind, Result};
 use crate::ingest::raw;
 use crate::job::{Job, Source, Value};
 use crate::names::{Digest, RunId, Uri};
-use crate::plan::{About, Facts, RawObject, Select, StepResult, TableFacts, Version};
+use crate::plan::{self, About, Facts, Plan, RawObject, Select, StepResult, TableFacts, Version};
 use crate::store::Store;
+use crate::target::Shipped;
 
 /// The site whose pages are read when the job file has no parameter `site`.
 const SITE: &str = "stackoverflow";
@@ -25,6 +24,19 @@ pub struct Gathered<'a> {
     pub facts: Facts<'a>,
     /// The catalog's index: publishing compares with it.
     pub index: Index,
+    /// What the steps run with, on a target that this is shipped to.
+    pub shipped: Option<Shipped>,
+}
+
+/// The code that a run's steps run, and what runs it.
+#[derive(Clone, Debug)]
+pub struct Code {
+    /// The digest of each step's code, by step.
+    pub steps: BTreeMap<String, Digest>,
+    /// The engine and its lock.
+    pub engine: String,
+    /// Where it is, on a target that it is shipped to.
+    pub shipped: Option<Shipped>,
 }
 
 /// What to gather for.
@@ -35,10 +47,8 @@ pub struct Request<'a> {
     pub date: Date,
     /// The target's locations.
     pub lake: &'a Lake,
-    /// The code folder.
-    pub code: &'a Path,
-    /// The engine and its lock.
-    pub engine: String,
+    /// The code.
+    pub code: Code,
     /// Which steps are asked for.
     pub select: Select,
 }
@@ -48,7 +58,7 @@ pub struct Request<'a> {
 /// # Errors
 /// `Usage` for a lake that engines would look for elsewhere; those of the store and the catalog.
 pub async fn gather<'a>(request: Request<'a>, store: &dyn Store, catalog: &dyn Catalog) -> Result<Gathered<'a>> {
-    let Request { job, date, lake, code, engine, select } = request;
+    let Request { job, date, lake, code, select } = request;
     check_folders(lake)?;
     let index = catalog.index().await?;
     let names: Vec<String> = table_names(job).into_iter().filter(|name| index.tables.contains_key(name)).collect();
@@ -61,8 +71,28 @@ pub async fn gather<'a>(request: Request<'a>, store: &dyn Store, catalog: &dyn C
         // One that was forgotten may be removed at any moment.
         table.versions.retain(|run, _| index.tables[name].keeps(run));
     }
-    let facts = Facts { job, date, lake, engine, code: code_digests(code, job)?, raw, tables, results, select };
-    Ok(Gathered { facts, index })
+    let Code { steps: code, engine, shipped } = code;
+    let facts = Facts { job, date, lake, engine, code, raw, others: BTreeMap::new(), tables, results, select };
+    Ok(Gathered { facts, index, shipped })
+}
+
+/// Returns the plan, after gathering the pages of other dates that it needs.
+///
+/// # Errors
+/// As [`plan::plan`]; those of the store.
+pub async fn plan(gathered: &mut Gathered<'_>, store: &dyn Store) -> Result<Plan> {
+    loop {
+        let plan = plan::plan(&gathered.facts)?;
+        let facts = &mut gathered.facts;
+        let is_missing = |date: &Date| *date != facts.date && !facts.others.contains_key(date);
+        let missing: Vec<Date> = plan.dates().into_iter().filter(is_missing).collect();
+        if missing.is_empty() {
+            return Ok(plan);
+        }
+        let pages = missing.iter().map(|date| raw_pages(facts.job, *date, facts.lake, store));
+        let pages = try_join_all(pages).await?;
+        facts.others.extend(missing.into_iter().zip(pages));
+    }
 }
 
 /// Refuses a lake in a folder whose name engines take for an escape or a pattern: they would read and write elsewhere.
@@ -189,7 +219,8 @@ async fn results(job: &Job, lake: &Lake, store: &dyn Store) -> Result<BTreeMap<D
     Ok(results)
 }
 
-async fn is_whole(result: &StepResult, lake: &Lake, store: &dyn Store) -> Result<bool> {
+/// Returns whether the files of a result are there.
+pub(super) async fn is_whole(result: &StepResult, lake: &Lake, store: &dyn Store) -> Result<bool> {
     for (table, written) in &result.tables {
         let prefix = lake.curated.join(&crate::plan::run_prefix(table, &result.run));
         let bytes: u64 = store.list(&prefix).await?.iter().map(|object| object.bytes).sum();

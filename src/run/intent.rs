@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::gather::{Gathered, table_facts};
-use crate::catalog::Catalog;
+use super::gather::{Code, Gathered, table_facts};
+use super::record::RunRecord;
+use crate::catalog::{Catalog, Entry, Index};
 use crate::config::Lake;
 use crate::error::Result;
 use crate::job::Job;
 use crate::names::RunId;
-use crate::plan::{Facts, Plan, Select};
+use crate::plan::{Facts, Plan, Select, StepPlan};
 
 /// What a run set out to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -21,8 +22,9 @@ pub struct Intent {
     pub plan: Plan,
     /// The version of each table that readers saw when the plan was made.
     pub tables: BTreeMap<String, RunId>,
-    /// The catalog's generation then: a publication since is found out by it.
-    pub generation: u64,
+    /// Which steps were asked for.
+    #[serde(default)]
+    pub select: Select,
 }
 
 impl Intent {
@@ -34,24 +36,28 @@ impl Intent {
             job: facts.job.clone(),
             plan: plan.to_finish(),
             tables: facts.tables.iter().filter_map(current).collect(),
-            generation: gathered.index.generation,
+            select: facts.select.clone(),
         }
     }
 
-    /// Returns the facts that finishing the run needs.
+    /// Returns the code that the run of `record` runs.
+    pub fn code(&self, record: &RunRecord) -> Code {
+        let digest = |step: &StepPlan| (step.step.name.clone(), step.made.code.clone());
+        let steps = self.plan.steps.iter().map(digest).collect();
+        Code { steps, engine: record.engine.clone(), shipped: record.shipped.clone() }
+    }
+
+    /// Returns the facts that finishing the run of `record` needs.
     ///
     /// # Errors
     /// Those of the catalog.
     pub async fn gathered<'a>(
         &'a self,
-        run: &RunId,
-        engine: &str,
+        record: &RunRecord,
         lake: &'a Lake,
         catalog: &dyn Catalog,
     ) -> Result<Gathered<'a>> {
-        let mut index = catalog.index().await?;
-        // As it was: publishing over what someone published meanwhile must fail.
-        index.generation = self.generation;
+        let (run, Code { steps: code, engine, shipped }) = (&record.run, self.code(record));
         let mut tables = BTreeMap::new();
         for (name, current) in &self.tables {
             tables.insert(name.clone(), table_facts(name, current, &self.job, run.date, catalog).await?);
@@ -60,13 +66,34 @@ impl Intent {
             job: &self.job,
             date: run.date,
             lake,
-            engine: engine.into(),
-            code: BTreeMap::new(),
+            engine,
+            code,
             raw: BTreeMap::new(),
+            others: BTreeMap::new(),
             tables,
             results: BTreeMap::new(),
-            select: Select::default(),
+            select: self.select.clone(),
         };
-        Ok(Gathered { facts, index })
+        // As it was: what someone has published meanwhile must not be published over.
+        let seen = |(name, run): (&String, &RunId)| (name.clone(), Entry { current: run.clone(), history: Vec::new() });
+        let index = Index { generation: 0, tables: self.tables.iter().map(seen).collect() };
+        Ok(Gathered { facts, index, shipped })
+    }
+
+    /// Returns in what a wish for the same job and date, made with the flags `asked`, is another one than that of the run of
+    /// `record`: a fragment each.
+    pub fn differences(&self, record: &RunRecord, facts: &Facts<'_>, asked: &[String]) -> Vec<String> {
+        let mut found: Vec<String> = asked.iter().filter(|flag| !record.asked.contains(flag)).cloned().collect();
+        found.extend(record.asked.iter().filter(|flag| !asked.contains(flag)).map(|flag| format!("no {flag}")));
+        let changed = |step: &&StepPlan| facts.code.get(&step.step.name).is_some_and(|code| *code != step.made.code);
+        found.extend(self.plan.steps.iter().filter(changed).map(|step| format!("the code of `{}`", step.step.name)));
+        let work = |job: &Job| serde_json::to_string(&(&job.parameters, &job.steps, &job.tables)).ok();
+        if found.is_empty() && work(&self.job) != work(facts.job) {
+            found.push("the job file".into());
+        }
+        if record.engine != facts.engine {
+            found.push(format!("the engine: {} instead of {}", facts.engine, record.engine));
+        }
+        found
     }
 }

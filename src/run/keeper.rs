@@ -12,7 +12,7 @@ use super::record::{Driver, RunRecord, load_tagged, read_tagged, record_uri, to_
 use crate::error::{Error, Kind, Result};
 use crate::event::RunState;
 use crate::names::{RunId, Uri};
-use crate::store::{Owner, Store, Tag};
+use crate::store::{Contention, Owner, Store, Tag};
 
 /// How long a driver is believed without a word from it.
 const LASTS: SignedDuration = SignedDuration::from_secs(90);
@@ -41,6 +41,8 @@ pub enum Taken {
     Ours(Box<RunRecord>, Keeper),
     /// Someone else does.
     Theirs(Box<RunRecord>),
+    /// Nobody can: it has ended.
+    Over(Box<RunRecord>),
 }
 
 impl Keeper {
@@ -59,20 +61,24 @@ impl Keeper {
     /// # Errors
     /// Those of the store; `Usage` when there is no such run.
     pub async fn take(store: Arc<dyn Store>, artifacts: &Uri, run: &RunId, me: &Owner, force: bool) -> Result<Taken> {
+        let uri = record_uri(artifacts, run);
+        let mut contention = Contention::on(&uri);
         loop {
             let (mut record, tag) = load_tagged(store.as_ref(), artifacts, run).await?;
-            let driven = record
-                .driver
-                .as_ref()
-                .is_some_and(|driver| driver.until > store.now() && !driver.owner.is_gone(me) && driver.owner != *me);
+            if record.state != RunState::Running {
+                return Ok(Taken::Over(Box::new(record)));
+            }
+            let driven =
+                record.driver.as_ref().is_some_and(|driver| driver.is_there(store.now(), me) && driver.owner != *me);
             if driven && !force {
                 return Ok(Taken::Theirs(Box::new(record)));
             }
             record.driver = Some(driver(store.as_ref(), me));
-            if let Some(tag) = store.put_if_match(&record_uri(artifacts, run), &to_json(&record)?, &tag).await? {
+            if let Some(tag) = store.put_if_match(&uri, &to_json(&record)?, &tag).await? {
                 let keeper = Self::new(store, artifacts, &record, tag);
                 return Ok(Taken::Ours(Box::new(record), keeper));
             }
+            contention.lost().await?;
         }
     }
 
@@ -105,6 +111,8 @@ impl Kept {
             driver.until = self.store.now() + LASTS;
         }
         let body = to_json(&self.record)?;
+        let uri = self.uri.clone();
+        let mut contention = Contention::on(&uri);
         loop {
             if let Some(tag) = self.store.put_if_match(&self.uri, &body, &self.tag).await? {
                 self.tag = tag;
@@ -113,8 +121,13 @@ impl Kept {
             match read_tagged(self.store.as_ref(), &self.uri).await? {
                 // An earlier word of ours, to which no answer came.
                 Some((there, tag)) if there.driver.as_ref().is_some_and(|driver| driver.owner == me) => self.tag = tag,
+                // What is published is so, whoever has said it first.
+                Some((there, _)) if there.state == RunState::Succeeded && self.record.state == there.state => {
+                    return Ok(());
+                }
                 there => return Err(self.put_out(there.map(|(there, _)| there).as_ref())),
             }
+            contention.lost().await?;
         }
     }
 
@@ -131,6 +144,22 @@ impl Kept {
         }
         Error::new(Kind::Detached, format!("someone else drives run `{run}` by now"))
             .hint(format!("`soflow attach {run}` follows it"))
+    }
+}
+
+/// Writes how a run has really ended, whatever its record says.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn put_right(store: &dyn Store, artifacts: &Uri, record: &RunRecord) -> Result<()> {
+    let uri = record_uri(artifacts, &record.run);
+    let mut contention = Contention::on(&uri);
+    loop {
+        let (_, tag) = load_tagged(store, artifacts, &record.run).await?;
+        if store.put_if_match(&uri, &to_json(record)?, &tag).await?.is_some() {
+            return Ok(());
+        }
+        contention.lost().await?;
     }
 }
 
@@ -160,23 +189,8 @@ mod tests {
 
     async fn claimed(folder: &std::path::Path) -> (Arc<dyn Store>, Uri, RunRecord, Keeper) {
         let (store, artifacts): (Arc<dyn Store>, Uri) = (Arc::new(FileStore), Uri::from_path(folder));
-        let record = RunRecord {
-            record_version: 1,
-            run: "daily.2026-11-22.1".parse().unwrap(),
-            target: "prod".into(),
-            engine: "emr-7.14.0".into(),
-            started_at: store.now(),
-            ended_at: None,
-            state: RunState::Running,
-            asked: Vec::new(),
-            steps: Vec::new(),
-            error: None,
-            driver: Some(driver(store.as_ref(), &owner("anna", 1))),
-            placed: None,
-            left: Vec::new(),
-            cost: None,
-            intent: None,
-        };
+        let driver = Some(driver(store.as_ref(), &owner("anna", 1)));
+        let record = RunRecord { driver, ..RunRecord::example("daily.2026-11-22.1") };
         let uri = record_uri(&artifacts, &record.run);
         let tag = store.put_if_absent(&uri, &to_json(&record).unwrap()).await.unwrap().unwrap();
         let keeper = Keeper::new(store.clone(), &artifacts, &record, tag);

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::work::Work;
 use crate::error::{Error, Kind, Result};
 use crate::event::DateState;
+use crate::mask;
 use crate::names::{RunId, Uri};
 use crate::store::{Owner, Store, Tag};
 
@@ -74,6 +75,7 @@ pub struct Entry {
     /// Rows that those wrote.
     pub rows: u64,
     /// Why it failed, one line.
+    #[serde(serialize_with = "mask::stored_if_any")]
     pub error: Option<String>,
     /// The exit code that `submit` would have ended with.
     pub exit_code: Option<u8>,

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::records::Runs;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+
+use super::records::{AT_ONCE, Runs};
 use crate::catalog::{Catalog, Index};
 use crate::config::Lake;
 use crate::error::Result;
-use crate::names::{Digest, PartitionValues, RunId, parse_partition_path, partition_path};
+use crate::names::{PartitionValues, RunId, parse_partition_path, partition_path};
 use crate::plan::{self, StepResult, Version};
 use crate::store::Store;
 
@@ -17,8 +19,8 @@ pub struct Going {
     pub runs: BTreeSet<RunId>,
     /// The versions they were planned from, as table and run.
     pub versions: BTreeMap<(String, RunId), Version>,
-    /// The results they take from earlier runs, and those they leave.
-    pub results: BTreeSet<Digest>,
+    /// Their jobs: when others publish meanwhile they look again for results to take.
+    pub jobs: BTreeSet<String>,
     /// Where the results they take are.
     pub prefixes: BTreeSet<String>,
 }
@@ -29,15 +31,15 @@ impl Going {
     /// # Errors
     /// Those of the catalog.
     pub async fn of(runs: &Runs, lake: &Lake, catalog: &dyn Catalog) -> Result<Self> {
-        let mut going = Self { runs: runs.going.keys().cloned().collect(), ..Self::default() };
+        let jobs = runs.going.keys().map(|run| run.job.clone()).collect();
+        let mut going = Self { runs: runs.going.keys().cloned().collect(), jobs, ..Self::default() };
         for record in runs.going.values().flatten() {
             let Some(intent) = &record.intent else { continue };
-            let gathered = intent.gathered(&record.run, &record.engine, lake, catalog).await?;
+            let gathered = intent.gathered(record, lake, catalog).await?;
             for version in gathered.facts.tables.into_values().flat_map(|table| table.versions.into_values()) {
                 going.versions.insert((version.table.clone(), version.run.clone()), version);
             }
             for step in &intent.plan.steps {
-                going.results.insert(step.result.clone());
                 going.prefixes.extend(step.reused.iter().flat_map(StepResult::prefixes));
             }
         }
@@ -95,12 +97,12 @@ impl Needed {
     /// # Errors
     /// Those of the catalog: without knowing what a version is made of nothing may be removed.
     pub async fn add_index(&mut self, index: &Index, catalog: &dyn Catalog) -> Result<()> {
-        for (table, entry) in &index.tables {
-            for known in &entry.history {
-                // Since the catalog was found whole someone may have published; nothing else.
-                let version = catalog.version(table, &known.run).await?;
-                version.iter().for_each(|version| self.keep(version));
-            }
+        let versions =
+            index.tables.iter().flat_map(|(table, entry)| entry.history.iter().map(move |known| (table, known)));
+        let read = versions.map(|(table, known)| catalog.version(table, &known.run));
+        let mut read = futures_util::stream::iter(read).buffered(AT_ONCE);
+        while let Some(version) = read.try_next().await? {
+            version.iter().for_each(|version| self.keep(version));
         }
         Ok(())
     }

@@ -9,10 +9,11 @@ use super::intent::Intent;
 use crate::cost::StepTime;
 use crate::error::{Error, Kind, Result};
 use crate::event::{RunState, StepState};
+use crate::mask;
 use crate::names::{Digest, RunId, Uri};
 use crate::plan::{Action, Scope};
 use crate::store::{Owner, Store, Tag};
-use crate::target::{Bill, Cause, Placed, Stay};
+use crate::target::{Bill, Cause, Placed, Shipped, Stay};
 
 /// Version of the record's form, its field `record_version`.
 pub const RECORD_VERSION: u32 = 1;
@@ -38,8 +39,12 @@ pub struct RunRecord {
     pub asked: Vec<String>,
     /// The steps in order.
     pub steps: Vec<StepRecord>,
-    /// Why it failed, when that is not a step's failure.
+    /// Why it failed, when that is not a step's failure; of one that succeeded, why other catalogs do not show it yet.
+    #[serde(serialize_with = "mask::stored_if_any")]
     pub error: Option<String>,
+    /// Whether it was closed unpublished so that a run after it does anew what does not stand any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub behind: bool,
     /// Who drives it, on a target where others can take over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<Driver>,
@@ -52,6 +57,9 @@ pub struct RunRecord {
     /// What it has cost, once it has ended, on a target that costs something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Bill>,
+    /// What its steps run with, on a target that this is shipped to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipped: Option<Shipped>,
     /// What is needed to finish it anywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
@@ -64,6 +72,13 @@ pub struct Driver {
     pub owner: Owner,
     /// Until when, UTC by the store's clock, unless renewed.
     pub until: Timestamp,
+}
+
+impl Driver {
+    /// Returns whether this driver may still be at it, as far as `me` can tell at `now`.
+    pub fn is_there(&self, now: Timestamp, me: &Owner) -> bool {
+        self.until > now && !self.owner.is_gone(me)
+    }
 }
 
 /// A step of a run.
@@ -95,6 +110,30 @@ pub struct StepRecord {
 }
 
 impl RunRecord {
+    /// Returns the record of a run that has just been claimed.
+    #[cfg(test)]
+    pub fn example(run: &str) -> Self {
+        Self {
+            record_version: RECORD_VERSION,
+            run: run.parse().unwrap(),
+            target: "prod".into(),
+            engine: "emr-7.14.0".into(),
+            started_at: Timestamp::UNIX_EPOCH,
+            ended_at: None,
+            state: RunState::Running,
+            asked: Vec::new(),
+            steps: Vec::new(),
+            error: None,
+            behind: false,
+            driver: None,
+            placed: None,
+            left: Vec::new(),
+            cost: None,
+            shipped: None,
+            intent: None,
+        }
+    }
+
     /// Returns the step of that name.
     pub fn step(&self, name: &str) -> Option<&StepRecord> {
         self.steps.iter().find(|step| step.name == name)

@@ -10,8 +10,8 @@ use crate::event::RunState;
 use crate::names::{RunId, Uri};
 use crate::store::{Object, Store};
 
-/// Records read at once: on S3 one waits for the answers.
-const AT_ONCE: usize = 16;
+/// Small objects read at once: on S3 one waits for the answers.
+pub const AT_ONCE: usize = 16;
 
 /// A run, and its record or why that cannot be read.
 pub type Listed = (RunId, Result<RunRecord>);

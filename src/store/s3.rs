@@ -3,21 +3,26 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use aws_smithy_types::retry::RetryConfig;
 use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::upload;
 use super::{Inventory, Object, Store, Tag};
-use crate::aws::{self, ServerClock, Session};
+use crate::aws::{self, ANSWER, CUT, CallError, Retry, Session};
 use crate::error::{Error, Kind, Result};
 use crate::names::Uri;
+use crate::net;
 
 /// Most keys of one DeleteObjects call.
 const DELETE_AT_ONCE: usize = 1000;
@@ -29,56 +34,152 @@ const REFUSED: [&str; 3] = ["PreconditionFailed", "ConditionalRequestConflict", 
 /// What S3 says of an object that was removed, replaced, or replaced by a shorter one.
 const GONE: [&str; 3] = ["NoSuchKey", "PreconditionFailed", "InvalidRange"];
 
-/// How often a part is asked for when its answer breaks off. The SDK repeats requests, but not once an answer has begun.
-const TRIES: u32 = 3;
-
-/// The store of `s3://` locations. Every operation may be repeated, which the SDK does after lost connections, throttles
-/// and failures of the service.
+/// The store of `s3://` locations. Every operation may be repeated, and is: after lost connections, throttles and failures
+/// of the service, with the patience of all calls to AWS.
 #[derive(Clone, Debug)]
 pub struct S3Store {
-    client: Client,
-    clock: ServerClock,
+    pub(super) client: Client,
+    session: Session,
 }
 
 impl S3Store {
     /// Returns the store that a session reaches.
     pub fn new(session: &Session) -> Self {
-        Self { client: session.s3(), clock: session.clock().clone() }
+        // The SDK's own retries know neither our patience nor when keys are to be read again.
+        let config = session.s3().config().to_builder().retry_config(RetryConfig::disabled());
+        Self { client: Client::from_conf(config.build()), session: session.clone() }
+    }
+
+    /// Makes a call on `uri` with the patience of all calls.
+    async fn ask<T, F: Future<Output = Result<T, CallError>>>(&self, uri: &Uri, call: impl Fn() -> F) -> Result<T> {
+        self.patiently(call).await.map_err(|failure| aws::s3_failed(uri, failure))
+    }
+
+    /// As [`Self::ask`], when the failure says what to do next.
+    pub(super) async fn patiently<T, F: Future<Output = Result<T, CallError>>>(
+        &self,
+        call: impl Fn() -> F,
+    ) -> Result<T, CallError> {
+        self.session.patiently(Retry::Safe, call).await
+    }
+
+    /// Returns what a failed operation means.
+    pub(super) fn told<E>(&self, operation: &str, error: &SdkError<E>) -> CallError
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        aws::s3_error(operation, self.session.partition(), error)
+    }
+
+    /// Returns the failure of an operation whose answer is not what it must be, or not whole.
+    pub(super) fn odd(&self, operation: &str, code: &str, message: impl Into<String>) -> CallError {
+        let (operation, code, partition) = (operation.into(), code.into(), self.session.partition().id);
+        CallError { service: "S3", operation, code, message: message.into(), maybe_done: true, partition }
+    }
+
+    /// Reads an object, or a part of one that has not been replaced; `None` when there is none.
+    async fn read(&self, get: GetObjectFluentBuilder) -> Result<Option<(Bytes, Tag)>, CallError> {
+        let found = match get.send().await {
+            Ok(found) => found,
+            Err(error) if error.code().is_some_and(|code| GONE.contains(&code)) => return Ok(None),
+            Err(error) => return Err(self.told("GetObject", &error)),
+        };
+        let tag = found.e_tag.clone().ok_or_else(|| self.odd("GetObject", "BadAnswer", "the object has no tag"))?;
+        match found.body.collect().await {
+            Ok(body) => Ok(Some((body.into_bytes(), Tag(tag)))),
+            Err(error) => Err(self.odd("GetObject", CUT, net::chain(&error))),
+        }
+    }
+
+    /// Returns the size and the tag of an object; `None` when there is none.
+    pub(super) async fn head(&self, bucket: &str, key: &str) -> Result<Option<(u64, Tag)>, CallError> {
+        match self.client.head_object().bucket(bucket).key(key).send().await {
+            Ok(found) => {
+                let bytes = found.content_length.and_then(|bytes| bytes.try_into().ok());
+                let lacks = || self.odd("HeadObject", "BadAnswer", "the object has no size or no tag");
+                bytes.zip(found.e_tag.map(Tag)).map(Some).ok_or_else(lacks)
+            }
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => Ok(None),
+            Err(error) => {
+                // The answer to HEAD has no words; the same question asked otherwise is refused for the same reason, with them.
+                let refused = error.raw_response().is_some_and(|answer| answer.status().is_client_error());
+                if error.code().is_none() && refused {
+                    self.read(self.client.get_object().bucket(bucket).key(key).range("bytes=0-0")).await?;
+                }
+                Err(self.told("HeadObject", &error))
+            }
+        }
     }
 
     /// Writes under a condition; `None` when it does not hold.
     ///
     /// An answer may be lost after the object was written: the repeated request then fails on our own object, which is
-    /// told from someone else's by its content.
+    /// told from someone else's by its content. A refusal although the condition does hold is of a moment, and asked again.
     async fn put_if(&self, uri: &Uri, body: &[u8], tag: Option<&Tag>) -> Result<Option<Tag>> {
         let (bucket, key) = place(uri)?;
-        let put = self.client.put_object().bucket(bucket).key(key).body(ByteStream::from(body.to_vec()));
-        let put = match tag {
-            Some(tag) => put.if_match(&tag.0),
-            None => put.if_none_match("*"),
-        };
-        match put.send().await {
-            Ok(done) => Ok(Some(Tag(done.e_tag.unwrap_or_default()))),
-            Err(error) => {
-                if !REFUSED.contains(&error.code().unwrap_or_default()) {
-                    return Err(aws::s3_failed("PutObject", uri, &error));
+        let bytes = Bytes::copy_from_slice(body);
+        self.ask(uri, || async {
+            let put = self.client.put_object().bucket(bucket).key(key).body(ByteStream::from(bytes.clone()));
+            let put = match tag {
+                Some(tag) => put.if_match(&tag.0),
+                None => put.if_none_match("*"),
+            };
+            let refusal = match put.send().await {
+                Ok(done) => {
+                    let lost = || self.odd("PutObject", "BadAnswer", "the object has no tag");
+                    return done.e_tag.map(|tag| Some(Tag(tag))).ok_or_else(lost);
                 }
-                let there = self.get_tagged(uri).await?;
-                Ok(there.filter(|(found, _)| found == body).map(|(_, tag)| tag))
+                Err(error) => self.told("PutObject", &error),
+            };
+            if !REFUSED.contains(&refusal.code.as_str()) {
+                return Err(refusal);
             }
-        }
+            match self.read(self.client.get_object().bucket(bucket).key(key)).await? {
+                Some((found, tag)) if found == bytes => Ok(Some(tag)),
+                there if there.as_ref().map(|(_, tag)| tag) == tag => Err(CallError { maybe_done: true, ..refusal }),
+                _ => Ok(None),
+            }
+        })
+        .await
     }
-}
 
-impl S3Store {
+    /// Writes an object; `answer`: how long it may take until S3 answers.
+    pub(super) async fn put_bytes(&self, uri: &Uri, body: Bytes, answer: Duration) -> Result<()> {
+        let (bucket, key) = place(uri)?;
+        self.ask(uri, || async {
+            let put = self.client.put_object().bucket(bucket).key(key).body(ByteStream::from(body.clone()));
+            let patient = Builder::new().timeout_config(aws::timeouts(answer));
+            let put = put.customize().config_override(patient).send().await;
+            put.map(drop).map_err(|error| self.told("PutObject", &error))
+        })
+        .await
+    }
+
+    /// Returns a page of a listing, `after` the page that ended with that token.
+    async fn page(&self, prefix: &Uri, bucket: &str, below: &str, after: Option<&str>) -> Result<ListObjectsV2Output> {
+        self.ask(prefix, || async {
+            let list = self.client.list_objects_v2().bucket(bucket).prefix(below);
+            let page = list.set_continuation_token(after.map(String::from)).send().await;
+            let page = page.map_err(|error| self.told("ListObjectsV2", &error))?;
+            if page.is_truncated == Some(true) && page.next_continuation_token.is_none() {
+                return Err(self.odd("ListObjectsV2", "BadAnswer", "the page does not say how to go on"));
+            }
+            Ok(page)
+        })
+        .await
+    }
+
     async fn listed(&self, prefix: &Uri) -> Result<Vec<Object>> {
         let (bucket, key) = place(prefix)?;
         let below = if key.is_empty() { String::new() } else { format!("{key}/") };
-        let mut pages = self.client.list_objects_v2().bucket(bucket).prefix(below).into_paginator().send();
-        let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| aws::s3_failed("ListObjectsV2", prefix, &error))?;
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.page(prefix, bucket, &below, after.as_deref()).await?;
             found.extend(objects(bucket, &page));
+            after = page.next_continuation_token;
+            if after.is_none() {
+                break;
+            }
         }
         found.sort_by(|a, b| a.uri.cmp(&b.uri));
         Ok(found)
@@ -89,13 +190,16 @@ impl S3Store {
         for names in names.chunks(DELETE_AT_ONCE) {
             let named = names.iter().filter_map(|name| ObjectIdentifier::builder().key(*name).build().ok());
             let Ok(delete) = Delete::builder().quiet(true).set_objects(Some(named.collect())).build() else { continue };
-            let done = self.client.delete_objects().bucket(bucket).delete(delete).send().await;
-            let done = done.map_err(|error| aws::s3_failed("DeleteObjects", &whole, &error))?;
-            if let Some(error) = done.errors().first() {
-                let (code, key) = (error.code().unwrap_or("?"), error.key().unwrap_or("?"));
-                let message = format!("`s3://{bucket}/{key}` cannot be removed: {code}");
-                return Err(Error::new(Kind::Machine, message).hint("`soflow doctor` lists what is missing"));
-            }
+            self.ask(&whole, || async {
+                let done = self.client.delete_objects().bucket(bucket).delete(delete.clone()).send().await;
+                let done = done.map_err(|error| self.told("DeleteObjects", &error))?;
+                let Some(error) = done.errors().first() else { return Ok(()) };
+                let (code, key) = (error.code().unwrap_or("Failed"), error.key().unwrap_or("?"));
+                let message = format!("`s3://{bucket}/{key}` cannot be removed: {}", error.message().unwrap_or(code));
+                let maybe_done = code == "InternalError";
+                Err(CallError { maybe_done, ..self.odd("DeleteObjects", code, message) })
+            })
+            .await?;
         }
         Ok(())
     }
@@ -133,9 +237,7 @@ impl Store for S3Store {
     }
 
     async fn put(&self, uri: &Uri, body: &[u8]) -> Result<()> {
-        let (bucket, key) = place(uri)?;
-        let put = self.client.put_object().bucket(bucket).key(key).body(ByteStream::from(body.to_vec()));
-        put.send().await.map(drop).map_err(|error| aws::s3_failed("PutObject", uri, &error))
+        self.put_bytes(uri, Bytes::copy_from_slice(body), ANSWER).await
     }
 
     async fn put_if_absent(&self, uri: &Uri, body: &[u8]) -> Result<Option<Tag>> {
@@ -144,23 +246,8 @@ impl Store for S3Store {
 
     async fn get_tagged(&self, uri: &Uri) -> Result<Option<(Vec<u8>, Tag)>> {
         let (bucket, key) = place(uri)?;
-        let mut tries = 0;
-        loop {
-            let found = match self.client.get_object().bucket(bucket).key(key).send().await {
-                Ok(found) => found,
-                Err(error) if error.code() == Some("NoSuchKey") => return Ok(None),
-                Err(error) => return Err(aws::s3_failed("GetObject", uri, &error)),
-            };
-            let tag = Tag(found.e_tag.clone().unwrap_or_default());
-            let failure = match found.body.collect().await {
-                Ok(body) => return Ok(Some((body.to_vec(), tag))),
-                Err(error) => aws::s3_cut(uri, error),
-            };
-            tries += 1;
-            if tries == TRIES {
-                return Err(failure);
-            }
-        }
+        let found = self.ask(uri, || self.read(self.client.get_object().bucket(bucket).key(key))).await?;
+        Ok(found.map(|(body, tag)| (body.into(), tag)))
     }
 
     async fn put_if_match(&self, uri: &Uri, body: &[u8], tag: &Tag) -> Result<Option<Tag>> {
@@ -171,52 +258,42 @@ impl Store for S3Store {
         if range.is_empty() {
             return Ok(Some(Bytes::new()));
         }
-        let uri = &object.uri;
-        let (bucket, key) = place(uri)?;
+        let (bucket, key) = place(&object.uri)?;
         let (bytes, wanted) = (format!("bytes={}-{}", range.start, range.end - 1), range.end - range.start);
-        let mut tries = 0;
-        loop {
+        self.ask(&object.uri, || async {
             let get = self.client.get_object().bucket(bucket).key(key).range(&bytes).if_match(&object.etag);
-            let found = match get.send().await {
-                Ok(found) => found,
-                Err(error) if error.code().is_some_and(|code| GONE.contains(&code)) => return Ok(None),
-                Err(error) => return Err(aws::s3_failed("GetObject", uri, &error)),
-            };
-            let failure = match found.body.collect().await.map(|body| body.into_bytes()) {
-                Ok(body) if body.len() as u64 == wanted => return Ok(Some(body)),
-                Ok(body) => aws::s3_cut(uri, format!("{} of {wanted} bytes came", body.len())),
-                Err(error) => aws::s3_cut(uri, error),
-            };
-            tries += 1;
-            if tries == TRIES {
-                return Err(failure);
+            match self.read(get).await? {
+                Some((body, _)) if body.len() as u64 != wanted => {
+                    Err(self.odd("GetObject", CUT, format!("{} of {wanted} bytes came", body.len())))
+                }
+                found => Ok(found.map(|(body, _)| body)),
             }
-        }
+        })
+        .await
     }
 
     async fn size(&self, uri: &Uri) -> Result<Option<u64>> {
         let (bucket, key) = place(uri)?;
-        match self.client.head_object().bucket(bucket).key(key).send().await {
-            Ok(found) => Ok(Some(found.content_length.and_then(|bytes| bytes.try_into().ok()).unwrap_or_default())),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => Ok(None),
-            Err(error) => Err(aws::s3_failed("HeadObject", uri, &error)),
-        }
+        Ok(self.ask(uri, || self.head(bucket, key)).await?.map(|(bytes, _)| bytes))
     }
 
     async fn put_file(&self, uri: &Uri, file: &Path, progress: &(dyn Fn(u64) + Sync)) -> Result<()> {
-        upload::put_file(&self.client, uri, file, progress).await
+        upload::put_file(self, uri, file, progress).await
     }
 
     async fn remove(&self, prefix: &Uri) -> Result<()> {
         let (bucket, key) = place(prefix)?;
-        let mut pages = self.client.list_objects_v2().bucket(bucket).prefix(key).into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| aws::s3_failed("ListObjectsV2", prefix, &error))?;
+        let mut after = None;
+        loop {
+            let page = self.page(prefix, bucket, key, after.as_deref()).await?;
             let inside = |name: &&str| *name == key || name.strip_prefix(key).is_some_and(|rest| rest.starts_with('/'));
             let names: Vec<&str> = page.contents().iter().filter_map(|object| object.key()).filter(inside).collect();
             self.delete(bucket, &names).await?;
+            after = page.next_continuation_token;
+            if after.is_none() {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     async fn remove_all(&self, objects: &[Uri]) -> Result<()> {
@@ -233,15 +310,18 @@ impl Store for S3Store {
 
     async fn remove_if_match(&self, uri: &Uri, tag: &Tag) -> Result<bool> {
         let (bucket, key) = place(uri)?;
-        match self.client.delete_object().bucket(bucket).key(key).if_match(&tag.0).send().await {
-            Ok(_) => Ok(true),
-            Err(error) if REFUSED.contains(&error.code().unwrap_or_default()) => Ok(false),
-            Err(error) => Err(aws::s3_failed("DeleteObject", uri, &error)),
-        }
+        self.ask(uri, || async {
+            match self.client.delete_object().bucket(bucket).key(key).if_match(&tag.0).send().await {
+                Ok(_) => Ok(true),
+                Err(error) if REFUSED.contains(&error.code().unwrap_or_default()) => Ok(false),
+                Err(error) => Err(self.told("DeleteObject", &error)),
+            }
+        })
+        .await
     }
 
     fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.session.clock().now()
     }
 }
 

@@ -4,19 +4,21 @@ use std::collections::BTreeMap;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Part};
 use aws_smithy_types::byte_stream::Length;
 use fs_err as fs;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use md5::{Digest as _, Md5};
 
-use super::s3::place;
-use crate::aws::s3_failed;
+use super::s3::{S3Store, place};
+use crate::aws::{CallError, s3_failed, timeouts};
 use crate::error::{Error, Kind, Result};
 use crate::names::Uri;
+use crate::net::chain;
 
 /// Files up to this size are written by one request.
 const ONE_REQUEST: u64 = 16 << 20;
@@ -30,66 +32,124 @@ const MOST_PARTS: u64 = 10_000;
 /// Parts on their way at once: enough to fill a line.
 const AT_ONCE: usize = 4;
 
+/// How long S3 may take to answer a part or a file of one request: 30 s, and what the largest usual one takes on a line of
+/// 64 KiB/s. A line that stands still is noticed much sooner, by the SDK.
+const ANSWER: Duration = Duration::from_secs(30 + (ONE_REQUEST >> 16));
+
+/// How often an upload is begun that someone else completes, aborts or cleans up meanwhile.
+const ROUNDS: u32 = 3;
+
+/// What S3 says when an upload was completed, aborted or cleaned up.
+const NO_UPLOAD: &str = "NoSuchUpload";
+
 /// How much of a part is read from the file at a time, in bytes.
 const READ: usize = 256 << 10;
 
 /// Writes a file to `uri`.
-pub(super) async fn put_file(client: &Client, uri: &Uri, file: &Path, progress: &(dyn Fn(u64) + Sync)) -> Result<()> {
+pub(super) async fn put_file(store: &S3Store, uri: &Uri, file: &Path, progress: &(dyn Fn(u64) + Sync)) -> Result<()> {
     let bytes = fs::metadata(file)?.len();
-    let (bucket, key) = place(uri)?;
     if bytes <= ONE_REQUEST {
-        let body = ByteStream::from(fs::read(file)?);
-        client
-            .put_object()
-            .bucket(bucket)
-            .key(key)
-            .body(body)
-            .send()
-            .await
-            .map_err(|e| s3_failed("PutObject", uri, &e))?;
+        store.put_bytes(uri, fs::read(file)?.into(), ANSWER).await?;
         progress(bytes);
         return Ok(());
     }
-    let upload = Upload { client, uri, file: file.to_path_buf(), bytes, part: PART.max(bytes.div_ceil(MOST_PARTS)) };
-    let (id, there) = upload.resume_or_create().await?;
-    let parts = upload.send_parts(&id, there, progress).await?;
-    let whole = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-    let complete = client.complete_multipart_upload().bucket(bucket).key(key).upload_id(id).multipart_upload(whole);
-    complete.send().await.map(drop).map_err(|error| s3_failed("CompleteMultipartUpload", uri, &error))
+    let part = PART.max(bytes.div_ceil(MOST_PARTS));
+    let upload = Upload { store, uri, place: place(uri)?, file: file.to_path_buf(), bytes, part };
+    let mut round = 1;
+    loop {
+        let failure = match upload.once(round == 1, progress).await {
+            Ok(()) => return Ok(()),
+            Err(Broken::Here(error)) => return Err(error),
+            Err(Broken::There(failure)) => failure,
+        };
+        // Ours, whose answer was lost, or that of another client with the same file.
+        if failure.code == NO_UPLOAD && upload.is_there().await? {
+            progress(bytes);
+            return Ok(());
+        }
+        if failure.code != NO_UPLOAD || round == ROUNDS {
+            return Err(s3_failed(uri, failure));
+        }
+        round += 1;
+    }
 }
 
 struct Upload<'a> {
-    client: &'a Client,
+    store: &'a S3Store,
     uri: &'a Uri,
+    /// The bucket and the key.
+    place: (&'a str, &'a str),
     file: PathBuf,
     bytes: u64,
     part: u64,
 }
 
+/// Why an upload has not ended.
+enum Broken {
+    /// S3 refused a call.
+    There(CallError),
+    /// The file cannot be read.
+    Here(Error),
+}
+
+impl From<CallError> for Broken {
+    fn from(failure: CallError) -> Self {
+        Self::There(failure)
+    }
+}
+
+impl From<Error> for Broken {
+    fn from(error: Error) -> Self {
+        Self::Here(error)
+    }
+}
+
 impl Upload<'_> {
-    /// Returns an upload's id and the tags of the parts that are there, by number.
-    async fn resume_or_create(&self) -> Result<(String, BTreeMap<i32, (String, u64)>)> {
-        let (bucket, key) = place(self.uri)?;
-        let listed = self.client.list_multipart_uploads().bucket(bucket).prefix(key).send().await;
+    async fn once(&self, resume: bool, progress: &(dyn Fn(u64) + Sync)) -> Result<(), Broken> {
+        let (id, there) = match if resume { self.open().await } else { None } {
+            Some(open) => open,
+            None => (self.create().await?, BTreeMap::new()),
+        };
+        let parts = self.send_parts(&id, there, progress).await?;
+        let whole = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        let (bucket, key) = self.place;
+        let complete = || async {
+            let complete = self.store.client.complete_multipart_upload().bucket(bucket).key(key).upload_id(&id);
+            let done = complete.multipart_upload(whole.clone()).customize().config_override(patient()).send().await;
+            done.map(drop).map_err(|error| self.store.told("CompleteMultipartUpload", &error))
+        };
+        Ok(self.store.patiently(complete).await?)
+    }
+
+    /// Returns the id of an upload of this object that is open, and the tags of the parts that are there, by number.
+    async fn open(&self) -> Option<(String, BTreeMap<i32, (String, u64)>)> {
+        let (client, (bucket, key)) = (&self.store.client, self.place);
+        let listed = self.store.patiently(|| async {
+            let listed = client.list_multipart_uploads().bucket(bucket).prefix(key).send().await;
+            listed.map_err(|error| self.store.told("ListMultipartUploads", &error))
+        });
         // Who may write but not list starts anew.
-        let open = listed.map(|listed| listed.uploads.unwrap_or_default()).unwrap_or_default();
-        let latest = open
-            .into_iter()
-            .filter(|upload| upload.key() == Some(key))
-            .max_by_key(|upload| upload.initiated().map_or(0, |at| at.secs()));
-        if let Some(id) = latest.and_then(|upload| upload.upload_id) {
-            let parts = self.client.list_parts().bucket(bucket).key(key).upload_id(&id).into_paginator().items().send();
-            if let Ok(parts) = parts.collect::<Result<Vec<_>, _>>().await {
-                let known = parts
-                    .into_iter()
-                    .filter_map(|part| Some((part.part_number?, (part.e_tag?, u64::try_from(part.size?).ok()?))));
-                return Ok((id, known.collect()));
-            }
-        }
-        let made = self.client.create_multipart_upload().bucket(bucket).key(key).send().await;
-        let made = made.map_err(|error| s3_failed("CreateMultipartUpload", self.uri, &error))?;
-        let id = made.upload_id.ok_or_else(|| Error::new(Kind::Machine, "S3 gave a multipart upload no id"))?;
-        Ok((id, BTreeMap::new()))
+        let open =
+            listed.await.ok()?.uploads.unwrap_or_default().into_iter().filter(|upload| upload.key() == Some(key));
+        let id = open.max_by_key(|upload| upload.initiated().map_or(0, |at| at.secs()))?.upload_id?;
+        let parts = self.store.patiently(|| async {
+            let parts = client.list_parts().bucket(bucket).key(key).upload_id(&id).into_paginator().items().send();
+            let parts = parts.collect::<std::result::Result<Vec<_>, _>>().await;
+            parts.map_err(|error| self.store.told("ListParts", &error))
+        });
+        let known = |part: Part| Some((part.part_number?, (part.e_tag?, u64::try_from(part.size?).ok()?)));
+        let parts = parts.await.ok()?.into_iter().filter_map(known).collect();
+        Some((id, parts))
+    }
+
+    async fn create(&self) -> Result<String, CallError> {
+        let (bucket, key) = self.place;
+        let create = || async {
+            let made = self.store.client.create_multipart_upload().bucket(bucket).key(key).send().await;
+            let made = made.map_err(|error| self.store.told("CreateMultipartUpload", &error))?;
+            made.upload_id.ok_or_else(|| self.store.odd("CreateMultipartUpload", "BadAnswer", "the upload has no id"))
+        };
+        self.store.patiently(create).await
     }
 
     async fn send_parts(
@@ -97,51 +157,81 @@ impl Upload<'_> {
         id: &str,
         there: BTreeMap<i32, (String, u64)>,
         progress: &(dyn Fn(u64) + Sync),
-    ) -> Result<Vec<CompletedPart>> {
+    ) -> Result<Vec<CompletedPart>, Broken> {
         let sent = AtomicU64::new(0);
-        let numbers = 1..=i32::try_from(self.bytes.div_ceil(self.part)).unwrap_or(i32::MAX);
         let one = |number: i32| {
             let (there, sent) = (there.get(&number), &sent);
             async move {
                 let (tag, bytes) = self.send_part(id, number, there).await?;
                 progress(sent.fetch_add(bytes, Ordering::Relaxed) + bytes);
-                Ok::<_, Error>(CompletedPart::builder().part_number(number).e_tag(tag).build())
+                Ok::<_, Broken>(CompletedPart::builder().part_number(number).e_tag(tag).build())
             }
         };
-        futures_util::stream::iter(numbers.map(one)).buffered(AT_ONCE).try_collect().await
+        futures_util::stream::iter(self.numbers().map(one)).buffered(AT_ONCE).try_collect().await
+    }
+
+    /// Returns the numbers of all parts.
+    fn numbers(&self) -> std::ops::RangeInclusive<i32> {
+        1..=i32::try_from(self.bytes.div_ceil(self.part)).unwrap_or(i32::MAX)
+    }
+
+    /// Returns where a part starts and how long it is.
+    fn range(&self, number: i32) -> (u64, u64) {
+        let start = (number as u64 - 1) * self.part;
+        (start, self.part.min(self.bytes - start))
     }
 
     /// Sends a part unless the one that is there has the same content.
-    async fn send_part(&self, id: &str, number: i32, there: Option<&(String, u64)>) -> Result<(String, u64)> {
-        let start = (number as u64 - 1) * self.part;
-        let bytes = self.part.min(self.bytes - start);
+    async fn send_part(&self, id: &str, number: i32, there: Option<&(String, u64)>) -> Result<(String, u64), Broken> {
+        let (start, bytes) = self.range(number);
         if let Some((tag, size)) = there
             && *size == bytes
-            && *tag.trim_matches('"') == self.md5(start, bytes).await?
+            && *tag.trim_matches('"') == hex(&self.md5(start, bytes).await?)
         {
             return Ok((tag.clone(), bytes));
         }
-        let body =
-            ByteStream::read_from().path(&self.file).offset(start).length(Length::Exact(bytes)).buffer_size(READ);
-        let unread =
-            |error| Error::new(Kind::Machine, format!("`{}` cannot be read", self.file.display())).caused_by(error);
-        let body = body.build().await.map_err(unread)?;
-        let (bucket, key) = place(self.uri)?;
-        let part = self.client.upload_part().bucket(bucket).key(key).upload_id(id).part_number(number).body(body);
-        let done = part.send().await.map_err(|error| s3_failed("UploadPart", self.uri, &error))?;
-        let tag = done.e_tag.ok_or_else(|| Error::new(Kind::Machine, "S3 gave a part no tag"))?;
-        Ok((tag, bytes))
+        // A file that cannot be read any more is told here, where it is not taken for a failure of S3.
+        fs::File::open(&self.file).map_err(Error::from)?;
+        let (bucket, key) = self.place;
+        let send = || async {
+            let body = ByteStream::read_from().path(&self.file).offset(start).length(Length::Exact(bytes));
+            let body = body.buffer_size(READ).build().await;
+            let unread =
+                |error| CallError { maybe_done: false, ..self.store.odd("UploadPart", "Unread", chain(&error)) };
+            let part = self.store.client.upload_part().bucket(bucket).key(key).upload_id(id).part_number(number);
+            let done = part.body(body.map_err(unread)?).customize().config_override(patient()).send().await;
+            let done = done.map_err(|error| self.store.told("UploadPart", &error))?;
+            done.e_tag.ok_or_else(|| self.store.odd("UploadPart", "BadAnswer", "the part has no tag"))
+        };
+        Ok((self.store.patiently(send).await?, bytes))
+    }
+
+    /// Returns whether the whole file is at its place, by the tag that S3 gives what was uploaded in these parts.
+    async fn is_there(&self) -> Result<bool> {
+        let (bucket, key) = self.place;
+        let found = self.store.patiently(|| self.store.head(bucket, key)).await;
+        let Some((bytes, tag)) = found.map_err(|failure| s3_failed(self.uri, failure))? else { return Ok(false) };
+        if bytes != self.bytes {
+            return Ok(false);
+        }
+        let (mut whole, mut parts) = (Md5::new(), 0);
+        for number in self.numbers() {
+            let (start, bytes) = self.range(number);
+            whole.update(self.md5(start, bytes).await?);
+            parts += 1;
+        }
+        Ok(tag.0.trim_matches('"') == format!("{}-{parts}", hex(&whole.finalize())))
     }
 
     /// Returns the MD5 of a part of the file, which is what S3 tags parts with.
-    async fn md5(&self, start: u64, bytes: u64) -> Result<String> {
+    async fn md5(&self, start: u64, bytes: u64) -> Result<[u8; 16]> {
         let file = self.file.clone();
         let read = tokio::task::spawn_blocking(move || md5(&file, start, bytes));
         read.await.map_err(|error| Error::new(Kind::Internal, "a file reader ended unexpectedly").caused_by(error))?
     }
 }
 
-fn md5(file: &Path, start: u64, bytes: u64) -> Result<String> {
+fn md5(file: &Path, start: u64, bytes: u64) -> Result<[u8; 16]> {
     let mut part = fs::File::open(file)?;
     part.seek(SeekFrom::Start(start))?;
     let mut part = part.take(bytes);
@@ -149,8 +239,17 @@ fn md5(file: &Path, start: u64, bytes: u64) -> Result<String> {
     loop {
         let read = part.read(&mut piece)?;
         if read == 0 {
-            return Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
+            return Ok(digest.finalize().into());
         }
         digest.update(&piece[..read]);
     }
+}
+
+/// Returns how a call differs that takes longer than others.
+fn patient() -> Builder {
+    Builder::new().timeout_config(timeouts(ANSWER))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::diagnose::{Class, Finding};
 use crate::error::Result;
 use crate::event::{Event, Sink, StepState};
+use crate::mask;
 use crate::names::{RunId, Uri};
 pub use emr::{Bill, Stay};
 
@@ -61,6 +62,16 @@ pub struct Placed {
     pub made: bool,
 }
 
+/// What a run's steps run with, in S3 under names that tell the content: whoever goes on with the run uses the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shipped {
+    /// The prefix of the code: scripts, and the archive of the packages.
+    pub code: Uri,
+    /// The archive of the Python packages that steps import.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Uri>,
+}
+
 /// What a target tells about a run while it goes on.
 #[derive(Debug)]
 pub enum Note {
@@ -94,6 +105,8 @@ pub struct Opening {
     pub placed: Option<Placed>,
     /// Whether an earlier process had begun it.
     pub resumed: bool,
+    /// What its steps run with, as its record says.
+    pub shipped: Option<Shipped>,
     /// Takes what the target tells.
     pub notes: mpsc::UnboundedSender<Note>,
 }
@@ -109,6 +122,21 @@ pub enum StepEnd {
     Stopped,
 }
 
+/// A step that has ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// How.
+    pub how: StepEnd,
+    /// When it started and ended, UTC, as far as the target tells: it may have ended while nobody watched.
+    pub ran: Option<(Timestamp, Timestamp)>,
+}
+
+impl From<StepEnd> for Ended {
+    fn from(how: StepEnd) -> Self {
+        Self { how, ran: None }
+    }
+}
+
 /// Why a step failed, as far as its output tells.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Cause {
@@ -116,17 +144,20 @@ pub struct Cause {
     #[serde(default)]
     pub class: Class,
     /// What happened, one line: the exception, or what is known to be behind it.
+    #[serde(serialize_with = "mask::stored")]
     pub summary: String,
     /// How the process went: its exit code or signal.
-    #[serde(default)]
+    #[serde(default, serialize_with = "mask::stored")]
     pub ended: String,
     /// The lines that matter, trimmed; empty when it printed nothing.
+    #[serde(serialize_with = "mask::stored")]
     pub excerpt: String,
     /// The log they are from: a path or a URI.
     pub log: String,
     /// Their first and last line in it, counted from 1.
     pub lines: (usize, usize),
     /// A command to type or a thing to change, when one is known.
+    #[serde(serialize_with = "mask::stored_if_any")]
     pub hint: Option<String>,
 }
 
@@ -179,6 +210,22 @@ pub trait Target: Send + Sync {
         None
     }
 
+    /// Returns what the steps of the next run will run with; `None` on a target that nothing is shipped to.
+    ///
+    /// # Errors
+    /// `Usage` when code or dependencies cannot be packaged.
+    fn shipment(&self) -> Result<Option<Shipped>> {
+        Ok(None)
+    }
+
+    /// Returns whether all of what a run's steps run with has been shipped: before that none of them was handed over.
+    ///
+    /// # Errors
+    /// Those of the store.
+    async fn is_shipped(&self, _: &Shipped) -> Result<bool> {
+        Ok(true)
+    }
+
     /// Gets hold of what a run needs to itself and ships its code. Nothing on a target that steps have to themselves.
     ///
     /// # Errors
@@ -190,8 +237,8 @@ pub trait Target: Send + Sync {
     /// Runs one step to its end, or until `stop` says otherwise.
     ///
     /// # Errors
-    /// Only when the step could not be started or watched; a step that fails is `Ok(StepEnd::Failed)`.
-    async fn run_step(&self, order: StepOrder, stop: watch::Receiver<Stop>) -> Result<StepEnd>;
+    /// Only when the step could not be started or watched; a step that fails has ended as `StepEnd::Failed`.
+    async fn run_step(&self, order: StepOrder, stop: watch::Receiver<Stop>) -> Result<Ended>;
 
     /// Ends what has not ended of a run that another process has begun. Nothing on a target whose runs end with theirs.
     ///
@@ -199,6 +246,14 @@ pub trait Target: Send + Sync {
     /// `Machine` when it does not end.
     async fn cancel(&self, _run: &RunId, _placed: &Placed, _since: Timestamp) -> Result<()> {
         Ok(())
+    }
+
+    /// Returns the steps of a run that have ended, by name. Nothing on a target whose runs end with their process.
+    ///
+    /// # Errors
+    /// `Machine` when that cannot be found out.
+    async fn ended(&self, _run: &RunId, _placed: &Placed, _since: Timestamp) -> Result<BTreeMap<String, Ended>> {
+        Ok(BTreeMap::new())
     }
 
     /// Returns what a run has cost; `None` on a target that costs nothing.

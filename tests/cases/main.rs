@@ -5,6 +5,8 @@
 #[path = "../daily/lab.rs"]
 mod lab;
 
+mod insights;
 mod project;
 mod sharing;
 mod smallest;
+mod way_out;

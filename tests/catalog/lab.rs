@@ -156,6 +156,7 @@ pub fn version(table: &str, run: &str, partition_by: &[&str], partitions: Vec<Pa
         base: None,
         made_by: BTreeMap::new(),
         applied: [].into(),
+        brought: BTreeMap::new(),
         schema: columns.into_iter().map(column).collect(),
         partition_by: partition_by.iter().map(ToString::to_string).collect(),
         partitions,

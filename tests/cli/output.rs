@@ -32,3 +32,16 @@ fn help_cut_short_is_no_error() {
     let seen = first_line(&Project::empty(), &["--help"]);
     assert_eq!((seen.stderr.as_str(), seen.code), ("", Some(0)), "{seen}");
 }
+
+#[test]
+fn a_failure_that_nobody_reads_is_a_failure() {
+    let project = Project::empty();
+    project.write("config/soflow.yaml", "nonsense: 1\n");
+    for arguments in [&["validate", "--output", "json"][..], &["runs", "--output", "json"], &["validate"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let errors = writer.try_clone().unwrap();
+        let status = project.command(arguments).stdout(writer).stderr(errors).status().unwrap();
+        assert_eq!(status.code(), Some(2), "{arguments:?}");
+    }
+}

@@ -20,7 +20,7 @@ use soflow::ingest::{pages, raw};
 use soflow::job::Job;
 use soflow::names::{RunId, Uri, partition_path};
 use soflow::plan::{Select, StepResult};
-use soflow::run::{self, Collection, Driven, How, LakeLock, Services};
+use soflow::run::{self, Code, Collection, Driven, How, LakeLock, Services};
 use soflow::store::{Owner, Store};
 use soflow::target::Stop;
 use tempfile::TempDir;
@@ -147,21 +147,33 @@ impl World {
         let services = self.services(&process);
         let (date, force) = (self.date(), self.dice.below(3) == 0);
         let job = job(date);
-        match self.drive(&job, date, force, &services).await {
-            Ok(Some(Driven::GoesOn(run))) if self.dice.below(2) == 0 => self.attach(&process, &services, &run).await,
-            Ok(Some(Driven::GoesOn(_)) | None) => {}
-            Ok(Some(Driven::Done(_))) => self.count("published"),
-            Err(_) if process.dead.load(Ordering::SeqCst) => self.count("died"),
-            Err(error) => self.allow(&error, "held up"),
+        let mut select = Select { force, ..Select::default() };
+        loop {
+            match self.drive(&job, date, select.clone(), &services).await {
+                Ok(Some(Driven::GoesOn(record))) if self.dice.below(2) == 0 => {
+                    self.attach(&process, &services, &record.run).await;
+                }
+                Ok(Some(Driven::GoesOn(_)) | None) => {}
+                Ok(Some(Driven::Done(_))) => self.count("published"),
+                Ok(Some(Driven::Behind(record))) => {
+                    self.count("published over");
+                    select.after.push(record.run);
+                    continue;
+                }
+                Err(_) if process.dead.load(Ordering::SeqCst) => self.count("died"),
+                Err(error) => self.allow(&error, "held up"),
+            }
+            return;
         }
     }
 
-    async fn drive(&self, job: &Job, date: Date, force: bool, services: &Services) -> Result<Option<Driven>> {
+    async fn drive(&self, job: &Job, date: Date, select: Select, services: &Services) -> Result<Option<Driven>> {
         let (store, catalog) = (services.store.as_ref(), services.catalog.as_ref());
-        let select = Select { force, ..Select::default() };
-        let (lake, code, engine) = (&self.lake, self.home.path(), services.target.engine());
-        let gathered = run::gather(run::Request { job, date, lake, code, engine, select }, store, catalog).await?;
-        let plan = soflow::plan::plan(&gathered.facts)?;
+        let steps = run::code_digests(self.home.path(), job)?;
+        let code = Code { steps, engine: services.target.engine(), shipped: None };
+        let request = run::Request { job, date, lake: &self.lake, code, select };
+        let mut gathered = run::gather(request, store, catalog).await?;
+        let plan = run::plan(&mut gathered, store).await?;
         if plan.nothing_to_do() {
             return Ok(None);
         }

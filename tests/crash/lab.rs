@@ -1,6 +1,7 @@
 //! A lake to crash: its pages, its job, what readers see of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -14,9 +15,9 @@ use soflow::error::Result;
 use soflow::event::Event;
 use soflow::ingest::pages;
 use soflow::job::{self, Job};
-use soflow::names::{Uri, partition_path};
-use soflow::plan::{self, Select, StepResult, Version};
-use soflow::run::{self, Driven, Outcome, Services};
+use soflow::names::{RunId, Uri, partition_path};
+use soflow::plan::{Plan, Select, StepResult, Version};
+use soflow::run::{self, Code, Driven, Gathered, Outcome, Services};
 use soflow::store::{FileStore, Store};
 use soflow::target::Stop;
 use tempfile::TempDir;
@@ -80,12 +81,7 @@ impl Lab {
             let folder = home.path().join(format!("pages/{date}/questions"));
             fs::create_dir_all(&folder).unwrap();
             for (number, chunk) in items.chunks(2).enumerate() {
-                let item = |(id, month, score): &Item| {
-                    format!("{{\"question_id\":{id},\"month\":\"{month}\",\"score\":{score}}}")
-                };
-                let items: Vec<String> = chunk.iter().map(item).collect();
-                fs::write(folder.join(format!("{number}.json")), format!("{{\"items\":[{}]}}", items.join(",")))
-                    .unwrap();
+                fs::write(folder.join(format!("{number}.json")), body(chunk)).unwrap();
             }
             let request = pages::Request {
                 folder,
@@ -100,12 +96,32 @@ impl Lab {
         Self { home, lake }
     }
 
+    /// Returns the same lake, as another process has it.
+    pub fn same(&self) -> Self {
+        // Its folder is removed with the first one, and must not be before.
+        Self { home: temporary(), lake: self.lake.clone() }
+    }
+
     /// Returns a copy, files with their times: what was published there stays published.
     pub fn copy(&self) -> Self {
         let home = temporary();
         copy_folder(&self.home.path().join("lake"), &home.path().join("lake"));
         let lake = Self::lake_in(home.path());
         Self { home, lake }
+    }
+
+    /// Replaces a page of the first way pages of a date came in, as someone does who mends raw by hand.
+    pub fn replace_page(&self, date: Date, page: &str, items: &[Item]) {
+        let mut files = Vec::new();
+        all_files(&self.home.path().join("lake/raw"), &mut files);
+        let wanted = |path: &&PathBuf| {
+            let path = path.to_string_lossy();
+            path.contains(&format!("/dt={date}/")) && path.ends_with(&format!("/{page}.json.gz"))
+        };
+        let path = files.iter().find(wanted).unwrap();
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(body(items).as_bytes()).unwrap();
+        fs::write(path, packed.finish().unwrap()).unwrap();
     }
 
     pub fn catalog(&self, process: &Arc<Process>) -> ObjectCatalog {
@@ -131,23 +147,32 @@ impl Lab {
         (ran, ended)
     }
 
+    /// Returns the plan of a date, which goes on after these runs, and what it was made from.
+    pub async fn planned<'a>(
+        &'a self,
+        job: &'a Job,
+        date: Date,
+        services: &Services,
+        after: Vec<RunId>,
+    ) -> Result<(Gathered<'a>, Plan)> {
+        let steps = run::code_digests(self.home.path(), job)?;
+        let code = Code { steps, engine: services.target.engine(), shipped: None };
+        let select = Select { after, ..Select::default() };
+        let request = run::Request { job, date, lake: &self.lake, code, select };
+        let mut gathered = run::gather(request, services.store.as_ref(), services.catalog.as_ref()).await?;
+        let plan = run::plan(&mut gathered, services.store.as_ref()).await?;
+        Ok((gathered, plan))
+    }
+
     pub async fn drive(&self, job: &Job, date: Date, services: &Services) -> Result<Option<Outcome>> {
-        let request = run::Request {
-            job,
-            date,
-            lake: &self.lake,
-            code: self.home.path(),
-            engine: services.target.engine(),
-            select: Select::default(),
-        };
-        let gathered = run::gather(request, services.store.as_ref(), services.catalog.as_ref()).await?;
-        let plan = plan::plan(&gathered.facts)?;
+        let (gathered, plan) = self.planned(job, date, services, Vec::new()).await?;
         if plan.nothing_to_do() {
             return Ok(None);
         }
         match run::drive(&gathered, &plan, Vec::new(), services, &mut Vec::<Event>::new()).await? {
             Driven::Done(outcome) => Ok(Some(*outcome)),
-            Driven::GoesOn(run) => panic!("someone else runs {run}"),
+            Driven::GoesOn(record) => panic!("someone else runs {}", record.run),
+            Driven::Behind(record) => panic!("{} was published over", record.run),
         }
     }
 
@@ -216,6 +241,12 @@ impl Lab {
         let names = files.iter().map(|path| path.strip_prefix(self.home.path()).unwrap().display().to_string());
         names.filter(|name| !name.starts_with("lake/artifacts/runs") && !name.ends_with("/lock")).collect()
     }
+}
+
+/// Returns a page with these items.
+fn body(items: &[Item]) -> String {
+    let item = |(id, month, score): &Item| format!("{{\"question_id\":{id},\"month\":\"{month}\",\"score\":{score}}}");
+    format!("{{\"items\":[{}]}}", items.iter().map(item).collect::<Vec<_>>().join(","))
 }
 
 pub fn job_of(date: Date) -> Job {

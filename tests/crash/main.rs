@@ -11,6 +11,7 @@
 mod beside;
 mod lab;
 mod process;
+mod publishing;
 mod steps;
 mod turns;
 
@@ -113,6 +114,28 @@ async fn a_run_on_top_of_another_survives_a_crash_at_every_write() {
     assert_eq!(numbers("counts"), [("2025-12", 2), ("2026-01", 2), ("2026-02", 1)]);
     assert_eq!(numbers("best"), [("2025-12", 210), ("2026-01", 214), ("2026-02", 116)]);
     assert_eq!(numbers("quarantine"), [("reason", 9), ("reason", 8)]);
+}
+
+#[tokio::test]
+async fn a_row_that_is_gone_from_raw_is_gone_from_the_tables_whatever_came_after_it() {
+    let lab = Lab::new().await;
+    lab.submit_well(FIRST).await;
+    lab.submit_well(SECOND).await;
+    let numbers = async |table: &str| {
+        let tables = lab.tables("mended").await;
+        tables[table].iter().map(|row| (row.key.clone(), row.number)).collect::<Vec<_>>()
+    };
+    let rows = |rows: &[(&str, i64)]| rows.iter().map(|(key, number)| (key.to_string(), *number)).collect::<Vec<_>>();
+    lab.replace_page(FIRST, "000002", &[(9, "bad", 0)]);
+    lab.submit_well(FIRST).await;
+    assert_eq!(
+        numbers("questions").await,
+        rows(&[("1", 5), ("2", 1), ("4", 2), ("5", 8)]),
+        "3 is gone, 1 is as it was seen last"
+    );
+    assert_eq!(numbers("counts").await, rows(&[("2025-12", 2), ("2026-01", 1), ("2026-02", 1)]));
+    assert_eq!(numbers("quarantine").await, rows(&[("reason", 9), ("reason", 8)]), "each date's own");
+    assert!(lab.submit_well(FIRST).await.is_empty() && lab.submit_well(SECOND).await.is_empty());
 }
 
 #[tokio::test]

@@ -231,8 +231,8 @@ fn a_step_that_fails_is_explained_and_the_next_run_takes_what_is_done() {
     let fates = [
         (StepFate::Fails(failure), 1, "KeyError"),
         (StepFate::Fails(Failure::default()), 1, "step `two`"),
-        (StepFate::Cancelled, 3, "cancelled"),
-        (StepFate::Interrupted, 3, "cancelled"),
+        (StepFate::Cancelled, 3, "step `two` of run `chain.2026-11-22.1` was cancelled"),
+        (StepFate::Interrupted, 3, "step `two` of run `chain.2026-11-22.1` was cancelled"),
     ];
     for (fate, code, word) in fates {
         let what = format!("{fate:?}");

@@ -69,3 +69,19 @@ fn a_run_that_loses_every_cluster_gives_up() {
     assert_eq!(again.code, Some(0), "{again}");
     lab.check_whole("after giving up", 5);
 }
+
+#[test]
+fn the_loss_of_a_spot_node_is_told_as_what_it_is() {
+    let on_spot = "clusters:\n  standard: { primary: { on-demand: 0, spot: 1 } }\n";
+    for (loss, settings) in [(Loss::Spot, ""), (Loss::PrimaryLost, on_spot)] {
+        let lab = Lab::with(settings, |options| options);
+        lab.twin.step_fate("one", StepFate::Hangs);
+        let child = lab.begin(&[]);
+        lab.until_step("one", "RUNNING");
+        lab.twin.step_fate("one", StepFate::Completes);
+        lab.twin.lose_cluster(&lab.clusters()[0], loss, None);
+        let said = ended(child);
+        assert_eq!(said.code, Some(0), "{said}");
+        assert!(said.stderr.contains("was a spot instance, and EC2 took it back"), "{loss:?}\n{said}");
+    }
+}

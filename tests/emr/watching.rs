@@ -99,10 +99,12 @@ fn check_cancelled(lab: &Lab, said: &Said) {
 }
 
 #[test]
-fn ctrl_c_cancels_when_asked_to() {
-    let (lab, child) = hanging(&["--on-interrupt", "cancel"]);
-    signal(child.id(), "-INT");
-    check_cancelled(&lab, &ended(child));
+fn signals_cancel_when_asked_to() {
+    for which in ["-INT", "-TERM"] {
+        let (lab, child) = hanging(&["--on-interrupt", "cancel"]);
+        signal(child.id(), which);
+        check_cancelled(&lab, &ended(child));
+    }
 }
 
 #[test]

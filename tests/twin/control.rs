@@ -133,6 +133,13 @@ impl Twin {
         (status == 200).then_some(body)
     }
 
+    /// Removes the object at `s3://bucket/key`; not counted as a call.
+    pub fn remove(&self, uri: &str) {
+        let path = forward::path_of(uri);
+        let (status, said) = self.wait(|shared| async move { shared.forward.s3("DELETE", &path, Vec::new()).await });
+        assert_eq!(status, 204, "{uri}: {}", String::from_utf8_lossy(&said));
+    }
+
     /// Returns the answer of a JSON service in moto, such as `("glue", "AWSGlue.GetTables")`; not counted as a call.
     pub fn ask(&self, service: &'static str, target: &'static str, body: &Value) -> (u16, Value) {
         let body = body.to_string();

@@ -177,6 +177,7 @@ impl Glue {
                 code: refused.error_detail.error_code,
                 message: format!("{}: partition `{values}` of `{table}`", refused.error_detail.error_message),
                 maybe_done: true,
+                partition: self.session.partition().id,
             })
         })
     }

@@ -102,9 +102,10 @@ impl GlueCatalog {
                     Ok(true)
                 })
                 .await?;
-            if let Some(error) = failed {
+            // Whoever has taken the turn meanwhile shows what was ours too.
+            if let Some(error) = failed.filter(|error| error.kind != Kind::Held) {
                 return Err(
-                    error.hint("the lake has it: `soflow tables`; run the same command again to show it in Glue too")
+                    error.hint("the lake has it: `soflow tables`; the next command that publishes shows it in Glue")
                 );
             }
         }
@@ -189,7 +190,7 @@ impl Catalog for GlueCatalog {
         self.objects.version(table, run).await
     }
 
-    async fn publish(&self, seen: &Index, versions: &[Version]) -> Result<()> {
+    async fn publish(&self, seen: &Index, versions: &[Version]) -> Result<Option<Error>> {
         self.refuse_foreign(seen, versions).await?;
         self.objects.write_versions(versions).await?;
         let by = nonce();
@@ -201,10 +202,10 @@ impl Catalog for GlueCatalog {
             Ok(changed)
         };
         let state = self.objects.change(publish).await?;
-        self.follow(&by, state).await
+        Ok(self.follow(&by, state).await.err())
     }
 
-    async fn point(&self, seen: &Index, to: &BTreeMap<String, RunId>) -> Result<()> {
+    async fn point(&self, seen: &Index, to: &BTreeMap<String, RunId>) -> Result<Option<Error>> {
         let by = nonce();
         let point = |state: &mut State| {
             state.point(seen, to, self.objects.now())?;
@@ -212,7 +213,7 @@ impl Catalog for GlueCatalog {
             Ok(true)
         };
         let state = self.objects.change(point).await?;
-        self.follow(&by, state).await
+        Ok(self.follow(&by, state).await.err())
     }
 
     async fn forget(&self, seen: &Index, versions: &[(String, RunId)]) -> Result<()> {

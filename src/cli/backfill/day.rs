@@ -48,8 +48,9 @@ impl Planner<'_> {
     pub async fn day(&self, name: &str, date: Date) -> Result<Day> {
         let force = self.args.force;
         let job = prepare::load_job(self.project, name, &self.args.params, date)?;
-        let select = Select { steps: Vec::new(), force };
-        let gathered = prepare::collect(self.project, &job, date, select, self.services).await?;
+        let select = Select { force, ..Select::default() };
+        let code = prepare::code(self.project, &job, self.services)?;
+        let gathered = prepare::collect(self.project, &job, date, select, code, self.services).await?;
         if prepare::lacks_pages(&gathered) {
             drop(gathered);
             return Ok(Day { job, state: DateState::NoRaw, idle: true, steps: 0, work: None });

@@ -8,7 +8,8 @@ use tokio::sync::Mutex;
 
 use super::super::app::{App, Project};
 use super::super::ground::Ground;
-use super::super::refusal;
+use super::super::output::stderr;
+use super::super::prepare;
 use super::super::submit::{Order, Ran};
 use super::BackfillArgs;
 use crate::error::{Error, Kind, Result};
@@ -17,7 +18,7 @@ use crate::job::Job;
 use crate::names::RunId;
 use crate::plan::{Action, Plan, Select, Written};
 use crate::report::{line, problem};
-use crate::run::{Attached, Book, Entry, Ledger, Outcome, Services, Work};
+use crate::run::{self, Attached, Book, Entry, Ledger, Outcome, Services, Work};
 use crate::target::Stop;
 
 /// The dates of a backfill on their way.
@@ -79,7 +80,6 @@ impl Days<'_> {
                 None
             }
             Err(error) => {
-                let error = refusal::explained(error);
                 entry.state = match error.kind {
                     // It goes on without us.
                     Kind::Detached => DateState::Running,
@@ -105,15 +105,16 @@ impl Days<'_> {
         let wishes = self.args.watching.wishes();
         let mut services = self.app.services_on(self.project, self.ground, wishes)?;
         services.stop = self.services.stop.clone();
-        let select = Select { steps: Vec::new(), force: self.args.force };
+        let select = Select { force: self.args.force, ..Select::default() };
         let mut asked: Vec<String> = self.args.params.iter().map(|param| format!("--param={param}")).collect();
         asked.extend(self.args.force.then(|| "--force".to_string()));
-        let order = Order { project: self.project, job, date, select, asked };
+        let code = prepare::code(self.project, job, &services)?;
+        let order = Order { project: self.project, job, date, select, asked, code };
         let mut inner = self.sink();
         let mut sink = Noting { inner: inner.as_mut(), run, several: self.args.parallel > 1 };
         Ok(match order.execute(&services, wishes, &mut sink).await? {
             Ran::Nothing(_, plan) => Ended::Nothing(Work::of(&plan)),
-            Ran::Published(_, plan, outcome) => Ended::published(&plan, &outcome),
+            Ran::Published(_, plan, outcome) => Ended::published(&plan, *outcome)?,
             Ran::Attached(id, attached) => {
                 *run = Some(id);
                 Ended::attached(*attached)?
@@ -125,7 +126,7 @@ impl Days<'_> {
     fn failed(&self, error: &Error) -> Result<()> {
         // Lines for programs have it in the event.
         if !self.app.tells_ndjson() {
-            problem::write_text(error, &self.app.err_style, &mut std::io::stderr().lock())?;
+            problem::write_text(error, &self.app.err_style, &mut stderr())?;
         }
         if self.args.stop_on_failure {
             self.end(None);
@@ -175,22 +176,27 @@ enum Ended {
 }
 
 impl Ended {
-    fn published(plan: &Plan, outcome: &Outcome) -> Self {
+    /// Returns the error of a publication that Glue does not show: the date is to be looked at again.
+    fn published(plan: &Plan, outcome: Outcome) -> Result<Self> {
+        if let Some(mut error) = outcome.unshown {
+            error.message = run::not_shown(&outcome.record.run, &error);
+            return Err(error);
+        }
         let ran: Vec<_> = plan.steps.iter().filter(|step| step.action == Action::Run).collect();
         let results = ran.iter().filter_map(|step| outcome.results.get(&step.step.name));
         let rows = results.flat_map(|result| result.tables.values()).map(Written::rows).sum();
-        Self::Published { steps: ran.len() as u64, rows, work: Some(Work::of(plan)) }
+        Ok(Self::Published { steps: ran.len() as u64, rows, work: Some(Work::of(plan)) })
     }
 
     fn attached(attached: Attached) -> Result<Self> {
         match attached {
-            Attached::Finished(finished) => Ok(Self::published(&finished.intent.plan, &finished.outcome)),
+            Attached::Finished(finished) => Self::published(&finished.intent.plan, finished.outcome),
             Attached::Over(record) if record.state == RunState::Succeeded => {
                 let rows = record.steps.iter().flat_map(|step| step.rows.values()).sum();
                 // What it was made from is not known here: the next plan says whether anything is left.
                 Ok(Self::Published { steps: record.steps.len() as u64, rows, work: None })
             }
-            Attached::Over(record) | Attached::Empty(record) => {
+            Attached::Over(record) | Attached::Empty(record) | Attached::Behind(record) => {
                 let run = &record.run;
                 Err(Error::new(Kind::Job, format!("run `{run}`, which someone else drove, did not publish"))
                     .hint(format!("`soflow runs show {run}` says why")))

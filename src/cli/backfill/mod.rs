@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 
 use super::app::{App, Project, yesterday};
 use super::args::TargetOptions;
+use super::output::stderr;
 use crate::config::TargetKind;
 use crate::error::{Error, Kind, Result};
 use crate::event::DateState;
@@ -99,7 +100,7 @@ fn show(app: &App, survey: &Survey) -> Result<()> {
         app.sink().emit(crate::event::Event::Note { text: survey.sentence() });
         return Ok(());
     }
-    Ok(std::io::Write::write_all(&mut std::io::stderr(), survey.text(&app.err_style).as_bytes())?)
+    Ok(std::io::Write::write_all(&mut stderr(), survey.text(&app.err_style).as_bytes())?)
 }
 
 /// Returns the command that does the same again.

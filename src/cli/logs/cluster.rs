@@ -7,7 +7,7 @@ use super::page::Page;
 use crate::error::Result;
 use crate::event::{Event, RunState};
 use crate::report::plural;
-use crate::target::emr::{Calm, Inner, LogReader, Look, Source};
+use crate::target::emr::{Calm, Inner, LogReader, Look, PUSHED_EVERY, Source};
 
 /// Prints what is there and, when wanted, what comes until the step has ended and its logs are complete. Returns where
 /// they were found.
@@ -27,7 +27,7 @@ pub async fn print(wanted: &mut Wanted, clusters: Arc<Inner>, page: &mut Page<'_
         }
         if let Some(reader) = &mut reader {
             let look = reader.look(&mut |piece| page.print(piece.name.stream, piece.place, piece.text)).await?;
-            if !wanted.follow || look.complete {
+            if !wanted.follow || look.complete || page.gone {
                 break look;
             }
             if look.any {
@@ -72,7 +72,7 @@ fn remarks(wanted: &Wanted, reader: &LogReader, look: &Look) -> Vec<String> {
         (None, None) if look.goes_on() => Some(format!(
             "Nothing is there yet. Logs come to {} every {} minutes while a step runs. {follow}",
             reader.root(),
-            crate::diagnose::logs::PUSHED_EVERY.as_mins(),
+            PUSHED_EVERY.as_mins(),
         )),
         (Some(_), None) if look.goes_on() => Some(format!("Step `{step}` still runs. {follow}")),
         (None, Some(at)) => {

@@ -28,7 +28,7 @@ pub async fn print(wanted: &mut Wanted, page: &mut Page<'_>) -> Result<()> {
                 copy(&folder.join(format!("{name}.log")), read, |text| page.print_plain(stream, text))?;
             }
         }
-        if !goes_on {
+        if !goes_on || page.gone {
             break;
         }
         tokio::time::sleep(LOOK_EVERY).await;

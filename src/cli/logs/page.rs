@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::cli::app::App;
 use crate::cli::args;
-use crate::diagnose::logs::Stream;
 use crate::error::Result;
 use crate::event::{Event, Sink};
+use crate::mask;
+use crate::target::emr::Stream;
 
 /// The two outputs of a step, in the order in which they are shown.
 pub const STREAMS: [(Stream, &str); 2] = [(Stream::Stdout, "stdout"), (Stream::Stderr, "stderr")];
@@ -19,7 +20,12 @@ pub struct Page<'a> {
     pub streams: Vec<(Stream, &'static str)>,
     place: String,
     texts: BTreeMap<Stream, Vec<u8>>,
+    /// Whether whoever read what is printed has gone away.
+    pub gone: bool,
 }
+
+/// How much of a line without an end is held back, in bytes: the rest of a secret may be in what comes next.
+const LONGEST_LINE: usize = 64 << 10;
 
 impl<'a> Page<'a> {
     /// Returns an empty page.
@@ -30,29 +36,45 @@ impl<'a> Page<'a> {
             args::Stream::Both => true,
         };
         let streams = STREAMS.into_iter().filter(fits).collect();
-        Self { app, sink: app.sink(), streams, place: String::new(), texts: BTreeMap::new() }
+        Self { app, sink: app.sink(), streams, place: String::new(), texts: BTreeMap::new(), gone: false }
     }
 
     /// Prints a piece of a log under a heading that says where it is from, unless that is where the last one was from.
     pub fn print(&mut self, stream: Stream, place: &str, text: &[u8]) -> Result<()> {
-        if self.app.json {
-            self.texts.entry(stream).or_default().extend(text);
-            return Ok(());
-        }
-        if self.place != place {
+        if self.place != place && !self.app.json {
+            self.finish()?;
             self.place = place.to_string();
             self.tell(Event::Note { text: format!("==> {place} <==") });
         }
         self.print_plain(stream, text)
     }
 
-    /// Prints a piece of a log without a heading.
+    /// Prints a piece of a log without a heading: the lines that it ends, without the secrets in them.
     pub fn print_plain(&mut self, stream: Stream, text: &[u8]) -> Result<()> {
+        let kept = self.texts.entry(stream).or_default();
+        kept.extend(text);
         if self.app.json {
-            self.texts.entry(stream).or_default().extend(text);
             return Ok(());
         }
-        self.app.print_bytes(text)
+        let ended = match kept.iter().rposition(|byte| *byte == b'\n') {
+            Some(at) => at + 1,
+            None if kept.len() > LONGEST_LINE => kept.len(),
+            None => return Ok(()),
+        };
+        let lines: Vec<u8> = kept.drain(..ended).collect();
+        self.put(&lines)
+    }
+
+    /// Prints what is left of lines that have not ended.
+    pub fn finish(&mut self) -> Result<()> {
+        let left: Vec<Vec<u8>> =
+            if self.app.json { Vec::new() } else { self.texts.values_mut().map(std::mem::take).collect() };
+        left.iter().try_for_each(|line| self.put(line))
+    }
+
+    fn put(&mut self, text: &[u8]) -> Result<()> {
+        self.gone = self.gone || !self.app.print_bytes(&mask::bytes(text))?;
+        Ok(())
     }
 
     /// Tells something besides what was printed.
@@ -60,10 +82,12 @@ impl<'a> Page<'a> {
         self.sink.emit(event);
     }
 
-    /// Returns the texts by the name of their stream, those that are not UTF-8 with replacement characters.
+    /// Returns the texts by the name of their stream, without secrets, and with replacement characters where they are not
+    /// UTF-8.
     pub fn into_texts(self) -> serde_json::Map<String, serde_json::Value> {
         let text = |(stream, name): &(Stream, &str)| {
-            Some(((*name).to_string(), String::from_utf8_lossy(self.texts.get(stream)?).into()))
+            let text = mask::bytes(self.texts.get(stream)?);
+            Some(((*name).to_string(), String::from_utf8_lossy(&text).into()))
         };
         self.streams.iter().filter_map(text).collect()
     }

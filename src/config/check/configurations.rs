@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::reader::Reader;
 use crate::config::emr::Classification;
-use crate::config::show::is_secret;
+use crate::mask::is_secret;
 use crate::yaml::{Content, Node, Problems};
 
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Vec<Classification>> {

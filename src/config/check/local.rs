@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::reader::Reader;
 use crate::config::raw::text;
-use crate::config::settings::{Engine, Local};
+use crate::config::settings::{Engine, Local, Network};
 use crate::yaml::{Node, Problems};
 
 /// Most steps that may run at once: more would only wait for each other.
@@ -16,7 +16,9 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Local> {
     let parallel = reader.node("parallel").and_then(|node| parallel(node, reader.problems));
     let python = reader.node("python").and_then(|node| python(node, reader));
     let engine_dir = reader.path("engine-dir");
-    Some(Local { engine: engine?, parallel: parallel?, python: python?, engine_dir: engine_dir? })
+    let networks = [Network::None, Network::Host].map(|network| (network.name(), network));
+    let network = reader.node("network").and_then(|node| node.choice("network", &networks, reader.problems));
+    Some(Local { engine: engine?, parallel: parallel?, python: python?, engine_dir: engine_dir?, network: network? })
 }
 
 /// Returns a number of steps, or `None` within for `auto`.

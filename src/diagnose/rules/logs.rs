@@ -14,6 +14,8 @@ pub const LOST: &str =
 const REQUIREMENTS: &str = "put it in the code folder, or in the requirements that `dependencies:` of the target names";
 
 /// What explains a failure.
+const HOST_NETWORK: &str = "a step here has no network unless its target in config/soflow.yaml has `network: host`";
+
 pub const CAUSES: &[Rule] = &[
     // Memory. An application's own container is the driver; 137 and 143 are SIGKILL and SIGTERM, 52 is Spark's own code for
     // a heap that is full (SparkExitCode.OOM).
@@ -199,7 +201,11 @@ pub const CAUSES: &[Rule] = &[
     .hint(LOST),
     Rule::new(Service, &["UnknownHostException: {host}"])
         .says("`{host}` has no address where the step ran")
-        .hint("a private subnet needs a VPC endpoint for the service, or a way out"),
+        .hint("a private subnet needs a VPC endpoint for the service, or a way out")
+        .laptop(HOST_NETWORK),
+    Rule::new(Service, &["Network is unreachable", "Temporary failure in name resolution"])
+        .hint("a private subnet needs a VPC endpoint for the service, or a way out")
+        .laptop(HOST_NETWORK),
     Rule::new(
         Service,
         &[

@@ -1,15 +1,13 @@
 //! What is known about failures, as data: signs in a text, whose fault it is, what to say and what to do.
 
 mod clusters;
-mod errors;
 mod logs;
 mod symptoms;
 
-use super::finding::{Class, Place};
+use super::finding::{Class, Finding, Place};
 use super::pattern::{Captures, fill, find};
 
 pub use clusters::CLUSTERS;
-pub use errors::{ERRORS, FAULTS};
 
 /// How far a rule's sign explains a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +81,13 @@ pub fn first<'a>(table: &'a [Rule], text: &str) -> Option<(&'a Rule, Captures)> 
     table.iter().find_map(|rule| rule.matches(text).map(|captures| (rule, captures)))
 }
 
+/// Returns what is wrong with a request for a cluster, when the words with which EMR does not take it tell.
+pub fn request(words: &str) -> Option<Finding> {
+    let (rule, captures) = first(CLUSTERS, words)?;
+    let summary = rule.summary(&captures).unwrap_or_else(|| words.to_string());
+    Some(Finding { class: rule.class, summary, hint: rule.advice(&captures, Place::Laptop), ..Finding::default() })
+}
+
 /// Returns all that is known about logs of steps, the stronger first.
 pub fn logs() -> impl Iterator<Item = &'static Rule> {
     logs::CAUSES.iter().chain(symptoms::SYMPTOMS)
@@ -133,7 +138,7 @@ mod tests {
         let names = |text: &str| -> Vec<String> {
             text.split('{').skip(1).filter_map(|part| Some(part.split_once('}')?.0.to_string())).collect()
         };
-        for rule in logs().chain(CLUSTERS).chain(ERRORS) {
+        for rule in logs().chain(CLUSTERS) {
             for name in [rule.says, rule.hint, rule.laptop].iter().flat_map(|text| names(text)).collect::<Vec<_>>() {
                 // Braces of YAML are no placeholders.
                 if name.contains([' ', ':']) {

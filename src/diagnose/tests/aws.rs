@@ -1,4 +1,4 @@
-//! What AWS says of clusters and in answer to requests, as tables: each answer and what is made of it.
+//! What AWS says of clusters, as a table: each answer and what is made of it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,45 +10,6 @@ fn told(said: &str, finding: &Finding) -> String {
     let hint = finding.hint.as_deref().unwrap_or("-");
     let page = finding.page.as_ref().map_or(String::new(), |page| format!("\n  page: {page}"));
     format!("{said}\n  {}: {}\n  hint: {hint}{page}\n\n", finding.class.name(), finding.summary)
-}
-
-#[test]
-fn errors_of_the_api() {
-    let user = "User: arn:aws:sts::111122223333:assumed-role/ci/build-7 is not authorized to perform";
-    let answers = [
-        ("AccessDeniedException", format!("{user}: elasticmapreduce:RunJobFlow on resource: arn:aws:elasticmapreduce:eu-west-1:111122223333:cluster/* because no identity-based policy allows the elasticmapreduce:RunJobFlow action")),
-        ("AccessDeniedException", "User: arn:aws:iam::111122223333:user/ana is not authorized to perform: iam:PassRole on resource: arn:aws:iam::111122223333:role/EMR_DefaultRole_V2".into()),
-        ("AccessDeniedException", format!("{user}: glue:UpdateTable on resource: arn:aws:glue:eu-west-1:111122223333:catalog with an explicit deny in a service control policy")),
-        ("AccessDenied", "Access Denied".into()),
-        ("UnauthorizedOperation", "You are not authorized to perform this operation. Encoded authorization failure message: 0aBcD".into()),
-        ("ExpiredTokenException", "The security token included in the request is expired".into()),
-        ("ExpiredToken", "The provided token has expired.".into()),
-        ("", "the SSO session has expired or is otherwise invalid".into()),
-        ("UnrecognizedClientException", "The security token included in the request is invalid.".into()),
-        ("InvalidClientTokenId", "The security token included in the request is invalid.".into()),
-        ("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.".into()),
-        ("CredentialsNotLoaded", "no providers in chain provided credentials".into()),
-        ("", "A region must be set when sending requests to S3.".into()),
-        ("ThrottlingException", "Rate exceeded".into()),
-        ("SlowDown", "Please reduce your request rate.".into()),
-        ("PermanentRedirect", "The bucket you are attempting to access must be addressed using the specified endpoint.".into()),
-        ("AuthorizationHeaderMalformed", "The authorization header is malformed; the region 'us-east-1' is wrong; expecting 'eu-west-1'".into()),
-        ("RequestTimeTooSkewed", "The difference between the request time and the current time is too large.".into()),
-        ("SignatureDoesNotMatch", "Signature expired: 20261123T020000Z is now earlier than 20261123T024500Z (20261123T025000Z - 5 min.)".into()),
-        ("SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided.".into()),
-        ("NoSuchBucket", "The specified bucket does not exist".into()),
-        ("", "dispatch failure: io error: error trying to connect: dns error: failed to lookup address information".into()),
-        ("", "dispatch failure: timeout: error trying to connect: HTTP connect timeout occurred after 3.1s".into()),
-        ("ValidationException", "Invalid InstanceProfile: soflow-nodes.".into()),
-        ("ValidationException", "The supplied release label is invalid: emr-7.99.0.".into()),
-        ("ValidationException", "A job flow that is shutting down, terminated, or finished may not be modified.".into()),
-        ("ValidationException", "Specified job flow ID not valid".into()),
-        ("InvalidRequestException", "Cluster id 'j-1' is not valid.".into()),
-        ("InternalServerException", "Internal failure".into()),
-        ("SomethingNew", "never seen".into()),
-    ];
-    let all: String = answers.iter().map(|(code, said)| told(&format!("{code}: {said}"), &api(code, said))).collect();
-    insta::assert_snapshot!(all);
 }
 
 fn detail(code: &str, message: &str, data: &[(&str, &str)]) -> ErrorDetail {
@@ -82,6 +43,7 @@ fn ends_of_clusters() {
         spot: true,
         message: "Instance was terminated by EC2.".into(),
     };
+    let taken = detail("INTERNAL_ERROR_SPOT_PRICE_INCREASE_PRIMARY", "The master node was terminated", &[]);
     let with = |code: &'static str, message: &'static str| ClusterEnd {
         id: "j-1",
         state: "TERMINATED_WITH_ERRORS",
@@ -121,6 +83,7 @@ fn ends_of_clusters() {
         with("USER_REQUEST", "Cluster was terminated by its auto-termination policy after it had been idle"),
         with("INSTANCE_FAILURE", "The master node was terminated"),
         ClusterEnd { instances: &[spot], ..with("INSTANCE_FAILURE", "The master node was terminated") },
+        ClusterEnd { details: &[taken], ..with("INTERNAL_ERROR", "The master node was terminated") },
         with("STEP_FAILURE", "Shut down as step failed"),
         with("ALL_STEPS_COMPLETED", "Steps completed"),
         with("INTERNAL_ERROR", "Failed to start the job flow due to an internal error"),

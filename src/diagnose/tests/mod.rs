@@ -9,7 +9,6 @@ use proptest::prelude::*;
 use super::*;
 
 mod aws;
-mod store;
 
 /// Between the logs of a fixture: what follows is the name of the next one.
 const NEXT: &str = "==== ";
@@ -137,7 +136,8 @@ proptest! {
     #[test]
     fn no_answer_of_aws_is_too_strange(code in ".{0,40}", message in pieces()) {
         let message = String::from_utf8_lossy(&message).into_owned();
-        api(&code, &message);
+        refused(&message, "s3:GetObject", &code);
+        request(&message);
         let details = [ErrorDetail { code: code.clone(), message: message.clone(), ..ErrorDetail::default() }];
         cluster(&ClusterEnd { code: &code, message: &message, details: &details, ..ClusterEnd::default() });
     }

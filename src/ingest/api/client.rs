@@ -9,12 +9,10 @@ use super::answer::{self, Class, Fault, Page};
 use super::body;
 use super::secret::Credentials;
 use crate::error::{Error, Kind, Result};
+use crate::net::{self, Lost, WayOut};
 
 /// Odd clients are kept out at the edge: one that says what it is.
 const AGENT: &str = concat!("soflow/", env!("CARGO_PKG_VERSION"), " (Stack Exchange API reader)");
-
-/// Longest wait for a connection.
-const CONNECT: Duration = Duration::from_secs(10);
 
 /// Longest silence of a server in the midst of an answer.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -54,14 +52,7 @@ impl Client {
     /// # Errors
     /// `Machine` when TLS cannot be set up; `Usage` when the key cannot be one.
     pub fn new(base: &str, credentials: Credentials, manner: Manner) -> Result<Self> {
-        // A second installation finds the first: both are of the same provider.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT)
-            .read_timeout(SILENCE)
-            // Whoever redirects is not the API, and must not get the key.
-            .redirect(reqwest::redirect::Policy::none())
-            .build();
+        let http = WayOut::of_environment(None)?.client().read_timeout(SILENCE).build();
         let http =
             http.map_err(|error| Error::new(Kind::Machine, "cannot set up TLS").caused_by(error.without_url()))?;
         let secret = credentials.token.as_ref().or(credentials.key.as_ref()).filter(|_| manner == Manner::Bearer);
@@ -90,9 +81,11 @@ impl Client {
     pub async fn ask(&self, path: &str, params: &BTreeMap<String, String>) -> Result<Answer, Fault> {
         let lost = |error: reqwest::Error| {
             let error = error.without_url();
+            let hint =
+                if net::lost(&error) == Lost::Untrusted { format!("; {}", net::NAME_AUTHORITY) } else { String::new() };
             let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
             let last = causes.last().map_or_else(|| error.to_string(), ToString::to_string);
-            Fault { class: Class::Passing, status: None, error: None, message: last, body: Vec::new() }
+            Fault { class: Class::Passing, status: None, error: None, message: last + &hint, body: Vec::new() }
         };
         let request = self.request(path, params).map_err(lost)?;
         let mut answer = self.http.execute(request).await.map_err(lost)?;

@@ -14,6 +14,7 @@ use super::walk::Walk;
 use super::window::{Spans, Window};
 use crate::error::{Error, Kind, Result};
 use crate::ingest::manifest::Line;
+use crate::mask;
 use crate::names::Uri;
 use crate::store::{Owner, Store, Tag};
 
@@ -151,6 +152,7 @@ pub struct Trouble {
     /// When, UTC.
     pub at: Timestamp,
     /// What, a fragment.
+    #[serde(serialize_with = "mask::stored")]
     pub message: String,
 }
 

@@ -43,7 +43,7 @@ impl Inner {
         let mut lives = Vec::new();
         for placed in &stay.clusters {
             let instances = self.api.instances(&placed.cluster).await.map_err(|error| {
-                if error.message.contains("is not valid") {
+                if error.is_unknown_cluster() {
                     Error::new(Kind::Machine, format!("EMR does not know cluster `{}` any more", placed.cluster))
                 } else {
                     error.into()
@@ -104,7 +104,7 @@ mod tests {
             end_date_time: ended.map(at),
             ..Timeline::default()
         };
-        let status = InstanceStatus { state: "RUNNING".into(), timeline };
+        let status = InstanceStatus { state: "RUNNING".into(), timeline, ..InstanceStatus::default() };
         Instance { instance_type: "m5.xlarge".into(), market: market.into(), status, ..Instance::default() }
     }
 

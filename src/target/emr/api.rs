@@ -195,6 +195,8 @@ pub struct Instance {
 pub struct InstanceStatus {
     /// `RUNNING`, `TERMINATED` and so on.
     pub state: String,
+    /// Why.
+    pub state_change_reason: Reason,
     /// When it was made, became ready and ended.
     pub timeline: Timeline,
 }
@@ -323,5 +325,10 @@ impl Api {
     /// Returns the instances of a cluster, also those that have ended.
     pub async fn instances(&self, cluster: &str) -> Result<Vec<Instance>, CallError> {
         self.paged("ListInstances", json!({ "ClusterId": cluster }), "Instances").await
+    }
+
+    /// Returns the primary nodes of a cluster of instance fleets, as soflow makes them, also those that have ended.
+    pub async fn primaries(&self, cluster: &str) -> Result<Vec<Instance>, CallError> {
+        self.paged("ListInstances", json!({ "ClusterId": cluster, "InstanceFleetType": "MASTER" }), "Instances").await
     }
 }

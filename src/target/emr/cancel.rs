@@ -1,21 +1,31 @@
 //! Ends the steps of a run, and sees that they ended.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::Inner;
 use super::api::{JarStep, MOST_ACTIVE_STEPS, NewStep, Step};
 use super::calm::Calm;
+use super::failure::from_state;
+use super::logs::s3;
 use super::steps::{SKEW, is_of};
+use super::watch::ENDED;
 use crate::aws::CallError;
-use crate::diagnose::logs;
 use crate::error::{Error, Kind, Result};
 use crate::names::RunId;
+use crate::target::{Ended, StepEnd};
 
 /// States in which there is something to end.
 const ACTIVE: [&str; 3] = ["PENDING", "CANCEL_PENDING", "RUNNING"];
 
 /// How often to look whether steps have ended before the stronger way is taken, and again before giving up.
 const LOOKS: u32 = 12;
+
+/// Returns whether a step is of a run that was claimed at `since`.
+fn is_recent(step: &Step, run: &RunId, since: Timestamp) -> bool {
+    is_of(&step.name, run) && step.status.timeline.creation_date_time.is_none_or(|made| made >= since - SKEW)
+}
 
 impl Inner {
     /// Ends what has not ended of a run on a cluster.
@@ -26,7 +36,7 @@ impl Inner {
         let active = match self.active_of(cluster, run, since).await {
             Ok(active) => active,
             // The cluster, and with it every step, is gone.
-            Err(error) if error.message.contains("is not valid") => return Ok(()),
+            Err(error) if error.is_unknown_cluster() => return Ok(()),
             Err(error) => return Err(error.into()),
         };
         if active.is_empty() {
@@ -49,11 +59,30 @@ impl Inner {
 
     async fn active_of(&self, cluster: &str, run: &RunId, since: Timestamp) -> Result<Vec<Step>, CallError> {
         let mut active = self.api.steps_in(cluster, &ACTIVE).await?;
-        active.retain(|step| {
-            let made = step.status.timeline.creation_date_time;
-            is_of(&step.name, run) && made.is_none_or(|made| made >= since - SKEW)
-        });
+        active.retain(|step| is_recent(step, run, since));
         Ok(active)
+    }
+
+    /// Returns the steps of a run that have ended on a cluster, by name, the latest of each. Why one failed is told by EMR's
+    /// words alone: logs come minutes later.
+    pub(super) async fn ended_of(
+        &self,
+        cluster: &str,
+        run: &RunId,
+        since: Timestamp,
+    ) -> Result<BTreeMap<String, Ended>> {
+        let found = self.api.steps_in(cluster, &ENDED).await;
+        let found = match found {
+            // The cluster, and with it all that is known of its steps, is gone.
+            Err(error) if error.is_unknown_cluster() => return Ok(BTreeMap::new()),
+            found => found?,
+        };
+        let mut ended = BTreeMap::new();
+        for step in found.iter().filter(|step| is_recent(step, run, since)) {
+            let name = step.name.rsplit('/').next().unwrap_or_default().to_string();
+            ended.entry(name).or_insert_with(|| step.ended(StepEnd::Failed(from_state(step))));
+        }
+        Ok(ended)
     }
 
     async fn await_none(&self, cluster: &str, run: &RunId, since: Timestamp) -> Result<bool> {
@@ -75,8 +104,8 @@ impl Inner {
         let mut applications = Vec::new();
         for step in ended {
             let told = &step.additional_info.resource_manager_application_ids;
-            let logs = logs::StepLogs { store: self.store.as_ref(), root: &root, step: &step.id, applications: told };
-            applications.extend(logs::find(&logs).await?.applications);
+            let logs = s3::StepLogs { store: self.store.as_ref(), root: &root, step: &step.id, applications: told };
+            applications.extend(s3::find(&logs).await?.applications);
         }
         let kill = |application: &String| NewStep {
             name: format!("{run} cancelled {application}"),
@@ -93,7 +122,7 @@ impl Inner {
         match self.api.add_steps(cluster, &kills, None).await {
             Ok(_) => Ok(()),
             // Killing twice is as good as once, and an ended cluster has nothing to kill.
-            Err(error) if error.maybe_done || error.message.contains("terminated") => Ok(()),
+            Err(error) if error.maybe_done || error.is_ending_cluster() => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

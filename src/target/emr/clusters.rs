@@ -144,7 +144,7 @@ impl Inner {
     async fn return_to(&self, asker: &Asker<'_>, had: &Placed) -> Result<Option<Acquired>> {
         let cluster = match self.api.describe_cluster(&had.cluster).await {
             Ok(cluster) => cluster,
-            Err(error) if error.message.contains("is not valid") => return Ok(None),
+            Err(error) if error.is_unknown_cluster() => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         let state = cluster.status.state.as_str();
@@ -265,6 +265,7 @@ impl Inner {
         let request = order.request();
         let name = order.identity.name(order.token);
         let since = since - jiff::SignedDuration::from_mins(5);
+        let mut last = None;
         for _ in 0..SENDS {
             let doubt = match self.api.run_job_flow(&request).await {
                 Ok(id) => return Ok(id),
@@ -278,9 +279,12 @@ impl Inner {
                     return Ok(cluster.id.clone());
                 }
             }
-            drop(doubt);
+            last = Some(doubt);
         }
-        Err(Error::new(Kind::Machine, "EMR gave no answer to the request for a cluster")
+        let failure = Error::new(Kind::Machine, "EMR did not say that it made the cluster");
+        Err(last
+            .into_iter()
+            .fold(failure, Error::caused_by)
             .detail(format!("asked {SENDS} times for `{name}`, and none of that name came up"))
             .hint("`soflow cluster list` shows whether it came up later; run the same command again to use it"))
     }

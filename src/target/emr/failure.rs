@@ -1,13 +1,16 @@
 //! Why a step failed or a cluster ended: what EMR says, and what the logs say once they are there.
 
+use std::collections::BTreeMap;
+
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::Inner;
-use super::api::{Cluster, FailureDetails, Step};
-use crate::diagnose::{self, Class, ClusterEnd, ErrorDetail, Finding, logs};
+use super::api::{Cluster, FailureDetails, Instance, Step};
+use super::logs::s3;
+use crate::diagnose::{self, Class, ClusterEnd, ErrorDetail, Finding, LostInstance};
 use crate::error::{Error, Kind};
 use crate::event::Event;
-use crate::target::{Cause, Note};
+use crate::target::{Cause, Ended, Note, StepEnd};
 
 /// How often logs and FailureDetails are looked for, with growing pauses, before what is known must do. With the default
 /// pace that is about six minutes: EMR pushes logs every five.
@@ -33,8 +36,8 @@ impl Lost {
 }
 
 impl Inner {
-    /// Returns why a cluster ended.
-    pub(super) fn why_lost(&self, cluster: &Cluster) -> Lost {
+    /// Returns why a cluster ended: one call about its primary node, which may have been a spot instance.
+    pub(super) async fn why_lost(&self, cluster: &Cluster) -> Lost {
         let status = &cluster.status;
         let detail = |detail: &super::api::ErrorDetail| ErrorDetail {
             code: detail.error_code.clone(),
@@ -42,14 +45,23 @@ impl Inner {
             message: detail.error_message.clone(),
         };
         let details: Vec<ErrorDetail> = status.error_details.iter().map(detail).collect();
-        let logs = logs::root(&cluster.log_uri, &cluster.id).ok();
+        // What cannot be asked must not hide that the cluster ended.
+        let primaries = self.api.primaries(&cluster.id).await.unwrap_or_default();
+        let lost = |instance: Instance| LostInstance {
+            id: instance.ec2_instance_id,
+            role: "primary".into(),
+            spot: instance.market == "SPOT",
+            message: instance.status.state_change_reason.message,
+        };
+        let instances: Vec<LostInstance> = primaries.into_iter().map(lost).collect();
+        let logs = s3::root(&cluster.log_uri, &cluster.id).ok();
         let finding = diagnose::cluster(&ClusterEnd {
             id: &cluster.id,
             state: &status.state,
             code: &status.state_change_reason.code,
             message: &status.state_change_reason.message,
             details: &details,
-            instances: &[],
+            instances: &instances,
             logs: logs.as_ref(),
         });
         // One that never took steps will not do so elsewhere either. What ends one that did, be it a person, the idle timer
@@ -76,7 +88,7 @@ impl Inner {
                 return cause(&finding, step, &details);
             }
             if !told && let Some(ended) = step.status.timeline.end_date_time {
-                let at = logs::expected_at(ended);
+                let at = s3::expected_at(ended);
                 let text = format!("Step {} failed; its logs are expected by {at:.0}.", step.name);
                 let _ = notes.send(Note::Event(Event::Note { text }));
                 told = true;
@@ -95,10 +107,30 @@ impl Inner {
 
     async fn read_logs(&self, cluster: &str, step: &Step, known: &[String]) -> Option<(Finding, Vec<String>)> {
         let root = super::logs(&self.lake).join(cluster);
-        let logs = logs::StepLogs { store: self.store.as_ref(), root: &root, step: &step.id, applications: known };
+        let logs = s3::StepLogs { store: self.store.as_ref(), root: &root, step: &step.id, applications: known };
         // A log that cannot be read must not hide that the step failed.
-        let (finding, found) = logs::investigate(&logs).await.ok()?;
+        let (finding, found) = s3::investigate(&logs).await.ok()?;
         (!found.files.is_empty()).then_some((finding, found.applications))
+    }
+}
+
+/// Returns why a step failed as far as EMR says it by itself.
+pub(super) fn from_state(step: &Step) -> Cause {
+    let details = &step.status.failure_details;
+    cause(&from_details(details).unwrap_or_default(), step, details)
+}
+
+impl Step {
+    /// Returns how a step that has ended did, and when it ran; `failed`: what a failure is told as.
+    pub(super) fn ended(&self, failed: StepEnd) -> Ended {
+        let how = match self.status.state.as_str() {
+            "COMPLETED" => StepEnd::Completed(BTreeMap::new()),
+            // Behind a step that failed, or by someone: there is no log that says why.
+            "CANCELLED" | "INTERRUPTED" => StepEnd::Stopped,
+            _ => failed,
+        };
+        let timeline = self.status.timeline;
+        Ended { how, ran: timeline.start_date_time.zip(timeline.end_date_time) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a step of a cluster printed: from CloudWatch as it is printed, from S3 when it has been pushed there.
 
 mod cloudwatch;
+pub mod s3;
 
 use std::sync::Arc;
 
@@ -9,10 +10,10 @@ use jiff::Timestamp;
 use super::Inner;
 use super::api::Step;
 use super::watch::ENDED;
-use crate::diagnose::logs::{self, LARGEST, LogFile, LogName, PUSHED_EVERY, StepLogs, Stream, Tail, What};
 use crate::error::Result;
 use crate::names::Uri;
 use cloudwatch::CloudWatch;
+use s3::{LARGEST, LogFile, LogName, PUSHED_EVERY, StepLogs, Stream, Tail, What};
 
 /// After how many looks at CloudWatch without news, once the step has ended, nothing more is waited for. The agent sends
 /// what it has every 5 seconds. Source: CloudWatch agent reference, `force_flush_interval`.
@@ -76,7 +77,7 @@ impl Look {
 
     /// Returns when its logs should be in S3, UTC; `None` while it goes on.
     pub fn expected_at(&self) -> Option<Timestamp> {
-        self.ended.map(logs::expected_at)
+        self.ended.map(s3::expected_at)
     }
 }
 
@@ -200,7 +201,7 @@ impl LogReader {
     async fn described(&self, cluster: &str) -> Result<Option<Step>> {
         match self.target.api.describe_step(cluster, &self.step).await {
             Ok(step) => Ok(Some(step)),
-            Err(error) if error.is_denied() || error.message.contains("is not valid") => Ok(None),
+            Err(error) if error.is_denied() || error.is_unknown_cluster() => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -220,7 +221,7 @@ impl LogReader {
     async fn look_at_s3(&mut self, look: &mut Look, out: &mut Out<'_>) -> Result<()> {
         let store = self.target.store.as_ref();
         let logs = StepLogs { store, root: &self.root, step: &self.step, applications: &self.applications };
-        let found = logs::find(&logs).await?;
+        let found = s3::find(&logs).await?;
         self.applications.clone_from(&found.applications);
         let wanted = |file: &&LogFile| self.streams.contains(&file.name.stream);
         let read = |file: &&LogFile| !matches!(file.name.what, What::Executor(_)) && file.bytes <= LARGEST;
@@ -234,7 +235,7 @@ impl LogReader {
         }
         look.complete = match look.ended {
             Some(ended) => {
-                let latest = logs::expected_at(ended).checked_add(PUSHED_EVERY).unwrap_or(Timestamp::MAX);
+                let latest = s3::expected_at(ended).checked_add(PUSHED_EVERY).unwrap_or(Timestamp::MAX);
                 found.is_complete(ended) || self.target.store.now() >= latest
             }
             None => !look.goes_on(),

@@ -111,7 +111,7 @@ impl Inner {
             match state.as_str() {
                 "RUNNING" | "WAITING" => return Ok(cluster),
                 "TERMINATING" | "TERMINATED" | "TERMINATED_WITH_ERRORS" => {
-                    return Err(self.why_lost(&cluster).into_error(&cluster));
+                    return Err(self.why_lost(&cluster).await.into_error(&cluster));
                 }
                 _ => {}
             }
@@ -156,7 +156,7 @@ impl Inner {
 
     async fn described(&self, id: &str) -> Result<Cluster> {
         self.api.describe_cluster(id).await.map_err(|error| {
-            if error.message.contains("is not valid") {
+            if error.is_unknown_cluster() {
                 Error::new(Kind::Usage, format!("there is no cluster `{id}` here"))
                     .hint("`soflow cluster list` shows those of this target")
             } else {

@@ -22,8 +22,9 @@ mod ship;
 mod steps;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -35,14 +36,16 @@ use crate::error::{Error, Kind, Result};
 use crate::event::Sink;
 use crate::machine::Host;
 use crate::names::{Digest, RunId};
+use crate::package::Bundle;
 use crate::store::{Owner, Store};
-use crate::target::{Opening, Placed, StepEnd, StepOrder, Stop, Target};
+use crate::target::{Ended, Opening, Placed, Shipped, StepOrder, Stop, Target};
 
 pub use actual::{Bill, Stay};
 pub use api::Api;
 pub use calm::Calm;
 pub use identity::{Identity, MARK, Named};
 use lease::Lease;
+pub use logs::s3::{PUSHED_EVERY, Stream};
 pub use logs::{LogReader, Look, Out, Piece, Source};
 pub use manage::{Listed, Reaped, Shown};
 pub use pool::{ALIVE, Candidate};
@@ -91,6 +94,7 @@ pub struct Inner {
     host: Host,
     owner: Owner,
     force: bool,
+    bundle: OnceLock<Bundle>,
     /// What a run has claimed on its way to a cluster.
     claims: Mutex<Vec<Lease>>,
 }
@@ -109,6 +113,7 @@ impl Inner {
             host,
             owner,
             force,
+            bundle: OnceLock::new(),
             claims: Mutex::default(),
         }
     }
@@ -186,8 +191,16 @@ impl Target for EmrTarget {
         Some(Placed { cluster: best.id.clone(), made: false })
     }
 
+    fn shipment(&self) -> Result<Option<Shipped>> {
+        self.inner.shipment().map(Some)
+    }
+
+    async fn is_shipped(&self, shipped: &Shipped) -> Result<bool> {
+        self.inner.is_shipped(shipped).await
+    }
+
     async fn open(&self, opening: Opening) -> Result<()> {
-        let Opening { run, since, placed, resumed, notes } = opening;
+        let Opening { run, since, placed, resumed, shipped, notes } = opening;
         let (commands, received) = mpsc::unbounded_channel();
         let found = self.candidates.lock().unwrap_or_else(PoisonError::into_inner).take();
         let found = match found {
@@ -198,7 +211,8 @@ impl Target for EmrTarget {
         let asker = clusters::Asker { token: &token, not: None, notes: &notes };
         let had = placed.as_ref().filter(|_| resumed);
         // Code on its way while a cluster is found or made.
-        let (code, acquired) = tokio::try_join!(self.inner.ship(&notes), self.inner.acquire(&asker, had, found))?;
+        let (code, acquired) =
+            tokio::try_join!(self.inner.ship(shipped, &notes), self.inner.acquire(&asker, had, found))?;
         if placed.as_ref() != Some(&acquired.placed) {
             let (saved, is_saved) = oneshot::channel();
             let _ = notes.send(crate::target::Note::Placed { placed: acquired.placed.clone(), saved });
@@ -221,7 +235,7 @@ impl Target for EmrTarget {
         Ok(())
     }
 
-    async fn run_step(&self, order: StepOrder, mut stop: signal::Receiver<Stop>) -> Result<StepEnd> {
+    async fn run_step(&self, order: StepOrder, mut stop: signal::Receiver<Stop>) -> Result<Ended> {
         let (end, mut ended) = oneshot::channel();
         self.send(Command::Step(order, end))?;
         tokio::select! {
@@ -237,6 +251,10 @@ impl Target for EmrTarget {
 
     async fn cancel(&self, run: &RunId, placed: &Placed, since: Timestamp) -> Result<()> {
         self.inner.cancel_run(&placed.cluster, run, since).await
+    }
+
+    async fn ended(&self, run: &RunId, placed: &Placed, since: Timestamp) -> Result<BTreeMap<String, Ended>> {
+        self.inner.ended_of(&placed.cluster, run, since).await
     }
 
     async fn close(&self, abandon: bool) -> Result<()> {

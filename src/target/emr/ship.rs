@@ -12,7 +12,7 @@ use crate::event::{Event, Sink};
 use crate::machine;
 use crate::names::{Digest, Uri};
 use crate::package::{Architecture, Bundle, CODE_ARCHIVE, Environment, Platform};
-use crate::target::Note;
+use crate::target::{Note, Shipped};
 
 /// Passes on what packaging tells.
 struct Notes(UnboundedSender<Note>);
@@ -47,7 +47,7 @@ impl Inner {
         let (bundle, location) = self.bundle()?;
         let bytes = Some(bundle.files.iter().map(|file| file.bytes.len() as u64).sum());
         let there = self.store.size(&location.join(CODE_ARCHIVE)).await?.is_some();
-        let mut shipments = vec![Shipment { what: "code", digest: bundle.digest, location, there, bytes }];
+        let mut shipments = vec![Shipment { what: "code", digest: bundle.digest.clone(), location, there, bytes }];
         if let Some(environment) = self.dependencies()? {
             let (digest, location) = (environment.key(), self.environment_place(&environment));
             let bytes = self.store.size(&location).await?;
@@ -56,17 +56,41 @@ impl Inner {
         Ok(shipments)
     }
 
-    /// Returns where the run's code is, after bringing there what was missing.
-    pub(super) async fn ship(&self, notes: &UnboundedSender<Note>) -> Result<CodePlace> {
-        let (code, environment) = tokio::try_join!(self.ship_code(notes), self.ship_environment(notes))?;
+    /// Returns what the steps of a run run with that begins now.
+    pub(super) fn shipment(&self) -> Result<Shipped> {
+        let environment = self.dependencies()?.map(|environment| self.environment_place(&environment));
+        Ok(Shipped { code: self.bundle()?.1, environment })
+    }
+
+    /// Returns whether all of `shipped` is there.
+    pub(super) async fn is_shipped(&self, shipped: &Shipped) -> Result<bool> {
+        // The archive is written last: when it is there, all of the code is.
+        let places = std::iter::once(shipped.code.join(CODE_ARCHIVE)).chain(shipped.environment.clone());
+        for place in places {
+            if self.store.size(&place).await?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Returns where the code of a run is, after bringing there what was missing. Code other than that of this folder has
+    /// been brought there by the process that began the run.
+    pub(super) async fn ship(&self, wanted: Option<Shipped>, notes: &UnboundedSender<Note>) -> Result<CodePlace> {
+        let ours = self.shipment()?;
+        let shipped = wanted.unwrap_or_else(|| ours.clone());
+        let code = async { if shipped.code == ours.code { self.ship_code(notes).await } else { Ok(()) } };
+        let environment =
+            async { if shipped.environment == ours.environment { self.ship_environment(notes).await } else { Ok(()) } };
+        tokio::try_join!(code, environment)?;
+        let Shipped { code, environment } = shipped;
         Ok(CodePlace { packages: code.join(CODE_ARCHIVE), scripts: code, environment })
     }
 
-    async fn ship_code(&self, notes: &UnboundedSender<Note>) -> Result<Uri> {
+    async fn ship_code(&self, notes: &UnboundedSender<Note>) -> Result<()> {
         let (bundle, place) = self.bundle()?;
-        // The archive is written last: when it is there, all is.
         if self.store.size(&place.join(CODE_ARCHIVE)).await?.is_some() {
-            return Ok(place);
+            return Ok(());
         }
         let total = bundle.files.iter().map(|file| file.bytes.len() as u64).sum();
         let mut done = 0;
@@ -76,15 +100,20 @@ impl Inner {
             done += file.bytes.len() as u64;
             let _ = notes.send(Note::Event(Event::Uploading { what: "code".into(), done, total }));
         }
-        Ok(place)
+        Ok(())
     }
 
-    /// Returns the code as it is shipped, and its place.
-    fn bundle(&self) -> Result<(Bundle, Uri)> {
-        let scripts = self.scripts()?;
-        let bundle = Bundle::read(&self.code, scripts.iter().map(std::path::PathBuf::as_path))?;
-        let place = self.lake.artifacts.join(&format!("code/{}", bundle.digest.as_str()));
-        Ok((bundle, place))
+    /// Returns the code as it is shipped, and its place: read once, so that what is sent is what the record names.
+    fn bundle(&self) -> Result<(&Bundle, Uri)> {
+        let bundle = match self.bundle.get() {
+            Some(bundle) => bundle,
+            None => {
+                let scripts = self.scripts()?;
+                let bundle = Bundle::read(&self.code, scripts.iter().map(std::path::PathBuf::as_path))?;
+                self.bundle.get_or_init(|| bundle)
+            }
+        };
+        Ok((bundle, self.lake.artifacts.join(&format!("code/{}", bundle.digest.as_str()))))
     }
 
     fn environment_place(&self, environment: &Environment) -> Uri {
@@ -118,11 +147,11 @@ impl Inner {
         Ok(Some(Environment::read(lock, platform)?))
     }
 
-    async fn ship_environment(&self, notes: &UnboundedSender<Note>) -> Result<Option<Uri>> {
-        let Some(environment) = self.dependencies()? else { return Ok(None) };
+    async fn ship_environment(&self, notes: &UnboundedSender<Note>) -> Result<()> {
+        let Some(environment) = self.dependencies()? else { return Ok(()) };
         let place = self.environment_place(&environment);
         if self.store.size(&place).await?.is_some() {
-            return Ok(Some(place));
+            return Ok(());
         }
         let (host, cache, mut sink) = (self.host.clone(), self.cache.clone(), Notes(notes.clone()));
         let build = move || {
@@ -136,8 +165,7 @@ impl Inner {
         let told = |done| {
             let _ = notes.send(Note::Event(Event::Uploading { what: "dependencies".into(), done, total }));
         };
-        self.store.put_file(&place, &archive, &told).await?;
-        Ok(Some(place))
+        self.store.put_file(&place, &archive, &told).await
     }
 
     /// Returns where the shape's bootstrap scripts are, or will be.

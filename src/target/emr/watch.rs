@@ -20,7 +20,7 @@ use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, StepState};
 use crate::names::RunId;
-use crate::target::{Note, StepEnd, StepOrder};
+use crate::target::{Ended, Note, StepEnd, StepOrder};
 
 /// How often a run moves to another cluster before it gives up.
 const MOST_MOVES: u32 = 3;
@@ -31,7 +31,7 @@ pub(super) const ENDED: [&str; 4] = ["COMPLETED", "FAILED", "CANCELLED", "INTERR
 /// What the watcher is asked for.
 pub(super) enum Command {
     /// Add a step and say how it ended.
-    Step(StepOrder, oneshot::Sender<Result<StepEnd>>),
+    Step(StepOrder, oneshot::Sender<Result<Ended>>),
     /// End all steps that have not ended.
     Cancel,
     /// Give the cluster back, after ending what is left when asked to; then answer.
@@ -41,7 +41,7 @@ pub(super) enum Command {
 /// A step on its way.
 struct Watched {
     order: StepOrder,
-    end: oneshot::Sender<Result<StepEnd>>,
+    end: oneshot::Sender<Result<Ended>>,
     id: Option<String>,
     state: String,
 }
@@ -129,7 +129,7 @@ impl Watcher {
     }
 
     /// Adds steps; each that cannot be added ends with the reason.
-    async fn add(&mut self, batch: Vec<(StepOrder, oneshot::Sender<Result<StepEnd>>)>) {
+    async fn add(&mut self, batch: Vec<(StepOrder, oneshot::Sender<Result<Ended>>)>) {
         if batch.is_empty() {
             return;
         }
@@ -139,7 +139,7 @@ impl Watcher {
             .collect();
         match self.submit(&mut taken, self.resumed).await {
             Ok(()) => self.state.watched.extend(taken),
-            Err(error) if is_gone(&error) => {
+            Err(error) if error.is_ending_cluster() => {
                 self.state.watched.extend(taken);
                 // The next tick looks at the cluster, finds it ended, and moves.
                 self.acquired.ready = false;
@@ -163,6 +163,7 @@ impl Watcher {
             code: "Usage".into(),
             message: error.message,
             maybe_done: false,
+            partition: self.target.api.0.partition().id,
         };
         let adding = Adding {
             api: &self.target.api,
@@ -305,29 +306,23 @@ impl Watcher {
                 continue;
             };
             let watched = self.state.watched.remove(at);
-            let end = match step.status.state.as_str() {
-                "COMPLETED" => StepEnd::Completed(BTreeMap::new()),
-                // Behind a step that failed, or by someone: there is no log that says why.
-                "CANCELLED" | "INTERRUPTED" => StepEnd::Stopped,
-                _ => {
-                    // Reading logs can take minutes; the other steps are watched meanwhile.
-                    let (target, cluster, step) =
-                        (self.target.clone(), self.acquired.placed.cluster.clone(), step.clone());
-                    let (notes, end) = (self.notes.clone(), watched.end);
-                    tokio::spawn(async move {
-                        let cause = target.explain(&cluster, &step, &notes).await;
-                        let _ = end.send(Ok(StepEnd::Failed(cause)));
-                    });
-                    continue;
-                }
-            };
-            let _ = watched.end.send(Ok(end));
+            if step.status.state != "FAILED" {
+                let _ = watched.end.send(Ok(step.ended(StepEnd::Stopped)));
+                continue;
+            }
+            // Reading logs can take minutes; the other steps are watched meanwhile.
+            let (target, cluster, step) = (self.target.clone(), self.acquired.placed.cluster.clone(), step.clone());
+            let (notes, end) = (self.notes.clone(), watched.end);
+            tokio::spawn(async move {
+                let cause = target.explain(&cluster, &step, &notes).await;
+                let _ = end.send(Ok(step.ended(StepEnd::Failed(cause))));
+            });
         }
     }
 
     /// Goes on with the unfinished steps on another cluster, or ends them when that would not help.
     async fn move_on(&mut self, lost: Cluster) {
-        let finding = self.target.why_lost(&lost);
+        let finding = self.target.why_lost(&lost).await;
         let helpless = !finding.elsewhere || self.state.moves == MOST_MOVES;
         let moved = if helpless {
             Err(finding.into_error(&lost))
@@ -374,7 +369,7 @@ impl Watcher {
         self.state.watched = unfinished;
         match submitted {
             // This one has ended too: the next tick moves on.
-            Err(error) if is_gone(&error) => {
+            Err(error) if error.is_ending_cluster() => {
                 self.acquired.ready = false;
                 Ok(())
             }
@@ -401,7 +396,7 @@ impl Watcher {
         }
         // Those that no cluster has taken yet.
         for step in self.state.watched.extract_if(.., |step| step.id.is_none()) {
-            let _ = step.end.send(Ok(StepEnd::Stopped));
+            let _ = step.end.send(Ok(StepEnd::Stopped.into()));
         }
     }
 
@@ -424,21 +419,9 @@ fn is_ending(state: &str) -> bool {
     ["TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS"].contains(&state)
 }
 
-/// EMR's words for a cluster that takes no steps any more.
-fn is_gone(error: &CallError) -> bool {
-    error.message.contains("shutting down") || error.message.contains("terminated")
-}
-
 /// Returns the failure of a call; `goes_on`: the steps may be on the cluster all the same.
 fn call_failed(error: &CallError, goes_on: bool, run: &RunId) -> Error {
-    let copy = CallError {
-        service: error.service,
-        operation: error.operation.clone(),
-        code: error.code.clone(),
-        message: error.message.clone(),
-        maybe_done: error.maybe_done,
-    };
-    let mut failure = Error::from(copy);
+    let mut failure = Error::from(error.clone());
     if error.code == "Usage" {
         failure.kind = Kind::Usage;
     } else if goes_on {

@@ -9,7 +9,7 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::{cause, install, launcher, process};
-use crate::config::{Engine, Local};
+use crate::config::{Engine, Local, Network};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::machine::{Host, python};
@@ -24,6 +24,8 @@ pub struct Environment {
     pub folder: PathBuf,
     /// Whether it brings its own Java.
     pub with_jre: bool,
+    /// What it sees of the network.
+    pub network: Network,
     python: Option<PathBuf>,
     host: Host,
 }
@@ -51,7 +53,14 @@ impl Environment {
         let with_jre = local.engine == Engine::Spark && install::java(host).is_none();
         let lock = launcher::environment_digest(local.engine, with_jre);
         let folder = local.engine_dir.join(format!("{}-{}", local.engine.name(), lock.short()));
-        Self { engine: local.engine, folder, with_jre, python: local.python.clone(), host: host.clone() }
+        Self {
+            engine: local.engine,
+            folder,
+            with_jre,
+            network: local.network,
+            python: local.python.clone(),
+            host: host.clone(),
+        }
     }
 
     /// Returns the environment's interpreter.

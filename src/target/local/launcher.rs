@@ -46,6 +46,7 @@ const FILES: &[(&str, &str)] = &[
     ("soflow_launch/java.py", include_str!("../../../engine/soflow_launch/java.py")),
     ("soflow_launch/jvm.py", include_str!("../../../engine/soflow_launch/jvm.py")),
     ("soflow_launch/life.py", include_str!("../../../engine/soflow_launch/life.py")),
+    ("soflow_launch/network.py", include_str!("../../../engine/soflow_launch/network.py")),
     ("soflow_launch/query.py", include_str!("../../../engine/soflow_launch/query.py")),
     ("soflow_launch/result.py", include_str!("../../../engine/soflow_launch/result.py")),
     ("soflow_launch/sail.py", include_str!("../../../engine/soflow_launch/sail.py")),

@@ -4,6 +4,7 @@ mod cause;
 mod environment;
 mod install;
 mod launcher;
+mod neighbours;
 mod process;
 mod query;
 

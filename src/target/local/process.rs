@@ -13,13 +13,13 @@ use tokio::sync::watch;
 
 use super::cause;
 use super::environment::{Environment, InUse};
-use super::launcher;
+use super::{launcher, neighbours};
 use crate::config::{Engine, Local};
 use crate::diagnose::Class;
 use crate::error::{Error, Kind, Result};
-use crate::event::Sink;
+use crate::event::{Event, Sink};
 use crate::machine::Host;
-use crate::target::{StepEnd, StepOrder, Stop, Target};
+use crate::target::{Ended, StepEnd, StepOrder, Stop, Target};
 
 /// How long a step gets to end by itself after it was asked to stop.
 const GRACE: Duration = Duration::from_secs(3);
@@ -69,6 +69,7 @@ impl LocalTarget {
 /// Returns the launcher's command line with the job's code on its path; the launcher ends with soflow.
 pub fn command(environment: &Environment, code: &Path, verb: &str) -> Command {
     let mut command = Command::from(launch(environment, verb));
+    command.args(["--network", environment.network.name()]);
     command.env("PYTHONPATH", code).kill_on_drop(true);
     command
 }
@@ -108,11 +109,14 @@ impl Target for LocalTarget {
 
     async fn prepare(&self, sink: &mut dyn Sink) -> Result<()> {
         let in_use = self.environment.ensure(sink)?;
+        if let Some(text) = neighbours::warning(&self.environment)? {
+            sink.emit(Event::Warning { text });
+        }
         *self.in_use.lock().unwrap_or_else(PoisonError::into_inner) = Some(in_use);
         Ok(())
     }
 
-    async fn run_step(&self, order: StepOrder, mut stop: watch::Receiver<Stop>) -> Result<StepEnd> {
+    async fn run_step(&self, order: StepOrder, mut stop: watch::Receiver<Stop>) -> Result<Ended> {
         let folder = order.logs.to_path().ok_or_else(|| {
             Error::new(Kind::Usage, format!("a local target writes its logs to this machine, not to `{}`", order.logs))
         })?;
@@ -126,12 +130,12 @@ impl Target for LocalTarget {
             () = async { drop(stop.wait_for(|stop| *stop == Stop::Cancel).await) } => {
                 drop(lifeline);
                 end(&mut child).await?;
-                return Ok(StepEnd::Stopped);
+                return Ok(StepEnd::Stopped.into());
             }
         };
         let told = told(&read_lossy(&stdout));
         if status.success() {
-            return Ok(StepEnd::Completed(told));
+            return Ok(StepEnd::Completed(told).into());
         }
         let printed = fs::File::open(&stderr)?;
         let mut cause = cause::probable(printed, &stderr.to_string_lossy(), &describe(status));
@@ -143,7 +147,7 @@ impl Target for LocalTarget {
             cause.class = Class::Capacity;
             cause.hint = cause.hint.or_else(|| Some("run fewer steps at once: `--parallel 1`".into()));
         }
-        Ok(StepEnd::Failed(cause))
+        Ok(StepEnd::Failed(cause).into())
     }
 }
 
@@ -181,7 +185,8 @@ fn read_lossy(path: &Path) -> String {
     fs::read(path).map(|body| String::from_utf8_lossy(&body).into_owned()).unwrap_or_default()
 }
 
-fn told(stdout: &str) -> BTreeMap<String, serde_json::Value> {
+/// Returns what a launcher told soflow, the last word for each name.
+pub fn told(stdout: &str) -> BTreeMap<String, serde_json::Value> {
     let objects = stdout.lines().filter_map(|line| line.strip_prefix(TOLD));
     objects
         .filter_map(|text| serde_json::from_str::<BTreeMap<String, serde_json::Value>>(text).ok())

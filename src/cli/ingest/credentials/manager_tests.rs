@@ -5,19 +5,15 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::manager::{fetch, region_of};
-use crate::aws::Session;
-use crate::cli::refusal::explained;
+use crate::aws::{RetryPolicy, Session};
 use crate::error::{Error, Kind, Result};
 
 /// Returns what `fetch` makes of an answer, and the head and the body of what was asked.
 async fn asked(status: u16, answer: Json) -> (Result<String>, String, Json) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let keys = aws_credential_types::Credentials::new("id", "secret", None, None, "test");
-    let sdk = aws_config::SdkConfig::builder()
-        .region(aws_config::Region::new("eu-west-1"))
-        .endpoint_url(format!("http://{}", listener.local_addr().unwrap()))
-        .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(keys));
-    let session = Session::of(sdk.build(), 1.0).unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let session = Session::for_tests(&endpoint, keys, RetryPolicy::default());
     let serve = async {
         let (mut connection, _) = listener.accept().await.unwrap();
         let (mut request, mut piece) = (Vec::new(), [0; 4096]);
@@ -42,7 +38,7 @@ async fn asked(status: u16, answer: Json) -> (Result<String>, String, Json) {
 }
 
 async fn refused(status: u16, answer: Json) -> Error {
-    explained(asked(status, answer).await.0.unwrap_err())
+    asked(status, answer).await.0.unwrap_err()
 }
 
 #[tokio::test]

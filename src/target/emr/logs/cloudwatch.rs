@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
+use super::s3::{LogName, Stream, What, applications};
 use super::{Out, Piece};
 use crate::aws::{CallError, LOGS, Session};
-use crate::diagnose::logs::{LogName, Stream, What, applications};
 use crate::error::Result;
 
 /// The streams of one step.

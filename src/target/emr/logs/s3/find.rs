@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::name::{LogFile, LogName, Stream, What};
 use super::read::open;
-use crate::diagnose::lines::Lines;
+use crate::diagnose::Lines;
 use crate::error::Result;
 use crate::names::Uri;
 use crate::store::{Object, Store};

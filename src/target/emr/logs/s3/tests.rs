@@ -6,8 +6,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
 
+use super::read::open;
 use super::*;
-use crate::diagnose::logs::{self, StepLogs, What};
+use crate::diagnose::{Class, Finding};
 use crate::names::Uri;
 use crate::store::{FileStore, Store as _};
 
@@ -67,7 +68,7 @@ async fn lake(files: Vec<(String, Vec<u8>)>) -> Lake {
 #[tokio::test]
 async fn logs_are_found_in_the_order_they_are_best_read() {
     let lake = lake(a_step()).await;
-    let found = logs::find(&lake.step()).await.unwrap();
+    let found = super::find(&lake.step()).await.unwrap();
     assert_eq!(found.applications, ["application_1700000000000_12345"]);
     let names: Vec<_> =
         found.files.iter().map(|file| file.uri.below(&lake.root).unwrap().replace(APPLICATION, "…")).collect();
@@ -90,7 +91,7 @@ async fn logs_are_found_in_the_order_they_are_best_read() {
 #[tokio::test]
 async fn the_newest_attempt_of_the_driver_tells_why() {
     let lake = lake(a_step()).await;
-    let (finding, found) = logs::investigate(&lake.step()).await.unwrap();
+    let (finding, found) = super::investigate(&lake.step()).await.unwrap();
     assert_eq!((finding.summary.as_str(), finding.class), ("KeyError: 'second try'", Class::Code));
     assert_eq!(finding.excerpt.file, found.files[0].uri.as_str());
 }
@@ -101,17 +102,17 @@ async fn without_the_drivers_log_the_executors_tell() {
     let mut files = a_step();
     files.retain(|(name, _)| !name.contains("_000001/"));
     files.push((format!("{APPLICATION}_01_000009/stderr.gz"), packed(failed)));
-    let (finding, _) = logs::investigate(&lake(files).await.step()).await.unwrap();
+    let (finding, _) = super::investigate(&lake(files).await.step()).await.unwrap();
     assert_eq!((finding.class, finding.summary.as_str()), (Class::Capacity, "IOException: No space left on device"));
 }
 
 #[tokio::test]
 async fn nothing_pushed_yet_is_nothing_found() {
     let lake = Lake::with(&[]).await;
-    let (finding, found) = logs::investigate(&lake.step()).await.unwrap();
+    let (finding, found) = super::investigate(&lake.step()).await.unwrap();
     assert_eq!((finding, found.files.len()), (Finding::default(), 0));
     let ended: Timestamp = "2026-11-23T02:00:00Z".parse().unwrap();
-    assert_eq!(logs::expected_at(ended).to_string(), "2026-11-23T02:05:00Z");
+    assert_eq!(super::expected_at(ended).to_string(), "2026-11-23T02:05:00Z");
 }
 
 #[tokio::test]
@@ -119,12 +120,12 @@ async fn an_upload_cut_short_is_read_as_far_as_it_goes() {
     let text: String = (0..20_000).map(|n| format!("line {n}\n")).collect();
     let whole = [packed("first push\n"), packed(&text)].concat();
     let lake = Lake::with(&[("steps/s-1/stderr.gz", whole[..whole.len() / 2].to_vec())]).await;
-    let found = logs::find(&lake.step()).await.unwrap();
+    let found = super::find(&lake.step()).await.unwrap();
     let mut start = [0; 24];
-    let mut log = logs::open(&FileStore, &found.files[0]).await.unwrap().unwrap();
+    let mut log = open(&FileStore, &found.files[0]).await.unwrap().unwrap();
     log.read_exact(&mut start).unwrap();
     assert_eq!(&start, b"first push\nline 0\nline 1");
-    let (finding, _) = logs::investigate(&lake.step()).await.unwrap();
+    let (finding, _) = super::investigate(&lake.step()).await.unwrap();
     assert!(finding.summary.starts_with("line "), "{}", finding.summary);
 }
 
@@ -132,7 +133,7 @@ async fn an_upload_cut_short_is_read_as_far_as_it_goes() {
 fn applications_are_found_wherever_they_are_named() {
     let log = "x application_1700000000000_0007/y application_1700000000000_10023.\napplication_1700000000000_0007 application_ application_x_1 application_1_";
     assert_eq!(
-        logs::applications(log.as_bytes()),
+        super::applications(log.as_bytes()),
         ["application_1700000000000_0007", "application_1700000000000_10023"]
     );
 }
@@ -140,7 +141,7 @@ fn applications_are_found_wherever_they_are_named() {
 #[test]
 fn the_folder_of_a_clusters_logs() {
     for uri in ["s3n://b/logs/", "s3://b/logs", "s3a://b/logs/"] {
-        assert_eq!(logs::root(uri, "j-1").unwrap().as_str(), "s3://b/logs/j-1");
+        assert_eq!(super::root(uri, "j-1").unwrap().as_str(), "s3://b/logs/j-1");
     }
-    assert!(logs::root("logs", "j-1").is_err());
+    assert!(super::root("logs", "j-1").is_err());
 }

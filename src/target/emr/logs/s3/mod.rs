@@ -4,8 +4,10 @@ mod find;
 mod name;
 mod read;
 mod tail;
+#[cfg(test)]
+mod tests;
 
-pub use find::{Found, PUSHED_EVERY, StepLogs, applications, expected_at, find, root};
+pub use find::{PUSHED_EVERY, StepLogs, applications, expected_at, find, root};
 pub use name::{LogFile, LogName, Stream, What};
-pub use read::{LARGEST, investigate, open};
+pub use read::{LARGEST, investigate};
 pub use tail::Tail;

@@ -1,0 +1,178 @@
+//! When a failed call is sent again: one policy for every service, S3 included.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Session;
+use super::errors::CallError;
+
+/// When a failed call is sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// After throttles, lost connections and failures of the service: for calls that may be done twice.
+    Safe,
+    /// After throttles and connections that were never made only: for calls that must not be done twice.
+    NotDone,
+}
+
+/// How long one attempt of a call may take, from its first byte to the beginning of the answer. EMR and S3 answer in well
+/// under a second; a body that comes or goes too slowly is the business of the SDK's stalled-stream protection.
+pub const ANSWER: Duration = Duration::from_secs(30);
+
+/// How often and how long failed calls are tried again.
+#[derive(Clone, Copy, Debug)]
+pub struct RetryPolicy {
+    /// How often a call is sent before its failure is believed.
+    pub attempts: u32,
+    /// How often it is sent while AWS says "too fast".
+    pub throttled_attempts: u32,
+    /// First pause after a lost connection or a failure of the service; each one is twice the one before.
+    pub first_pause: Duration,
+    /// First pause after a throttle of S3. EMR's is that of its quotas.
+    pub throttle_pause: Duration,
+    /// Longest pause between two attempts.
+    pub longest_pause: Duration,
+    /// After this long no further attempt is begun.
+    pub patience: Duration,
+    /// How long an attempt waits for the beginning of an answer.
+    pub answer: Duration,
+}
+
+impl Default for RetryPolicy {
+    /// Throttles are sat out for one to two and a half minutes, in which a run goes on. No call takes longer than four
+    /// minutes, large uploads apart.
+    fn default() -> Self {
+        Self {
+            attempts: 6,
+            throttled_attempts: 12,
+            first_pause: Duration::from_millis(200),
+            throttle_pause: Duration::from_secs(1),
+            longest_pause: Duration::from_secs(20),
+            patience: Duration::from_secs(180),
+            answer: ANSWER,
+        }
+    }
+}
+
+impl Session {
+    /// Sends a call, again as far as `retry` allows.
+    ///
+    /// Credentials that AWS refuses are read again where they come from, and others are used at once.
+    ///
+    /// # Errors
+    /// The last failure; at once when trying again is of no use.
+    pub async fn patiently<T, F: Future<Output = Result<T, CallError>>>(
+        &self,
+        retry: Retry,
+        call: impl Fn() -> F,
+    ) -> Result<T, CallError> {
+        let (policy, begun, mut attempt) = (&self.policy, Instant::now(), 0);
+        loop {
+            attempt += 1;
+            let used = self.keys.last().await;
+            let error = match call().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let most = if error.is_throttle() { policy.throttled_attempts } else { policy.attempts };
+            if attempt >= most || begun.elapsed() >= policy.patience {
+                return Err(error);
+            }
+            if error.blames_credentials() {
+                // None were fetched yet when the first call began.
+                let used = if used.is_some() { used } else { self.keys.last().await };
+                if !self.keys.renewed(used.as_ref()).await {
+                    return Err(error);
+                }
+            } else if error.is_passing() && (retry == Retry::Safe || !error.maybe_done) {
+                tokio::time::sleep(self.pause(&error, attempt)).await;
+            } else {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Returns how long to wait after a failed attempt: doubling, with jitter so that clients do not march in step.
+    fn pause(&self, error: &CallError, attempt: u32) -> Duration {
+        let policy = &self.policy;
+        let first = match error.service {
+            _ if !error.is_throttle() => policy.first_pause,
+            "S3" => policy.throttle_pause,
+            _ => self.pace().refill(),
+        };
+        first.saturating_mul(1 << attempt.min(8)).min(policy.longest_pause).mul_f64(0.5 + 0.5 * jitter())
+    }
+}
+
+/// Returns a number from 0 to 1. Of hash seeds, which the standard library draws at random: good enough to spread calls.
+fn jitter() -> f64 {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    let drawn = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    (drawn >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+#[cfg(test)]
+impl RetryPolicy {
+    /// Returns the policy without its pauses.
+    pub fn hasty() -> Self {
+        let soon = Duration::from_millis(1);
+        Self { first_pause: soon, throttle_pause: soon, longest_pause: soon, ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use aws_credential_types::Credentials;
+
+    use super::*;
+
+    fn failure(service: &'static str, code: &str, maybe_done: bool) -> CallError {
+        let (operation, code) = ("Any".into(), code.into());
+        CallError { service, operation, code, message: String::new(), maybe_done, partition: "aws" }
+    }
+
+    /// Returns how often a call that fails for ever is sent, and for how long.
+    async fn tried(retry: Retry, error: (&'static str, &str, bool)) -> (u32, u64) {
+        let keys = Credentials::new("id", "secret", None, None, "test");
+        let session = Session::for_tests("http://127.0.0.1:1", keys, RetryPolicy::default());
+        session.keys.get().await.unwrap();
+        let (calls, begun) = (AtomicU32::new(0), Instant::now());
+        let call = || {
+            calls.fetch_add(1, Ordering::SeqCst);
+            std::future::ready(Err::<(), _>(failure(error.0, error.1, error.2)))
+        };
+        session.patiently(retry, call).await.unwrap_err();
+        (calls.into_inner(), begun.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn throttles_are_sat_out_for_minutes_and_nothing_for_ever() {
+        for service in ["S3", "EMR"] {
+            let (calls, seconds) = tried(Retry::Safe, (service, "SlowDown", false)).await;
+            assert!(calls == 12 && (60..=200).contains(&seconds), "{service}: {calls} calls in {seconds} s");
+        }
+        let (calls, seconds) = tried(Retry::Safe, ("S3", "NoAnswer", true)).await;
+        assert!(calls == 6 && seconds <= 15, "{calls} calls in {seconds} s");
+        assert_eq!(tried(Retry::NotDone, ("EMR", "NoAnswer", true)).await.0, 1);
+        assert_eq!(tried(Retry::NotDone, ("EMR", "ConnectionFailed", false)).await.0, 6);
+        for code in ["AccessDenied", "CertificateNotTrusted", "ExpiredToken"] {
+            assert_eq!(tried(Retry::Safe, ("EMR", code, false)).await.0, 1, "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn keys_that_have_ended_are_read_again_and_the_call_goes_on() {
+        let keys = super::super::credentials::tests::Renewed(1.into());
+        let session = Session::for_tests("http://127.0.0.1:1", keys, RetryPolicy::hasty());
+        for (service, code) in [("EMR", "ExpiredTokenException"), ("S3", "BadRequest")] {
+            let call = || async {
+                let keys = session.keys.get().await.unwrap();
+                if keys.access_key_id() == "old" { Err(failure(service, code, false)) } else { Ok(()) }
+            };
+            session.patiently(Retry::NotDone, call).await.unwrap();
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Who else is on this machine and could reach the engine while a step runs: it listens on loopback and asks nobody who
+//! they are.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
+use std::process::Stdio;
+
+use fs_err as fs;
+
+use super::environment::Environment;
+use super::process;
+use crate::config::Network;
+use crate::error::Result;
+
+/// The ids of people, other than those of services and of nobody. Source: login.defs(5), UID_MIN and UID_MAX.
+const PEOPLE: std::ops::RangeInclusive<u32> = 1000..=60_000;
+
+/// Returns what to say where other people have processes on this machine and the engine cannot have a network of its own.
+///
+/// # Errors
+/// Those of starting the launcher, which is asked only then.
+pub fn warning(environment: &Environment) -> Result<Option<String>> {
+    let others = others();
+    if others == 0 {
+        return Ok(None);
+    }
+    let why = match environment.network {
+        Network::Host => "`network: host` is set".to_string(),
+        Network::None => {
+            let mut launcher = process::launch(environment, "network");
+            let mut child = launcher.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+            // Kept open until it has ended: closing it is how soflow's own end is noticed.
+            let lifeline = child.stdin.take();
+            let said = child.wait_with_output()?;
+            drop(lifeline);
+            match process::told(&String::from_utf8_lossy(&said.stdout)).remove("network") {
+                Some(serde_json::Value::Null) => return Ok(None),
+                Some(why) => format!("the kernel allows it no network of its own: {why}"),
+                None => "it cannot be found out whether it has a network of its own".to_string(),
+            }
+        }
+    };
+    let people = if others == 1 { "another user has" } else { "other users have" };
+    Ok(Some(format!(
+        "{people} processes on this machine and can reach the engine while a step runs, and so run code as you: {why}; \
+         docs/decisions/017 says what to do"
+    )))
+}
+
+/// Returns how many other people have processes here, as far as they can be seen; none where there is no `/proc`.
+fn others() -> usize {
+    let owner = |path: &str| fs::metadata(path).map(|found| found.uid()).ok();
+    let Some(me) = owner("/proc/self") else { return 0 };
+    let processes = fs::read_dir("/proc").into_iter().flatten().filter_map(std::result::Result::ok);
+    let owners = processes.filter_map(|entry| {
+        entry.file_name().to_string_lossy().parse::<u32>().ok()?;
+        entry.metadata().map(|found| found.uid()).ok()
+    });
+    owners.filter(|owner| PEOPLE.contains(owner) && *owner != me).collect::<BTreeSet<u32>>().len()
+}
