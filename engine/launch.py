@@ -1,7 +1,8 @@
 """Starts the engine inside this process's environment and runs one script, or a list of queries, on it.
 
-    launch.py step    --engine sail|spark [--jre DIR] [--conf k=v ...] [--network none] [--archive] --script PATH -- --task URI
-    launch.py query   --engine sail|spark [--jre DIR] [--conf k=v ...] [--network none] --request FILE
+    launch.py step    --engine sail|spark [--jre DIR] [--conf k=v ...] [--code DIR] [--network none]
+                      [--archive] --script PATH -- --task URI
+    launch.py query   --engine sail|spark [--jre DIR] [--conf k=v ...] [--code DIR] [--network none] --request FILE
     launch.py java    [--jre DIR]
     launch.py network
 
@@ -17,7 +18,7 @@ import argparse
 import os
 import sys
 
-from soflow_launch import java, life, network, trouble
+from soflow_launch import java, life, network, script, trouble
 
 
 def arguments(argv):
@@ -28,6 +29,7 @@ def arguments(argv):
     parser.add_argument("--engine", choices=["sail", "spark"], default="sail")
     parser.add_argument("--jre", metavar="DIR", help="a Java home to use whatever its version is")
     parser.add_argument("--conf", metavar="KEY=VALUE", action="append", default=[])
+    parser.add_argument("--code", metavar="DIR", help="a folder whose modules can be imported")
     parser.add_argument("--network", choices=["host", "none"], default="host")
     parser.add_argument("--archive", action="store_true", help="keep this run's JVM classes for the next (spark)")
     parser.add_argument("--script", metavar="PATH")
@@ -68,15 +70,19 @@ def run(wanted):
     wanted.script = wanted.script and os.path.abspath(wanted.script)
     wanted.request = wanted.request and os.path.abspath(wanted.request)
     wanted.jre = wanted.jre and os.path.abspath(wanted.jre)
+    wanted.code = wanted.code and os.path.abspath(wanted.code)
     life.begin()
+    if wanted.code:
+        script.importable(wanted.code)
     if wanted.engine == "sail":
         from soflow_launch import sail as engine
     else:
         from soflow_launch import spark as engine
     running = engine.start(wanted)
     if wanted.command == "step":
-        from soflow_launch import script
+        from soflow_launch import columns
 
+        columns.keep(running.frames())
         code = script.run(wanted.script, wanted.script_arguments)
     else:
         from soflow_launch import query

@@ -4,6 +4,7 @@
 //! config + job -> plan -> ingest? -> run: target (steps) -> audit -> catalog (publish) -> report
 //! ```
 
+pub mod encoding;
 pub mod error;
 pub mod event;
 pub mod mask;

@@ -87,6 +87,34 @@ fn hidden(found: &Captures<'_>) -> Vec<u8> {
     [kept, quotes, HIDDEN, closed, &whole[kept.len() + hidden.len()..]].concat()
 }
 
+/// Masks what comes in pieces, line by line: a secret may begin in one piece and end in the next.
+#[derive(Debug, Default)]
+pub struct Pieces {
+    left: Vec<u8>,
+}
+
+/// How much of a line without an end is held back, in bytes.
+const LONGEST_LINE: usize = 64 << 10;
+
+impl Pieces {
+    /// Takes the next piece; returns the lines that it ends, without their secrets.
+    pub fn next(&mut self, piece: &[u8]) -> Vec<u8> {
+        self.left.extend(piece);
+        let ended = match self.left.iter().rposition(|byte| *byte == b'\n') {
+            Some(at) => at + 1,
+            None if self.left.len() > LONGEST_LINE => self.left.len(),
+            None => 0,
+        };
+        let lines: Vec<u8> = self.left.drain(..ended).collect();
+        bytes(&lines).into_owned()
+    }
+
+    /// Returns the line that has not ended, without its secrets.
+    pub fn rest(&mut self) -> Vec<u8> {
+        bytes(&std::mem::take(&mut self.left)).into_owned()
+    }
+}
+
 /// Returns whether the value of a setting of that name is likely to be a secret.
 pub fn is_secret(name: &str) -> bool {
     bytes(format!("{name}=x").as_bytes()).ends_with(HIDDEN)
@@ -238,6 +266,23 @@ mod tests {
             prop_assert!(!shown.contains(&secret), "{told}\n{shown}");
             prop_assert_eq!(text(&shown), shown.clone());
             prop_assert_eq!(shown.lines().count(), told.lines().count());
+        }
+
+        #[test]
+        fn it_does_not_matter_how_a_text_is_cut_into_pieces(cuts in prop::collection::vec(1_usize..40, 1..20)) {
+            let whole = SEEN.map(|(form, _)| form.replace('§', "s3cr3t+Xy=")).join("\n") + "\npassword: s3cr3t";
+            let (mut pieces, mut told, mut rest) = (Pieces::default(), Vec::new(), whole.as_bytes());
+            for cut in cuts.iter().cycle() {
+                let (piece, next) = rest.split_at((*cut).min(rest.len()));
+                told.extend(pieces.next(piece));
+                rest = next;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            told.extend(pieces.rest());
+            let lines: Vec<String> = whole.lines().map(text).collect();
+            prop_assert_eq!(String::from_utf8(told).unwrap(), lines.join("\n"));
         }
 
         #[test]

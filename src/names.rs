@@ -1,6 +1,7 @@
 //! The names of things: jobs, tables, runs, locations. Validated once, at the door, and opaque afterwards.
 
 mod applications;
+mod reading;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -152,16 +153,25 @@ impl fmt::Display for Uri {
     }
 }
 
-/// The values of a partition by column, `{created_month: 2026-10}`.
+/// The values of a partition by column, `{created_month: 2026-10}`; a null is [`NULL_PARTITION`].
 pub type PartitionValues = BTreeMap<String, String>;
 
-/// Returns the directory of a partition, `created_month=2026-10/unit_type=answer`, escaped as Hive does.
+/// What stands for a null among partition values, as in Hive, Spark and Glue.
+pub const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// Returns the directory of a partition as Hive and Spark spell it, `created_month=2026-10/unit_type=answer`. Other
+/// engines spell some values otherwise: where files are is known from a listing only.
 pub fn partition_path(partition_by: &[String], values: &PartitionValues) -> String {
     let part = |column: &String| format!("{column}={}", escape(values.get(column).map_or("", String::as_str)));
     partition_by.iter().map(part).collect::<Vec<_>>().join("/")
 }
 
-/// Returns the values that a partition directory spells, or `None` when it is not one of `partition_by`.
+/// Returns the values that a partition directory spells, whichever engine wrote it; `None` when it is not one of
+/// `partition_by`, or when a value is no text.
+///
+/// Hive and Spark escape some ASCII characters; Sail escapes others, and every byte of those outside ASCII. Nothing is
+/// spelled in a way that means something else to another: all of it is bytes of UTF-8, some as `%XX`. A null and an empty
+/// text are the same to all of them, one spells `column=`, the others `column=__HIVE_DEFAULT_PARTITION__`.
 pub fn parse_partition_path(partition_by: &[String], path: &str) -> Option<PartitionValues> {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     if parts.len() != partition_by.len() {
@@ -169,7 +179,7 @@ pub fn parse_partition_path(partition_by: &[String], path: &str) -> Option<Parti
     }
     let pair = |(column, part): (&String, &&str)| {
         let (name, value) = part.split_once('=')?;
-        (name == column).then(|| (column.clone(), unescape(value)))
+        (name == column).then_some((column.clone(), unescape(value)?))
     };
     partition_by.iter().zip(&parts).map(pair).collect()
 }
@@ -178,6 +188,9 @@ pub fn parse_partition_path(partition_by: &[String], path: &str) -> Option<Parti
 const ESCAPED: &str = "\"#%'*/:=?\\{[]^\u{7f}";
 
 fn escape(value: &str) -> String {
+    if value.is_empty() {
+        return NULL_PARTITION.into();
+    }
     let mut escaped = String::with_capacity(value.len());
     for c in value.chars() {
         if c.is_ascii() && (c < ' ' || ESCAPED.contains(c)) {
@@ -189,12 +202,16 @@ fn escape(value: &str) -> String {
     escaped
 }
 
-fn unescape(value: &str) -> String {
+fn unescape(value: &str) -> Option<String> {
+    if value.is_empty() {
+        return Some(NULL_PARTITION.into());
+    }
     let bytes = value.as_bytes();
     let mut plain = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
         let code = (bytes[at] == b'%').then(|| value.get(at + 1..at + 3)).flatten();
+        let code = code.filter(|code| code.bytes().all(|byte| byte.is_ascii_hexdigit()));
         match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
             Some(byte) => {
                 plain.push(byte);
@@ -206,7 +223,7 @@ fn unescape(value: &str) -> String {
             }
         }
     }
-    String::from_utf8_lossy(&plain).into_owned()
+    String::from_utf8(plain).ok()
 }
 
 /// A SHA-256 in lowercase hex: 64 characters.
@@ -267,6 +284,29 @@ mod tests {
         assert_eq!(path, "tag=a%2Fb%3Dc d%25é");
         assert_eq!(parse_partition_path(&by, &path), Some(values));
         assert_eq!(parse_partition_path(&by, "other=1"), None);
+    }
+
+    /// As Sail does: what its object store keeps as it is, all else byte by byte.
+    fn spelled_by_sail(value: &str) -> String {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b" !$&'()+,-.:;=@_".contains(&byte);
+        value
+            .bytes()
+            .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+            .collect()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_value_is_read_back_from_its_directory_whoever_spelled_it(value in "\\PC{0,40}|[ -~]{1,40}|\\x00{0,3}.{0,20}") {
+            let by = ["tag".to_string(), "b".to_string()];
+            let kept = if value.is_empty() { NULL_PARTITION.to_string() } else { value.clone() };
+            let values = PartitionValues::from([("tag".into(), kept), ("b".into(), "1".into())]);
+            let hive = partition_path(&by, &PartitionValues::from([("tag".into(), value.clone()), ("b".into(), "1".into())]));
+            let sail = format!("tag={}/b=1", spelled_by_sail(&value));
+            for path in [hive, sail] {
+                proptest::prop_assert_eq!(parse_partition_path(&by, &path), Some(values.clone()), "{}", path);
+            }
+        }
     }
 
     #[test]

@@ -55,10 +55,11 @@ impl WayOut {
     /// Returns a way that also trusts the authorities in the file `path`, which `from` names.
     fn trusting(path: &str, from: &str) -> Result<Self> {
         let refuse = |why: &str| {
-            Error::new(Kind::Usage, format!("the certificate authorities of {from} cannot be read: `{path}` {why}"))
-                .hint("it must be a PEM file with one certificate or more")
+            Error::new(Kind::Usage, format!("{from} names `{path}`, which {why}"))
+                .hint("name a PEM file with the certificates of the authorities to trust")
         };
-        let text = fs::read_to_string(Path::new(path)).map_err(|error| refuse("is no text file").caused_by(error))?;
+        let text = fs::read(Path::new(path)).map_err(|error| refuse("cannot be read").caused_by(error))?;
+        let text = String::from_utf8_lossy(&text);
         // System bundles hold some that the TLS library has no use for.
         let usable = |pem: &&str| {
             let certificate = CertificateDer::pem_slice_iter(pem.as_bytes()).next().and_then(std::result::Result::ok);

@@ -1,7 +1,7 @@
 """A network of this process's own, in which there is nothing but loopback.
 
-Both engines listen on loopback and ask nobody who they are: whoever reaches them can run code as the person whose step it
-is. In a network namespace of its own nobody else on the machine reaches them. Linux only. Sources: unshare(2),
+Both engines listen on loopback and ask nobody who they are: whoever reaches them can run code as the person whose step
+it is. In a network namespace of its own nobody else on the machine reaches them. Linux only. Sources: unshare(2),
 user_namespaces(7), network_namespaces(7), netdevice(7).
 """
 

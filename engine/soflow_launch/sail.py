@@ -4,13 +4,19 @@ import os
 
 from soflow_launch.trouble import EngineError, loading
 
-# What a step may rely on with either engine. The task has no other clock than UTC.
-CONF = {"spark.sql.session.timeZone": "UTC"}
+# What a step may rely on with either engine. The task has no other clock than UTC. A cast that fails and a division by
+# zero are null in Spark 3.5, here and on EMR; Sail takes them for errors, as Spark 4 does.
+CONF = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "false"}
 
 
 class Running:
     def __init__(self, server):
         self.server = server
+
+    def frames(self):
+        from pyspark.sql.connect.dataframe import DataFrame
+
+        return DataFrame
 
     def stop(self, succeeded):
         """Nothing to do: the server is a thread of this process, which ends without waiting for it."""

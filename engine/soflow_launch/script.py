@@ -5,6 +5,20 @@ import runpy
 import sys
 import traceback
 
+from soflow_launch import life
+
+
+def importable(folder):
+    """Makes the modules in a folder importable, here and in the Python processes that an engine starts."""
+    # Behind the script's own folder, where PYTHONPATH would be.
+    sys.path.insert(1, folder)
+    if os.pathsep in folder:
+        # They get it as PYTHONPATH, which a name with a colon would end.
+        link = os.path.join(life.scratch("code"), "code")
+        os.symlink(folder, link)
+        folder = link
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH")]))
+
 
 def run(path, arguments):
     """Returns the exit code of the script at `path`: 0, 1 after an exception, or what it passed to `sys.exit`."""

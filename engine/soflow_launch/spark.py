@@ -36,6 +36,11 @@ class Running:
     def __init__(self, stored):
         self.stored = stored
 
+    def frames(self):
+        from pyspark.sql.dataframe import DataFrame
+
+        return DataFrame
+
     def stop(self, succeeded):
         """Stops the session if the script has not; the JVM is killed with everything else."""
         from pyspark import SparkContext

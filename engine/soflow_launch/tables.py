@@ -13,8 +13,6 @@ PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
 CANONICAL = {"int": re.compile(r"0|-?[1-9]\d*"), "date": re.compile(r"\d{4}-\d\d-\d\d"), "string": PLAIN}
 CANONICAL["bigint"] = CANONICAL["integer"] = CANONICAL["long"] = CANONICAL["int"]
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
-# Source: Spark's ExternalCatalogUtils.charToEscape, which is Hive's.
-ESCAPED = set("\"#%'*/:=?\\\x7f{[]^") | {chr(code) for code in range(1, 32)}
 
 
 class Table:
@@ -31,31 +29,34 @@ class Table:
     def frame(self):
         frames = []
         for part in self.parts:
-            wanted = [tuple(values[key] for key in self.keys) for values in part["partitions"]]
-            self.check(part["prefix"], wanted)
-            plain = [values for values in wanted if self.is_plain(values)]
-            if plain or not self.keys:
-                frames.append(self.root(part["prefix"], plain))
-            frames += self.leaves(part["prefix"], [values for values in wanted if values not in set(plain)])
+            self.check(part)
+            odd = [partition for partition in part["partitions"] if not self.is_plain(partition["values"])]
+            # One directory that Spark cannot list, such as `hour=10:00`, would make it fail for the whole prefix.
+            if odd and self.engine == "spark":
+                odd = part["partitions"]
+            whole = [partition for partition in part["partitions"] if partition not in odd]
+            if whole:
+                frames.append(self.root(part["prefix"], whole))
+            frames += self.leaves(odd)
         return reduce(lambda left, right: left.unionAll(right), frames) if frames else self.empty()
 
     def empty(self):
+        if not self.types:
+            raise ValueError(f"`{self.name}` has never had a row, and its step did not say which columns it has")
         return self.spark.createDataFrame([], ddl(self.types))
 
-    def check(self, prefix, wanted):
+    def check(self, part):
         """Sail reads a directory that is not there as an empty one; a published partition that is lost is no such."""
-        root = local(prefix)
-        for values in wanted if root else []:
-            path = os.path.join(root, *self.directories(values))
-            if not os.path.isdir(path):
-                raise ValueError(
-                    f"partition {'/'.join(self.directories(values))} of `{self.name}` is missing in {prefix}"
-                )
+        for partition in part["partitions"]:
+            path = local(partition["place"])
+            if self.keys and path is not None and not os.path.isdir(path):
+                where = partition["place"].removeprefix(part["prefix"]).lstrip("/")
+                raise ValueError(f"partition {where} of `{self.name}` is missing in {part['prefix']}")
 
     def is_plain(self, values):
         return all(
-            value not in (None, HIVE_NULL) and bool(CANONICAL.get(self.types[key].lower(), NEVER).fullmatch(value))
-            for key, value in zip(self.keys, values, strict=True)
+            values[key] != HIVE_NULL and bool(CANONICAL.get(self.types[key].lower(), NEVER).fullmatch(values[key]))
+            for key in self.keys
         )
 
     def root(self, prefix, wanted):
@@ -67,7 +68,8 @@ class Table:
     def live(self, wanted):
         """Returns the condition that only these partitions meet, short even with a year of days for each of a few."""
         groups = {}
-        for *first, last in wanted:
+        for partition in wanted:
+            *first, last = (partition["values"][key] for key in self.keys)
             groups.setdefault(tuple(first), []).append(last)
         *outer, inner = self.keys
         conditions = []
@@ -77,34 +79,32 @@ class Table:
             conditions.append("(" + " and ".join([*equal, f"{quoted(inner)} in ({within})"]) + ")")
         return " or ".join(conditions)
 
-    def leaves(self, prefix, wanted):
+    def leaves(self, wanted):
         """Yields one read per partition, its values put back by hand.
 
-        Sail looks for `k=x=y` where the directory is `k=x%3Dy` as soon as a query says `k = 'x=y'`, and so returns
-        nothing; and it shows a null partition as the text of its directory's name.
+        Each engine decodes the directories that it spells, and not those of the other. Sail looks for `k=x=y` where
+        the directory is `k=x%3Dy` as soon as a query says `k = 'x=y'`, and so returns nothing; and it shows a null
+        partition as text.
         """
         stored = {name: kind for name, kind in self.types.items() if name not in self.keys}
-        for values in wanted:
-            path = self.uri("/".join([prefix.rstrip("/"), *self.directories(values)]))
-            given = dict(zip(self.keys, values, strict=True))
+        for partition in wanted:
             columns = [
-                f"{self.literal(name, given[name])} as {quoted(name)}" if name in given else quoted(name)
+                f"{self.literal(name, partition['values'][name])} as {quoted(name)}"
+                if name in self.keys
+                else quoted(name)
                 for name in self.types
             ]
-            yield self.spark.read.schema(ddl(stored)).parquet(path).selectExpr(*columns)
+            yield self.spark.read.schema(ddl(stored)).parquet(self.uri(partition["place"])).selectExpr(*columns)
 
-    def uri(self, prefix):
+    def uri(self, place):
         """Sail decodes the URI it is given, as URIs are; Spark takes the text behind `file://` as the path."""
-        path = local(prefix)
+        path = local(place)
         if path is None:
-            return prefix
+            return place
         return "file://" + (quote(path) if self.engine == "sail" else path)
 
-    def directories(self, values):
-        return [f"{key}={escaped(value)}" for key, value in zip(self.keys, values, strict=True)]
-
     def literal(self, key, value):
-        if value is None or value == HIVE_NULL:
+        if value == HIVE_NULL:
             return f"cast(null as {self.types[key]})"
         text = value.replace("\\", "\\\\").replace("'", "\\'")
         return f"cast('{text}' as {self.types[key]})"
@@ -119,13 +119,6 @@ def ddl(types):
 
 def quoted(name):
     return "`" + name.replace("`", "``") + "`"
-
-
-def escaped(value):
-    """Returns a partition value as Hive spells it in a directory's name."""
-    if value in (None, ""):
-        return HIVE_NULL
-    return "".join(f"%{ord(char):02X}" if char in ESCAPED else char for char in value)
 
 
 def local(prefix):

@@ -32,6 +32,12 @@ def allowed():
     return json.loads(told.stdout.removeprefix("@soflow "))["network"]
 
 
+def listened(table):
+    """Returns the local addresses of listening sockets in a table of the kernel: state 0A."""
+    rows = [line.split() for line in table.read_text().splitlines()[1:]]
+    return {row[1] for row in rows if row[3] == "0A"}
+
+
 def test_a_step_is_alone_with_its_engine(launcher, engine, tmp_path):
     reason = allowed()
     if reason is not None:
@@ -39,16 +45,12 @@ def test_a_step_is_alone_with_its_engine(launcher, engine, tmp_path):
     gate, script = tmp_path / "gate", tmp_path / "waiting.py"
     os.mkfifo(gate)
     script.write_text(WAITING)
-    process = launcher(
-        "step", "--engine", engine, "--network", "none", "--script", script, SOFLOW_TEST_GATE=str(gate)
-    )
+    process = launcher("step", "--engine", engine, "--network", "none", "--script", script, SOFLOW_TEST_GATE=str(gate))
     try:
         where, _ = process.stdout.readline().split()
         assert process.stdout.readline() == "3\n", "the engine works there"
         assert where != os.readlink("/proc/self/ns/net")
-        listening = {line.split()[1] for line in Path("/proc/net/tcp").read_text().splitlines()[1:] if line.split()[3] == "0A"}
-        inside = Path(f"/proc/{process.pid}/net/tcp").read_text().splitlines()[1:]
-        ports = {line.split()[1] for line in inside if line.split()[3] == "0A"}
+        listening, ports = (listened(Path(f"/proc/{whose}/net/tcp")) for whose in ("self", process.pid))
         assert ports and not ports & listening, "it listens where nobody else looks"
         gate.write_text("")
         assert process.wait(60) == 0

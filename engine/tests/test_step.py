@@ -2,6 +2,8 @@
 
 import os
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 COUNT = """
@@ -72,19 +74,20 @@ def test_settings_reach_the_session(step):
     assert (done.code, done.out.split()[0]) == (0, "3")
 
 
-def test_python_modules_come_by_pythonpath_even_in_workers(step, tmp_path):
-    (tmp_path / "cwd" / "lib").mkdir()
-    (tmp_path / "cwd" / "lib" / "mine.py").write_text("def twice(x):\n    return x * 2\n")
+def test_python_modules_come_from_the_code_folder_even_in_workers(step, tmp_path):
+    # A name that PYTHONPATH cannot hold.
+    (tmp_path / "cwd" / "v1:2").mkdir()
+    (tmp_path / "cwd" / "v1:2" / "mine.py").write_text("def twice(x):\n    return x * 2\n")
     done = step(
         "import mine\nfrom pyspark.sql import SparkSession, functions as F\n"
         "spark = SparkSession.builder.getOrCreate()\n"
         "twice = F.udf(lambda x: __import__('mine').twice(x), 'long')\n"
         "print(spark.range(2, 3).select(twice('id')).first()[0])\n",
-        PYTHONPATH="lib",
+        *("--code", "v1:2"),
     )
     assert (done.code, done.err) == (0, "")
     assert done.out.split()[0] == "4"
-    assert os.listdir(tmp_path / "cwd" / "lib") == ["mine.py"]
+    assert os.listdir(tmp_path / "cwd" / "v1:2") == ["mine.py"]
 
 
 @pytest.mark.parametrize("contents", ["raise ImportError('cut short')", "import no_such_module", "1 / 0"])
@@ -111,3 +114,24 @@ def test_a_jvm_that_cannot_start_is_the_engines_trouble(step, engine):
     done = step(COUNT, "--conf", "spark.driver.memory=nonsense")
     assert done.code == 90
     assert [fact["kind"] for fact in done.facts] == ["start"]
+
+
+EMPTY = """
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.getOrCreate()
+frame = spark.createDataFrame([], "id bigint, at timestamp, tags array<string>, tag string")
+frame.write.partitionBy("tag").parquet("file://{0}/none")
+frame.write.format("parquet").save("file://{0}/saved")
+frame.union(spark.sql("select 1L, current_timestamp(), array('a'), 'x'")).write.partitionBy("tag").parquet("file://{0}/one")
+"""
+
+
+def test_a_frame_without_rows_leaves_its_columns(step, tmp_path):
+    done = step(EMPTY.format(tmp_path))
+    assert (done.code, done.err) == (0, "")
+    types = {"id": pa.int64(), "at": pa.timestamp("us", "UTC"), "tags": pa.list_(pa.string()), "tag": pa.string()}
+    for name in ("none", "saved"):
+        (file,) = (tmp_path / name).rglob("*.parquet")
+        left = pq.read_table(file)
+        assert (left.num_rows, dict(zip(left.schema.names, left.schema.types, strict=True))) == (0, types), name
+    assert not (tmp_path / "one/_schema").exists()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from pyspark.sql import SparkSession
 
-from soflow_jobs.lake import read_text
+from soflow_jobs.lake import leave_columns, read_text
 from soflow_jobs.task import Task, parse_task
 
 SETTINGS = {
@@ -22,7 +22,9 @@ def main(run: Callable[[SparkSession, Task], None]) -> None:
     arguments = parser.parse_args()
     spark = configure(SparkSession.builder.appName("soflow").getOrCreate())
     try:
-        run(spark, parse_task(read_text(spark, arguments.task)))
+        task = parse_task(read_text(spark, arguments.task))
+        run(spark, task)
+        leave_columns(spark, task)
     finally:
         spark.stop()
 

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from soflow_jobs.dump_records import FORMS
 from soflow_jobs.ingest_audit import TABLE, audit
 from soflow_jobs.lake import Lake, empty, say
-from soflow_jobs.pages import HINT, PAGE, REJECT, ROW, combined, parse_pages, unread_lines
+from soflow_jobs.pages import HINT, PAGE, REJECT, ROW, combined, parse_pages, too_large, unread_lines
 from soflow_jobs.records import Endpoint
 from soflow_jobs.schemas import ddl, names
 from soflow_jobs.task import Task
@@ -64,24 +64,23 @@ def stage(spark: SparkSession, task: Task, endpoint: Endpoint) -> DataFrame:
     """The combined lines of every page of the task, each page exactly once, from scratch."""
     columns = combined(endpoint.name)
     pages = {page.uri: page for page in task.raw.get(endpoint.name, ())}
-    if not pages:
-        return empty(spark, columns)
-    parsed = f"{task.scratch}/parsed"
-    parse_pages(spark, task, endpoint, pages.values()).write.option("compression", "zstd").parquet(parsed)
-    lines = spark.read.schema(ddl(columns)).parquet(parsed)
-    # Written above and not parsed anew by what follows, so a copy stays the same copy.
-    copies = [tuple(row) for row in lines.where(F.col("kind") == PAGE).select("raw_uri", "copy").collect()]
-    read = dict(sorted(copies))
-    twice = [copy for uri, copy in copies if copy != read[uri]]
-    if twice:
-        lines = lines.where(~F.col("copy").isin(twice))
+    lines, read = empty(spark, columns), {}
+    if readable := [page for page in pages.values() if not too_large(page)]:
+        parsed = f"{task.scratch}/parsed"
+        parse_pages(spark, task, endpoint, readable).write.option("compression", "zstd").parquet(parsed)
+        lines = spark.read.schema(ddl(columns)).parquet(parsed)
+        # Written above and not parsed anew by what follows, so a copy stays the same copy.
+        copies = [tuple(row) for row in lines.where(F.col("kind") == PAGE).select("raw_uri", "copy").collect()]
+        read = dict(sorted(copies))
+        twice = [copy for uri, copy in copies if copy != read[uri]]
+        if twice:
+            lines = lines.where(~F.col("copy").isin(twice))
     unread = unread_lines(task, [page for uri, page in pages.items() if uri not in read])
     if not unread:
         return lines
     order = names(columns)
-    return lines.unionByName(
-        spark.createDataFrame([tuple(line.get(name) for name in order) for line in unread], ddl(columns))
-    )
+    others = spark.createDataFrame([tuple(line.get(name) for name in order) for line in unread], ddl(columns))
+    return lines.unionByName(others) if read else others
 
 
 def count_input(lines: DataFrame) -> tuple[int, int, int]:

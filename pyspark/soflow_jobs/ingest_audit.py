@@ -13,6 +13,7 @@ from itertools import pairwise
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from soflow_jobs.fields import LATEST
 from soflow_jobs.pages import PAGE, REJECT, ROW
 from soflow_jobs.records import Endpoint
 from soflow_jobs.schemas import ddl
@@ -89,8 +90,9 @@ def quota_used(remaining: list[int]) -> int | None:
 
 
 def moment(seconds: int | None) -> datetime | None:
-    """Epoch seconds as an aware UTC time."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc)
+    """Epoch seconds as an aware UTC time; None for what no reading of a site can have come to."""
+    known = seconds is not None and 0 <= seconds <= LATEST
+    return datetime.fromtimestamp(seconds, timezone.utc) if known else None
 
 
 def folder_of(uri: str) -> str:

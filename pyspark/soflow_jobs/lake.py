@@ -7,16 +7,23 @@ from collections.abc import Callable, Iterable
 from functools import reduce
 from operator import or_
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from soflow_jobs.schemas import PARTITIONS, TABLES, Columns, ddl, names
-from soflow_jobs.task import Partition, Published, Task
+from soflow_jobs.task import Output, Partition, Published, Task
 
 Keep = Callable[[Partition], bool]
+
+# Where Spark leaves the columns of a table without rows. Sail writes no file without rows; its launcher does.
+COLUMNS = "_schema"
+# What stands for a null among partition values, also where an engine makes an empty text of it.
+HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+# What Spark escapes in the name of a partition's directory. Source: its ExternalCatalogUtils.charToEscape.
+ESCAPED = set("\"#%'*/:=?\\\x7f{[]^") | {chr(code) for code in range(1, 32)}
 
 
 class Lake:
@@ -58,12 +65,32 @@ class Lake:
         """
         output = self.task.output(table)
         free = [column for column in output.partition_by if column not in output.only]
-        fixed = "".join(f"/{column}={quote(value, safe=' ')}" for column, value in output.only.items())
         rows = frame.select(*names(TABLES[table]), *free)
         if free:
             rows = rows.repartition(*free)
         writer = rows.write.option("compression", "zstd")
-        (writer.partitionBy(*free) if free else writer).parquet(output.prefix + fixed)
+        (writer.partitionBy(*free) if free else writer).parquet(place(output))
+
+
+def place(output: Output) -> str:
+    """Where a step writes: the output's prefix, or the partition of it that is fixed."""
+    return output.prefix + "".join(f"/{column}={escaped(value)}" for column, value in output.only.items())
+
+
+def leave_columns(spark: SparkSession, task: Task) -> None:
+    """Says which columns the outputs have to which nothing was written: no file of theirs does. See docs/task.md."""
+    for table, output in task.outputs.items():
+        if table not in TABLES:
+            continue
+        schema = TABLES[table]
+        try:
+            written = spark.read.schema(ddl(schema)).parquet(place(output)).inputFiles()
+        except AnalysisException as cause:
+            if "PATH_NOT_FOUND" not in str(cause):
+                raise
+            written = []
+        if not written:
+            empty(spark, schema).write.parquet(f"{place(output)}/{COLUMNS}")
 
 
 def read(
@@ -107,7 +134,8 @@ def partitions_in(spark: SparkSession, prefix: str, table: str) -> list[Partitio
         if "PATH_NOT_FOUND" in str(cause):
             return []
         raise
-    rows = [{column: str(value) for column, value in row.asDict().items()} for row in found]
+    nulls = {None: HIVE_NULL, "": HIVE_NULL}
+    rows = [{column: nulls.get(value, str(value)) for column, value in row.asDict().items()} for row in found]
     return sorted(rows, key=lambda row: tuple(row.values()))
 
 
@@ -128,20 +156,34 @@ def is_one_of(partitions: list[Partition], columns: Columns) -> Column:
         by_rest.setdefault(tuple(partition[column] for column in rest), []).append(partition[first])
     conditions = []
     for values, firsts in sorted(by_rest.items()):
-        condition = F.col(first).isin(sorted(firsts))
+        condition = is_any(first, firsts)
         for column, value in zip(rest, values, strict=True):
-            condition = condition & (F.col(column) == value)
+            condition = condition & is_any(column, [value])
         conditions.append(condition)
     return reduce(or_, conditions)
 
 
+def is_any(column: str, values: list[str]) -> Column:
+    """True for rows whose partition column has one of these values."""
+    texts = sorted(value for value in values if value != HIVE_NULL)
+    conditions = [F.col(column).isin(texts)] if texts else []
+    if len(texts) < len(values):
+        conditions.append(F.coalesce(F.col(column).cast("string"), F.lit("")).isin("", HIVE_NULL))
+    return reduce(or_, conditions)
+
+
+def escaped(value: str) -> str:
+    """A partition value as Spark spells it in a directory's name."""
+    return "".join(f"%{ord(char):02X}" if char in ESCAPED else char for char in value)
+
+
 def read_text(spark: SparkSession, uri: str) -> str:
-    """The text at a URI: a path, `file:`, or whatever the engine reads."""
-    parts = urlsplit(uri)
-    if parts.scheme in ("", "file"):
-        path = Path(parts.path if parts.scheme else uri)
-        return (path if path.exists() else Path(unquote(str(path)))).read_text(encoding="utf-8")
-    return spark.read.text(uri, wholetext=True).collect()[0][0]
+    """The text at a URI: a path, `file:`, or whatever the engine reads. Behind `file://` is the path as it is."""
+    if not uri.startswith("file:") and "://" in uri:
+        return spark.read.text(uri, wholetext=True).collect()[0][0]
+    # Not by a parser of URLs: `#` and `?` are part of a folder's name.
+    path = Path("/" + uri.removeprefix("file:").lstrip("/") if uri.startswith("file:") else uri)
+    return (path if path.exists() else Path(unquote(str(path)))).read_text(encoding="utf-8")
 
 
 def say(**facts: int | str) -> None:

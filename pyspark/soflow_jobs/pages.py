@@ -17,7 +17,7 @@ from soflow_jobs.dump import attributes, line_sample, read_part, row_id
 from soflow_jobs.dump_records import belongs_to, dump_row, hint
 from soflow_jobs.fields import INT64, Reject, shown
 from soflow_jobs.nested import items_of
-from soflow_jobs.raw import item_sample, page_sample, read_page
+from soflow_jobs.raw import MAX_BYTES, item_sample, page_sample, read_page
 from soflow_jobs.records import Endpoint, make_row
 from soflow_jobs.schemas import PARTITIONS, QUARANTINE, TABLES, Columns, ddl, names
 from soflow_jobs.task import RawObject, Task
@@ -139,14 +139,21 @@ def reject_line(why: Reject, sample: str) -> dict[str, Any]:
 
 
 def unread_lines(task: Task, pages: Iterable[RawObject]) -> list[dict[str, Any]]:
-    """The combined lines of pages the engine did not hand over."""
-    why = Reject("empty", "the object has no bytes, or was removed since the run was planned")
+    """The combined lines of pages the engine did not hand over, or was not asked for."""
+    gone = Reject("empty", "the object has no bytes, or was removed since the run was planned")
+    large = Reject("page-too-large", f"more than {MAX_BYTES:,} bytes as stored")
     lines: list[dict[str, Any]] = []
     for page in pages:
+        why = large if too_large(page) else gone
         origin = {"raw_uri": page.uri, "observed_at": page.fetched_at, "site": task.site, "_run_id": task.run}
         lines.append({**origin, "kind": PAGE, "n_items": 0, "n_others": 0})
         lines.append({**origin, **reject_line(why, "")})
     return lines
+
+
+def too_large(page: RawObject) -> bool:
+    """Whether the object is too large to be read into memory, compressed as it is."""
+    return page.about.get("stored_bytes", 0) > MAX_BYTES
 
 
 def path_key(uri: str) -> str:

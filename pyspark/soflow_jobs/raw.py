@@ -5,6 +5,7 @@ A page is what the API sent, one JSON object with `items`; gzip-compressed, as i
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import zlib
@@ -19,6 +20,7 @@ BLANK = b"\xef\xbb\xbf \t\r\n"  # white space and the byte order mark
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 100  # the API nests 5 deep
 SAMPLE = 500  # characters
+WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
 # A string (even one that never ends) or a bracket: what nesting consists of.
 TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
@@ -56,6 +58,8 @@ def gunzip(content: bytes) -> bytes:
 
 def decode(body: bytes) -> Any:
     """The JSON value in the body. NaN and Infinity are let through to the field that holds them. Raises Reject."""
+    if is_wide(body):
+        raise Reject("invalid-utf8", "UTF-16 text; save it as UTF-8 (`Out-File -Encoding utf8`)")
     start = body[:SAMPLE].lstrip(BLANK)
     if not start and not body.strip(BLANK):
         raise Reject("empty", f"{len(body)} bytes, none of them visible")
@@ -64,7 +68,8 @@ def decode(body: bytes) -> Any:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as cause:
-        raise Reject("invalid-utf8", f"byte {cause.start:,} is 0x{body[cause.start]:02x}: {cause.reason}") from cause
+        found = f"byte {cause.start:,} is 0x{body[cause.start]:02x}: {cause.reason}"
+        raise Reject("invalid-utf8", f"{found}; text in Latin-1 or Windows-1252 must be saved as UTF-8") from cause
     # Python 3.12 and later let json recurse deeper than the stack of an engine's worker thread is large.
     if depth(body) > MAX_DEPTH:
         raise Reject("not-json", f"nested more than {MAX_DEPTH} deep")
@@ -74,6 +79,13 @@ def decode(body: bytes) -> Any:
         raise Reject("not-json", "nested too deeply") from cause
     except ValueError as cause:  # JSONDecodeError; also an integer of more than 4,300 digits
         raise Reject("not-json", str(cause)) from cause
+
+
+def is_wide(body: bytes) -> bool:
+    """Whether it is UTF-16 or UTF-32 text: marked as such, or with every other byte zero, as ASCII has in it."""
+    head = body[:SAMPLE]
+    few, many = sorted((head[::2].count(0), head[1::2].count(0)))
+    return head.startswith(WIDE_MARKS) or (many * 4 > len(head) and few * 16 < len(head))
 
 
 def depth(body: bytes) -> int:

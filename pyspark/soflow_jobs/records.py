@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from soflow_jobs.fields import INT32, INT64, Fields
-from soflow_jobs.licence import licence
+from soflow_jobs.fields import INT32, INT64, Fields, Reject, shown
+from soflow_jobs.licence import is_known, licence
 from soflow_jobs.text import html_to_text, unescape
 
 MAX_TAGS = 5
@@ -149,6 +149,8 @@ def _post(item: Fields) -> dict[str, Any]:
     created_at = item.moment("creation_date", required=True)
     last_edit_at = item.moment("last_edit_date")
     given = item.text("content_license")
+    if given and not is_known(given):
+        raise Reject("unknown-value", f"`content_license` is {shown(given)}; expected a version of CC BY-SA")
     owner = item.object("owner")
     return {
         "score": item.integer("score", required=True),

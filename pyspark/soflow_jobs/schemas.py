@@ -16,7 +16,7 @@ OWNER: Columns = (
 )
 
 ORIGIN: Columns = (
-    ("content_license", "string"),  # CC BY-SA 2.5, 3.0 or 4.0
+    ("content_license", "string"),  # CC BY-SA and a version: 2.5, 3.0, 4.0
     ("license_derived", "boolean"),  # true: it was left out and the date decided
     ("observed_at", "timestamp"),  # when the page with this version was fetched
     ("source", "string"),  # api or dump
@@ -75,7 +75,7 @@ COMMENTS: Columns = (
     ("site", "string"),
     ("comment_id", "bigint"),
     ("post_id", "bigint"),  # a question's or an answer's id
-    ("post_type", "string"),  # null: not in the filter, or from a dump; question or answer
+    ("post_type", "string"),  # null: not in the filter, or from a dump; question, answer, wiki ... as the API says
     ("score", "int"),
     ("edited", "boolean"),  # null: not in the filter
     ("created_at", "timestamp"),

@@ -1,14 +1,19 @@
 """questions and comments from raw pages to partitions: merging, quarantine, limits."""
 
 import gzip
+import os
 import random
+from pathlib import Path
 from string import ascii_letters
 
+import pyarrow.parquet as pq
 import pytest
 from builders import at, comment, page, question
 
 from soflow_jobs import comments, questions
 from soflow_jobs.ingest import QuarantineLimitError
+from soflow_jobs.lake import leave_columns, place
+from soflow_jobs.schemas import TABLES, names
 
 SHORT = ("question_id", "score", "created_month")
 
@@ -45,6 +50,26 @@ def test_every_column_of_a_row(spark, task_lake):
         *("CC BY-SA 2.5", True, at("2026-11-22 10:00").replace(tzinfo=None), "api", 1, "daily.2026-11-22.1"),
         "2010-01",
     )
+
+
+@pytest.mark.parametrize("good", [0, 1])
+def test_an_object_too_large_for_memory_is_set_aside_unread(spark, task_lake, good):
+    for number in range(good):
+        task_lake.raw("questions", page(question(number + 2)))
+    # What it holds is small, so that a reader that opens it is found out.
+    *_, large = task_lake.raw("questions", page(question(1)), about={"stored_bytes": 64 * 1024 * 1024 + 1})
+    questions.run(spark, task_lake.task("questions"))
+    found = task_lake.rows(spark, "quarantine", "raw_uri", "reason", "detail")
+    assert found == [(large, "page-too-large", "more than 67,108,864 bytes as stored")]
+    assert len(task_lake.written(spark, "questions")) == good
+
+
+def test_a_comment_on_another_kind_of_post_and_one_under_another_licence_stop_nothing(spark, task_lake):
+    items = [comment(1, post_type="question"), comment(2, post_type="wiki"), comment(3, content_license="MIT")]
+    task_lake.raw("comments", page(*items))
+    comments.run(spark, task_lake.task("comments"))
+    assert task_lake.rows(spark, "comments", "comment_id", "post_type") == [(1, "question"), (2, "wiki")]
+    assert task_lake.rows(spark, "quarantine", "item_id", "reason") == [(3, "unknown-value")]
 
 
 def test_the_version_observed_last_stays(spark, task_lake):
@@ -210,3 +235,14 @@ def test_pages_of_other_dates_bring_their_rows_and_nothing_else(spark, task_lake
     assert task_lake.written(spark, "quarantine") == []
     assert task_lake.rows(spark, "ingest_audit", "raw_run", "pages", "rows_raw") == [("own", 1, 1)]
     assert '"pages": 1, "rows_read": 1, "quarantined": 0' in capsys.readouterr().out
+
+
+def test_outputs_without_rows_say_their_columns(spark, task_lake):
+    if os.environ.get("SOFLOW_TEST_ENGINE", "sail") == "sail":
+        pytest.skip("Sail writes no file without rows: its launcher leaves the columns")
+    task = task_lake.task("questions")
+    leave_columns(spark, task)
+    (file,) = Path(place(task.output("quarantine")).removeprefix("file://")).rglob("*.parquet")
+    left = pq.read_table(file)
+    assert (left.num_rows, left.schema.names) == (0, names(TABLES["quarantine"]))
+    assert task_lake.written(spark, "quarantine") == []

@@ -86,6 +86,12 @@ def test_a_sum_over_pages_of_which_one_is_not_known_is_not_known():
     assert noted(pages) == (None, None, None, None)
 
 
+@pytest.mark.parametrize("seconds", [10**15, -(10**15), 2**63 - 1])
+def test_a_watermark_that_no_calendar_has_is_none(seconds):
+    page = RawObject("a/1", at("2026-01-01"), {"watermark_before": seconds, "watermark_after": seconds})
+    assert noted([page])[2:] == (None, None)
+
+
 def test_a_folder_of_others_has_no_source():
     assert [source_of(name) for name in ("sample-7-x1", "dump-1", "apis-1", "mine")] == ["sample", "dump", None, None]
 

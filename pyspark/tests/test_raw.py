@@ -57,6 +57,27 @@ def test_a_page_that_cannot_be_used_has_a_reason(content, expected):
     assert reason(content) == expected
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_utf_16_is_told_in_words_a_person_knows(encoding):
+    with pytest.raises(Reject) as caught:
+        read_page(packed('{"items": [{"title": "caf\u00e9"}]}'.encode(encoding)))
+    assert caught.value.reason == "invalid-utf8"
+    assert caught.value.detail == "UTF-16 text; save it as UTF-8 (`Out-File -Encoding utf8`)"
+
+
+def test_other_encodings_are_told_with_the_place():
+    with pytest.raises(Reject) as caught:
+        read_page('{"items": [{"title": "caf\u00e9"}]}'.encode("latin-1"))
+    assert "byte 25 is 0xe9" in caught.value.detail
+    assert "text in Latin-1 or Windows-1252 must be saved as UTF-8" in caught.value.detail
+
+
+def test_any_line_ends_and_zeros_in_strings_are_no_other_encoding():
+    assert read_page(b'{\r"items": [\r1]}\r') == [1]
+    assert reason(b'{"items": ["' + b"\0" * 300 + b'"]}') == "not-json"
+    assert reason(b"\0" * 300) == "not-json"
+
+
 @pytest.mark.parametrize(
     "wrapper", [{}, {"quota_remaining": -1}, {"backoff": 1.5}, {"backoff": None}, {"quota_max": "x"}]
 )

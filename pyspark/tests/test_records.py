@@ -113,6 +113,20 @@ def test_a_missing_licence_is_derived_and_a_given_one_kept():
     assert (row["content_license"], row["license_derived"]) == ("CC BY-SA 2.5", False)
 
 
+def test_a_later_version_of_the_licence_is_kept_and_another_licence_sets_the_item_aside():
+    assert as_question(content_license="CC BY-SA 5.0")["content_license"] == "CC BY-SA 5.0"
+    assert as_question(content_license="")["license_derived"] is True
+    for other in ("CC BY-NC 4.0", "cc by-sa 4.0", " ", "CC BY-SA 4.0, MIT"):
+        for endpoint, item in ((QUESTIONS, question()), (ANSWERS, answer()), (COMMENTS, comment())):
+            found, detail = rejected(endpoint, {**item, "content_license": other})
+            assert (found, repr(other) in detail) == ("unknown-value", True)
+
+
+@pytest.mark.parametrize("kind", ["question", "answer", "wiki", "article", ""])
+def test_what_kind_of_post_a_comment_is_on_is_kept_in_the_words_of_the_api(kind):
+    assert make_row(COMMENTS, comment(post_type=kind))["post_type"] == kind
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

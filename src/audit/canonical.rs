@@ -7,10 +7,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type, TimeUnit};
 
 use crate::error::{Error, Kind, Result};
-use crate::names::PartitionValues;
-
-/// How Hive and Spark spell a null in the name of a partition directory.
-pub const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
+use crate::names::{NULL_PARTITION, PartitionValues};
 
 /// Timestamps are moments in UTC. An offset and not a name, which Arrow can only resolve with a time zone database.
 const ZONE: &str = "+00:00";

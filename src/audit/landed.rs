@@ -3,20 +3,23 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::datatypes::{DataType, FieldRef};
 use serde::{Deserialize, Serialize};
 
-use super::files::{DataFile, data_files};
-use super::parquet_file::ParquetFile;
+use super::files::{DataFile, columns_file, data_files};
+use super::kind::ddl;
+use super::parquet_file::{ParquetFile, guarded};
 use super::reader::Reader;
 use super::statistics;
 use crate::error::{Error, Kind, Result};
 use crate::names::{PartitionValues, Uri};
-use crate::store::{Object, Store};
+use crate::store::Object;
 
 /// What a step really wrote to a table. Part of run records and of the catalog.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Landed {
-    /// The columns in the files, in their order; partition columns are not among them. Empty when there is no file.
+    /// The columns in the files, in their order; partition columns are not among them. Those that the step left for a table
+    /// without rows; empty when it left none.
     pub schema: Vec<Column>,
     /// The partitions, sorted by value; one without values when the table has no partitions.
     pub partitions: Vec<Part>,
@@ -70,6 +73,8 @@ pub enum Bound {
 pub struct Part {
     /// Its values by column.
     pub values: PartitionValues,
+    /// Its directory below the prefix as it is spelled there; empty when the table has no partitions.
+    pub directory: String,
     /// Its rows.
     pub rows: u64,
     /// Bytes of its files.
@@ -87,26 +92,34 @@ pub struct Part {
 /// `Audit` when a file is broken, in the wrong place (see [`data_files`]), or not the listed one any more, when two files
 /// differ in their columns, or when a partition column is also in a file. `Machine` when a file cannot be opened.
 pub async fn read(
-    store: &Arc<dyn Store>,
+    reader: &Arc<Reader>,
     prefix: &Uri,
     partition_by: &[String],
     only: &[(String, String)],
     objects: &[Object],
 ) -> Result<Opened> {
     let files = data_files(prefix, partition_by, only, objects)?;
+    let columns = columns_file(prefix, objects).filter(|_| files.is_empty()).cloned();
     let partition_by = partition_by.to_vec();
-    Reader::new(store.clone(), prefix).work(move |reader| open(reader, files, &partition_by)).await
+    let look = move |reader: &Arc<Reader>| {
+        let mut opened = open(reader, &files, &partition_by)?;
+        if let Some(object) = columns {
+            opened.landed.schema = declared(&object, reader, &partition_by)?;
+        }
+        Ok(opened)
+    };
+    reader.work(look).await
 }
 
-fn open(reader: &Arc<Reader>, files: Vec<DataFile>, partition_by: &[String]) -> Result<Opened> {
-    let footers = reader.map(&files, |file| footer(file, reader, partition_by))?;
+fn open(reader: &Arc<Reader>, files: &[DataFile], partition_by: &[String]) -> Result<Opened> {
+    let footers = reader.map(files, |file| footer(file, reader, partition_by))?;
     let mut landed = Landed::default();
     let mut parts = BTreeMap::<&PartitionValues, Part>::new();
     let mut opened = Vec::with_capacity(files.len());
     for (file, (parquet, columns)) in files.iter().zip(footers) {
         let (rows, bytes) = (parquet.rows(), file.object.bytes);
-        let empty = || Part { values: file.values.clone(), rows: 0, bytes: 0, files: 0 };
-        let part = parts.entry(&file.values).or_insert_with(empty);
+        let (values, directory) = (file.values.clone(), file.directory.clone());
+        let part = parts.entry(&file.values).or_insert(Part { values, directory, rows: 0, bytes: 0, files: 0 });
         part.rows += rows;
         part.bytes += bytes;
         part.files += 1;
@@ -127,17 +140,58 @@ fn open(reader: &Arc<Reader>, files: Vec<DataFile>, partition_by: &[String]) -> 
     Ok(Opened { landed, reader: reader.clone(), files: opened })
 }
 
+/// Returns the columns that a step left for a table without rows: of these files neither rows nor values count.
+fn declared(object: &Object, reader: &Arc<Reader>, partition_by: &[String]) -> Result<Vec<Column>> {
+    let file = ParquetFile::of(object, reader)?;
+    check_names(&object.uri, &file, &[])?;
+    let fields = file.schema().fields().iter().filter(|field| !partition_by.contains(field.name()));
+    let column = |field: &FieldRef| {
+        let (name, kind) = (field.name().clone(), ddl(field.data_type()));
+        Column { name, kind, nullable: true, nulls: Some(0), min: None, max: None }
+    };
+    Ok(fields.map(column).collect())
+}
+
 fn footer(file: &DataFile, reader: &Arc<Reader>, partition_by: &[String]) -> Result<(ParquetFile, Vec<Column>)> {
     let uri = &file.object.uri;
     reader.go_on()?;
     let opened = ParquetFile::of(&file.object, reader)?;
-    let columns = statistics::columns(&opened)
-        .map_err(|error| Error::new(Kind::Audit, format!("the footer of `{uri}` is broken")).caused_by(error))?;
+    let columns = guarded(uri, None, || {
+        statistics::columns(&opened)
+            .map_err(|error| Error::new(Kind::Audit, format!("the footer of `{uri}` is broken")).caused_by(error))
+    })?;
     if let Some(column) = columns.iter().find(|column| partition_by.contains(&column.name)) {
         let message = format!("`{uri}` has the partition column `{}` inside", column.name);
         return Err(Error::new(Kind::Audit, message).hint("write with `partitionBy`, which takes it out of the file"));
     }
+    check_names(uri, &opened, partition_by)?;
     Ok((opened, columns))
+}
+
+/// Refuses names that are one name to a catalog: Hive, Glue and Athena keep them in lower case, and so do engines when they
+/// look for a column.
+fn check_names(uri: &Uri, file: &ParquetFile, partition_by: &[String]) -> Result<()> {
+    let fields = file.schema().fields();
+    let columns = fields.iter().map(|field| field.name()).chain(partition_by);
+    let members = fields.iter().find_map(|field| alike_members(field.data_type()));
+    let Some((one, other)) = alike(columns).or(members) else { return Ok(()) };
+    let message =
+        format!("`{one}` and `{other}` in `{uri}` are one name to a catalog, which keeps names in lower case");
+    Err(Error::new(Kind::Audit, message).hint("rename one of the two in the step"))
+}
+
+fn alike<'a>(names: impl Iterator<Item = &'a String>) -> Option<(String, String)> {
+    let mut known = BTreeMap::new();
+    names.into_iter().find_map(|name| Some((known.insert(name.to_lowercase(), name)?.clone(), name.clone())))
+}
+
+fn alike_members(kind: &DataType) -> Option<(String, String)> {
+    match kind {
+        DataType::List(item) | DataType::LargeList(item) | DataType::Map(item, _) => alike_members(item.data_type()),
+        DataType::Struct(fields) => alike(fields.iter().map(|field| field.name()))
+            .or_else(|| fields.iter().find_map(|field| alike_members(field.data_type()))),
+        _ => None,
+    }
 }
 
 /// Refuses two files of one table whose columns differ in name, type or order, naming the first difference.

@@ -25,4 +25,6 @@ mod unique;
 mod values;
 
 pub use checks::{Finding, Subject, check};
+pub use files::is_in;
 pub use landed::{Bound, Column, Landed, Opened, Part, read, rows_so_far};
+pub use reader::Reader;

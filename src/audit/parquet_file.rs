@@ -1,7 +1,9 @@
 //! One Parquet file, wherever it is: its footer, and its columns in one form whoever wrote them.
 
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
@@ -9,6 +11,7 @@ use fs_err as fs;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_schema};
 use parquet::basic::Type as PhysicalType;
+use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use super::canonical::{arrange, in_utc};
@@ -49,8 +52,10 @@ impl ParquetFile {
     /// `Machine` when the file cannot be opened, `Audit` when it is not Parquet or cut short.
     pub fn open(path: &Path) -> Result<Self> {
         let (file, uri) = (fs::File::open(path)?, Uri::from_path(path));
-        let metadata = footer(file, &uri)?;
-        Self::new(uri, Origin::Path(path.into()), metadata)
+        guarded(&uri.clone(), None, move || {
+            let metadata = footer(file, &uri)?;
+            Self::new(uri, Origin::Path(path.into()), metadata)
+        })
     }
 
     /// Reads the footer of what a listing showed.
@@ -59,18 +64,20 @@ impl ParquetFile {
     /// `Audit` when it has been removed or replaced since then, is not Parquet or cut short; `Machine` from the store.
     pub(super) fn of(object: &Object, reader: &Arc<Reader>) -> Result<Self> {
         let uri = object.uri.clone();
-        if uri.to_path().is_some() {
-            let metadata = footer(listed(object)?, &uri)?;
-            return Self::new(uri, Origin::Listed(object.clone()), metadata);
-        }
-        let (remote, metadata) = Remote::open(object, reader)?;
-        Self::new(uri, Origin::Remote(remote), metadata)
+        guarded(&object.uri, None, || {
+            if uri.to_path().is_some() {
+                let metadata = footer(listed(object)?, &uri)?;
+                return Self::new(uri, Origin::Listed(object.clone()), metadata);
+            }
+            let (remote, metadata) = Remote::open(object, reader)?;
+            Self::new(uri, Origin::Remote(remote), metadata)
+        })
     }
 
     fn new(uri: Uri, origin: Origin, metadata: ParquetMetaData) -> Result<Self> {
         let described = metadata.file_metadata().schema_descr();
         // Without the Arrow schema that some writers embed: types follow from what is stored, not from who stored it.
-        let arrow = parquet_to_arrow_schema(described, None).map_err(|error| broken(&uri, error))?;
+        let arrow = parquet_to_arrow_schema(described, None).map_err(|error| broken(&uri, None, error))?;
         let int96 = |root: usize| {
             let of_root = |leaf: &usize| described.get_column_root_idx(*leaf) == root;
             (0..described.num_columns())
@@ -121,47 +128,121 @@ impl ParquetFile {
         if let Some(column) = columns.iter().find(missing) {
             return Err(Error::new(Kind::Audit, format!("`{}` has no column `{column}`", self.uri)));
         }
+        let stored: Vec<String> = columns.iter().filter(|column| !values.contains_key(*column)).cloned().collect();
+        let mut rows = self.stored(&groups, &stored).map_err(|error| self.blamed(error, &groups, &stored))?;
+        let (columns, values) = (columns.to_vec(), values.clone());
+        let next = move || {
+            let arranged = rows.next()?.and_then(|batch| {
+                guarded(&self.uri, only(&stored), || {
+                    arrange(&batch, &columns, &values).map_err(|error| broken(&self.uri, only(&stored), error))
+                })
+            });
+            Some(arranged.map_err(|error| self.blamed(error, &groups, &stored)))
+        };
+        Ok(Box::new(std::iter::from_fn(next)))
+    }
+
+    /// Returns the rows of some columns as they are stored; fewer than the footer says are a failure.
+    fn stored(&self, groups: &[usize], stored: &[String]) -> Result<Batches<'_>> {
+        let column = only(stored).map(str::to_string);
+        let mut rows = guarded(&self.uri, only(stored), || self.decoder(groups, stored))?;
+        let of_group = |group: &usize| self.metadata.row_group(*group).num_rows();
+        let mut due = groups.iter().map(of_group).sum::<i64>();
+        let next = move || {
+            let batch = guarded(&self.uri, column.as_deref(), || rows.next().transpose());
+            if let Ok(Some(batch)) = &batch {
+                due -= batch.num_rows() as i64;
+            } else if let Ok(None) = batch
+                && due != 0
+            {
+                let fewer = format!("{due} rows of {} are missing", self.rows());
+                due = 0;
+                return Some(Err(broken(&self.uri, column.as_deref(), fewer)));
+            }
+            batch.transpose()
+        };
+        Ok(Box::new(std::iter::from_fn(next)))
+    }
+
+    fn decoder(&self, groups: &[usize], stored: &[String]) -> Result<Batches<'_>> {
+        let column = only(stored).map(str::to_string);
+        let failed = move |error| broken(&self.uri, column.as_deref(), error);
         let options = ArrowReaderOptions::new().with_schema(self.schema.clone());
-        let prepared =
-            ArrowReaderMetadata::try_new(self.metadata.clone(), options).map_err(|error| broken(&self.uri, error))?;
-        let stored = columns.iter().filter(|column| !values.contains_key(*column));
-        let roots: Vec<usize> = stored.filter_map(|column| self.schema.index_of(column).ok()).collect();
+        let prepared = ArrowReaderMetadata::try_new(self.metadata.clone(), options).map_err(&failed)?;
+        let roots: Vec<usize> = stored.iter().filter_map(|column| self.schema.index_of(column).ok()).collect();
         let mask = ProjectionMask::roots(self.metadata.file_metadata().schema_descr(), roots);
         let file = match &self.origin {
-            Origin::Remote(remote) => {
-                return Ok(self.arranged(remote.rows(groups, prepared, mask)?, columns, values));
-            }
+            Origin::Remote(remote) => return Ok(Box::new(remote.rows(groups.to_vec(), prepared, mask, failed)?)),
             Origin::Path(path) => fs::File::open(path)?,
             Origin::Listed(object) => listed(object)?,
         };
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file.into_file(), prepared);
-        let builder = builder.with_projection(mask).with_row_groups(groups).with_batch_size(BATCH_ROWS);
-        let rows = builder.build().map_err(|error| broken(&self.uri, error))?;
-        let rows = rows.map(|batch| batch.map_err(|error| broken(&self.uri, error)));
-        Ok(self.arranged(rows, columns, values))
+        let builder = builder.with_projection(mask).with_row_groups(groups.to_vec()).with_batch_size(BATCH_ROWS);
+        let rows = builder.build().map_err(&failed)?;
+        Ok(Box::new(rows.map(move |batch| batch.map_err(|error| failed(error.into())))))
     }
 
-    fn arranged<'a>(
-        &'a self,
-        rows: impl Iterator<Item = Result<RecordBatch>> + 'a,
-        columns: &[String],
-        values: &PartitionValues,
-    ) -> Batches<'a> {
-        let (columns, values) = (columns.to_vec(), values.clone());
-        let arrange = move |batch| arrange(&batch, &columns, &values).map_err(|error| broken(&self.uri, error));
-        Box::new(rows.map(move |batch| batch.and_then(&arrange)))
+    /// Returns the failure of the first of several columns that cannot be read alone.
+    fn blamed(&self, error: Error, groups: &[usize], stored: &[String]) -> Error {
+        if stored.len() < 2 || error.kind != Kind::Audit {
+            return error;
+        }
+        let fails = |column: &String| {
+            let mut rows = self.stored(groups, std::slice::from_ref(column))?;
+            rows.try_for_each(|batch| batch.map(drop))
+        };
+        stored.iter().find_map(|column| fails(column).err()).unwrap_or(error)
     }
 }
 
+/// Returns the column of a read of one.
+fn only(columns: &[String]) -> Option<&str> {
+    match columns {
+        [column] => Some(column),
+        _ => None,
+    }
+}
+
+/// Does what reads bytes that may be damaged: where the Parquet crate panics instead of failing, that is a failure too.
+pub(super) fn guarded<T>(uri: &Uri, column: Option<&str>, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    static QUIET: Once = Once::new();
+    thread_local!(static GUARDED: Cell<bool> = const { Cell::new(false) });
+    QUIET.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |about| {
+            if !GUARDED.get() {
+                usual(about);
+            }
+        }));
+    });
+    let outer = GUARDED.replace(true);
+    let done = panic::catch_unwind(AssertUnwindSafe(work));
+    GUARDED.set(outer);
+    done.unwrap_or_else(|said| {
+        let text = said.downcast_ref::<String>().map(String::as_str).or_else(|| said.downcast_ref::<&str>().copied());
+        Err(broken(uri, column, ParquetError::General(text.unwrap_or("its bytes make no sense").into())))
+    })
+}
+
 fn footer(file: fs::File, uri: &Uri) -> Result<ParquetMetaData> {
-    ParquetMetaDataReader::new().parse_and_finish(&file.into_file()).map_err(|error| broken(uri, error))
+    ParquetMetaDataReader::new().parse_and_finish(&file.into_file()).map_err(|error| broken(uri, None, error))
 }
 
 fn listed(object: &Object) -> Result<fs::File> {
     open_listed(object)?.ok_or_else(|| changed(&object.uri))
 }
 
-/// Returns the failure of a file whose content makes no sense.
-pub(super) fn broken(uri: &Uri, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(Kind::Audit, format!("`{uri}` cannot be read as Parquet")).caused_by(error)
+/// Returns the failure of a file whose content makes no sense, of one column where that is known.
+pub(super) fn broken(
+    uri: &Uri,
+    column: Option<&str>,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
+    let of = column.map(|column| format!("column `{column}` of ")).unwrap_or_default();
+    Error::new(Kind::Audit, format!("{of}`{uri}` cannot be read as Parquet"))
+        .caused_by(error)
+        .hint("its bytes are damaged: run the step that wrote it again")
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,8 +33,8 @@ const KEPT: u64 = 64 << 20;
 /// The unit of [`IN_MEMORY`]: semaphores count to 2^32 at a time.
 const UNIT: u64 = 1 << 10;
 
-/// A way to objects from threads that may block.
-pub(super) struct Reader {
+/// A way to the objects of a lake from threads that may block. All of a run's are read with one: it bounds their memory.
+pub struct Reader {
     store: Arc<dyn Store>,
     runtime: Handle,
     local: bool,
@@ -47,7 +47,7 @@ pub(super) struct Reader {
 pub(super) type Room = OwnedSemaphorePermit;
 
 impl Reader {
-    /// Returns a reader of what is below `prefix`. Must be called from within the runtime that reaches the store.
+    /// Returns a reader of the lake at `prefix`. Must be called from within the runtime that reaches the store.
     pub fn new(store: Arc<dyn Store>, prefix: &Uri) -> Arc<Self> {
         Arc::new(Self {
             store,
@@ -60,7 +60,7 @@ impl Reader {
     }
 
     /// Does `work` on a thread that may block. When the returned future is dropped, the work ends at its next step.
-    pub async fn work<R: Send + 'static>(
+    pub(super) async fn work<R: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Arc<Self>) -> Result<R> + Send + 'static,
     ) -> Result<R> {
@@ -72,12 +72,12 @@ impl Reader {
     }
 
     /// Returns `work` of every item in their order: spread over the cores for files, over 16 threads for objects.
-    pub fn map<I: Sync, R: Send>(&self, items: &[I], work: impl Fn(&I) -> Result<R> + Sync) -> Result<Vec<R>> {
+    pub(super) fn map<I: Sync, R: Send>(&self, items: &[I], work: impl Fn(&I) -> Result<R> + Sync) -> Result<Vec<R>> {
         if self.local { parallel::map(items, work) } else { parallel::map_on(REQUESTS, items, work) }
     }
 
     /// Fails once nobody waits for the work any more.
-    pub fn go_on(&self) -> Result<()> {
+    pub(super) fn go_on(&self) -> Result<()> {
         if *self.abandoned.borrow() { Err(abandoned()) } else { Ok(()) }
     }
 
@@ -85,19 +85,19 @@ impl Reader {
     ///
     /// # Errors
     /// `Audit` when the object has been removed or replaced since it was listed; `Machine` from the store.
-    pub fn part(&self, object: &Object, range: Range<u64>) -> Result<Bytes> {
+    pub(super) fn part(&self, object: &Object, range: Range<u64>) -> Result<Bytes> {
         self.wait(self.store.get_part(object, range))??.ok_or_else(|| changed(&object.uri))
     }
 
     /// Waits until so many more bytes may be held in memory. Whoever holds some must not ask for more.
-    pub fn room(&self, bytes: u64) -> Result<Room> {
+    pub(super) fn room(&self, bytes: u64) -> Result<Room> {
         let units = bytes.min(IN_MEMORY).div_ceil(UNIT);
         let room = self.wait(self.in_memory.clone().acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX)))?;
         room.map_err(|error| Error::new(Kind::Internal, "the memory of an audit is closed").caused_by(error))
     }
 
     /// Returns whether a small file may stay in memory for as long as the reader.
-    pub fn may_keep(&self, bytes: u64) -> bool {
+    pub(super) fn may_keep(&self, bytes: u64) -> bool {
         let more = |kept: u64| Some(kept + bytes).filter(|kept| *kept <= KEPT);
         self.kept.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }

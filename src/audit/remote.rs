@@ -15,7 +15,7 @@ use parquet::file::metadata::{FooterTail, ParquetMetaData, ParquetMetaDataReader
 
 use super::parquet_file::{BATCH_ROWS, broken};
 use super::reader::{Reader, Room};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::Object;
 
 /// Read from the end for the footer. A footer takes about 100 bytes for each column of each row group.
@@ -33,10 +33,11 @@ pub(super) struct Remote {
 }
 
 /// The rows of some row groups, of which one is in memory.
-pub(super) struct Rows<'a> {
+pub(super) struct Rows<'a, F> {
     remote: &'a Remote,
     decoder: ParquetPushDecoder,
     group: Option<Group>,
+    failed: F,
 }
 
 /// A row group, and what allows to have its bytes in memory.
@@ -45,7 +46,7 @@ type Group = (ParquetRecordBatchReader, Option<Room>);
 impl Remote {
     /// Reads the footer: one read, two when it is longer than 64 KiB. None but a listing is needed before.
     pub fn open(object: &Object, reader: &Arc<Reader>) -> Result<(Self, ParquetMetaData)> {
-        let broken = |error: ParquetError| broken(&object.uri, error);
+        let broken = |error: ParquetError| broken(&object.uri, None, error);
         let size = object.bytes;
         if size < FOOTER_SIZE as u64 {
             return Err(broken(ParquetError::EOF(format!("a file of {size} bytes has no footer"))));
@@ -73,11 +74,17 @@ impl Remote {
     }
 
     /// Returns the columns of `mask` in some row groups, one after the other. Reads nothing that is further than 1 MiB
-    /// from them.
-    pub fn rows(&self, groups: Vec<usize>, prepared: ArrowReaderMetadata, mask: ProjectionMask) -> Result<Rows<'_>> {
+    /// from them. `failed` makes the error of what makes no sense.
+    pub fn rows<F: Fn(ParquetError) -> Error>(
+        &self,
+        groups: Vec<usize>,
+        prepared: ArrowReaderMetadata,
+        mask: ProjectionMask,
+        failed: F,
+    ) -> Result<Rows<'_, F>> {
         let decoder = ParquetPushDecoderBuilder::new_with_metadata(prepared).with_projection(mask);
         let decoder = decoder.with_row_groups(groups).with_batch_size(BATCH_ROWS).build();
-        Ok(Rows { remote: self, decoder: decoder.map_err(|error| broken(&self.object.uri, error))?, group: None })
+        Ok(Rows { remote: self, decoder: decoder.map_err(&failed)?, group: None, failed })
     }
 
     /// Returns the bytes of each range, read in as few pieces as is worth it.
@@ -103,32 +110,31 @@ impl Remote {
     }
 }
 
-impl Rows<'_> {
+impl<F: Fn(ParquetError) -> Error> Rows<'_, F> {
     /// Reads the next row group; `None` after the last one.
     fn advance(&mut self) -> Result<Option<Group>> {
-        let broken = |error: ParquetError| broken(&self.remote.object.uri, error);
         let mut room = None;
         loop {
-            match self.decoder.try_next_reader().map_err(broken)? {
+            match self.decoder.try_next_reader().map_err(&self.failed)? {
                 DecodeResult::Data(rows) => return Ok(Some((rows, room))),
                 DecodeResult::Finished => return Ok(None),
                 DecodeResult::NeedsData(wanted) => {
                     let (parts, taken) = self.remote.parts(&wanted, room)?;
                     room = taken;
-                    self.decoder.push_ranges(wanted, parts).map_err(broken)?;
+                    self.decoder.push_ranges(wanted, parts).map_err(&self.failed)?;
                 }
             }
         }
     }
 }
 
-impl Iterator for Rows<'_> {
+impl<F: Fn(ParquetError) -> Error> Iterator for Rows<'_, F> {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some(batch) = self.group.as_mut().and_then(|(rows, _)| rows.next()) {
-                return Some(batch.map_err(|error| broken(&self.remote.object.uri, error)));
+                return Some(batch.map_err(|error| (self.failed)(error.into())));
             }
             // First the room of the last row group, then that of the next one.
             self.group = None;

@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
-#[cfg(test)]
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_credential_types::provider::{ProvideCredentials, Result as Provided, future::ProvideCredentials as Providing};
+use aws_credential_types::provider::{
+    ProvideCredentials, Result as Provided, SharedCredentialsProvider, future::ProvideCredentials as Providing,
+};
 use tokio::sync::Mutex;
 
 /// Credentials that end sooner than this are not used any more.
@@ -25,7 +25,7 @@ pub(super) struct Keys {
 enum Source {
     /// Made anew each time, because a chain reads the config files only once, and others renew what is in them.
     Chain(Arc<ProviderConfig>, Option<String>),
-    #[cfg(test)]
+    /// One of someone else's.
     Fixed(SharedCredentialsProvider),
 }
 
@@ -36,7 +36,6 @@ impl Keys {
     }
 
     /// Returns those that a provider gives.
-    #[cfg(test)]
     pub fn of_provider(provider: SharedCredentialsProvider) -> Self {
         Self { source: Source::Fixed(provider), kept: Arc::default() }
     }
@@ -69,7 +68,6 @@ impl Keys {
 
     async fn fetch(&self) -> Provided {
         match &self.source {
-            #[cfg(test)]
             Source::Fixed(provider) => provider.provide_credentials().await,
             Source::Chain(config, profile) => {
                 let mut chain = DefaultCredentialsChain::builder().configure((**config).clone());

@@ -30,6 +30,9 @@ pub struct CallError {
     pub partition: &'static str,
 }
 
+/// The code given to a success that lacks what it must have, or cannot be read.
+pub const BAD_ANSWER: &str = "BadAnswer";
+
 /// The code given when no connection could be made.
 pub(super) const NOT_SENT: &str = "ConnectionFailed";
 
@@ -61,7 +64,7 @@ impl CallError {
 
     /// Returns whether other keys may help.
     pub fn blames_credentials(&self) -> bool {
-        [Meaning::Expired, Meaning::UnknownKey].contains(&meaning(self)) && self.code != NO_CREDENTIALS
+        [Meaning::Expired, Meaning::Credentials].contains(&meaning(self)) && self.code != NO_CREDENTIALS
     }
 
     /// Returns whether the caller may not do this.

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use super::call::{Answer, Request, short_code};
-use super::errors::CallError;
+use super::errors::{BAD_ANSWER, CallError};
 use super::{Retry, Service, Session};
 use crate::error::Result;
 
@@ -49,7 +49,9 @@ impl Session {
         request.body =
             serde_json::to_vec(input).map_err(|error| request.failure("Serialization", error.to_string()))?;
         let answer = self.deliver(&request, retry, read).await?;
-        serde_json::from_value(answer).map_err(|error| request.failure("BadAnswer", error.to_string()))
+        // A success that lacks what it must have was done all the same.
+        let lacks = |error: serde_json::Error| request.failure(BAD_ANSWER, error.to_string());
+        serde_json::from_value(answer).map_err(|error| CallError { maybe_done: true, ..lacks(error) })
     }
 }
 
@@ -61,7 +63,7 @@ fn read(request: &Request<'_>, answer: &Answer) -> Result<Json, CallError> {
             Ok(answer) => Ok(answer),
             Err(error) => Err(CallError {
                 maybe_done: true,
-                ..request.failure("BadAnswer", format!("the answer is not JSON: {error}"))
+                ..request.failure(BAD_ANSWER, format!("the answer is not JSON: {error}"))
             }),
         };
     }

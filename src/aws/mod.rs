@@ -26,12 +26,12 @@ mod signer;
 
 pub use advice::{Advice, Meaning, advice};
 pub use clock::ServerClock;
-pub use errors::{CUT, CallError, s3_error, s3_failed};
+pub use errors::{BAD_ANSWER, CUT, CallError, s3_error, s3_failed};
 pub use pace::Pace;
 pub use partition::Partition;
 pub use permission::{permission, resource};
 pub use query::{EC2, FormService, IAM, STS, Xml};
-pub use retry::{ANSWER, Retry, RetryPolicy};
+pub use retry::{Retry, RetryPolicy};
 pub use service::{ATHENA, EMR, GLUE, LOGS, SECRETS_MANAGER, SERVICE_QUOTAS, Service};
 pub use session::{Options, Session, timeouts};
 pub use signer::Signer;

@@ -1,7 +1,7 @@
 //! The AWS Query protocol and EC2's dialect of it: a form goes there, XML comes back. For IAM, STS and EC2.
 
 use super::call::{Answer, Request};
-use super::errors::CallError;
+use super::errors::{BAD_ANSWER, CallError};
 use super::{Retry, Session};
 use crate::error::Result;
 
@@ -79,7 +79,7 @@ fn read(request: &Request<'_>, answer: &Answer) -> Result<Xml, CallError> {
     if answer.status.is_success() {
         return parsed.map_err(|error| CallError {
             maybe_done: true,
-            ..request.failure("BadAnswer", format!("the answer is not XML: {error}"))
+            ..request.failure(BAD_ANSWER, format!("the answer is not XML: {error}"))
         });
     }
     let told = parsed.unwrap_or_default();

@@ -86,6 +86,14 @@ impl Session {
         Self::made(sdk, keys, &way, profile.sign_in, options.quota, RetryPolicy::default())
     }
 
+    /// Returns the session of an SDK configuration that is complete but for the way out.
+    ///
+    /// # Errors
+    /// `Usage` when it has no region or no credentials.
+    pub fn of(sdk: SdkConfig, quota: f64) -> Result<Self> {
+        Self::with(sdk, quota, RetryPolicy::default())
+    }
+
     /// Returns a session of eu-west-1 that asks `endpoint` for everything.
     #[cfg(test)]
     pub fn for_tests(
@@ -93,21 +101,28 @@ impl Session {
         keys: impl aws_credential_types::provider::ProvideCredentials + 'static,
         policy: RetryPolicy,
     ) -> Self {
-        let (way, keys) = (WayOut::default(), Keys::of_provider(SharedCredentialsProvider::new(keys)));
+        use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
         let sdk = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new("eu-west-1"))
             .endpoint_url(endpoint)
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .credentials_provider(SharedCredentialsProvider::new(keys));
+        Self::with(sdk.build(), 1.0, policy).unwrap()
+    }
+
+    fn with(sdk: SdkConfig, quota: f64, policy: RetryPolicy) -> Result<Self> {
+        let provider = sdk.credentials_provider().ok_or_else(|| Error::new(Kind::Usage, "there are no credentials"))?;
+        let (way, keys) = (WayOut::default(), Keys::of_provider(provider));
+        let sdk = sdk
+            .into_builder()
             .http_client(way.sdk_client())
             .timeout_config(timeouts(policy.answer))
             .stalled_stream_protection(still(policy.answer))
-            .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
-                aws_smithy_async::rt::sleep::TokioSleep::new(),
-            ))
             .identity_cache(IdentityCache::no_cache())
             .credentials_provider(SharedCredentialsProvider::new(keys.clone()))
             .build();
-        Self::made(sdk, keys, &way, "sign in".into(), 1.0, policy).unwrap()
+        Self::made(sdk, keys, &way, "sign in: `aws configure`".into(), quota, policy)
     }
 
     fn made(

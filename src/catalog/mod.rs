@@ -10,8 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use crate::error::{Error, Result};
+use crate::event::{Event, Sink};
 use crate::names::RunId;
 use crate::plan::Version;
 use crate::store::Object;
@@ -27,6 +29,12 @@ pub struct Index {
     pub generation: u64,
     /// By table name.
     pub tables: BTreeMap<String, Entry>,
+    /// Current versions by table, as far as the index holds them: see [`Catalog::current`].
+    #[serde(skip)]
+    pub versions: BTreeMap<String, Version>,
+    /// Whether other catalogs, such as Glue, are known to say the same.
+    #[serde(skip)]
+    pub shown: bool,
 }
 
 impl Index {
@@ -104,6 +112,20 @@ pub trait Catalog: Send + Sync {
     /// Returns the version of `table` that `run` published, or `None` when it is not kept.
     async fn version(&self, table: &str, run: &RunId) -> Result<Option<Version>>;
 
+    /// Returns the version of `table` that readers of `seen` see, or `None` when there is no such table or version.
+    async fn current(&self, seen: &Index, table: &str) -> Result<Option<Version>> {
+        let Some(entry) = seen.tables.get(table) else { return Ok(None) };
+        match seen.versions.get(table).filter(|version| version.run == entry.current) {
+            Some(version) => Ok(Some(version.clone())),
+            None => self.version(table, &entry.current).await,
+        }
+    }
+
+    /// Returns a channel on which a call that is going on says, in a sentence, what it waits for.
+    fn waits(&self) -> watch::Receiver<String> {
+        watch::channel(String::new()).1
+    }
+
     /// Makes all `versions` current in one step: a reader of the index sees none or all of them, also after a crash.
     /// Of several callers that saw the same version of a table exactly one publishes it. Returns what has kept other
     /// catalogs, such as Glue, from showing the versions: they are published all the same.
@@ -142,5 +164,20 @@ pub trait Catalog: Send + Sync {
     /// Returns where other catalogs differ from the index, a lowercase fragment each.
     async fn check(&self) -> Result<Vec<String>> {
         Ok(Vec::new())
+    }
+}
+
+/// Awaits a call to `catalog` and tells what it waits for meanwhile.
+pub async fn telling<T>(catalog: &dyn Catalog, call: impl Future<Output = T>, sink: &mut dyn Sink) -> T {
+    let mut waits = catalog.waits();
+    tokio::pin!(call);
+    loop {
+        tokio::select! {
+            done = &mut call => return done,
+            Ok(()) = waits.changed() => {
+                let text = waits.borrow_and_update().clone();
+                sink.emit(Event::Note { text });
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The catalog in the lake itself: one small index, replaced by compare-and-set, over version files that never change.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
@@ -23,12 +23,14 @@ const AT_ONCE: usize = 16;
 pub struct ObjectCatalog {
     store: Arc<dyn Store>,
     root: Uri,
+    /// What was read or written last: most often nobody has changed it since, and it need not be read again.
+    known: Mutex<Option<(State, Tag)>>,
 }
 
 impl ObjectCatalog {
     /// Returns the catalog of the tables at `curated`.
     pub fn new(store: Arc<dyn Store>, curated: &Uri) -> Self {
-        Self { store, root: curated.join("_catalog") }
+        Self { store, root: curated.join("_catalog"), known: Mutex::default() }
     }
 
     fn index_uri(&self) -> Uri {
@@ -46,8 +48,21 @@ impl ObjectCatalog {
 
     /// Returns the state, empty before the first publication.
     pub(super) async fn state(&self) -> Result<State> {
+        let (state, tag) = self.read().await?;
+        *self.known() = tag.map(|tag| (state.clone(), tag));
+        Ok(state)
+    }
+
+    async fn read(&self) -> Result<(State, Option<Tag>)> {
         let uri = self.index_uri();
-        self.store.get(&uri).await?.map_or_else(|| Ok(State::default()), |body| parse(&uri, &body))
+        match self.store.get_tagged(&uri).await? {
+            Some((body, tag)) => Ok((parse(&uri, &body)?, Some(tag))),
+            None => Ok((State::default(), None)),
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Option<(State, Tag)>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the latest state until nobody else has changed it in between; returns what it is then.
@@ -58,15 +73,24 @@ impl ObjectCatalog {
         let uri = self.index_uri();
         let mut contention = Contention::on(&uri);
         loop {
-            let found = self.store.get_tagged(&uri).await?;
-            let mut state = found.as_ref().map_or_else(|| Ok(State::default()), |(body, _)| parse(&uri, body))?;
-            if !apply(&mut state)? {
+            let known = self.known().take();
+            let is_known = known.is_some();
+            let (mut state, tag) = match known {
+                Some((state, tag)) => (state, Some(tag)),
+                None => self.read().await?,
+            };
+            match apply(&mut state) {
+                Ok(true) => {}
+                // It may be otherwise by now.
+                _ if is_known => continue,
+                applied => return applied.map(|_| state),
+            }
+            if self.replace(&mut state, tag).await? {
                 return Ok(state);
             }
-            if self.replace(&mut state, found.map(|(_, tag)| tag)).await? {
-                return Ok(state);
+            if !is_known {
+                contention.lost().await?;
             }
-            contention.lost().await?;
         }
     }
 
@@ -83,11 +107,12 @@ impl ObjectCatalog {
     async fn replace(&self, state: &mut State, tag: Option<Tag>) -> Result<bool> {
         state.by = nonce();
         let (uri, body) = (self.index_uri(), to_json(state)?);
-        let written = match tag {
-            Some(tag) => self.store.put_if_match(&uri, &body, &tag).await?,
+        let written = match &tag {
+            Some(tag) => self.store.put_if_match(&uri, &body, tag).await?,
             None => self.store.put_if_absent(&uri, &body).await?,
         };
-        Ok(written.is_some())
+        *self.known() = written.map(|tag| (state.clone(), tag));
+        Ok(self.known().is_some())
     }
 
     /// Returns what the files about versions say, by table.

@@ -65,6 +65,7 @@ impl State {
             let entry = Entry { current, history };
             if known != Some(&entry) {
                 self.shown.remove(&table);
+                self.versions.remove(&table);
                 self.tables.insert(table, entry);
             }
         }

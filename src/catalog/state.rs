@@ -10,6 +10,11 @@ use super::{Entry, Index, Published};
 use crate::error::{Error, Kind, Result};
 use crate::names::RunId;
 use crate::plan::Version;
+use crate::store::Owner;
+
+/// A version of more partitions than this, some 300 bytes each, is read from its own file: the index is written several
+/// times a publication.
+const MOST_PARTITIONS: usize = 1000;
 
 /// The content of `catalog.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,6 +35,9 @@ pub struct State {
     /// Who is writing to Glue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<Lease>,
+    /// What the files of current versions say, so that a plan reads one object and not one a table. Not all are here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<String, Version>,
 }
 
 /// The right to write to Glue.
@@ -37,6 +45,9 @@ pub struct State {
 pub struct Lease {
     /// Unlike any other holder's.
     pub by: String,
+    /// The process that holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
     /// By the store's clock; whoever comes later may take it.
     pub until: Timestamp,
 }
@@ -44,7 +55,8 @@ pub struct Lease {
 impl State {
     /// Returns what readers of the catalog see.
     pub fn index(self) -> Index {
-        Index { generation: self.generation, tables: self.tables }
+        let shown = self.pending().is_empty();
+        Index { generation: self.generation, tables: self.tables, versions: self.versions, shown }
     }
 
     /// Makes all versions current. Returns whether anything changed: not when an earlier attempt had already done it.
@@ -74,6 +86,10 @@ impl State {
             entry.history.push(published(version));
             entry.show(&version.run, version.published_at);
             self.shown.remove(&version.table);
+            self.versions.remove(&version.table);
+            if version.partitions.len() <= MOST_PARTITIONS {
+                self.versions.insert(version.table.clone(), version.clone());
+            }
         }
         Ok(true)
     }
@@ -93,6 +109,7 @@ impl State {
             })?;
             entry.show(run, now);
             self.shown.remove(table);
+            self.versions.remove(table);
         }
         Ok(())
     }
@@ -126,13 +143,15 @@ impl State {
         self.lease.as_ref().is_some_and(|lease| lease.by == by)
     }
 
-    /// Lends the lease to `by`, or lengthens it, unless someone else holds it. Returns whether `by` has it now.
-    pub fn lend(&mut self, by: &str, now: Timestamp, length: SignedDuration) -> bool {
-        if self.lease.as_ref().is_some_and(|lease| lease.by != by && lease.until > now) {
+    /// Lends the lease to `by` of the process `owner`, or lengthens it, unless another process holds it and may still be
+    /// there. Returns whether `by` has it now.
+    pub fn lend(&mut self, by: &str, owner: &Owner, now: Timestamp, length: SignedDuration) -> bool {
+        let gone = |lease: &Lease| lease.owner.as_ref().is_some_and(|holder| holder.is_gone(owner));
+        if self.lease.as_ref().is_some_and(|lease| lease.by != by && lease.until > now && !gone(lease)) {
             return false;
         }
         let until = now.checked_add(length).unwrap_or(now);
-        self.lease = Some(Lease { by: by.into(), until });
+        self.lease = Some(Lease { by: by.into(), owner: Some(owner.clone()), until });
         true
     }
 
@@ -225,8 +244,8 @@ mod tests {
         let now = state.clone().index();
         assert!(state.publish(&now, &[version("questions", "daily.2026-11-21.1")]).unwrap());
         let back: BTreeMap<String, RunId> = [("other".to_string(), "single.2026-11-22.1".parse().unwrap())].into();
-        state.point(&now, &back).unwrap();
+        state.point(&now, &back, Timestamp::UNIX_EPOCH).unwrap();
         let questions = [("questions".to_string(), "daily.2026-11-22.1".parse().unwrap())].into();
-        assert_eq!(state.point(&now, &questions).unwrap_err().kind, Kind::Held);
+        assert_eq!(state.point(&now, &questions, Timestamp::UNIX_EPOCH).unwrap_err().kind, Kind::Held);
     }
 }

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
 use super::args::{Events, Global, Output, TargetOptions};
+use super::endings::misnamed;
 use super::output::stdout;
 use crate::config::{self, Emr, Layers, Local, Resolved, Target, TargetKind};
 use crate::error::{Error, Kind, Result};
@@ -101,7 +102,7 @@ impl App {
                 choice: global.color.into(),
                 no_color: environment.get("NO_COLOR").is_some_and(|value| !value.is_empty()),
                 force: is_set("CLICOLOR_FORCE"),
-                dumb: environment.get("TERM").is_some_and(|term| term == "dumb"),
+                dumb: report::is_dumb(environment.get("TERM").map(String::as_str)),
                 terminal,
             };
             wish.decide()
@@ -140,6 +141,12 @@ impl App {
             Error::new(Kind::Usage, format!("`{}` is not in a soflow project", cwd.display()))
                 .hint("a project has a folder `jobs/` or a file `config/soflow.yaml`; name one with `-C FOLDER`")
         })?;
+        if root.to_str().is_none_or(|path| path.contains(char::is_control)) {
+            let what = format!("`{}` cannot be a project: its name is not plain text", root.display());
+            return Err(Error::new(Kind::Usage, what)
+                .detail("Locations are written as UTF-8, without control characters.")
+                .hint("rename the folder"));
+        }
         Ok(config::read(self.layers(&root, local)?, &Path::is_file).map(|resolved| Project { resolved, cwd }))
     }
 
@@ -147,9 +154,14 @@ impl App {
         let path = root.join("config/soflow.yaml");
         let shown = "config/soflow.yaml";
         let file = match path.is_file() {
-            true => Some((PathBuf::from(shown), yaml::Source::decode(shown, fs::read(&path)?)?)),
+            true => Some((PathBuf::from(shown), yaml::Source::decode(shown, &fs::read(&path)?)?)),
             false => None,
         };
+        // Settings that nobody reads would be another lake and another target than the person thinks.
+        if let (None, Some(other)) = (&file, misnamed(&root.join("config")).iter().find(|file| file.stem == "soflow")) {
+            let error = Error::new(Kind::Usage, format!("there is no `{shown}`, but a file like it"));
+            return Err(error.hint(other.told(root)));
+        }
         let mut flags = Vec::new();
         let mut flag = |key: &str, value: &Option<String>, name: &str| {
             flags.extend(value.iter().map(|value| (key.to_string(), value.clone(), name.to_string())));
@@ -160,7 +172,7 @@ impl App {
             flag("parallel", &local.parallel, "--parallel");
             flag("cluster", &local.cluster, "--cluster");
         }
-        let ours = |(name, _): &(&String, &String)| name.starts_with("SOFLOW_");
+        let ours = |(name, _): &(&String, &String)| name.starts_with("SOFLOW_") || *name == "HOME";
         let environment = self.environment.iter().filter(ours).map(|(n, v)| (n.clone(), v.clone())).collect();
         Ok(Layers { root: root.to_path_buf(), file, environment, flags })
     }
@@ -180,7 +192,7 @@ impl App {
     /// Returns the listener that tells the story on stderr.
     pub fn sink(&self) -> Box<dyn Sink> {
         let mode = match self.events {
-            Events::Auto if std::io::stderr().is_terminal() => Mode::Terminal { size: Arc::new(report::stderr_size) },
+            Events::Auto if self.has_screen() => Mode::Terminal { size: Arc::new(report::stderr_size) },
             _ => return self.lines(),
         };
         report::sink(mode, self.err_style, Arc::new(Timestamp::now), Box::new(std::io::stderr()))
@@ -203,7 +215,12 @@ impl App {
 
     /// Returns whether a live view and the answer after it go to the same screen.
     pub fn watched(&self) -> bool {
-        self.width.is_some() && self.events == Events::Auto && std::io::stderr().is_terminal()
+        self.width.is_some() && self.events == Events::Auto && self.has_screen()
+    }
+
+    /// Returns whether stderr is a terminal whose lines can be drawn anew.
+    fn has_screen(&self) -> bool {
+        std::io::stderr().is_terminal() && !report::is_dumb(self.environment.get("TERM").map(String::as_str))
     }
 
     /// Says what the settings warn of.

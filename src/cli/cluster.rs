@@ -14,9 +14,9 @@ use crate::event::Sink;
 use crate::names::Digest;
 use crate::report::{Align, Cell, Style, Table, paint, seconds};
 use crate::store::Owner;
+use crate::store::lease::describe;
 use crate::target::Note;
-use crate::target::emr::lease::{Claim, describe};
-use crate::target::emr::{Inner, Listed, Shown};
+use crate::target::emr::{Inner, Listed, Shown, users};
 
 /// Looks after clusters.
 pub async fn cluster(app: &App, command: &ClusterCommand) -> Result<u8> {
@@ -91,12 +91,19 @@ fn tell(note: Note, sink: &mut dyn Sink) {
     }
 }
 
+/// The state of a cluster that takes no steps any more and is still there.
+const ENDING: &str = "TERMINATING";
+
 /// Returns the cluster a person means: the one named, or the only one there is.
 async fn the_one(clusters: &Inner, named: Option<&str>) -> Result<String> {
     if let Some(named) = named {
         return Ok(named.into());
     }
-    let found = clusters.candidates().await?;
+    let mut found = clusters.there().await?;
+    // One that is ending is meant when there is no other.
+    if found.iter().any(|found| found.state != ENDING) {
+        found.retain(|found| found.state != ENDING);
+    }
     match &found[..] {
         [one] => Ok(one.id.clone()),
         [] => Err(Error::new(Kind::Usage, "there is no cluster of this lake").hint("make one: `soflow cluster up`")),
@@ -138,18 +145,18 @@ fn table(listed: &[Listed], style: &Style, width: Option<usize>) -> String {
             Cell::from(one.shape.clone()),
             Cell::from(one.state.clone()),
             Cell::from(seconds(one.age_seconds as f64)),
-            Cell::from(format!("{}{queue}", holders(&one.holders))),
+            Cell::from(format!("{}{queue}", used_by(one))),
             Cell::from(one.reason.clone()).styled(colour),
         ]);
     }
     table.render(style, width)
 }
 
-fn holders(claims: &[Claim]) -> String {
-    match claims {
-        [] => "-".into(),
-        claims => claims.iter().map(|claim| claim.what.clone()).collect::<Vec<_>>().join(", "),
-    }
+/// Returns who has a cluster, in brackets those who do not watch it.
+fn used_by(one: &Listed) -> String {
+    let held = one.holders.iter().map(|claim| claim.what.clone());
+    let users: Vec<String> = held.chain(one.left.iter().map(|run| format!("({run})"))).collect();
+    if users.is_empty() { "-".into() } else { users.join(", ") }
 }
 
 fn show(app: &App, shown: &Shown) -> Result<u8> {
@@ -168,6 +175,7 @@ fn show(app: &App, shown: &Shown) -> Result<u8> {
                 "holders": shown.book.holders,
                 "queue": shown.book.queue,
                 "forced": shown.book.forced,
+                "left": shown.left,
                 "steps": steps,
                 "instances": shown.instances.len(),
             }))
@@ -193,7 +201,7 @@ fn show(app: &App, shown: &Shown) -> Result<u8> {
     line("ready", status.timeline.ready_date_time.map_or_else(String::new, |at| format!("{at:.0}")));
     // EMR shows Hadoop's old scheme, which other tools do not take.
     line("logs", cluster.log_uri.replacen("s3n://", "s3://", 1));
-    line("used by", describe(&shown.book.holders));
+    line("used by", users(&shown.book.holders, &shown.left));
     line("waiting", if shown.book.queue.is_empty() { String::new() } else { describe(&shown.book.queue) });
     for forced in &shown.book.forced {
         line("forced", format!("{} took it from {} at {:.0}", forced.by, forced.from.what, forced.at));

@@ -9,6 +9,7 @@ use super::app::{App, Project};
 use super::args::{EngineCommand, TargetOptions};
 use crate::config::Engine;
 use crate::error::{Error, Kind, Result};
+use crate::machine::python;
 use crate::report::{Align, Cell, Table, paint};
 use crate::target::local::Environment;
 
@@ -75,8 +76,10 @@ async fn python(app: &App, engine: &Option<String>, arguments: &[String]) -> Res
     let mut sink = app.sink();
     let _in_use = environment.ensure(sink.as_mut())?;
     drop(sink);
-    let mut command = Command::new(environment.interpreter());
-    command.args(arguments).env("PYTHONPATH", &project.resolved.settings.code).env("PYTHONNOUSERSITE", "1");
+    let mut command = Command::from(python::command(&environment.interpreter()));
+    // From the folder the person is in, if it is below: a colon in what is above would end it.
+    let code = &project.resolved.settings.code;
+    command.args(arguments).env("PYTHONPATH", code.strip_prefix(&project.cwd).unwrap_or(code));
     let status =
         command.stdin(Stdio::inherit()).status().await.map_err(|error| {
             Error::new(Kind::Machine, "the environment's Python cannot be started").caused_by(error)

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::app::App;
 use super::args::GcArgs;
 use super::ground::Ground;
+use crate::catalog;
 use crate::error::Result;
 use crate::report::{bytes, plural};
 use crate::run::{Collection, LakeLock};
@@ -22,7 +23,7 @@ pub async fn gc(app: &App, args: &GcArgs) -> Result<u8> {
     let Ground { store, catalog, .. } = app.ground(&project).await?;
     if !args.dry_run {
         // Nobody may point at files that are about to go.
-        catalog.settle().await?;
+        catalog::telling(catalog.as_ref(), catalog.settle(), app.sink().as_mut()).await?;
     }
     let keep = SignedDuration::from_secs(project.resolved.settings.keep_seconds);
     let (now, dry_run) = (store.now(), args.dry_run);

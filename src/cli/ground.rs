@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::app::{App, Project};
 use crate::aws::{Options, Session};
 use crate::catalog::{Catalog, GlueCatalog, ObjectCatalog};
-use crate::config::TargetKind;
+use crate::config::{Lake, TargetKind};
 use crate::error::{Error, Kind, Result};
 use crate::run::Services;
 use crate::store::{FileStore, Owner, S3Store, Store};
@@ -45,9 +45,10 @@ impl App {
     /// Returns what the lake of the target in use is reached with.
     ///
     /// # Errors
-    /// `Usage` when no AWS region is named anywhere.
+    /// `Usage` for a lake that engines would look for elsewhere, and when no AWS region is named anywhere.
     pub async fn ground(&self, project: &Project) -> Result<Ground> {
         let target = project.target()?;
+        check_folders(&target.lake)?;
         let (store, session): (Arc<dyn Store>, _) = match &target.kind {
             TargetKind::Local(_) => (Arc::new(FileStore), None),
             TargetKind::Emr(emr) => {
@@ -60,7 +61,7 @@ impl App {
         let objects = ObjectCatalog::new(store.clone(), &target.lake.curated);
         let catalog: Arc<dyn Catalog> = match (&target.kind, &session) {
             (TargetKind::Emr(emr), Some(session)) => {
-                Arc::new(GlueCatalog::new(objects, session.clone(), &emr.database, &target.lake.curated))
+                Arc::new(GlueCatalog::new(objects, session.clone(), &emr.database, &target.lake.curated, self.owner()))
             }
             _ => Arc::new(objects),
         };
@@ -150,6 +151,18 @@ impl App {
             .unwrap_or_else(|| format!("{user}@{host}"));
         Owner::me(&who, &host)
     }
+}
+
+/// Refuses a lake in a folder whose name engines take for an escape or a pattern: they would read and write elsewhere.
+fn check_folders(lake: &Lake) -> Result<()> {
+    for location in [&lake.raw, &lake.curated, &lake.artifacts, &lake.logs] {
+        if let Some(sign) = location.misread() {
+            let what = format!("`{location}` cannot hold a lake: engines do not take `{sign}` in its name as it is");
+            return Err(Error::new(Kind::Usage, what)
+                .hint("name another folder: `SOFLOW_LAKE=file:/some/folder`, or `lake:` in `config/soflow.yaml`"));
+        }
+    }
+    Ok(())
 }
 
 /// Tells what the person wants: `wish` at the first Ctrl-C or SIGTERM, and to leave when the time to wait is over. The second

@@ -31,7 +31,10 @@ async fn answers(
     services: &Services,
     sink: &mut dyn Sink,
 ) -> Result<Vec<Insight>> {
-    if !job.insights.is_empty() && project.local().is_err() {
+    if job.insights.is_empty() {
+        return Ok(Vec::new());
+    }
+    if project.local().is_err() {
         let text = "What the tables say costs a query each here: `soflow query` asks one.".to_string();
         sink.emit(Event::Note { text });
         return Ok(Vec::new());

@@ -8,6 +8,7 @@ mod cancel;
 mod cluster;
 mod config;
 mod doctor;
+mod endings;
 mod engine;
 mod gc;
 mod ground;

@@ -5,7 +5,6 @@ use serde_json::{Value as Json, json};
 use crate::cost::{Estimate, Missing};
 use crate::error::Result;
 use crate::report::{Style, bytes, line, paint, seconds};
-use crate::target::emr::lease::describe;
 use crate::target::emr::{Inner, Listed, Shipment};
 
 /// What a run on a cluster would find.
@@ -63,7 +62,7 @@ impl Outlook {
     fn choice(&self) -> Choice<'_> {
         let mut fits = self.clusters.iter().filter(|one| one.fits).peekable();
         let Some(first) = fits.peek().copied() else { return Choice::Make };
-        fits.find(|one| one.holders.len() < self.slots).map_or(Choice::Wait(first), Choice::Use)
+        fits.find(|one| one.taken() < self.slots).map_or(Choice::Wait(first), Choice::Use)
     }
 
     /// Returns whether the price of a new cluster is known and above the limit.
@@ -84,7 +83,7 @@ impl Outlook {
             "why",
             match &choice {
                 Choice::Use(one) => one.reason.clone(),
-                Choice::Wait(one) => format!("{}: {}", one.reason, describe(&one.holders)),
+                Choice::Wait(one) => format!("{}: {}", one.reason, one.users()),
                 Choice::Make => "none that fits is there".into(),
             },
         );
@@ -111,7 +110,7 @@ impl Outlook {
     fn why_not(&self, one: &Listed) -> String {
         match one.fits {
             false => one.reason.clone(),
-            true if one.holders.len() >= self.slots => format!("{}: {}", one.reason, describe(&one.holders)),
+            true if one.taken() >= self.slots => format!("{}: {}", one.reason, one.users()),
             true => format!("it fits too ({}), but not as well", one.reason),
         }
     }

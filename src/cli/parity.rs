@@ -15,7 +15,7 @@ use crate::catalog::{Catalog, ObjectCatalog};
 use crate::config::{Engine, Lake, Target, TargetKind};
 use crate::error::Result;
 use crate::job::Job;
-use crate::names::{Uri, partition_path};
+use crate::names::Uri;
 use crate::parity::{self, Side, TableDiff};
 use crate::plan::{Select, Version, plan};
 use crate::report::{paint, plural};
@@ -103,13 +103,15 @@ async fn compute(
     };
     let mut sink = app.sink();
     let code = prepare::code(&own, job, &services)?;
-    let gathered = prepare::gather(&own, job, *date, Select::default(), code, &services).await?;
+    let request = run::Request { job, date: *date, lake, code, select: Select::default() };
+    let gathered = prepare::gather(request, &services).await?;
     let planned = plan(&gathered.facts)?;
     run::drive(&gathered, &planned, Vec::new(), &services, sink.as_mut()).await?;
     let mut published = BTreeMap::new();
-    for (table, entry) in catalog.index().await?.tables {
-        if let Some(version) = catalog.version(&table, &entry.current).await? {
-            published.insert(table, version);
+    let index = catalog.index().await?;
+    for table in index.tables.keys() {
+        if let Some(version) = catalog.current(&index, table).await? {
+            published.insert(table.clone(), version);
         }
     }
     Ok(published)
@@ -119,8 +121,7 @@ async fn side<'a>(engine: &'a str, base: &Uri, version: &Version, services: &Ser
     let curated = base.join(engine).join("curated");
     let mut files = Vec::new();
     for partition in &version.partitions {
-        let folder = curated.join(&partition.prefix).join(&partition_path(&version.partition_by, &partition.values));
-        let listed = services.store.list(&folder).await?;
+        let listed = services.store.list(&curated.join(&partition.place(&version.partition_by))).await?;
         files.extend(listed.iter().filter_map(|object| Some((object.uri.to_path()?, partition.values.clone()))));
     }
     Ok(Side { name: engine, files })

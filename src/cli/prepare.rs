@@ -7,14 +7,16 @@ use jiff::civil::Date;
 
 use super::app::{Project, yesterday};
 use super::args::Selection;
+use super::endings::misnamed;
 use super::needs;
 use crate::config::TargetKind;
+use crate::encoding;
 use crate::error::{Error, Kind, Result};
 use crate::ingest::raw;
-use crate::job::{self, Graph, Job, Source};
+use crate::job::{self, Graph, Job, Script, Source};
 use crate::names::Uri;
 use crate::plan::Select;
-use crate::run::{self, Code, Gathered, Services};
+use crate::run::{self, Code, Gathered, Request, Services};
 use crate::yaml::{self, Problems, did_you_mean};
 
 /// Returns the names of all jobs of the project, sorted.
@@ -52,7 +54,13 @@ pub fn read_job(project: &Project, name: &str, params: &[String], date: Date) ->
         let known = job_names(project)?;
         let folder = settings.jobs.strip_prefix(&settings.root).unwrap_or(&settings.jobs).display();
         let mut error = Error::new(Kind::Usage, format!("there is no job `{name}` in `{folder}`"));
-        if let Some(close) = did_you_mean(name, known.iter().map(String::as_str)) {
+        if let Some(file) = misnamed(&settings.jobs).into_iter().find(|file| file.stem == name) {
+            error = error.hint(file.told(&settings.root));
+        } else if let Some(stem) = Path::new(name).file_stem().and_then(|stem| stem.to_str())
+            && known.iter().any(|known| known == stem)
+        {
+            error = error.hint(format!("`soflow` names a job without folder and ending: `{stem}`"));
+        } else if let Some(close) = did_you_mean(name, known.iter().map(String::as_str)) {
             error = error.hint(close);
         }
         return Err(
@@ -60,11 +68,29 @@ pub fn read_job(project: &Project, name: &str, params: &[String], date: Date) ->
         );
     }
     let shown = path.strip_prefix(&settings.root).unwrap_or(&path);
-    let exists = |script: &Path| settings.code.join(script).is_file();
+    let found = |script: &Path| script_at(&settings.code.join(script));
     let (parameters, scripts) = (parameters(params)?, scripts(&settings.code));
-    let options = job::Options { date, parameters: &parameters, script_exists: &exists, scripts: &scripts };
-    let text = yaml::Source::decode(&shown.display().to_string(), fs::read(&path)?)?;
+    let options = job::Options { date, parameters: &parameters, script: &found, scripts: &scripts };
+    let text = yaml::Source::decode(&shown.display().to_string(), &fs::read(&path)?)?;
     Ok(job::read(name, shown, &text, &options))
+}
+
+/// Returns what is at `path`. A script in another encoding than UTF-8 is one if it says so, as Python wants it.
+fn script_at(path: &Path) -> Script {
+    let Ok(bytes) = fs::read(path) else { return Script::Missing };
+    match encoding::text(&bytes) {
+        Err(foreign) if foreign.at.is_none() || !names_its_encoding(&bytes) => Script::Foreign(foreign),
+        _ => Script::There,
+    }
+}
+
+/// Returns whether one of the first two lines is a comment that names the encoding. Source: PEP 263.
+fn names_its_encoding(script: &[u8]) -> bool {
+    let comment = |line: &[u8]| {
+        let text = String::from_utf8_lossy(line);
+        text.trim_start().strip_prefix('#').is_some_and(|text| text.contains("coding:") || text.contains("coding="))
+    };
+    script.split(|byte| *byte == b'\n').take(2).any(comment)
 }
 
 fn scripts(code: &Path) -> Vec<PathBuf> {
@@ -114,39 +140,17 @@ pub fn code(project: &Project, job: &Job, services: &Services) -> Result<Code> {
     Ok(Code { steps, engine: services.target.engine(), shipped: services.target.shipment()? })
 }
 
-/// Collects what a plan of `job` is made from.
+/// Collects what a plan is made from.
 ///
 /// # Errors
 /// `Usage` when a step is asked for that reads raw pages and there are none for the date.
-pub async fn gather<'a>(
-    project: &'a Project,
-    job: &'a Job,
-    date: Date,
-    select: Select,
-    code: Code,
-    services: &Services,
-) -> Result<Gathered<'a>> {
-    let gathered = collect(project, job, date, select, code, services).await?;
+pub async fn gather<'a>(request: Request<'a>, services: &Services) -> Result<Gathered<'a>> {
+    let (raw, job, date) = (&request.lake.raw, request.job, request.date);
+    let gathered = run::gather(request, services.store.as_ref(), services.catalog.as_ref()).await?;
     if lacks_pages(&gathered) {
-        return Err(no_pages(&project.target()?.lake.raw, job, date, services).await?);
+        return Err(no_pages(raw, job, date, services).await?);
     }
     Ok(gathered)
-}
-
-/// Collects what a plan of `job` is made from, whether there are raw pages or not.
-///
-/// # Errors
-/// Those of the store and the catalog.
-pub async fn collect<'a>(
-    project: &'a Project,
-    job: &'a Job,
-    date: Date,
-    select: Select,
-    code: Code,
-    services: &Services,
-) -> Result<Gathered<'a>> {
-    let request = run::Request { job, date, lake: &project.target()?.lake, code, select };
-    run::gather(request, services.store.as_ref(), services.catalog.as_ref()).await
 }
 
 /// Returns whether a step is asked for that reads raw pages, and there are none for the date.

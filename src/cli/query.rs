@@ -12,17 +12,16 @@ use super::app::{App, Project};
 use super::args::QueryArgs;
 use super::ground::{Ground, Wishes};
 use super::output::stdout;
-use crate::catalog::Catalog;
+use crate::catalog::{self, Catalog};
 use crate::config::{Emr, TargetKind};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
-use crate::names::PartitionValues;
 use crate::plan::Version;
 use crate::query::{Athena, Cost};
 use crate::report::rows::{self, Form};
 use crate::report::{OUTPUT_VERSION, bytes, seconds};
 use crate::run::Services;
-use crate::target::local::{self, QueryColumn, QueryPart, QueryRequest, QueryTable, Statement};
+use crate::target::local::{self, QueryColumn, QueryPart, QueryPartition, QueryRequest, QueryTable, Statement};
 use crate::yaml::did_you_mean;
 
 /// Runs one statement and prints its rows.
@@ -61,7 +60,7 @@ async fn query_athena(app: &App, args: &QueryArgs, project: &Project, emr: &Emr)
         }
     });
     // Athena reads Glue: a publication that was cut short is shown there first.
-    catalog.settle().await?;
+    catalog::telling(catalog.as_ref(), catalog.settle(), app.sink().as_mut()).await?;
     let answer = match athena.ask(&args.sql, args.limit, stop).await {
         Ok(answer) => answer,
         Err(error) if error.kind == Kind::Usage => return Err(advised(error, catalog.as_ref()).await),
@@ -172,8 +171,8 @@ pub async fn ask(
     }
     let words: BTreeSet<String> = statements.iter().flat_map(|statement| words(&statement.sql)).collect();
     let mut tables = BTreeMap::new();
-    for (name, entry) in index.tables.iter().filter(|(name, _)| words.contains(*name)) {
-        if let Some(version) = services.catalog.version(name, &entry.current).await? {
+    for name in index.tables.keys().filter(|name| words.contains(*name)) {
+        if let Some(version) = services.catalog.current(&index, name).await? {
             tables.insert(name.clone(), table(project, &version)?);
         }
     }
@@ -188,9 +187,10 @@ pub fn words(sql: &str) -> impl Iterator<Item = String> + '_ {
 
 fn table(project: &Project, version: &Version) -> Result<QueryTable> {
     let curated = &project.target()?.lake.curated;
-    let mut parts: BTreeMap<&str, Vec<PartitionValues>> = BTreeMap::new();
+    let mut parts: BTreeMap<&str, Vec<QueryPartition>> = BTreeMap::new();
     for partition in &version.partitions {
-        parts.entry(&partition.prefix).or_default().push(partition.values.clone());
+        let place = curated.join(&partition.place(&version.partition_by)).to_string();
+        parts.entry(&partition.prefix).or_default().push(QueryPartition { values: partition.values.clone(), place });
     }
     let part =
         |(prefix, partitions): (&str, Vec<_>)| QueryPart { prefix: curated.join(prefix).to_string(), partitions };

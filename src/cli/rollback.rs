@@ -9,6 +9,7 @@ use super::app::App;
 use super::args::RollbackArgs;
 use super::ground::Ground;
 use super::tables::entry_of;
+use crate::catalog;
 use crate::error::{Error, Kind, Result};
 use crate::names::RunId;
 use crate::run::LakeLock;
@@ -32,7 +33,9 @@ pub async fn rollback(app: &App, args: &RollbackArgs) -> Result<u8> {
         }
     };
     let from = entry.current.clone();
-    let unshown = catalog.point(&index, &BTreeMap::from([(args.table.clone(), to.clone())])).await?;
+    let wanted = BTreeMap::from([(args.table.clone(), to.clone())]);
+    let moved = catalog.point(&index, &wanted);
+    let unshown = catalog::telling(catalog.as_ref(), moved, app.sink().as_mut()).await?;
     if let Some(error) = unshown {
         let table = &args.table;
         return Err(Error::new(

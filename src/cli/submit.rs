@@ -11,6 +11,7 @@ use super::attach::Attaching;
 use super::ground::Wishes;
 use super::output::stderr;
 use super::{insights, prepare};
+use crate::catalog;
 use crate::error::{Error, Kind, Result};
 use crate::event::{RunState, Sink};
 use crate::ingest::sample;
@@ -18,7 +19,7 @@ use crate::job::Job;
 use crate::names::RunId;
 use crate::plan::{self, Action, Plan, Select, TableFacts};
 use crate::report::{SetAside, Summary, TableLine, TableState, problem};
-use crate::run::{self, Attached, Code, Driven, Gathered, Intent, LakeLock, Outcome, RunRecord, Services};
+use crate::run::{self, Attached, Code, Driven, Gathered, Intent, LakeLock, Outcome, Request, RunRecord, Services};
 
 /// The site the sample pretends to be from.
 pub const SAMPLE_SITE: &str = "stackoverflow";
@@ -121,20 +122,24 @@ impl Order<'_> {
     /// # Errors
     /// As [`run::drive`] and [`run::attach`].
     pub async fn execute(&self, services: &Services, wishes: Wishes, sink: &mut dyn Sink) -> Result<Ran<'_>> {
-        let artifacts = &self.project.target()?.lake.artifacts;
+        let lake = &self.project.target()?.lake;
         let (mut rounds, mut select) = (0, self.select.clone());
         loop {
-            let (job, date, code) = (self.job, self.date, self.code.clone());
-            let mut gathered = prepare::gather(self.project, job, date, select.clone(), code, services).await?;
+            let (job, date) = (self.job, self.date);
+            let request = Request { job, date, lake, code: self.code.clone(), select: select.clone() };
+            let mut gathered = prepare::gather(request, services).await?;
             let plan = run::plan(&mut gathered, services.store.as_ref()).await?;
             let driven = if plan.nothing_to_do() {
                 // A run may have published and ended before it could say so.
-                let unfinished = run::unfinished(services, artifacts, &job.name, date).await?;
+                let unfinished = run::unfinished(services, &lake.artifacts, &job.name, date).await?;
                 match unfinished.filter(|record| self.differences(record, &gathered).is_empty()) {
                     Some(record) => Driven::GoesOn(record),
                     None => {
                         // A publication that was cut short may not be shown everywhere yet.
-                        services.catalog.settle().await?;
+                        if !gathered.index.shown {
+                            let catalog = services.catalog.as_ref();
+                            catalog::telling(catalog, catalog.settle(), sink).await?;
+                        }
                         return Ok(Ran::Nothing(gathered, plan));
                     }
                 }

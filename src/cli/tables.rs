@@ -28,7 +28,7 @@ pub async fn tables(app: &App, args: &TablesArgs) -> Result<u8> {
     match &args.command {
         Some(TablesCommand::Show { table, partitions }) => {
             let entry = entry_of(&index, table)?;
-            let version = version_of(catalog.as_ref(), table, entry).await?;
+            let version = version_of(catalog.as_ref(), &index, table, entry).await?;
             if app.json {
                 app.print_json(&json!({ "table": version, "rows": version.rows(), "bytes": version.bytes(), "history": entry.history }))?;
             } else {
@@ -95,8 +95,8 @@ pub fn entry_of<'a>(index: &'a Index, table: &str) -> Result<&'a Entry> {
     })
 }
 
-async fn version_of(catalog: &dyn Catalog, table: &str, entry: &Entry) -> Result<Version> {
-    catalog.version(table, &entry.current).await?.ok_or_else(|| {
+async fn version_of(catalog: &dyn Catalog, index: &Index, table: &str, entry: &Entry) -> Result<Version> {
+    catalog.current(index, table).await?.ok_or_else(|| {
         Error::new(Kind::Machine, format!("the catalog's file about `{table}` of `{}` is gone", entry.current))
             .hint(format!("go back to another version: `soflow rollback {table}`"))
     })

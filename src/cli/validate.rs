@@ -4,9 +4,11 @@ use serde_json::json;
 
 use super::app::{App, yesterday};
 use super::args::ValidateArgs;
+use super::endings::misnamed;
 use super::output::stderr;
 use super::prepare;
 use crate::error::{Error, Kind, Result};
+use crate::event::Event;
 use crate::report::{paint, plural, problem};
 use crate::yaml::Problems;
 
@@ -17,11 +19,17 @@ pub fn validate(app: &App, args: &ValidateArgs) -> Result<u8> {
         Err(problems) => return mistakes(app, Error::from(problems.clone()), &[problems]),
     };
     app.warn(&project, app.sink().as_mut());
+    let settings = &project.resolved.settings;
+    let others = misnamed(&settings.jobs);
     let names = if args.jobs.is_empty() { prepare::job_names(&project)? } else { args.jobs.clone() };
     if names.is_empty() {
-        let folder = project.resolved.settings.jobs.display();
-        return Err(Error::new(Kind::Usage, format!("there are no job files in `{folder}`"))
-            .hint("docs/job-file.md shows how to write one"));
+        let error = Error::new(Kind::Usage, format!("there are no job files in `{}`", settings.jobs.display()));
+        let error = others.iter().fold(error, |error, file| error.hint(file.told(&settings.root)));
+        return Err(error.hint("docs/job-file.md shows how to write one"));
+    }
+    if args.jobs.is_empty() {
+        let mut sink = app.sink();
+        others.iter().for_each(|file| sink.emit(Event::Warning { text: file.told(&settings.root) }));
     }
     let mut fine = Vec::new();
     let mut wrong: Vec<Problems> = Vec::new();
@@ -42,7 +50,7 @@ pub fn validate(app: &App, args: &ValidateArgs) -> Result<u8> {
         }
     }
     if app.json {
-        let document = json!({ "settings": project.resolved.settings, "jobs": fine, "problems": [] });
+        let document = json!({ "settings": settings, "jobs": fine, "problems": [] });
         return app.print_json(&document).map(|()| 0);
     }
     for job in &fine {

@@ -36,6 +36,9 @@ pub struct Emr {
     /// The longest time between two looks at a cluster, taken while nothing changes; not shorter than the fastest.
     #[serde(rename = "poll_slowest_seconds", serialize_with = "show::seconds")]
     pub poll_slowest: Duration,
+    /// How long to look for what a request whose answer was lost may have made, before it is sent again.
+    #[serde(rename = "lost_answer_wait_seconds", serialize_with = "show::seconds")]
+    pub lost_answer_wait: Duration,
     /// How many times the default EMR API quotas of AWS the account has, above 0.
     pub api_quota: f64,
 }

@@ -28,6 +28,7 @@ pub(super) const KINDS: [(&str, &[&str]); 2] = [
             "queue-for",
             "poll-fastest",
             "poll-slowest",
+            "lost-answer-wait",
             "api-quota",
         ],
     ),

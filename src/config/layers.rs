@@ -19,7 +19,7 @@ pub struct Layers {
     pub root: PathBuf,
     /// The settings file: what the person calls it, and its text.
     pub file: Option<(PathBuf, String)>,
-    /// The environment; only what starts with `SOFLOW_` is looked at.
+    /// The environment; only what starts with `SOFLOW_`, and `HOME`, is looked at.
     pub environment: BTreeMap<String, String>,
     /// Settings given by flags: the key such as `engine` or `default-target`, the value, the flag such as `--engine`.
     pub flags: Vec<(String, String, String)>,
@@ -80,8 +80,9 @@ pub fn read(layers: Layers, exists: &dyn Fn(&Path) -> bool) -> Result<Resolved, 
         apply(&mut merged, target.as_deref(), given, &mut problems);
     }
 
-    let settings =
-        check::settings(&Project { root: &layers.root, exists, defaults: &defaults }, target, &merged, &mut problems);
+    let home = layers.environment.get("HOME").filter(|home| !home.is_empty()).map(Path::new);
+    let project = Project { root: &layers.root, home, exists, defaults: &defaults };
+    let settings = check::settings(&project, target, &merged, &mut problems);
     match settings {
         Some(settings) if !problems.has_errors() => {
             warnings.extend(problems.sorted().into_iter().map(warning));

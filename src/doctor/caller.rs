@@ -58,7 +58,7 @@ pub(super) async fn check(ask: &Asker<'_>) -> (Vec<Finding>, Option<Caller>) {
             let causes = error.causes();
             let why = causes.last().map_or(error.message.as_str(), String::as_str);
             let finding = Finding::problem("credentials", format!("none were found: {why}"));
-            return (vec![error.hints.into_iter().fold(finding, Finding::mend)], None);
+            return (vec![finding.mend(ask.session.sign_in())], None);
         }
     };
     let answer = ask.turn(ask.session.query(&STS, "GetCallerIdentity", &[])).await;
@@ -68,7 +68,7 @@ pub(super) async fn check(ask: &Asker<'_>) -> (Vec<Finding>, Option<Caller>) {
             let text = |name| answer.find(name).map(|found| found.text.clone()).unwrap_or_default();
             let caller = Caller { account: text("Account"), arn: text("Arn") };
             let region = Finding::ok("region", format!("`{}`, STS answers there", ask.session.region()));
-            (vec![identified(&caller, &signer, Timestamp::now()), skew, region], Some(caller))
+            (vec![identified(&caller, &signer, ask.session.sign_in(), Timestamp::now()), skew, region], Some(caller))
         }
         Err(error) => {
             let mut findings = refused(&error, &signer, ask.session);
@@ -79,13 +79,13 @@ pub(super) async fn check(ask: &Asker<'_>) -> (Vec<Finding>, Option<Caller>) {
     }
 }
 
-fn identified(caller: &Caller, signer: &Signer, now: Timestamp) -> Finding {
+fn identified(caller: &Caller, signer: &Signer, sign_in: &str, now: Timestamp) -> Finding {
     let left = signer.expires.map(|end| end.duration_since(now));
     let ends = left.map(|left| format!(", end in {} min", left.as_mins().max(0))).unwrap_or_default();
     let what = format!("`{}`, account {} (from {}{ends})", caller.arn, caller.account, signer.source);
     let finding = Finding::ok("credentials", what);
     if left.is_some_and(|left| left < SOON) {
-        return finding.mend("they end soon: `aws sso login` before a long command");
+        return finding.mend(format!("they end soon; before a long command: {sign_in}"));
     }
     if caller.is_root() {
         return finding.mend("the root user may do everything: use a role with the policy in docs/doctor.md");
@@ -95,10 +95,9 @@ fn identified(caller: &Caller, signer: &Signer, now: Timestamp) -> Finding {
 
 fn refused(error: &CallError, signer: &Signer, session: &Session) -> Vec<Finding> {
     let Advice { meaning, what, hints } = advice(error, None);
-    let about_credentials = [Meaning::Expired, Meaning::UnknownKey, Meaning::Signature, Meaning::NoCredentials];
     let finding = match meaning {
         Meaning::Clock => Finding::problem("clock", what),
-        _ if about_credentials.contains(&meaning) => {
+        Meaning::Expired | Meaning::Credentials => {
             Finding::problem("credentials", format!("{what} (from {})", signer.source))
         }
         _ => {
@@ -107,6 +106,9 @@ fn refused(error: &CallError, signer: &Signer, session: &Session) -> Vec<Finding
             finding.mend(format!("`curl -sS {}` shows what the network does", session.address(&STS)))
         }
     };
+    if meaning == Meaning::Expired {
+        return vec![finding.mend(session.sign_in())];
+    }
     vec![hints.into_iter().filter(|hint| !hint.contains("`soflow doctor`")).fold(finding, Finding::mend)]
 }
 
@@ -166,8 +168,8 @@ mod tests {
         let now = "2026-11-23T10:00:00Z".parse::<Timestamp>().unwrap();
         let caller = Caller { account: "1".into(), arn: "arn:aws:iam::1:user/ada".into() };
         let at = |text: &str| Signer { source: "profile".into(), expires: Some(text.parse().unwrap()) };
-        let soon = identified(&caller, &at("2026-11-23T10:14:00Z"), now);
+        let soon = identified(&caller, &at("2026-11-23T10:14:00Z"), "sign in", now);
         assert!(soon.what.ends_with("(from profile, end in 14 min)") && soon.mend.len() == 1, "{soon:?}");
-        assert!(identified(&caller, &at("2026-11-23T10:16:00Z"), now).mend.is_empty());
+        assert!(identified(&caller, &at("2026-11-23T10:16:00Z"), "sign in", now).mend.is_empty());
     }
 }

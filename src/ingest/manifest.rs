@@ -9,7 +9,6 @@ use crate::error::{Error, Kind, Result};
 
 /// What is known about a stored page. All but the name may be unknown.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
 pub struct Line {
     /// The object's name in the run folder, `000001.json.gz`.
     pub page: String,
@@ -17,13 +16,13 @@ pub struct Line {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// Endpoints besides the folder's own whose items are in the page: `answers`, nested in questions.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<String>,
     /// The API's path that was asked, `/questions`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
     /// What it was asked with, without key and token.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub params: BTreeMap<String, String>,
     /// The HTTP status.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,7 +88,7 @@ pub fn to_bytes(lines: &[Line]) -> Result<Vec<u8>> {
 /// Returns the lines of a manifest by page name. Damaged lines are left out: the pages themselves are what counts.
 pub fn parse(manifest: &[u8]) -> HashMap<String, Line> {
     let lines = manifest.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Line>(line).ok());
-    lines.filter(|line| !line.page.is_empty()).map(|line| (line.page.clone(), line)).collect()
+    lines.map(|line| (line.page.clone(), line)).collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! left out. So an interrupted ingest is completed by the same command, and a repeated one writes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use jiff::civil::Date;
@@ -49,7 +50,11 @@ struct Input {
     found: Found,
     /// Digest of the file as it was when it was inspected.
     file: String,
+    /// Digest of its body.
+    body: String,
     line: Line,
+    /// Why it is no readable page.
+    unreadable: Option<String>,
 }
 
 /// Puts the pages of a folder into raw.
@@ -61,12 +66,14 @@ pub async fn ingest(store: &dyn Store, request: &Request, sink: &mut dyn Sink) -
     raw::check_names(&request.site, request.endpoint.as_deref().as_slice())?;
     mixture::refuse(store, &request.raw, &request.site, "pages-").await?;
     let (found, skipped) = find(request)?;
-    let mut summary = Summary { site: request.site.clone(), endpoints: Vec::new(), skipped };
+    let mut summary = Summary { site: request.site.clone(), skipped, ..Summary::default() };
     for (endpoint, inputs) in sort_out(request, found)? {
-        let written = write(store, request, endpoint, inputs, &mut summary.skipped).await?;
+        let written = write(store, request, endpoint, inputs, &mut summary).await?;
         summary.endpoints.push(written);
     }
-    summary.skipped.sort_by(|a, b| files::natural(&a.path, &b.path));
+    for files in [&mut summary.skipped, &mut summary.unreadable] {
+        files.sort_by(|a, b| files::natural(&a.path, &b.path));
+    }
     summary.emit(&request.raw, sink);
     Ok(summary)
 }
@@ -96,18 +103,31 @@ fn sort_out(request: &Request, found: Vec<Found>) -> Result<BTreeMap<String, Vec
     let mut sorted: BTreeMap<String, Vec<Input>> = BTreeMap::new();
     let mut untold = Vec::new();
     for found in found {
-        let bytes = fs::read(&found.path)?;
-        let facts = page::inspect(&bytes);
+        let (file, facts) = look(&found.path)?;
         match endpoint_of(&format!("{own_name}/{}", found.name), &facts, request.endpoint.as_deref()) {
             Ok(endpoint) => {
                 let fetched_at = Some(modified(&found, request.now)?);
-                let line = Line { source: Some(found.name.clone()), fetched_at, ..facts.line };
-                sorted.entry(endpoint).or_default().push(Input { found, file: page::sha256(&bytes), line });
+                let (source, sha256) = (Some(found.name.clone()), Some(facts.digest.clone()));
+                let line = Line { source, fetched_at, sha256, ..facts.line };
+                let (body, unreadable) = (facts.digest, facts.unreadable);
+                sorted.entry(endpoint).or_default().push(Input { found, file, body, line, unreadable });
             }
             Err(why) => untold.push(format!("{}: {why}", found.name)),
         }
     }
     if untold.is_empty() { Ok(sorted) } else { Err(untold_error(&untold)) }
+}
+
+/// Returns the digest of a file, and what it says about itself.
+fn look(path: &Path) -> Result<(String, Facts)> {
+    match page::whole(fs::File::open(path)?) {
+        Ok(bytes) => Ok((page::sha256(&bytes), page::inspect(&bytes))),
+        Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+            let digest = page::sha256_of(path)?;
+            Ok((digest.clone(), Facts::sealed(digest, page::too_large())))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Returns the endpoint of the page at `path`, or why it cannot be told.
@@ -160,25 +180,20 @@ async fn write(
     request: &Request,
     endpoint: String,
     inputs: Vec<Input>,
-    skipped: &mut Vec<Skipped>,
+    summary: &mut Summary,
 ) -> Result<Written> {
     let mut folder =
         Folder { site: request.site.clone(), endpoint: endpoint.clone(), date: request.date, run: String::new() };
     let held = raw::digests(store, &request.raw, &folder).await?;
-    let (new, already) = without_copies(inputs, &held, skipped);
+    let (new, already) = without_copies(inputs, &held, summary);
     if new.is_empty() {
         return Ok(Written { endpoint, run: None, pages: 0, items: 0, bytes: 0, already });
     }
-    let run = format!("pages-{}", Digest::of(new.iter().filter_map(|input| input.line.sha256.as_ref())).short());
+    let run = format!("pages-{}", Digest::of(new.iter().map(|input| &input.body)).short());
     folder.run.clone_from(&run);
     let mut writer = Writer::new(store, &request.raw, folder, Form::Json);
     for input in new {
-        let bytes = fs::read(&input.found.path)?;
-        if page::sha256(&bytes) != input.file {
-            let error = Error::new(Kind::Machine, format!("`{}` changed while it was ingested", input.found.name));
-            return Err(error.hint("run the same command again when nothing writes to the folder any more"));
-        }
-        writer.page(&page::to_stored(bytes)?, input.line).await?;
+        put(&mut writer, input).await?;
     }
     let lines = writer.commit().await?;
     let sum = |of: fn(&Line) -> Option<u64>| lines.iter().filter_map(of).sum();
@@ -186,19 +201,41 @@ async fn write(
     Ok(Written { endpoint, run: Some(run), pages: lines.len() as u64, items, bytes, already })
 }
 
+/// Stores a page, which must be as it was when it was looked at.
+async fn put(writer: &mut Writer<'_>, Input { found: Found { path, name }, file, line, .. }: Input) -> Result<()> {
+    let unchanged = |now: String| {
+        let error = Error::new(Kind::Machine, format!("`{name}` changed while it was ingested"));
+        let error = error.hint("run the same command again when nothing writes to the folder any more");
+        if now == file { Ok(()) } else { Err(error) }
+    };
+    match page::whole(fs::File::open(&path)?) {
+        Ok(bytes) => {
+            unchanged(page::sha256(&bytes))?;
+            writer.page(&page::to_stored(bytes)?, line).await
+        }
+        Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+            unchanged(page::sha256_of(&path)?)?;
+            let packed = page::to_stored_file(&path)?;
+            writer.page_file(packed.as_ref().map_or(&path, |packed| packed.path()), line).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Returns the inputs that raw does not hold yet, each body once, and how many it holds.
-fn without_copies(inputs: Vec<Input>, held: &BTreeSet<String>, skipped: &mut Vec<Skipped>) -> (Vec<Input>, u64) {
+fn without_copies(inputs: Vec<Input>, held: &BTreeSet<String>, summary: &mut Summary) -> (Vec<Input>, u64) {
     let mut first: BTreeMap<String, String> = BTreeMap::new();
     let (mut new, mut already) = (Vec::new(), 0);
     for input in inputs {
-        let digest = input.line.sha256.clone().unwrap_or_default();
-        if let Some(original) = first.get(&digest) {
+        if let Some(original) = first.get(&input.body) {
             let reason = format!("the same page as `{original}`");
-            skipped.push(Skipped { path: input.found.name, reason });
+            summary.skipped.push(Skipped { path: input.found.name, reason });
             continue;
         }
-        first.insert(digest.clone(), input.found.name.clone());
-        if held.contains(&digest) {
+        let unreadable = input.unreadable.clone();
+        summary.unreadable.extend(unreadable.map(|reason| Skipped { path: input.found.name.clone(), reason }));
+        first.insert(input.body.clone(), input.found.name.clone());
+        if held.contains(&input.body) {
             already += 1;
         } else {
             new.push(input);

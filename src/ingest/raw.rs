@@ -3,7 +3,9 @@
 //! The one place that spells and reads these paths.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
 
+use fs_err as fs;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -20,6 +22,12 @@ const MANIFEST: &str = "_manifest.jsonl";
 /// Which other endpoints' folders may have items of an endpoint in them; their manifests say whether they do.
 const CARRIERS: [(&str, &[&str]); 3] =
     [("questions", &["posts"]), ("answers", &["questions", "posts"]), ("comments", &["questions", "answers", "posts"])];
+
+/// Returns the endpoints whose items may be inside the items of `folder`.
+fn carried_by(folder: &str) -> Vec<String> {
+    let carried = CARRIERS.iter().filter(|(_, by)| by.contains(&folder));
+    carried.map(|(endpoint, _)| (*endpoint).to_string()).collect()
+}
 
 /// What a page is written in, and what its name ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,9 +175,11 @@ async fn of_folder(
             manifests.insert(folder.clone(), read);
         }
         let Some(Some(lines)) = manifests.get_mut(&folder) else { continue };
-        let line = lines.remove(&name).unwrap_or_default();
+        let line = lines.remove(&name);
+        // Of a page that the manifest says nothing of, every step looks at whatever there may be inside.
+        let holds = line.as_ref().map_or_else(|| carried_by(&folder.endpoint), |line| line.holds.clone());
+        let line = line.unwrap_or_default();
         let fetched_at = line.fetched_at.unwrap_or(object.modified);
-        let holds = line.holds.clone();
         let page = RawPage { uri: object.uri, bytes: object.bytes, etag: object.etag, fetched_at, line };
         pages.push((folder.endpoint, holds, page));
     }
@@ -231,11 +241,29 @@ impl<'a> Writer<'a> {
 
     /// Stores the next page.
     pub async fn page(&mut self, stored: &[u8], line: Line) -> Result<()> {
-        let page = Folder::page_name(self.lines.len() as u64 + 1, self.form);
-        self.store.put(&self.folder.uri(self.raw).join(&page), stored).await?;
-        let endpoint = Some(self.folder.endpoint.clone());
-        self.lines.push(Line { page, endpoint, stored_bytes: Some(stored.len() as u64), ..line });
+        let (page, uri) = self.next();
+        self.store.put(&uri, stored).await?;
+        self.note(page, stored.len() as u64, line);
         Ok(())
+    }
+
+    /// Stores the next page, which is too large for memory, from a file.
+    pub async fn page_file(&mut self, stored: &Path, line: Line) -> Result<()> {
+        let (page, uri) = self.next();
+        self.store.put_file(&uri, stored, &|_| ()).await?;
+        self.note(page, fs::metadata(stored)?.len(), line);
+        Ok(())
+    }
+
+    fn next(&self) -> (String, Uri) {
+        let page = Folder::page_name(self.lines.len() as u64 + 1, self.form);
+        let uri = self.folder.uri(self.raw).join(&page);
+        (page, uri)
+    }
+
+    fn note(&mut self, page: String, stored: u64, line: Line) {
+        let endpoint = Some(self.folder.endpoint.clone());
+        self.lines.push(Line { page, endpoint, stored_bytes: Some(stored), ..line });
     }
 
     /// Makes the pages count, and returns what is known about them.
@@ -299,6 +327,9 @@ mod tests {
         assert_eq!(names, ["run=good/000001.json.gz", "run=good/000002.json.gz"]);
         assert_eq!(pages[0].fetched_at, fetched_at);
         assert_ne!(pages[1].fetched_at, fetched_at);
+        // What the damaged line said of answers inside the page is lost, so they are looked for.
+        let answers = list(&FileStore, &raw, "stackoverflow", &["answers"], date(2026, 11, 22)).await.unwrap();
+        assert_eq!(answers["answers"], pages[1..]);
         let held = Held { endpoint: "questions".into(), date: date(2026, 11, 22), pages: 2, unfinished: 1 };
         assert_eq!(dates(&FileStore, &raw, "stackoverflow").await.unwrap(), [held]);
         assert_eq!(dates(&FileStore, &raw, "superuser").await.unwrap(), []);

@@ -22,7 +22,7 @@ pub struct Written {
     pub already: u64,
 }
 
-/// A file that was not taken.
+/// A file that was not taken, or cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Skipped {
     /// The file, relative to the folder that was ingested.
@@ -40,6 +40,8 @@ pub struct Summary {
     pub endpoints: Vec<Written>,
     /// The files that were not taken, in the order of their paths.
     pub skipped: Vec<Skipped>,
+    /// The files that were taken as they are and are no readable pages, in the order of their paths.
+    pub unreadable: Vec<Skipped>,
 }
 
 impl Summary {

@@ -22,8 +22,8 @@ impl Failing {
 
 #[async_trait]
 impl Store for Failing {
-    async fn list(&self, prefix: &Uri) -> Result<Vec<Object>> {
-        FileStore.list(prefix).await
+    async fn list_all(&self, prefix: &Uri) -> Result<Vec<Object>> {
+        FileStore.list_all(prefix).await
     }
     async fn inventory(&self, prefix: &Uri) -> Result<Inventory> {
         FileStore.inventory(prefix).await

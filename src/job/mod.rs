@@ -21,7 +21,7 @@ mod tables;
 
 pub use graph::Graph;
 pub use model::{Check, Insight, Job, Needs, Output, Source, Step, Table, Update, Value};
-pub use parse::{Options, parse, read};
+pub use parse::{Options, Script, parse, read};
 
 #[cfg(test)]
 mod tests;

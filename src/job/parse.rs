@@ -7,6 +7,7 @@ use jiff::civil::Date;
 
 use super::model::{Job, Needs};
 use super::{insights, links, needs, parameters, steps, tables};
+use crate::encoding::Foreign;
 use crate::error::Result;
 use crate::names::name_problem;
 use crate::yaml::{self, Place, Problems, Source};
@@ -14,14 +15,25 @@ use crate::yaml::{self, Place, Problems, Source};
 /// The keys of a job file.
 const KEYS: &[&str] = &["description", "parameters", "steps", "tables", "insights", "cluster"];
 
+/// What is there in the place of a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Script {
+    /// A file that Python can read.
+    There,
+    /// Nothing.
+    Missing,
+    /// Something else than the text it should be.
+    Foreign(Foreign),
+}
+
 /// What reading a job needs to know besides its file.
 pub struct Options<'a> {
     /// The logical date, which `{date}` stands for.
     pub date: Date,
     /// Values given for parameters: `name` or `step.name`, and the value.
     pub parameters: &'a [(String, String)],
-    /// Says whether a script is there, by its path below the code folder.
-    pub script_exists: &'a dyn Fn(&Path) -> bool,
+    /// Says what is there in the place of a script, by its path below the code folder.
+    pub script: &'a dyn Fn(&Path) -> Script,
     /// Scripts that are there, to suggest one; may be empty.
     pub scripts: &'a [PathBuf],
 }

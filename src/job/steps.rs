@@ -4,8 +4,9 @@ use std::path::{Component, Path, PathBuf};
 
 use super::model::{Output, Source, Step};
 use super::parameters::{self, Declared};
-use super::parse::{Options, named};
+use super::parse::{Options, Script, named};
 use super::{outputs, spark};
+use crate::encoding::Foreign;
 use crate::yaml::{Content, Map, Node, Place, Problems, did_you_mean};
 
 /// The keys of a step.
@@ -89,13 +90,19 @@ fn script(map: &Map<'_>, what: &str, step: &Place, options: &Options<'_>, proble
         problems.error(&node.place, format!("script `{text}` is not a Python file")).hint("its name must end in `.py`");
         return None;
     }
-    if !(options.script_exists)(path) {
-        let known: Vec<String> = options.scripts.iter().map(|script| script.display().to_string()).collect();
-        let near = did_you_mean(&text, known.iter().map(String::as_str));
-        let problem = problems.error(&node.place, format!("script `{text}` does not exist"));
-        problem.hint_if(
-            near.or_else(|| Some("scripts are looked for below the code folder, `code` in the settings".into())),
-        );
+    match (options.script)(path) {
+        Script::There => {}
+        Script::Missing => {
+            let known: Vec<String> = options.scripts.iter().map(|script| script.display().to_string()).collect();
+            let near = did_you_mean(&text, known.iter().map(String::as_str));
+            let problem = problems.error(&node.place, format!("script `{text}` does not exist"));
+            problem.hint_if(
+                near.or_else(|| Some("scripts are looked for below the code folder, `code` in the settings".into())),
+            );
+        }
+        Script::Foreign(Foreign { what, mending, .. }) => {
+            problems.error(&node.place, format!("script `{text}` is {what}")).hint(mending);
+        }
     }
     Some(path.into())
 }

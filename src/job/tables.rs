@@ -36,9 +36,16 @@ fn table(name: &str, place: &Place, node: &Node, problems: &mut Problems) -> Tab
     let map = node.map(&what, KEYS, problems);
     let key = named_columns(&map, "key", problems);
     let partition_by = named_columns(&map, "partition-by", problems);
-    if let Some(entry) = map.entry("partition-by").filter(|_| partition_by.iter().any(|column| column == "run")) {
-        problems
-            .error(&entry.value.place, "a table cannot be partitioned by `run`, the column soflow keeps versions in");
+    for column in &partition_by {
+        let why = if column == "run" {
+            ", the column soflow keeps versions in"
+        } else if column.starts_with('_') {
+            ": engines pass over directories whose name begins with `_`"
+        } else {
+            continue;
+        };
+        let place = map.entry("partition-by").map_or(place, |entry| &entry.value.place);
+        problems.error(place, format!("a table cannot be partitioned by `{column}`{why}"));
     }
     let choices = [("merge", Update::Merge), ("recompute", Update::Recompute)];
     let update = map.get("update").and_then(|node| node.choice("update", &choices, problems));

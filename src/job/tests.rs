@@ -20,7 +20,7 @@ fn parsed_at(path: &Path, text: &str, given: &[(&str, &str)]) -> Result<Job> {
     let options = Options {
         date: date(2026, 11, 22),
         parameters: &parameters,
-        script_exists: &|path| scripts.iter().any(|script| script == path),
+        script: &|path| if scripts.iter().any(|script| script == path) { Script::There } else { Script::Missing },
         scripts: &scripts,
     };
     parse("daily", path, text, &options)
@@ -250,7 +250,7 @@ fn a_misspelt_section_is_one_problem_and_not_one_for_each_thing_in_it() {
 
 #[test]
 fn a_file_that_cannot_name_a_job_is_refused() {
-    let options = Options { date: date(2026, 11, 22), parameters: &[], script_exists: &|_| true, scripts: &[] };
+    let options = Options { date: date(2026, 11, 22), parameters: &[], script: &|_| Script::There, scripts: &[] };
     let problems = read("My Job", Path::new("jobs/My Job.yaml"), &small(""), &options).unwrap_err();
     let expected = "\
 error: `My Job` cannot name a job: a name starts with a lowercase letter and has only lowercase letters, digits, `_`, `-`
@@ -262,7 +262,7 @@ error: `My Job` cannot name a job: a name starts with a lowercase letter and has
 #[test]
 fn the_example_job_is_valid() {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs/daily.yaml")).unwrap();
-    let options = Options { date: date(2026, 11, 22), parameters: &[], script_exists: &|_| true, scripts: &[] };
+    let options = Options { date: date(2026, 11, 22), parameters: &[], script: &|_| Script::There, scripts: &[] };
     let job = parse("daily", Path::new("jobs/daily.yaml"), &text, &options).unwrap();
     let order: Vec<&str> = job.steps.iter().map(|step| step.name.as_str()).collect();
     let expected =
@@ -284,7 +284,7 @@ fn the_documented_example_is_valid() {
     let options = Options {
         date: date(2026, 11, 22),
         parameters: &[("top".into(), "20".into())],
-        script_exists: &|_| true,
+        script: &|_| Script::There,
         scripts: &[],
     };
     let job = read("short", Path::new("jobs/short.yaml"), &documented("yaml")[0], &options);

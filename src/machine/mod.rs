@@ -1,5 +1,6 @@
-//! The machine soflow runs on: its programs, its Pythons, and pip.
+//! The machine soflow runs on: its programs, its Pythons and their environment, and pip.
 
+mod environment;
 mod host;
 pub mod pip;
 pub mod python;

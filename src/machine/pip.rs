@@ -3,21 +3,13 @@
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
+use super::python;
 use crate::error::Result;
 
-/// Runs pip, and ends it when standard input closes: soflow is gone then, however that happened.
-const PIP: &str = "\
-import os, runpy, threading
-
-def watch():
-    os.read(0, 1)
-    os._exit(1)
-
-threading.Thread(target=watch, daemon=True).start()
-runpy.run_module('pip', run_name='__main__', alter_sys=True)
-";
+/// Runs pip with the person's way to the index, and with none of their other settings.
+const PIP: &str = include_str!("pip.py");
 
 /// What pip says when it reached no index.
 const NETWORK: &[&str] =
@@ -58,7 +50,7 @@ pub fn install<T: AsRef<OsStr>>(
     options: impl IntoIterator<Item = T>,
     told: &mut dyn FnMut(&str),
 ) -> Result<Result<(), Failure>> {
-    let mut command = Command::new(venv.join("bin/python"));
+    let mut command = python::command(&venv.join("bin/python"));
     command.args(["-I", "-c", PIP, "install", "--require-hashes", "--no-deps", "--no-input"]);
     command.args(["--disable-pip-version-check", "--progress-bar", "off", "--no-compile"]);
     command.args(options).arg("-r").arg(lock);

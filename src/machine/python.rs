@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use super::Host;
+use super::{Host, environment};
 use crate::error::{Error, Kind, Result};
 
 /// Sail has no wheels for older Pythons. Source: the package's metadata on PyPI.
@@ -35,9 +35,16 @@ pub fn find(host: &Host, wanted: Option<&Path>, what: &str) -> Result<PathBuf> {
         .hint("or name one: `SOFLOW_PYTHON=/path/to/python3`"))
 }
 
+/// Returns the command line that starts this Python, with the environment that all our Pythons have.
+pub fn command(python: &Path) -> Command {
+    let mut command = Command::new(python);
+    environment::give(&mut command);
+    command
+}
+
 fn version(python: &Path) -> Option<(u32, u32)> {
     let script = "import sys; print(sys.version_info[0], sys.version_info[1])";
-    let output = Command::new(python).args(["-I", "-c", script]).stdin(Stdio::null()).output().ok()?;
+    let output = command(python).args(["-I", "-c", script]).stdin(Stdio::null()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let (major, minor) = text.trim().split_once(' ')?;
     Some((major.parse().ok()?, minor.parse().ok()?))
@@ -48,7 +55,7 @@ fn version(python: &Path) -> Option<(u32, u32)> {
 /// # Errors
 /// `Machine` when this Python cannot make one.
 pub fn make_venv(python: &Path, folder: &Path) -> Result<()> {
-    let made = Command::new(python).args(["-I", "-m", "venv"]).arg(folder).stdin(Stdio::null()).output()?;
+    let made = command(python).args(["-I", "-m", "venv"]).arg(folder).stdin(Stdio::null()).output()?;
     if made.status.success() { Ok(()) } else { Err(no_venv(python, &made)) }
 }
 

@@ -7,6 +7,7 @@ use fs_err as fs;
 use super::archive::TarGz;
 use super::lock::{self, Pin};
 use super::{Architecture, Platform};
+use crate::encoding;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::machine::{pip, python};
@@ -43,7 +44,9 @@ impl Environment {
     /// `Usage` when a line is not a pin with hashes.
     pub fn read(path: &Path, platform: Platform) -> Result<Self> {
         let lock = path.display().to_string();
-        let pins = lock::read(&lock, &fs::read_to_string(path)?, &platform)?;
+        let bytes = fs::read(path)?;
+        let text = encoding::text(&bytes).map_err(|foreign| foreign.error(&lock))?;
+        let pins = lock::read(&lock, &encoding::plain(text), &platform)?;
         Ok(Self { platform, pins, wheels: path.with_file_name("wheels"), lock })
     }
 

@@ -66,6 +66,9 @@ pub struct About {
     /// Bytes of the body, decompressed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
+    /// Bytes of the object as stored, which a step must hold in memory to read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_bytes: Option<u64>,
     /// Requests left after the one that gave the page; the API does send negative ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota_remaining: Option<i64>,

@@ -53,10 +53,12 @@ pub fn next_versions(
             });
             version.partitions.extend(written.partitions.iter().cloned());
             if output.is_merged() {
-                replay::note(version, base, step, output, &replaced, run);
+                replay::note(version, base, step, output, &replaced);
             }
             version.partitions.sort_by(|a: &Partition, b| a.values.cmp(&b.values));
-            if !written.schema.is_empty() {
+            // What a step left of its columns when it had no rows says nothing about the rows of others.
+            let alone = version.schema.is_empty() || version.partitions.is_empty();
+            if !written.schema.is_empty() && (alone || !written.partitions.is_empty()) {
                 version.schema.clone_from(&written.schema);
             }
             version.content = if version.content == output.content {

@@ -9,7 +9,7 @@ use super::step::{OutputPlan, StepPlan};
 use super::version::{Brought, Made, Version};
 use super::{Facts, RawObject};
 use crate::job::{Source, Step};
-use crate::names::{Digest, PartitionValues, RunId};
+use crate::names::{Digest, PartitionValues};
 
 /// What has to be made anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,8 +59,8 @@ pub fn note(
     step: &StepPlan,
     output: &OutputPlan,
     written: &BTreeSet<&PartitionValues>,
-    run: &RunId,
 ) {
+    let run = version.run.clone();
     let same_pages = |base: &Version| {
         let before = base.made_by.get(&step.step.name);
         base.run.job == run.job && before.is_none_or(|before| before.parameters == step.made.parameters)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
-use super::identity::{TableNow, source_name};
+use super::identity::TableNow;
 use super::step::{Input, Scope};
 use super::version::{Made, Partition, Version};
 use super::{Facts, TableFacts};
@@ -54,23 +54,16 @@ fn nothing_vanished(before: &Version, table: &TableNow) -> bool {
     before.partitions.iter().all(|partition| live.contains(&partition.values))
 }
 
-/// Returns an input as the step's task will describe it.
-pub fn input(
-    facts: &Facts<'_>,
-    step: &Step,
-    source: &Source,
-    scope: Scope,
-    others: &BTreeSet<Date>,
-    now: &BTreeMap<String, TableNow>,
-) -> Input {
-    let name = match source {
-        Source::Raw(endpoint) => {
-            let of = |date: Date| facts.pages(endpoint, date).to_vec();
-            let others = others.iter().map(|date| (*date, of(*date))).collect();
-            return Input::Raw { endpoint: endpoint.clone(), objects: of(facts.date), others };
-        }
-        Source::Table(_) => source_name(source),
-    };
+/// Returns the pages of an endpoint, of the logical date and of `others`, as the step's task will describe them.
+pub fn pages(facts: &Facts<'_>, endpoint: &str, others: &BTreeSet<Date>) -> Input {
+    let of = |date: Date| facts.pages(endpoint, date).to_vec();
+    let others = others.iter().map(|date| (*date, of(*date))).collect();
+    Input::Raw { endpoint: endpoint.into(), objects: of(facts.date), others }
+}
+
+/// Returns a table that a step reads as the step's task will describe it.
+pub fn table(facts: &Facts<'_>, step: &Step, name: &str, scope: Scope, now: &BTreeMap<String, TableNow>) -> Input {
+    let name = name.to_string();
     let Some(table) = now.get(&name) else {
         let (partitions, changed) = (Vec::new(), Vec::new());
         return Input::Table { name, partition_by: Vec::new(), partitions, changed, upstream: None };

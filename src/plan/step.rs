@@ -205,8 +205,11 @@ fn plan_step(
         step.writes.iter().map(|output| output_plan(facts, step, output, &made, scope)).collect();
     let brings = outputs.iter().flat_map(|output| output.brings.keys().copied());
     let others: BTreeSet<Date> = brings.filter(|date| *date != facts.date).collect();
-    let inputs: Vec<Input> =
-        step.reads.iter().map(|source| scope::input(facts, step, source, scope, &others, now)).collect();
+    let input = |source: &Source| match source {
+        Source::Raw(endpoint) => scope::pages(facts, endpoint, &others),
+        Source::Table(name) => scope::table(facts, step, name, scope, now),
+    };
+    let inputs: Vec<Input> = step.reads.iter().map(input).collect();
     let result = identity::result(&made.fingerprint, scope, &inputs, &outputs);
     for output in &mut outputs {
         output.content = identity::content(&result, output);

@@ -11,7 +11,7 @@ use jiff::civil::{Date, date};
 use super::*;
 use crate::config::Lake;
 use crate::job::{Job, Needs, Output, Source, Step, Table, Update};
-use crate::names::{Digest, RunId, Uri};
+use crate::names::{Digest, PartitionValues, RunId, Uri};
 
 fn step(name: &str, reads: &[&str], writes: &[&str]) -> Step {
     let source = |name: &&str| match name.strip_prefix("raw.") {
@@ -137,8 +137,14 @@ impl World {
             let wanted = partitions.iter().filter(|(name, _)| *name == table);
             let values = wanted.map(|(_, pairs)| pairs.iter().map(|(c, v)| (c.to_string(), v.to_string())).collect());
             let fixed = |values: &BTreeMap<String, String>| output.only.iter().all(|(c, v)| values.get(c) == Some(v));
-            let partition =
-                |values| Partition { values, prefix: run_prefix(table, &run), rows: 10, bytes: 100, files: 1 };
+            let partition = |values| Partition {
+                values,
+                prefix: run_prefix(table, &run),
+                directory: None,
+                rows: 10,
+                bytes: 100,
+                files: 1,
+            };
             Written { schema: Vec::new(), partitions: values.filter(fixed).map(partition).collect() }
         };
         let result = |step: &StepPlan| {
@@ -373,4 +379,18 @@ fn what_is_noted_about_a_page_reaches_the_step_and_makes_no_work() {
     world.about = About { quota_remaining: Some(-1), watermark_after: Some(1_760_000_000), ..About::default() };
     let about = serde_json::json!({ "quota_remaining": -1, "watermark_after": 1_760_000_000 });
     assert_eq!(questions(&world)["about"], about);
+}
+
+#[test]
+fn a_partition_is_where_its_engine_put_it_and_before_that_was_noted_where_hive_would() {
+    let by = ["hour".to_string()];
+    let old = r#"{"values": {"hour": "10:00"}, "prefix": "t/run=j.2026-11-22.1", "rows": 1, "bytes": 2, "files": 1}"#;
+    let mut partition: Partition = serde_json::from_str(old).unwrap();
+    assert_eq!(partition.place(&by), "t/run=j.2026-11-22.1/hour=10%3A00");
+    partition.directory = Some("hour=10:00".into());
+    assert_eq!(partition.place(&by), "t/run=j.2026-11-22.1/hour=10:00");
+    let text = serde_json::to_string(&partition).unwrap();
+    assert_eq!(serde_json::from_str::<Partition>(&text).unwrap(), partition);
+    let whole = Partition { values: PartitionValues::new(), directory: None, ..partition };
+    assert_eq!(whole.place(&[]), "t/run=j.2026-11-22.1");
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::names::{Digest, PartitionValues, RunId};
+use crate::names::{Digest, PartitionValues, RunId, partition_path};
 
 /// A column of a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,12 +26,25 @@ pub struct Partition {
     pub values: PartitionValues,
     /// The prefix of the run that wrote it, relative to the curated location: `questions/run=daily.2026-11-22.3`.
     pub prefix: String,
+    /// Its directory below the prefix as the engine that wrote it spelled it: `month=2026-10`, or `hour=10:00`, which Hive
+    /// would spell `hour=10%3A00`. `None` in a table without partitions, and in files written before this was noted,
+    /// whose directories are spelled as Hive does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
     /// Rows in it.
     pub rows: u64,
     /// Bytes of its files.
     pub bytes: u64,
     /// How many files.
     pub files: u64,
+}
+
+impl Partition {
+    /// Returns where its files are, relative to the curated location; `partition_by` is that of its table.
+    pub fn place(&self, partition_by: &[String]) -> String {
+        let directory = self.directory.clone().unwrap_or_else(|| partition_path(partition_by, &self.values));
+        if directory.is_empty() { self.prefix.clone() } else { format!("{}/{directory}", self.prefix) }
+    }
 }
 
 /// What a step of a run made of which inputs: enough to tell later whether it must run again, and why.

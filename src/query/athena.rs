@@ -87,7 +87,10 @@ impl Athena {
             "WorkGroup": self.workgroup,
         });
         let started = match self.start_with(&mut input).await {
-            Err(error) if error.message.contains("No output location provided") => {
+            // Athena has no code of its own for it.
+            Err(error)
+                if error.code == "InvalidRequestException" && error.message.contains("No output location provided") =>
+            {
                 input["ResultConfiguration"] = json!({ "OutputLocation": format!("{}/", self.results) });
                 self.start_with(&mut input).await
             }

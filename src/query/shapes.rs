@@ -70,23 +70,23 @@ pub struct Page {
 }
 
 /// Some of its rows.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct ResultSet {
     pub rows: Vec<Cells>,
     pub result_set_metadata: Metadata,
 }
 
 /// Its columns.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct Metadata {
     pub column_info: Vec<ColumnInfo>,
 }
 
 /// A column.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct ColumnInfo {
     pub name: String,
     #[serde(rename = "Type")]

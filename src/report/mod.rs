@@ -26,7 +26,7 @@ mod text;
 pub use format::{ago, bytes, count, plural, seconds};
 pub use sink::{Clock, Mode, Tee, sink};
 pub use story::{date_word, state_word};
-pub use style::{ColorChoice, ColorWish, Style, paint};
+pub use style::{ColorChoice, ColorWish, Style, is_dumb, paint};
 pub use summary::{Insight, SetAside, Summary, TableLine, TableState};
 pub use table::{Cell, Table};
 pub use terminal::{Size, stderr_size};

@@ -23,7 +23,7 @@ pub struct ColorWish {
     pub no_color: bool,
     /// `CLICOLOR_FORCE` is set, neither empty nor `0`.
     pub force: bool,
-    /// `TERM` is `dumb`.
+    /// What [`is_dumb`] says of `TERM`.
     pub dumb: bool,
     /// The stream is a terminal.
     pub terminal: bool,
@@ -38,6 +38,12 @@ impl ColorWish {
             ColorChoice::Auto => !self.no_color && (self.force || (self.terminal && !self.dumb)),
         }
     }
+}
+
+/// Returns whether a terminal cannot move its cursor, by its `TERM`: that of an editor, a serial line, or one that says
+/// nothing of itself. Source: terminfo's entries `dumb` and `unknown`.
+pub fn is_dumb(term: Option<&str>) -> bool {
+    matches!(term, None | Some("" | "dumb" | "unknown"))
 }
 
 /// The colours of everything soflow writes. The default has none.
@@ -94,6 +100,7 @@ mod tests {
         assert!(tty.decide());
         assert!(!ColorWish::default().decide(), "a pipe");
         assert!(!ColorWish { dumb: true, ..tty }.decide());
+        assert!(is_dumb(None) && is_dumb(Some("dumb")) && is_dumb(Some("")) && !is_dumb(Some("xterm")));
         assert!(!ColorWish { no_color: true, force: true, ..tty }.decide());
         assert!(ColorWish { force: true, ..ColorWish::default() }.decide());
         assert!(ColorWish { choice: ColorChoice::Always, no_color: true, ..ColorWish::default() }.decide());

@@ -13,6 +13,7 @@ use super::gather::is_whole;
 use super::intent::Intent;
 use super::keeper::{Keeper, Taken, put_right};
 use super::record::{RunRecord, read_tagged, record_uri};
+use crate::catalog;
 use crate::config::Lake;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, RunState, Sink, StepState};
@@ -206,7 +207,8 @@ async fn take_over(
                 step.state = StepState::Completed;
             }
             // Its process may have ended before other catalogs showed them.
-            let unshown = services.catalog.settle().await.err();
+            let catalog = services.catalog.as_ref();
+            let unshown = catalog::telling(catalog, catalog.settle(), sink).await.err();
             going.record.error = unshown.as_ref().map(|error| not_shown(&run, error));
             going.close(None, sink).await?;
             Outcome { record: going.record, results: going.results, versions, unshown }

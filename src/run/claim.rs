@@ -147,9 +147,8 @@ pub async fn latest_number(store: &dyn Store, artifacts: &Uri, job: &str, date: 
     let any = RunId { job: job.into(), date, number: 0 };
     let prefix = run_prefix(artifacts, &any);
     let folder = Uri::parse(prefix.as_str().trim_end_matches("/0"), std::path::Path::new("/"))?;
-    let objects = store.list(&folder).await?;
-    let number = |object: &crate::store::Object| object.uri.below(&folder)?.split('/').next()?.parse::<u32>().ok();
-    Ok(objects.iter().filter_map(number).max().unwrap_or(0))
+    let runs = store.folders(&folder).await?;
+    Ok(runs.iter().filter_map(|name| name.parse().ok()).max().unwrap_or(0))
 }
 
 #[cfg(test)]

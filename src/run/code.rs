@@ -1,150 +1,160 @@
-//! The digest of a step's code: its script and everything of the project that it imports, directly or not.
+//! The digest of a step's code: its script, everything of the project that it imports, directly or not, and the files
+//! beside the code that these name.
+
+mod names;
+mod tree;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use fs_err as fs;
 
-use crate::error::Result;
+use self::names::{Module, Names};
+use self::tree::{Tree, is_data, is_module};
+use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::names::Digest;
 
+/// The stack of the thread that parses, in bytes. Python itself gives up at some thousand nested expressions, each of
+/// which takes the parser a few kilobytes.
+const STACK: usize = 64 << 20;
+
 /// Returns the digest of each step's code, by step. A step's digest changes only when a file it can reach changes:
 /// editing one step's module does not make the others run again.
+///
+/// # Errors
+/// `Machine` for a file of the code folder that cannot be read.
 pub fn code_digests(root: &Path, job: &Job) -> Result<BTreeMap<String, Digest>> {
-    let mut reader = Reader { root, files: BTreeMap::new() };
-    job.steps.iter().map(|step| Ok((step.name.clone(), reader.digest(&step.script)?))).collect()
+    let digests = || {
+        let mut reader = Reader::new(root);
+        job.steps.iter().map(|step| Ok((step.name.clone(), reader.digest(&step.script)?))).collect()
+    };
+    std::thread::scope(|scope| {
+        let thread =
+            std::thread::Builder::new().name("python".into()).stack_size(STACK).spawn_scoped(scope, digests)?;
+        thread.join().unwrap_or_else(|_| Err(Error::new(Kind::Internal, "the reader of Python code has panicked")))
+    })
 }
 
 struct Reader<'a> {
-    root: &'a Path,
-    files: BTreeMap<PathBuf, Option<String>>,
+    tree: Tree<'a>,
+    /// What has been read, by its path below the code folder: a module of ten steps is parsed once.
+    read: BTreeMap<PathBuf, Rc<File>>,
 }
 
-impl Reader<'_> {
+/// A file of the code folder.
+struct File {
+    content: Vec<u8>,
+    /// What it names; nothing unless it is Python.
+    names: Names,
+}
+
+impl<'a> Reader<'a> {
+    fn new(root: &'a Path) -> Self {
+        Self { tree: Tree::new(root), read: BTreeMap::new() }
+    }
+
     fn digest(&mut self, script: &Path) -> Result<Digest> {
         let mut reached = BTreeSet::from([script.to_path_buf()]);
         let mut waiting = VecDeque::from([script.to_path_buf()]);
-        while let Some(file) = waiting.pop_front() {
-            let text = self.read(&file)?.unwrap_or_default();
-            for module in imports(&text, &file) {
-                for candidate in files_of(&module) {
-                    if self.read(&candidate)?.is_some() && reached.insert(candidate.clone()) {
-                        waiting.push_back(candidate);
-                    }
+        while let Some(path) = waiting.pop_front() {
+            let file = self.file(&path)?;
+            for next in self.reach(&path, &file.names, script)? {
+                if reached.insert(next.clone()) {
+                    waiting.push_back(next);
                 }
             }
         }
         let mut parts = Vec::new();
-        for file in reached {
-            parts.push(file.to_string_lossy().into_owned());
-            parts.push(self.read(&file)?.unwrap_or_default());
+        for path in reached {
+            parts.push(path.to_string_lossy().into_owned().into_bytes());
+            parts.push(self.file(&path)?.content.clone());
         }
         Ok(Digest::of(parts))
     }
 
-    fn read(&mut self, file: &Path) -> Result<Option<String>> {
-        if let Some(known) = self.files.get(file) {
+    /// Returns a file; one that is not there is as an empty one.
+    fn file(&mut self, path: &Path) -> Result<Rc<File>> {
+        if let Some(known) = self.read.get(path) {
             return Ok(known.clone());
         }
-        let path = self.root.join(file);
-        let text = if path.is_file() { Some(String::from_utf8_lossy(&fs::read(path)?).into_owned()) } else { None };
-        self.files.insert(file.to_path_buf(), text.clone());
-        Ok(text)
+        let whole = self.tree.root.join(path);
+        let content = if whole.is_file() { fs::read(whole)? } else { Vec::new() };
+        let python = path.extension().is_some_and(|extension| extension == "py");
+        let names = if python { Names::of(&String::from_utf8_lossy(&content)) } else { Names::default() };
+        let file = Rc::new(File { content, names });
+        self.read.insert(path.to_path_buf(), file.clone());
+        Ok(file)
     }
-}
 
-/// Returns the dotted names a file may import. Text that only looks like an import costs nothing: no file of that
-/// name is found. An import whose name is computed at run time is not seen.
-fn imports(text: &str, file: &Path) -> Vec<String> {
-    let package: Vec<String> =
-        file.parent().into_iter().flat_map(Path::iter).map(|part| part.to_string_lossy().into_owned()).collect();
-    let mut names = Vec::new();
-    let joined = text.replace("\\\n", " ");
-    let mut lines = joined.lines();
-    while let Some(line) = lines.next() {
-        let line = line.trim();
-        if let Some(list) = line.strip_prefix("import ") {
-            names.extend(list.split(',').filter_map(|item| Some(item.split_whitespace().next()?.to_string())));
-        } else if let Some((module, list)) = line.strip_prefix("from ").and_then(|rest| rest.split_once(" import ")) {
-            let mut list = list.to_string();
-            while list.contains('(') && !list.contains(')') {
-                let Some(more) = lines.next() else { break };
-                list.push_str(more.split('#').next().unwrap_or_default());
-            }
-            let module = absolute(module.trim(), &package);
-            let items = list.split([',', '(', ')']).filter_map(|item| item.split_whitespace().next());
-            names.extend(items.map(|item| format!("{module}.{item}")));
-            names.push(module);
+    /// Returns the files that one that names these reaches. Names that no file has cost nothing.
+    fn reach(&mut self, path: &Path, names: &Names, script: &Path) -> Result<Vec<PathBuf>> {
+        let folder = |path: &Path| path.parent().unwrap_or(Path::new("")).to_path_buf();
+        let (here, beside) = (folder(path), folder(script));
+        let mut found = Vec::new();
+        if names.computed {
+            found.extend(self.tree.below(Path::new(""), &is_module)?);
         }
+        // A text may be a path from any folder above the file, from the script's, and from a package it imports.
+        let mut bases: BTreeSet<PathBuf> = here.ancestors().map(Path::to_path_buf).collect();
+        bases.insert(beside.clone());
+        for module in &names.modules {
+            // Python looks beside the script first, then in the code folder.
+            let folders = match module.level {
+                0 => BTreeSet::from([beside.clone(), PathBuf::new()]),
+                level => here.ancestors().nth(level - 1).map(Path::to_path_buf).into_iter().collect(),
+            };
+            for folder in folders {
+                bases.extend(self.import(folder, module, &mut found)?);
+            }
+        }
+        for text in &names.texts {
+            self.named(text, &bases, &mut found)?;
+        }
+        Ok(found)
     }
-    names
-}
 
-fn absolute(module: &str, package: &[String]) -> String {
-    let dots = module.chars().take_while(|c| *c == '.').count();
-    if dots == 0 {
-        return module.to_string();
+    /// Adds the files that importing `module` from `folder` reads; returns its own folder when it is a package.
+    fn import(&mut self, folder: PathBuf, module: &Module, found: &mut Vec<PathBuf>) -> Result<Option<PathBuf>> {
+        let mut at = folder;
+        for part in &module.parts {
+            for (name, kind) in self.tree.entries(&at)? {
+                let fits = part == names::ALL || name.split('.').next() == Some(part.as_str());
+                if fits && !kind.is_folder() && is_module(name) {
+                    found.push(at.join(name));
+                }
+            }
+            if part == names::ALL || !self.tree.is_folder(&at.join(part))? {
+                return Ok(None);
+            }
+            at.push(part);
+            found.extend(self.tree.existing(at.join("__init__.py"))?);
+        }
+        Ok(Some(at))
     }
-    let kept = package.len().saturating_sub(dots - 1);
-    let rest = &module[dots..];
-    package[..kept].iter().map(String::as_str).chain((!rest.is_empty()).then_some(rest)).collect::<Vec<_>>().join(".")
-}
 
-/// Returns the files that importing `module` may read: the module itself and the `__init__.py` of its packages.
-fn files_of(module: &str) -> Vec<PathBuf> {
-    let parts: Vec<&str> = module.split('.').collect();
-    let mut files = vec![PathBuf::from(format!("{}.py", parts.join("/")))];
-    files.extend((1..=parts.len()).map(|depth| PathBuf::from(parts[..depth].join("/")).join("__init__.py")));
-    files
+    /// Adds the files that a text means as a path from one of `bases`: the file; all data in the folder; all data with
+    /// an ending, when the rest of the name is computed.
+    fn named(&mut self, text: &str, bases: &BTreeSet<PathBuf>, found: &mut Vec<PathBuf>) -> Result<()> {
+        if let Some(ending) = names::ending(text) {
+            found.extend(self.tree.below(Path::new(""), &|name| name.ends_with(ending) && is_data(name))?);
+        }
+        let fixed = names::fixed(text);
+        // A package named by its dots, as `importlib.resources` takes it.
+        for text in BTreeSet::from([fixed.to_string(), fixed.replace('.', "/")]) {
+            for base in bases {
+                let Some(path) = tree::join(base, &text) else { continue };
+                if self.tree.is_folder(&path)? {
+                    found.extend(self.tree.below(&path, &is_data)?);
+                } else {
+                    found.extend(self.tree.existing(path)?);
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn digest(root: &Path, script: &str) -> Digest {
-        Reader { root, files: BTreeMap::new() }.digest(Path::new(script)).unwrap()
-    }
-
-    #[test]
-    fn only_files_that_a_step_reaches_count() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path();
-        let write = |name: &str, text: &str| {
-            fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
-            fs::write(root.join(name), text).unwrap();
-        };
-        write("steps/a.py", "from pkg import (\n    one,  # first\n    two,\n)\n");
-        write("steps/b.py", "import os, pkg.three as t\n");
-        write("pkg/__init__.py", "");
-        write("pkg/one.py", "from . import deep\nfrom .sub.leaf import x\n");
-        write("pkg/two.py", "");
-        write("pkg/three.py", "");
-        write("pkg/deep.py", "");
-        write("pkg/sub/__init__.py", "");
-        write("pkg/sub/leaf.py", "");
-        let (a, b) = (digest(root, "steps/a.py"), digest(root, "steps/b.py"));
-        let changed = |name: &str| {
-            let old = fs::read_to_string(root.join(name)).unwrap();
-            write(name, &format!("{old}\n# edited"));
-            let now = (digest(root, "steps/a.py") != a, digest(root, "steps/b.py") != b);
-            write(name, &old);
-            now
-        };
-        for name in ["steps/a.py", "pkg/one.py", "pkg/two.py", "pkg/deep.py", "pkg/sub/__init__.py", "pkg/sub/leaf.py"]
-        {
-            assert_eq!(changed(name), (true, false), "{name}");
-        }
-        assert_eq!(changed("pkg/three.py"), (false, true));
-        assert_eq!(changed("pkg/__init__.py"), (true, true));
-    }
-
-    #[test]
-    fn circular_imports_end() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("a.py"), "import b").unwrap();
-        fs::write(folder.path().join("b.py"), "import a").unwrap();
-        digest(folder.path(), "a.py");
-    }
-}
+mod tests;

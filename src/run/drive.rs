@@ -15,6 +15,7 @@ use super::gather::{Code, Gathered, Request, gather};
 use super::intent::Intent;
 use super::keeper::{self, Keeper};
 use super::record::{RECORD_VERSION, RunRecord, StepRecord, load_run, run_prefix};
+use crate::audit::Reader;
 use crate::catalog::Catalog;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, PlannedStep, RunState, Sink};
@@ -114,6 +115,9 @@ pub struct Run<'a> {
     pub record: RunRecord,
     /// What finished and reused steps have written.
     pub results: BTreeMap<String, StepResult>,
+    /// What of that this process has read.
+    pub(super) seen: finish::Seen,
+    pub(super) reader: Arc<Reader>,
     pub(super) keeper: Keeper,
     began: Instant,
 }
@@ -164,14 +168,14 @@ impl<'a> Run<'a> {
             }
         }
         let keeper = Keeper::new(services.store.clone(), artifacts, &record, tag);
-        let run = Self { gathered, plan, services, record, results, keeper, began: Instant::now() };
+        let run = Self { results, ..Self::resumed(gathered, plan, services, record, keeper) };
         if !alone {
             run.save().await?;
         }
         Ok(Ok(run))
     }
 
-    /// Returns a run that another process has begun.
+    /// Returns a run that is claimed.
     pub(super) fn resumed(
         gathered: &'a Gathered<'a>,
         plan: &'a Plan,
@@ -179,8 +183,9 @@ impl<'a> Run<'a> {
         record: RunRecord,
         keeper: Keeper,
     ) -> Self {
-        let results = BTreeMap::new();
-        Self { gathered, plan, services, record, results, keeper, began: Instant::now() }
+        let (results, seen) = (BTreeMap::new(), finish::Seen::default());
+        let reader = Reader::new(services.store.clone(), &gathered.facts.lake.curated);
+        Self { gathered, plan, services, record, results, seen, reader, keeper, began: Instant::now() }
     }
 
     /// Runs the steps, audits, publishes, and writes how that went. Returns anything but `GoesOn`.
@@ -293,6 +298,10 @@ impl<'a> Run<'a> {
         }
         self.record.ended_at = Some((self.services.now)());
         self.record.driver = None;
+        if let Some(placed) = &self.record.placed {
+            // What fails here runs out by itself.
+            let _ = self.services.target.forget(&self.record.run, placed).await;
+        }
         if let Some(stay) = self.record.stay() {
             // `runs show` asks again when it cannot be had now.
             self.record.cost = self.services.target.bill(stay).await.ok().flatten();

@@ -71,8 +71,7 @@ impl<'a> Run<'a> {
                     waited |= matches!(note, Note::Event(Event::InLine { .. }));
                     self.hear(note, sink).await?;
                 }
-                Ok(wish) = stop.wait_for(|stop| matches!(stop, Stop::Cancel | Stop::Detach)) => {
-                    let wish = *wish;
+                Ok(wish) = async { stop.wait_for(|stop| matches!(stop, Stop::Cancel | Stop::Detach)).await.map(|wish| *wish) } => {
                     break Err(self.stopped_before(resumed, wish, sink).await);
                 }
             }

@@ -1,11 +1,12 @@
 //! What landed: taken in when a step ends, audited when all have, and then shown to readers.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::drive::Run;
 use super::gather::{self, Gathered};
-use crate::audit::{self, Opened};
-use crate::catalog::Index;
+use crate::audit::{self, Finding, Opened};
+use crate::catalog::{self, Index};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::names::{Digest, Uri, partition_path};
@@ -22,12 +23,15 @@ pub async fn take_in(run: &Run<'_>, name: &str, seconds: f64) -> Result<StepResu
         let prefix = plan::run_prefix(&output.table, &run.record.run);
         let location = run.gathered.facts.lake.curated.join(&prefix);
         let objects = objects_under(run, output, &location).await?;
-        let landed = read(run, output, &location, &objects).await?.landed;
+        let opened = read(run, output, &location, &objects).await?;
         // The engine leaves that to the system; from here on others count on these files.
         run.services.store.sync(&run.gathered.facts.lake.curated, &objects).await?;
+        let landed = opened.landed.clone();
+        seen(run).insert((name.into(), output.table.clone()), (objects, opened));
         let partitions = landed.partitions.into_iter().map(|part| Partition {
             values: part.values,
             prefix: prefix.clone(),
+            directory: Some(part.directory).filter(|directory| !directory.is_empty()),
             rows: part.rows,
             bytes: part.bytes,
             files: part.files,
@@ -42,7 +46,7 @@ pub async fn take_in(run: &Run<'_>, name: &str, seconds: f64) -> Result<StepResu
     Ok(result)
 }
 
-fn planned<'a>(run: &'a Run<'_>, name: &str) -> Result<&'a StepPlan> {
+fn planned<'a>(run: &Run<'a>, name: &str) -> Result<&'a StepPlan> {
     run.plan
         .steps
         .iter()
@@ -55,12 +59,18 @@ fn result_uri(run: &Run<'_>, result: &Digest) -> Uri {
     gather::result_uri(&facts.lake.artifacts, &facts.job.name, result)
 }
 
-/// Returns the objects under a run's prefix that one output consists of.
+/// Returns the objects under a run's prefix but for those of other outputs that share it.
 async fn objects_under(run: &Run<'_>, output: &OutputPlan, prefix: &Uri) -> Result<Vec<Object>> {
-    run.services.store.list(&place(output, prefix)).await
+    let mut objects = run.services.store.list_all(prefix).await?;
+    let by = &output.spec.partition_by;
+    let others = run.plan.steps.iter().flat_map(|step| &step.outputs);
+    for other in others.filter(|other| other.table == output.table && other.only != output.only) {
+        objects.retain(|object| !audit::is_in(prefix, by, &other.only, object));
+    }
+    Ok(objects)
 }
 
-/// Returns the part of a run's prefix that an output fills.
+/// Returns the part of a run's prefix that an output fills, as Spark spells it.
 fn place(output: &OutputPlan, prefix: &Uri) -> Uri {
     let only = output.only.iter().cloned().collect();
     let fixed: Vec<String> = output.only.iter().map(|(column, _)| column.clone()).collect();
@@ -81,8 +91,16 @@ pub async fn known_result(run: &Run<'_>, step: &StepPlan) -> Result<Option<StepR
     Ok(result.filter(|result| result.run == run.record.run))
 }
 
+/// What steps that ended in this process have written, by step and table, as it was listed then: as long as a listing
+/// says the same, footers are not read again.
+pub type Seen = Mutex<BTreeMap<(String, String), (Vec<Object>, Opened)>>;
+
+fn seen<'a>(run: &'a Run<'_>) -> MutexGuard<'a, BTreeMap<(String, String), (Vec<Object>, Opened)>> {
+    run.seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 async fn read(run: &Run<'_>, output: &OutputPlan, location: &Uri, objects: &[Object]) -> Result<Opened> {
-    audit::read(&run.services.store, location, &output.spec.partition_by, &output.only, objects).await
+    audit::read(&run.reader, location, &output.spec.partition_by, &output.only, objects).await
 }
 
 /// Returns the rows in files that a running step has finished; 0 when they cannot be read yet. `None` when the lake is
@@ -93,7 +111,8 @@ pub async fn rows_so_far(run: &Run<'_>, name: &str) -> Option<u64> {
     let mut rows = 0;
     for output in &step.outputs {
         let prefix = run.gathered.facts.lake.curated.join(&plan::run_prefix(&output.table, &run.record.run));
-        rows += objects_under(run, output, &prefix).await.map_or(0, |objects| audit::rows_so_far(&objects));
+        let objects = run.services.store.list(&place(output, &prefix)).await;
+        rows += objects.map_or(0, |objects| audit::rows_so_far(&objects));
     }
     Some(rows)
 }
@@ -155,7 +174,10 @@ async fn publish(
     sink.emit(Event::Auditing { tables: versions.len(), checks });
     let mut refused = Vec::new();
     for (output, result) in outputs {
-        refused.extend(audit_output(run, facts, output, result, &versions, sink).await?);
+        for Finding { check, found, .. } in audit_output(run, facts, (output, result), &versions).await? {
+            refused.push(format!("{}: {check}: {found}", output.table));
+            sink.emit(Event::CheckFailed { table: output.table.clone(), check, found });
+        }
     }
     if !refused.is_empty() {
         let count = refused.len();
@@ -165,12 +187,11 @@ async fn publish(
             .hint(format!("look at the data: {}", facts.lake.curated))
             .hint(format!("mend the step or the check, then `soflow submit {}`", facts.job.name)));
     }
-    let unshown = move_catalog(run, &gathered.index, &versions).await?;
-    for (step, _) in finished {
-        // It is published, whatever is left lying about; garbage collection finds it.
-        if let Err(error) = run.services.store.remove(&result_uri(run, &step.result)).await {
-            sink.emit(Event::Warning { text: format!("a result that is published now was left: {error}") });
-        }
+    let unshown = move_catalog(run, &gathered.index, &versions, sink).await?;
+    let results: Vec<Uri> = finished.iter().map(|(step, _)| result_uri(run, &step.result)).collect();
+    // It is published, whatever is left lying about; garbage collection finds it.
+    if let Err(error) = run.services.store.remove_all(&results).await {
+        sink.emit(Event::Warning { text: format!("results that are published now were left: {error}") });
     }
     sink.emit(Event::Published {
         run: run.record.run.clone(),
@@ -181,9 +202,9 @@ async fn publish(
 }
 
 /// Moves the catalog. After a failure, what was written all the same is looked for before the run is said to have failed.
-async fn move_catalog(run: &Run<'_>, seen: &Index, versions: &[Version]) -> Result<Option<Error>> {
-    let catalog = &run.services.catalog;
-    let failure = match catalog.publish(seen, versions).await {
+async fn move_catalog(run: &Run<'_>, seen: &Index, versions: &[Version], sink: &mut dyn Sink) -> Result<Option<Error>> {
+    let catalog = run.services.catalog.as_ref();
+    let failure = match catalog::telling(catalog, catalog.publish(seen, versions), sink).await {
         Err(error) if error.kind == Kind::Machine => error,
         ended => return ended,
     };
@@ -194,17 +215,20 @@ async fn move_catalog(run: &Run<'_>, seen: &Index, versions: &[Version]) -> Resu
     }
 }
 
+/// Returns the checks of an output that failed.
 async fn audit_output(
     run: &Run<'_>,
     facts: &Facts<'_>,
-    output: &OutputPlan,
-    result: &StepResult,
+    (output, result): (&OutputPlan, &StepResult),
     versions: &[Version],
-    sink: &mut dyn Sink,
-) -> Result<Vec<String>> {
+) -> Result<Vec<Finding>> {
     let location = facts.lake.curated.join(&plan::run_prefix(&output.table, &result.run));
     let objects = objects_under(run, output, &location).await?;
-    let opened = read(run, output, &location, &objects).await?;
+    let known = seen(run).remove(&(result.step.clone(), output.table.clone()));
+    let opened = match known {
+        Some((listed, opened)) if listed == objects => opened,
+        _ => read(run, output, &location, &objects).await?,
+    };
     let landed = &opened.landed;
     let expected = result.tables.get(&output.table).map_or(0, Written::rows);
     if landed.rows != expected {
@@ -220,14 +244,7 @@ async fn audit_output(
     let after = versions.iter().find(|version| version.table == output.table).map_or(0, Version::rows);
     let findings =
         audit::check(audit::Subject { table: output.spec.clone(), opened, before, after, date: facts.date }).await?;
-    let failed = findings.into_iter().filter(|finding| !finding.passed);
-    Ok(failed
-        .map(|finding| {
-            let line = format!("{}: {}: {}", output.table, finding.check, finding.found);
-            sink.emit(Event::CheckFailed { table: output.table.clone(), check: finding.check, found: finding.found });
-            line
-        })
-        .collect())
+    Ok(findings.into_iter().filter(|finding| !finding.passed).collect())
 }
 
 fn internal(error: serde_json::Error) -> Error {

@@ -7,9 +7,9 @@ use jiff::civil::Date;
 
 use crate::catalog::{Catalog, Index};
 use crate::config::Lake;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::ingest::raw;
-use crate::job::{Job, Source, Value};
+use crate::job::{Job, Source, Update, Value};
 use crate::names::{Digest, RunId, Uri};
 use crate::plan::{self, About, Facts, Plan, RawObject, Select, StepResult, TableFacts, Version};
 use crate::store::Store;
@@ -56,13 +56,12 @@ pub struct Request<'a> {
 /// Returns the facts for a plan.
 ///
 /// # Errors
-/// `Usage` for a lake that engines would look for elsewhere; those of the store and the catalog.
+/// Those of the store and the catalog.
 pub async fn gather<'a>(request: Request<'a>, store: &dyn Store, catalog: &dyn Catalog) -> Result<Gathered<'a>> {
     let Request { job, date, lake, code, select } = request;
-    check_folders(lake)?;
     let index = catalog.index().await?;
     let names: Vec<String> = table_names(job).into_iter().filter(|name| index.tables.contains_key(name)).collect();
-    let known = names.iter().map(|name| table_facts(name, &index.tables[name].current, job, date, catalog));
+    let known = names.iter().map(|name| table_facts(name, catalog.current(&index, name), job, date, catalog));
     let (known, raw, results) =
         tokio::try_join!(try_join_all(known), raw_pages(job, date, lake, store), results(job, lake, store))?;
     let mut tables: BTreeMap<String, TableFacts> = names.into_iter().zip(known).collect();
@@ -93,26 +92,6 @@ pub async fn plan(gathered: &mut Gathered<'_>, store: &dyn Store) -> Result<Plan
         let pages = try_join_all(pages).await?;
         facts.others.extend(missing.into_iter().zip(pages));
     }
-}
-
-/// Refuses a lake in a folder whose name engines take for an escape or a pattern: they would read and write elsewhere.
-fn check_folders(lake: &Lake) -> Result<()> {
-    for location in [&lake.raw, &lake.curated, &lake.artifacts] {
-        let Some(path) = location.to_path() else { continue };
-        let path = path.to_string_lossy();
-        if let Some(sign) = strange(&path) {
-            let what = format!("`{path}` cannot hold a lake: engines do not take `{sign}` in a path as it is");
-            return Err(Error::new(Kind::Usage, what)
-                .hint("name another folder: `SOFLOW_LAKE=file:/some/folder`, or `lake:` in `config/soflow.yaml`"));
-        }
-    }
-    Ok(())
-}
-
-fn strange(path: &str) -> Option<&str> {
-    let is_escape = |sign: &&str| sign[1..].chars().all(|c| c.is_ascii_hexdigit());
-    let escape = path.match_indices('%').find_map(|(at, _)| path.get(at..at + 3).filter(is_escape));
-    escape.or_else(|| path.find(['*', '?', '[', ']', '{', '}', '\\']).map(|at| &path[at..=at]))
 }
 
 fn table_names(job: &Job) -> BTreeSet<String> {
@@ -150,6 +129,7 @@ fn to_object(page: raw::RawPage) -> RawObject {
     let raw::RawPage { uri, bytes, etag, fetched_at, line } = page;
     let about = About {
         bytes: line.bytes,
+        stored_bytes: Some(bytes),
         quota_remaining: line.quota_remaining,
         watermark_before: line.watermark_before,
         watermark_after: line.watermark_after,
@@ -157,22 +137,26 @@ fn to_object(page: raw::RawPage) -> RawObject {
     RawObject { uri, bytes, etag, fetched_at, about }
 }
 
-/// Reads the current version, and those below it that this date's own runs would be replaced from.
+/// Returns the current version and, where a step merges into it, those below it that this date's own runs would be
+/// replaced from: one or two, since these have the same base.
 pub(super) async fn table_facts(
     table: &str,
-    current: &RunId,
+    current: impl Future<Output = Result<Option<Version>>>,
     job: &Job,
     date: Date,
     catalog: &dyn Catalog,
 ) -> Result<TableFacts> {
-    let mut facts = TableFacts { current: Some(current.clone()), versions: BTreeMap::new() };
-    let mut next = Some(current.clone());
-    while let Some(run) = next.take() {
-        let Some(version) = catalog.version(table, &run).await? else { break };
-        if version.run.date == date && version.run.job == job.name {
-            next.clone_from(&version.base);
+    let mut facts = TableFacts::default();
+    let mut next = current.await?;
+    facts.current = next.as_ref().map(|version| version.run.clone());
+    let merges = job.tables.get(table).is_some_and(|spec| spec.update == Update::Merge);
+    while let Some(version) = next.take() {
+        if let Some(base) =
+            version.base.as_ref().filter(|_| merges && version.run.date == date && version.run.job == job.name)
+        {
+            next = catalog.version(table, base).await?;
         }
-        facts.versions.insert(run, version);
+        facts.versions.insert(version.run.clone(), version);
     }
     Ok(facts)
 }
@@ -180,16 +164,17 @@ pub(super) async fn table_facts(
 /// Reads the versions that published tables were made from, where those are not current any more.
 async fn add_versions_taken_in(tables: &mut BTreeMap<String, TableFacts>, catalog: &dyn Catalog) -> Result<()> {
     let current = tables.values().filter_map(TableFacts::current);
+    let unknown =
+        |(table, run): &(String, RunId)| tables.get(table).is_some_and(|facts| !facts.versions.contains_key(run));
     let taken: BTreeSet<(String, RunId)> = current
         .flat_map(|version: &Version| version.made_by.values())
         .flat_map(|made| made.input_runs.iter().map(|(table, run)| (table.clone(), run.clone())))
+        .filter(unknown)
         .collect();
-    for (table, run) in taken {
-        if let Some(facts) = tables.get_mut(&table)
-            && !facts.versions.contains_key(&run)
-            && let Some(version) = catalog.version(&table, &run).await?
-        {
-            facts.versions.insert(run, version);
+    let read = taken.iter().map(|(table, run)| catalog.version(table, run));
+    for version in try_join_all(read).await?.into_iter().flatten() {
+        if let Some(facts) = tables.get_mut(&version.table) {
+            facts.versions.insert(version.run.clone(), version);
         }
     }
     Ok(())
@@ -208,15 +193,13 @@ pub fn result_uri(artifacts: &Uri, job: &str, result: &Digest) -> Uri {
 /// Reads the results of steps that finished in runs which did not publish. One whose files are not all there counts
 /// for nothing: the step runs again.
 async fn results(job: &Job, lake: &Lake, store: &dyn Store) -> Result<BTreeMap<Digest, StepResult>> {
-    let mut results = BTreeMap::new();
-    for object in store.list(&results_prefix(&lake.artifacts, &job.name)).await? {
+    let listed = store.list(&results_prefix(&lake.artifacts, &job.name)).await?;
+    let read = listed.iter().map(|object| async move {
         let body = store.get(&object.uri).await?.unwrap_or_default();
-        let Ok((digest, result)) = serde_json::from_slice::<(Digest, StepResult)>(&body) else { continue };
-        if is_whole(&result, lake, store).await? {
-            results.insert(digest, result);
-        }
-    }
-    Ok(results)
+        let Ok((digest, result)) = serde_json::from_slice::<(Digest, StepResult)>(&body) else { return Ok(None) };
+        Ok::<_, Error>(is_whole(&result, lake, store).await?.then_some((digest, result)))
+    });
+    Ok(try_join_all(read).await?.into_iter().flatten().collect())
 }
 
 /// Returns whether the files of a result are there.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::gather::{Code, Gathered, table_facts};
 use super::record::RunRecord;
 use crate::catalog::{Catalog, Entry, Index};
 use crate::config::Lake;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::names::RunId;
 use crate::plan::{Facts, Plan, Select, StepPlan};
@@ -58,10 +59,12 @@ impl Intent {
         catalog: &dyn Catalog,
     ) -> Result<Gathered<'a>> {
         let (run, Code { steps: code, engine, shipped }) = (&record.run, self.code(record));
-        let mut tables = BTreeMap::new();
-        for (name, current) in &self.tables {
-            tables.insert(name.clone(), table_facts(name, current, &self.job, run.date, catalog).await?);
-        }
+        let read = self.tables.iter().map(|(name, seen)| async {
+            let mut facts = table_facts(name, catalog.version(name, seen), &self.job, run.date, catalog).await?;
+            facts.current = Some(seen.clone());
+            Ok::<_, Error>((name.clone(), facts))
+        });
+        let tables = try_join_all(read).await?.into_iter().collect();
         let facts = Facts {
             job: &self.job,
             date: run.date,
@@ -76,7 +79,7 @@ impl Intent {
         };
         // As it was: what someone has published meanwhile must not be published over.
         let seen = |(name, run): (&String, &RunId)| (name.clone(), Entry { current: run.clone(), history: Vec::new() });
-        let index = Index { generation: 0, tables: self.tables.iter().map(seen).collect() };
+        let index = Index { tables: self.tables.iter().map(seen).collect(), ..Index::default() };
         Ok(Gathered { facts, index, shipped })
     }
 

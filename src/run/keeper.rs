@@ -184,7 +184,7 @@ mod tests {
     use crate::store::FileStore;
 
     fn owner(who: &str, process: u32) -> Owner {
-        Owner { who: who.into(), host: format!("host-of-{who}"), process, started: None }
+        Owner { who: who.into(), host: format!("host-of-{who}"), process, ..Owner::default() }
     }
 
     async fn claimed(folder: &std::path::Path) -> (Arc<dyn Store>, Uri, RunRecord, Keeper) {

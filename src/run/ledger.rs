@@ -13,6 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::DateState;
 use crate::mask;
 use crate::names::{RunId, Uri};
+use crate::store::lease::{Held, Lease, Manner, Turn};
 use crate::store::{Owner, Store, Tag};
 
 /// Version of the ledger's form, its field `ledger_version`.
@@ -40,21 +41,10 @@ pub struct Ledger {
     pub from: Date,
     /// The last one.
     pub to: Date,
-    /// The process that is at it.
-    pub driver: Option<Holding>,
     /// Counts the writes, so that no two are alike.
     pub writes: u64,
     /// Its dates.
     pub dates: BTreeMap<Date, Entry>,
-}
-
-/// Who is at a backfill.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holding {
-    /// Who.
-    pub owner: Owner,
-    /// Since when, UTC.
-    pub since: Timestamp,
 }
 
 /// What became of a date.
@@ -83,8 +73,9 @@ pub struct Entry {
     pub done: Option<Work>,
 }
 
-/// A ledger that this process writes.
+/// A ledger that this process writes, which holds the lease of the backfill.
 pub struct Book {
+    lease: Held,
     store: Arc<dyn Store>,
     uri: Uri,
     tag: Tag,
@@ -97,41 +88,28 @@ impl Book {
     ///
     /// # Errors
     /// `Held` when someone else is at it, saying who and since when.
-    pub async fn take(
-        store: Arc<dyn Store>,
-        artifacts: &Uri,
-        range: &Range,
-        me: &Holding,
-        force: bool,
-    ) -> Result<Self> {
+    pub async fn take(store: Arc<dyn Store>, artifacts: &Uri, range: &Range, me: &Owner, force: bool) -> Result<Self> {
+        let tail = format!("backfill/{}/{}..{}.json", range.job, range.from, range.to);
+        let place = artifacts.join("leases").join(&tail);
+        let lease = Lease::new(store.clone(), place, 1, &format!("backfill of {range}"), me);
+        if let Turn::Waiting { holders, .. } = lease.take(if force { Manner::Force } else { Manner::Ask }).await? {
+            let who = holders.iter().map(|held| format!("{}, since {:.0}", held.owner, held.since));
+            let who = who.collect::<Vec<_>>().join(", ");
+            return Err(Error::new(Kind::Held, format!("a backfill of {range} is going on: {who}"))
+                .detail("it is theirs until they have been silent for 90 seconds")
+                .hint("wait until it has ended; `soflow runs` shows how far it is")
+                .hint("put them out: the same command with `--force-lease`"));
+        }
+        let lease = lease.hold();
         let uri = ledger_uri(artifacts, range);
-        let found = read_tagged(store.as_ref(), &uri).await?;
-        let (mut ledger, tag) = match found {
-            Some((ledger, tag)) => (ledger, Some(tag)),
-            None => (range.ledger(), None),
-        };
-        if let Some(held) = ledger.driver.as_ref().filter(|held| !force && !held.owner.is_gone(&me.owner)) {
-            return Err(Self::held(range, held));
+        match begin(store.as_ref(), &uri, range).await {
+            Ok((ledger, tag)) => Ok(Self { lease, store, uri, tag, ledger }),
+            Err(error) => {
+                // It runs out by itself when even that fails.
+                let _ = lease.release().await;
+                Err(error)
+            }
         }
-        ledger.driver = Some(me.clone());
-        ledger.writes += 1;
-        let body = to_json(&ledger)?;
-        let taken = match tag {
-            Some(tag) => store.put_if_match(&uri, &body, &tag).await?,
-            None => store.put_if_absent(&uri, &body).await?,
-        };
-        match taken {
-            Some(tag) => Ok(Self { store, uri, tag, ledger }),
-            None => Err(Error::new(Kind::Held, format!("someone else has just begun a backfill of {range}"))
-                .hint("the same command again says who")),
-        }
-    }
-
-    fn held(range: &Range, held: &Holding) -> Error {
-        let Holding { owner, since } = held;
-        Error::new(Kind::Held, format!("a backfill of {range} is going on: {owner}, since {since:.0}"))
-            .hint("wait until it has ended; `soflow runs` shows how far it is")
-            .hint("if that process is surely gone: the same command with `--force-lease`")
     }
 
     /// Returns what is written of a date.
@@ -153,16 +131,14 @@ impl Book {
     /// # Errors
     /// As [`Self::write`].
     pub async fn close(&mut self) -> Result<()> {
-        self.ledger.driver = None;
-        self.save().await
+        self.lease.release().await
     }
 
     async fn save(&mut self) -> Result<()> {
         self.ledger.writes += 1;
         let body = to_json(&self.ledger)?;
         let Some(tag) = self.store.put_if_match(&self.uri, &body, &self.tag).await? else {
-            return Err(Error::new(Kind::Held, "someone else has taken this backfill")
-                .detail(format!("its ledger is {}", self.uri)));
+            return Err(taken(&self.uri));
         };
         self.tag = tag;
         Ok(())
@@ -172,7 +148,7 @@ impl Book {
 impl Range {
     fn ledger(&self) -> Ledger {
         let Self { job, from, to } = self.clone();
-        Ledger { ledger_version: LEDGER_VERSION, job, from, to, driver: None, writes: 0, dates: BTreeMap::new() }
+        Ledger { ledger_version: LEDGER_VERSION, job, from, to, writes: 0, dates: BTreeMap::new() }
     }
 }
 
@@ -189,6 +165,25 @@ impl std::fmt::Display for Range {
 pub async fn read_ledger(store: &dyn Store, artifacts: &Uri, range: &Range) -> Result<Ledger> {
     let found = read_tagged(store, &ledger_uri(artifacts, range)).await?;
     Ok(found.map_or_else(|| range.ledger(), |(ledger, _)| ledger))
+}
+
+/// Reads the ledger and writes it again, so that whoever was put out finds it changed at the next word.
+async fn begin(store: &dyn Store, uri: &Uri, range: &Range) -> Result<(Ledger, Tag)> {
+    let (mut ledger, tag) = match read_tagged(store, uri).await? {
+        Some((ledger, tag)) => (ledger, Some(tag)),
+        None => (range.ledger(), None),
+    };
+    ledger.writes += 1;
+    let body = to_json(&ledger)?;
+    let written = match tag {
+        Some(tag) => store.put_if_match(uri, &body, &tag).await?,
+        None => store.put_if_absent(uri, &body).await?,
+    };
+    Ok((ledger, written.ok_or_else(|| taken(uri))?))
+}
+
+fn taken(ledger: &Uri) -> Error {
+    Error::new(Kind::Held, "someone else has taken this backfill").detail(format!("its ledger is {ledger}"))
 }
 
 fn ledger_uri(artifacts: &Uri, range: &Range) -> Uri {
@@ -219,28 +214,43 @@ mod tests {
     use super::*;
     use crate::store::FileStore;
 
-    fn holding(owner: Owner) -> Holding {
-        Holding { owner, since: Timestamp::UNIX_EPOCH }
-    }
-
     #[tokio::test]
     async fn one_process_at_a_time_is_at_it() {
         let folder = tempfile::tempdir().unwrap();
         let artifacts = Uri::from_path(folder.path());
         let date = jiff::civil::date(2026, 11, 1);
         let range = Range { job: "daily".into(), from: date, to: date };
-        let take = async |me: &Holding, force| Book::take(Arc::new(FileStore), &artifacts, &range, me, force).await;
-        let me = holding(Owner::me("anna@laptop", "laptop"));
+        let take = async |me: &Owner, force| Book::take(Arc::new(FileStore), &artifacts, &range, me, force).await;
+        let me = Owner::me("anna@laptop", "laptop");
         let mut first = take(&me, false).await.unwrap();
-        let other = holding(Owner::me("ben@server", "server"));
+        let other = Owner { who: "ben@server".into(), ..Owner::default() };
         let error = take(&other, false).await.err().unwrap();
         assert_eq!(error.kind, Kind::Held);
         assert!(error.message.contains("anna@laptop (process"), "{error}");
-        let mut taken = take(&other, true).await.unwrap();
+        let mut second = take(&other, true).await.unwrap();
         let entry = Entry { state: DateState::Done, attempts: 2, ..Entry::default() };
         assert_eq!(first.write([(date, entry.clone())]).await.err().unwrap().kind, Kind::Held);
-        taken.write([(date, entry.clone())]).await.unwrap();
-        taken.close().await.unwrap();
+        second.write([(date, entry.clone())]).await.unwrap();
+        second.close().await.unwrap();
         assert_eq!(take(&me, false).await.unwrap().entry(date), entry);
+    }
+
+    #[tokio::test]
+    async fn one_on_another_machine_that_was_silent_for_too_long_is_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let artifacts = Uri::from_path(folder.path());
+        let date = jiff::civil::date(2026, 11, 1);
+        let range = Range { job: "daily".into(), from: date, to: date };
+        let take = async |me: &Owner| Book::take(Arc::new(FileStore), &artifacts, &range, me, false).await;
+        let elsewhere = Owner { who: "ben@server".into(), ..Owner::default() };
+        drop(take(&elsewhere).await.unwrap());
+        let me = Owner::me("anna@laptop", "laptop");
+        assert_eq!(take(&me).await.err().unwrap().kind, Kind::Held);
+        // A minute and a half later.
+        let place = folder.path().join("leases/backfill/daily/2026-11-01..2026-11-01.json");
+        let mut book: serde_json::Value = serde_json::from_slice(&std::fs::read(&place).unwrap()).unwrap();
+        book["holders"][0]["until"] = "2026-11-01T00:00:00Z".into();
+        std::fs::write(&place, book.to_string()).unwrap();
+        take(&me).await.unwrap();
     }
 }

@@ -26,7 +26,7 @@ pub use drive::{Driven, Outcome, Services, drive};
 pub use gather::{Code, Gathered, Request, gather, plan, site};
 pub use intent::Intent;
 pub use keeper::{Keeper, Taken};
-pub use ledger::{Book, Entry, Holding, Ledger, Range, read_ledger};
+pub use ledger::{Book, Entry, Ledger, Range, read_ledger};
 pub use record::{Driver, RunRecord, StepRecord, load_run};
 pub use records::{Listed, list_runs};
 pub use repair::repair;

@@ -8,7 +8,7 @@ use super::records::{AT_ONCE, Runs};
 use crate::catalog::{Catalog, Index};
 use crate::config::Lake;
 use crate::error::Result;
-use crate::names::{PartitionValues, RunId, parse_partition_path, partition_path};
+use crate::names::{PartitionValues, RunId, parse_partition_path};
 use crate::plan::{self, StepResult, Version};
 use crate::store::Store;
 
@@ -122,7 +122,8 @@ impl Needed {
             let (by, values) = (&version.partition_by, &partition.values);
             let parts = self.parts.entry(partition.prefix.clone()).or_default();
             parts.values.entry(by.clone()).or_default().insert(values.clone());
-            parts.directories.insert(partition_path(by, values));
+            let place = partition.place(by);
+            parts.directories.insert(place.strip_prefix(&format!("{}/", partition.prefix)).unwrap_or_default().into());
         }
     }
 
@@ -166,10 +167,11 @@ impl Parts {
         let mut found = None;
         for (by, values) in &self.values {
             let Some(directory) = folders.get(..by.len()).map(|folders| folders.join("/")) else { continue };
-            let needed = self.directories.contains(&directory);
-            if let Some(of) = parse_partition_path(by, &directory) {
-                found = Some(found == Some(true) || needed || values.contains(&of));
+            let of = parse_partition_path(by, &directory);
+            if self.directories.contains(&directory) || of.as_ref().is_some_and(|of| values.contains(of)) {
+                return Some(true);
             }
+            found = found.or_else(|| of.map(|_| false));
         }
         found
     }

@@ -25,14 +25,13 @@ pub struct FileStore;
 
 #[async_trait]
 impl Store for FileStore {
-    async fn list(&self, prefix: &Uri) -> Result<Vec<Object>> {
+    async fn list_all(&self, prefix: &Uri) -> Result<Vec<Object>> {
         // Whoever moves a part of a lake to another disk leaves a link behind.
-        let found = walk(&path_of(prefix)?, Walk { links: true, hidden: false })?;
-        Ok(found.objects)
+        Ok(walk(&path_of(prefix)?, true)?.objects)
     }
 
     async fn inventory(&self, prefix: &Uri) -> Result<Inventory> {
-        walk(&path_of(prefix)?, Walk { links: false, hidden: true })
+        walk(&path_of(prefix)?, false)
     }
 
     async fn unfinished(&self, prefix: &Uri) -> Result<Vec<Object>> {
@@ -213,24 +212,16 @@ fn sync(path: &Path) -> Result<()> {
     Ok(fs::File::open(path)?.sync_all()?)
 }
 
-/// What to show of what is below a folder.
-#[derive(Clone, Copy)]
-struct Walk {
-    /// What links lead to, in their place.
-    links: bool,
-    /// What is hidden from readers of the lake.
-    hidden: bool,
-}
-
-fn walk(folder: &Path, how: Walk) -> Result<Inventory> {
+/// Returns all files below `folder`; `follow`: also what links lead to, in their place.
+fn walk(folder: &Path, follow: bool) -> Result<Inventory> {
     let mut found = Inventory::default();
-    walk_into(folder, how, &mut found)?;
+    walk_into(folder, follow, &mut found)?;
     found.objects.sort_by(|a, b| a.uri.cmp(&b.uri));
     found.links.sort();
     Ok(found)
 }
 
-fn walk_into(folder: &Path, how: Walk, found: &mut Inventory) -> Result<()> {
+fn walk_into(folder: &Path, follow: bool, found: &mut Inventory) -> Result<()> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         // A folder may also vanish while it is walked: a step's temporary one, when the step commits.
@@ -239,11 +230,8 @@ fn walk_into(folder: &Path, how: Walk, found: &mut Inventory) -> Result<()> {
     };
     for entry in entries {
         let entry = entry?;
-        if !how.hidden && entry.file_name().to_string_lossy().starts_with(['.', '_']) {
-            continue;
-        }
         let path = entry.path();
-        let about = if how.links { fs::metadata(&path) } else { fs::symlink_metadata(&path) };
+        let about = if follow { fs::metadata(&path) } else { fs::symlink_metadata(&path) };
         let about = match about {
             Ok(about) => about,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
@@ -252,7 +240,7 @@ fn walk_into(folder: &Path, how: Walk, found: &mut Inventory) -> Result<()> {
         if about.is_symlink() {
             found.links.push(Uri::from_path(&path));
         } else if about.is_dir() {
-            walk_into(&path, how, found)?;
+            walk_into(&path, follow, found)?;
         } else {
             let (etag, modified) = (etag(&about)?, modified(&about)?);
             found.objects.push(Object { uri: Uri::from_path(&path), bytes: about.len(), etag, modified });

@@ -2,10 +2,12 @@
 
 mod contention;
 mod file;
+pub mod lease;
 mod owner;
 mod s3;
 mod upload;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 
@@ -49,16 +51,37 @@ pub struct Inventory {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag(pub String);
 
+/// Returns whether readers of tables pass over what is below a relative path: whether a name on it starts with `.` or `_`.
+pub fn is_hidden(below: &str) -> bool {
+    below.split('/').any(|name| name.starts_with(['.', '_']))
+}
+
 /// Objects at a URI.
 ///
-/// Names starting with `.` or with `_` (Spark's `_temporary`, `_SUCCESS`) never show up in listings.
+/// Names starting with `.` or with `_` (Spark's `_temporary`, `_SUCCESS`) show up in no listing but [`Store::list_all`].
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Returns all objects below `prefix`, sorted by URI; none when there is no such prefix.
-    async fn list(&self, prefix: &Uri) -> Result<Vec<Object>>;
+    /// Returns all objects below `prefix` that readers of tables see, sorted by URI; none when there is no such prefix.
+    async fn list(&self, prefix: &Uri) -> Result<Vec<Object>> {
+        let mut found = self.list_all(prefix).await?;
+        found.retain(|object| !is_hidden(object.uri.below(prefix).unwrap_or_default()));
+        Ok(found)
+    }
+
+    /// Returns what [`Self::list`] does, and what has a hidden name or is below one.
+    async fn list_all(&self, prefix: &Uri) -> Result<Vec<Object>>;
+
+    /// Returns the names of the folders directly below `prefix`, sorted; none when there is no such prefix.
+    async fn folders(&self, prefix: &Uri) -> Result<Vec<String>> {
+        let found = self.list(prefix).await?;
+        let names = found.iter().filter_map(|object| Some(object.uri.below(prefix)?.split_once('/')?.0.to_string()));
+        Ok(names.collect::<BTreeSet<_>>().into_iter().collect())
+    }
 
     /// Returns all that is really below `prefix`: what may be removed is chosen from this.
-    async fn inventory(&self, prefix: &Uri) -> Result<Inventory>;
+    async fn inventory(&self, prefix: &Uri) -> Result<Inventory> {
+        Ok(Inventory { objects: self.list_all(prefix).await?, links: Vec::new() })
+    }
 
     /// Returns what writes cut short by a crash have left below `prefix`; no reader ever sees those.
     async fn unfinished(&self, prefix: &Uri) -> Result<Vec<Object>>;

@@ -18,8 +18,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::upload;
-use super::{Inventory, Object, Store, Tag};
-use crate::aws::{self, ANSWER, CUT, CallError, Retry, Session};
+use super::{Object, Store, Tag};
+use crate::aws::{self, CUT, CallError, Retry, Session};
 use crate::error::{Error, Kind, Result};
 use crate::names::Uri;
 use crate::net;
@@ -143,22 +143,31 @@ impl S3Store {
         .await
     }
 
-    /// Writes an object; `answer`: how long it may take until S3 answers.
-    pub(super) async fn put_bytes(&self, uri: &Uri, body: Bytes, answer: Duration) -> Result<()> {
+    /// Writes an object; `answer`: how long it may take until S3 answers, when that is longer than usual.
+    pub(super) async fn put_bytes(&self, uri: &Uri, body: Bytes, answer: Option<Duration>) -> Result<()> {
         let (bucket, key) = place(uri)?;
         self.ask(uri, || async {
             let put = self.client.put_object().bucket(bucket).key(key).body(ByteStream::from(body.clone()));
-            let patient = Builder::new().timeout_config(aws::timeouts(answer));
-            let put = put.customize().config_override(patient).send().await;
-            put.map(drop).map_err(|error| self.told("PutObject", &error))
+            let put = match answer {
+                Some(answer) => put.customize().config_override(Builder::new().timeout_config(aws::timeouts(answer))),
+                None => put.customize(),
+            };
+            put.send().await.map(drop).map_err(|error| self.told("PutObject", &error))
         })
         .await
     }
 
-    /// Returns a page of a listing, `after` the page that ended with that token.
-    async fn page(&self, prefix: &Uri, bucket: &str, below: &str, after: Option<&str>) -> Result<ListObjectsV2Output> {
+    /// Returns a page of a listing, `after` the page that ended with that token. What is below a `delimiter` comes as one.
+    async fn page(
+        &self,
+        prefix: &Uri,
+        (bucket, below): (&str, &str),
+        after: Option<&str>,
+        delimiter: Option<&str>,
+    ) -> Result<ListObjectsV2Output> {
         self.ask(prefix, || async {
             let list = self.client.list_objects_v2().bucket(bucket).prefix(below);
+            let list = list.set_delimiter(delimiter.map(String::from));
             let page = list.set_continuation_token(after.map(String::from)).send().await;
             let page = page.map_err(|error| self.told("ListObjectsV2", &error))?;
             if page.is_truncated == Some(true) && page.next_continuation_token.is_none() {
@@ -167,22 +176,6 @@ impl S3Store {
             Ok(page)
         })
         .await
-    }
-
-    async fn listed(&self, prefix: &Uri) -> Result<Vec<Object>> {
-        let (bucket, key) = place(prefix)?;
-        let below = if key.is_empty() { String::new() } else { format!("{key}/") };
-        let (mut found, mut after) = (Vec::new(), None);
-        loop {
-            let page = self.page(prefix, bucket, &below, after.as_deref()).await?;
-            found.extend(objects(bucket, &page));
-            after = page.next_continuation_token;
-            if after.is_none() {
-                break;
-            }
-        }
-        found.sort_by(|a, b| a.uri.cmp(&b.uri));
-        Ok(found)
     }
 
     async fn delete(&self, bucket: &str, names: &[&str]) -> Result<()> {
@@ -212,14 +205,35 @@ pub(super) fn place(uri: &Uri) -> Result<(&str, &str)> {
 
 #[async_trait]
 impl Store for S3Store {
-    async fn list(&self, prefix: &Uri) -> Result<Vec<Object>> {
-        let mut found = self.listed(prefix).await?;
-        found.retain(|object| is_shown(object, prefix));
+    async fn list_all(&self, prefix: &Uri) -> Result<Vec<Object>> {
+        let (bucket, key) = place(prefix)?;
+        let below = if key.is_empty() { String::new() } else { format!("{key}/") };
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.page(prefix, (bucket, &below), after.as_deref(), None).await?;
+            found.extend(objects(bucket, &page).filter(|object| !is_marker(object, prefix)));
+            after = page.next_continuation_token;
+            if after.is_none() {
+                break;
+            }
+        }
+        found.sort_by(|a, b| a.uri.cmp(&b.uri));
         Ok(found)
     }
 
-    async fn inventory(&self, prefix: &Uri) -> Result<Inventory> {
-        Ok(Inventory { objects: self.listed(prefix).await?, links: Vec::new() })
+    async fn folders(&self, prefix: &Uri) -> Result<Vec<String>> {
+        let (bucket, key) = place(prefix)?;
+        let below = if key.is_empty() { String::new() } else { format!("{key}/") };
+        let (mut names, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.page(prefix, (bucket, &below), after.as_deref(), Some("/")).await?;
+            let folders = page.common_prefixes().iter().filter_map(|folder| folder.prefix()?.strip_prefix(&below));
+            names.extend(folders.map(|name| name.trim_end_matches('/').to_string()));
+            after = page.next_continuation_token;
+            if after.is_none() {
+                return Ok(names);
+            }
+        }
     }
 
     /// An object appears whole or not at all; parts of unfinished uploads are for the bucket's lifecycle rule to remove.
@@ -237,7 +251,7 @@ impl Store for S3Store {
     }
 
     async fn put(&self, uri: &Uri, body: &[u8]) -> Result<()> {
-        self.put_bytes(uri, Bytes::copy_from_slice(body), ANSWER).await
+        self.put_bytes(uri, Bytes::copy_from_slice(body), None).await
     }
 
     async fn put_if_absent(&self, uri: &Uri, body: &[u8]) -> Result<Option<Tag>> {
@@ -285,7 +299,7 @@ impl Store for S3Store {
         let (bucket, key) = place(prefix)?;
         let mut after = None;
         loop {
-            let page = self.page(prefix, bucket, key, after.as_deref()).await?;
+            let page = self.page(prefix, (bucket, key), after.as_deref(), None).await?;
             let inside = |name: &&str| *name == key || name.strip_prefix(key).is_some_and(|rest| rest.starts_with('/'));
             let names: Vec<&str> = page.contents().iter().filter_map(|object| object.key()).filter(inside).collect();
             self.delete(bucket, &names).await?;
@@ -337,11 +351,10 @@ fn objects<'a>(bucket: &'a str, page: &'a ListObjectsV2Output) -> impl Iterator<
     })
 }
 
-/// Listings pass over what Spark keeps for itself, and the directory markers that some tools leave.
-fn is_shown(object: &Object, prefix: &Uri) -> bool {
+/// Listings pass over the directory markers that some tools leave.
+fn is_marker(object: &Object, prefix: &Uri) -> bool {
     let below = object.uri.below(prefix).unwrap_or_default();
-    let hidden = |part: &str| part.starts_with(['.', '_']);
-    !below.is_empty() && !below.ends_with('/') && !below.ends_with("_$folder$") && !below.split('/').any(hidden)
+    below.is_empty() || below.ends_with('/') || below.ends_with("_$folder$")
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ const READ: usize = 256 << 10;
 pub(super) async fn put_file(store: &S3Store, uri: &Uri, file: &Path, progress: &(dyn Fn(u64) + Sync)) -> Result<()> {
     let bytes = fs::metadata(file)?.len();
     if bytes <= ONE_REQUEST {
-        store.put_bytes(uri, fs::read(file)?.into(), ANSWER).await?;
+        store.put_bytes(uri, fs::read(file)?.into(), Some(ANSWER)).await?;
         progress(bytes);
         return Ok(());
     }

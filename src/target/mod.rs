@@ -271,4 +271,12 @@ pub trait Target: Send + Sync {
     async fn close(&self, _abandon: bool) -> Result<()> {
         Ok(())
     }
+
+    /// Clears away what a run that is over has claimed, whichever of its processes did.
+    ///
+    /// # Errors
+    /// `Machine` when that cannot be done; it runs out by itself then.
+    async fn forget(&self, _run: &RunId, _placed: &Placed) -> Result<()> {
+        Ok(())
+    }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Problems;
+use crate::encoding::{self, Foreign};
 
 /// A text that settings or a job were read from: a file, an environment variable or a flag.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,8 +19,8 @@ pub struct Source {
 impl Source {
     /// Returns the source of a file's text: without a byte order mark, with one kind of line end.
     pub fn file(origin: impl Into<String>, text: &str) -> Arc<Self> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n").replace('\r', "\n");
-        Arc::new(Self { origin: origin.into(), lines: text.split('\n').map(String::from).collect(), numbered: true })
+        let lines = encoding::plain(text);
+        Arc::new(Self { origin: origin.into(), lines: lines.split('\n').map(String::from).collect(), numbered: true })
     }
 
     /// Returns the place of the value of an environment variable.
@@ -37,20 +38,23 @@ impl Source {
         Place { source, line: 1, column: before.chars().count() + 1, width: value.chars().count().max(1) }
     }
 
-    /// Returns the text of a file's bytes, or the one problem that they are not UTF-8, shown where that begins.
+    /// Returns the text of a file's bytes, or the one problem that they are none, shown where that begins.
     ///
     /// # Errors
-    /// One problem, at the first byte that is not UTF-8.
-    pub fn decode(origin: &str, bytes: Vec<u8>) -> Result<String, Problems> {
-        String::from_utf8(bytes).map_err(|error| {
-            let good = error.utf8_error().valid_up_to();
-            let bytes = error.into_bytes();
-            let source = Self::file(origin, &String::from_utf8_lossy(&bytes));
-            let before = Self::file(origin, &String::from_utf8_lossy(&bytes[..good]));
-            let column = before.lines.last().map_or(0, |line| line.chars().count()) + 1;
-            let place = Place { source, line: before.lines.len(), column, width: 1 };
+    /// One problem: what the file is instead of UTF-8 text.
+    pub fn decode(origin: &str, bytes: &[u8]) -> Result<String, Problems> {
+        encoding::text(bytes).map(String::from).map_err(|Foreign { what, mending, at }| {
+            let source = Self::file(origin, &String::from_utf8_lossy(bytes));
+            let place = at.map_or_else(
+                || source.whole(),
+                |at| {
+                    let before = Self::file(origin, &String::from_utf8_lossy(&bytes[..at]));
+                    let column = before.lines.last().map_or(0, |line| line.chars().count()) + 1;
+                    Place { source: Arc::clone(&source), line: before.lines.len(), column, width: 1 }
+                },
+            );
             let mut problems = Problems::default();
-            problems.error(&place, "the file is not UTF-8 text").hint("save it as UTF-8");
+            problems.error(&place, format!("the file is {what}")).hint(mending);
             problems
         })
     }

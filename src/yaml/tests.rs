@@ -124,14 +124,20 @@ fn a_byte_order_mark_and_windows_line_ends_are_invisible() {
 
 #[test]
 fn bytes_that_are_not_utf8_are_shown() {
-    let problems = Source::decode("a.yaml", b"ok: 1\nname: caf\xe9\n".to_vec()).unwrap_err();
+    let problems = Source::decode("a.yaml", b"ok: 1\nname: caf\xe9\n").unwrap_err();
     let expected = "\
-error: the file is not UTF-8 text
+error: the file is text in Latin-1 or Windows-1252
  --> a.yaml:2:10
   |
 2 | name: caf\u{fffd}
   |          ^
-  = hint: save it as UTF-8";
+  = hint: save as UTF-8 (`iconv -f WINDOWS-1252 -t UTF-8`)";
+    assert_eq!(problems.render(), expected);
+    let problems = Source::decode("a.yaml", b"\xff\xfea\0:\0").unwrap_err();
+    let expected = "\
+error: the file is UTF-16 text
+ --> a.yaml
+  = hint: save as UTF-8 (`Out-File -Encoding utf8`)";
     assert_eq!(problems.render(), expected);
 }
 

@@ -49,7 +49,7 @@ const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "AKID"), ("AWS_SECRET_ACC
 struct Network {
     lab: Lab,
     proxy: String,
-    /// The hosts that connections were asked for.
+    /// The hosts that connections were asked for; of requests that ask for none, their first lines.
     hosts: Arc<Mutex<Vec<String>>>,
 }
 
@@ -112,7 +112,10 @@ fn tunnel(mut connection: TcpStream, heard: &Mutex<Vec<String>>, authority: &Aut
         }
         .as_str(),
     ) {}
-    let host = asked.strip_prefix("CONNECT ")?.split(':').next()?.to_string();
+    let Some(host) = asked.strip_prefix("CONNECT ").and_then(|rest| rest.split(':').next()).map(String::from) else {
+        heard.lock().unwrap().push(asked);
+        return write_answer(&mut connection, &answer("s3", ""));
+    };
     heard.lock().unwrap().push(host.clone());
     connection.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").ok()?;
     let key = KeyPair::generate().unwrap();
@@ -133,11 +136,15 @@ fn tunnel(mut connection: TcpStream, heard: &Mutex<Vec<String>>, authority: &Aut
             break;
         }
     }
-    let answer = answer(&host, &String::from_utf8_lossy(&request));
-    let head = "Connection: close\r\nContent-Type: text/plain";
-    write!(tls, "HTTP/1.1 {}\r\nContent-Length: {}\r\n{head}\r\n\r\n{}", answer.0, answer.1.len(), answer.1).ok()?;
+    write_answer(&mut tls, &answer(&host, &String::from_utf8_lossy(&request)))?;
     tls.conn.send_close_notify();
     tls.flush().ok()
+}
+
+fn write_answer(to: &mut impl std::io::Write, (status, body): &(&str, String)) -> Option<()> {
+    let head = format!("Content-Length: {}\r\nConnection: close\r\nContent-Type: text/plain", body.len());
+    write!(to, "HTTP/1.1 {status}\r\n{head}\r\n\r\n{body}").ok()?;
+    to.flush().ok()
 }
 
 fn answer(host: &str, request: &str) -> (&'static str, String) {
@@ -193,6 +200,14 @@ fn every_client_goes_through_the_proxy_and_trusts_the_authority() {
     fs_err::write(cache.join("19aabcacc95f752e6b4e0978c9b2a1691b58f5e0.json"), token).unwrap();
     let (ran, hosts) = network.run(&["tables", "--target", "dev"], &with(&[("AWS_PROFILE", "sso")]));
     assert_eq!(hosts.first().map(String::as_str), Some("portal.sso.eu-central-1.amazonaws.com"), "{}", ran.said());
+    // What `aws login` left: its file is named by the SHA-256 of the session.
+    let keys = r#"{"accessKeyId":"A","secretAccessKey":"s","sessionToken":"t","accountId":"1","expiresAt":"2127-01-01T00:00:00Z"}"#;
+    let token = format!(r#"{{"accessToken":{keys},"refreshToken":"r","clientId":"c","dpopKey":"d"}}"#);
+    let cache = network.lab.home().join(".aws/login/cache");
+    fs_err::create_dir_all(&cache).unwrap();
+    fs_err::write(cache.join("286187707741fc2ccb93cf9e56dbd0ee0a16208feed5fbc8ae1baa86d44c283f.json"), token).unwrap();
+    let (ran, _) = network.run(&["tables", "--target", "dev"], &with(&[("AWS_PROFILE", "login")]));
+    ran.expect(3).says("S3 does not allow GetObject");
     // What is not AWS.
     let arguments = ["ingest", "api", "questions", "--date", "2026-11-20"];
     let (ran, hosts) = network.run(&arguments, &WAY);
@@ -203,10 +218,14 @@ fn every_client_goes_through_the_proxy_and_trusts_the_authority() {
 #[test]
 fn a_host_of_no_proxy_is_asked_directly() {
     let mut network = Network::start();
-    let own = [("NO_PROXY", "localhost,127.0.0.1"), ("AWS_ENDPOINT_URL", "https://localhost:1")];
-    let (ran, hosts) = network.run(&["tables", "--target", "ireland"], &with(&[&KEYS[..], &own].concat()));
-    ran.expect(3).says("S3 cannot be reached");
-    assert_eq!(hosts, [""; 0]);
+    // The address of the proxy itself: it sees who asks in a proxy's manner and who asks directly.
+    let own = [("AWS_ENDPOINT_URL", "PROXY"), ("HTTP_PROXY", "PROXY")];
+    let tables = ["tables", "--target", "ireland"];
+    for (no_proxy, expected) in [("", "GET http://127.0.0.1"), ("localhost,127.0.0.1", "GET /some-bucket/")] {
+        let (ran, asked) = network.run(&tables, &[&KEYS[..], &own, &[("NO_PROXY", no_proxy)]].concat());
+        ran.expect(3).says("S3 does not allow GetObject");
+        assert!(asked.len() == 1 && asked[0].starts_with(expected), "{no_proxy}: {asked:?}");
+    }
 }
 
 #[test]

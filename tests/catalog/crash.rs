@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use soflow::catalog::Catalog;
+use soflow::catalog::{Catalog, GlueCatalog};
+use soflow::store::Owner;
 use tokio::sync::Notify;
 
 use super::lab::{Lab, monthly, whole};
@@ -16,8 +17,7 @@ const FIRST: &str = "daily.2026-11-21.1";
 const SECOND: &str = "daily.2026-11-22.1";
 
 /// Publishes over an older version and dies at the call of that number; returns whether there was such a call.
-async fn publish_and_die(lab: &Lab, at: usize, when: Moment) -> bool {
-    let catalog = lab.catalog().await;
+async fn publish_and_die(lab: &Lab, catalog: GlueCatalog, at: usize, when: Moment) -> bool {
     let seen = catalog.index().await.unwrap();
     lab.twin.reset_calls();
     let died = Arc::new(Notify::new());
@@ -58,8 +58,13 @@ fn a_publisher_that_dies_at_any_call_leaves_what_settling_completes() {
             let lab = Lab::new(&format!("crash-{at}-{}", if when == Moment::Before { "before" } else { "after" }));
             let died = lab.run(async {
                 start(&lab).await;
-                if !publish_and_die(&lab, at, when).await {
+                if !publish_and_die(&lab, lab.catalog().await, at, when).await {
                     return false;
+                }
+                let fresh = lab.table("fresh");
+                if fresh["Parameters"]["soflow.run"].is_string() || fresh["StorageDescriptor"]["Columns"][0].is_object()
+                {
+                    assert_eq!(lab.places("fresh").len(), 1, "died {when:?} call {at}: a table without its partitions");
                 }
                 // The dead one's turn has run out by then.
                 lab.catalog_of(&lab.curated, TWO_MINUTES).await.settle().await.unwrap();
@@ -134,5 +139,57 @@ fn throttles_and_lost_answers_of_glue_are_survived() {
         let months = [("2026-09", FIRST), ("2026-10", SECOND), ("2026-11", SECOND)];
         lab.publish(&[monthly("questions", SECOND, &months), monthly("fresh", SECOND, &months)]).await;
         lab.must_agree("after faults").await;
+    });
+}
+
+/// Publishes as `owner`, who dies while showing the tables in Glue.
+async fn die_while_showing(lab: &Lab, owner: Owner) {
+    start(lab).await;
+    let catalog = lab.catalog_by(owner, &lab.curated, SignedDuration::ZERO).await;
+    let seen = catalog.index().await.unwrap();
+    let told = Arc::new(Notify::new());
+    let tell = told.clone();
+    lab.twin.kill_hook(move |call: &Call, _| {
+        if call.service != "glue" {
+            return Act::Go;
+        }
+        tell.notify_one();
+        Act::Drop
+    });
+    let versions = [monthly("questions", SECOND, &[("2026-10", SECOND)])];
+    tokio::select! {
+        ended = catalog.publish(&seen, &versions) => panic!("it did not die: {ended:?}"),
+        () = told.notified() => {}
+    }
+    lab.twin.kill_hook(|_, _| Act::Go);
+}
+
+#[test]
+fn a_holder_that_is_gone_from_this_machine_is_not_waited_for() {
+    let lab = Lab::new("crash-gone");
+    lab.run(async {
+        let gone = Owner { started: Some(1), ..Owner::me("ben@laptop", "laptop") };
+        die_while_showing(&lab, gone).await;
+        lab.twin.reset_calls();
+        let catalog = lab.catalog().await;
+        catalog.settle().await.unwrap();
+        assert!(!catalog.waits().has_changed().unwrap(), "it waited");
+        lab.must_agree("after a dead holder").await;
+    });
+}
+
+#[test]
+fn whoever_waits_for_a_turn_says_for_whom() {
+    let lab = Lab::new("crash-wait");
+    lab.run(async {
+        die_while_showing(&lab, Owner::me("ben@laptop", "laptop")).await;
+        let catalog = lab.catalog().await;
+        let mut waits = catalog.waits();
+        tokio::select! {
+            settled = catalog.settle() => panic!("it did not wait: {settled:?}"),
+            told = waits.changed() => told.unwrap(),
+        }
+        let text = waits.borrow().clone();
+        assert!(text.starts_with("Waiting for ben@laptop (process "), "{text}");
     });
 }

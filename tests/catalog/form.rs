@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::lab::{Lab, monthly, version, whole};
+use soflow::names::parse_partition_path;
 use soflow::plan::Partition;
 
 #[test]
@@ -48,6 +49,7 @@ fn a_value_is_told_as_it_is_and_its_place_as_the_files_are() {
     let partition = |value: &str| Partition {
         values: [("tag".to_string(), value.to_string())].into(),
         prefix: "odd/run=daily.2026-11-22.1".into(),
+        directory: None,
         rows: 1,
         bytes: 1,
         files: 1,
@@ -56,6 +58,52 @@ fn a_value_is_told_as_it_is_and_its_place_as_the_files_are() {
     lab.run(lab.publish(&[odd]));
     let shown: Vec<_> = lab.places("odd").into_iter().map(|(value, place)| format!("{value} -> {place}")).collect();
     insta::assert_snapshot!(shown.join("\n"));
+}
+
+#[test]
+fn a_value_comes_back_from_glue_whichever_engine_spelled_its_directory() {
+    let lab = Lab::new("form-spelled");
+    let by = ["tag".to_string()];
+    let directories = [
+        ("10:00", "tag=10:00"),
+        ("a=b", "tag=a=b"),
+        ("it's ~<|>", "tag=it's %7E%3C%7C%3E"),
+        ("São", "tag=S%C3%A3o"),
+        ("Sa\u{303}o", "tag=Sa\u{303}o"),
+        ("__HIVE_DEFAULT_PARTITION__", "tag="),
+        ("100%", "tag=100%25"),
+    ];
+    let partition = |(value, directory): (&str, &str)| Partition {
+        values: [("tag".to_string(), value.to_string())].into(),
+        prefix: "odd/run=daily.2026-11-22.1".into(),
+        directory: Some(directory.into()),
+        rows: 1,
+        bytes: 1,
+        files: 1,
+    };
+    let odd = version("odd", "daily.2026-11-22.1", &["tag"], directories.map(partition).to_vec());
+    lab.run(lab.publish(&[odd]));
+    let shown = lab.places("odd");
+    assert_eq!(shown.len(), directories.len());
+    for (value, directory) in directories {
+        assert_eq!(shown[value], format!("s3://form-spelled/curated/odd/run=daily.2026-11-22.1/{directory}"));
+        let below = shown[value].rsplit('/').next().unwrap();
+        assert_eq!(parse_partition_path(&by, below).unwrap()["tag"], value);
+    }
+}
+
+#[test]
+fn a_table_without_rows_has_its_columns() {
+    let lab = Lab::new("form-empty");
+    let run = "daily.2026-11-22.1";
+    lab.run(lab.publish(&[version("none", run, &["month"], vec![]), version("whole", run, &[], vec![])]));
+    for table in ["none", "whole"] {
+        let shown = lab.table(table);
+        assert_eq!(shown["StorageDescriptor"]["Columns"][0], json!({ "Name": "id", "Type": "bigint" }));
+        assert_eq!(shown["Parameters"]["soflow.run"], run);
+        assert_eq!(lab.places(table).len(), 0);
+    }
+    assert_eq!(lab.table("whole")["StorageDescriptor"]["Location"], format!("s3://form-empty/curated/whole/run={run}"));
 }
 
 #[test]

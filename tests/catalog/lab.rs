@@ -11,7 +11,7 @@ use soflow::aws::Session;
 use soflow::catalog::{Catalog, GlueCatalog, Index, ObjectCatalog};
 use soflow::names::{Digest, Uri};
 use soflow::plan::{Column, Partition, Version};
-use soflow::store::S3Store;
+use soflow::store::{Owner, S3Store};
 
 use super::late::Late;
 use super::twin::{REGION, Twin};
@@ -55,9 +55,14 @@ impl Lab {
 
     /// Returns the catalog of the tables at `curated`, by a clock that is so much ahead.
     pub async fn catalog_of(&self, curated: &Uri, later: SignedDuration) -> GlueCatalog {
+        self.catalog_by(Owner::me("anna@laptop", "laptop"), curated, later).await
+    }
+
+    /// Returns the catalog as another process has it.
+    pub async fn catalog_by(&self, owner: Owner, curated: &Uri, later: SignedDuration) -> GlueCatalog {
         let session = self.session().await;
         let objects = ObjectCatalog::new(Arc::new(Late(S3Store::new(&session), later)), curated);
-        GlueCatalog::new(objects, session, &self.name, curated)
+        GlueCatalog::new(objects, session, &self.name, curated, owner)
     }
 
     /// Publishes on top of what is there.
@@ -132,6 +137,7 @@ pub fn monthly(table: &str, run: &str, months: &[(&str, &str)]) -> Version {
     let partition = |(month, writer): &(&str, &str)| Partition {
         values: BTreeMap::from([("month".to_string(), (*month).to_string())]),
         prefix: format!("{table}/run={writer}"),
+        directory: None,
         rows: 10,
         bytes: 1000,
         files: 1,
@@ -142,7 +148,12 @@ pub fn monthly(table: &str, run: &str, months: &[(&str, &str)]) -> Version {
 /// Returns a version of a table without partitions.
 pub fn whole(table: &str, run: &str) -> Version {
     let prefix = format!("{table}/run={run}");
-    version(table, run, &[], vec![Partition { values: BTreeMap::new(), prefix, rows: 10, bytes: 1000, files: 1 }])
+    version(
+        table,
+        run,
+        &[],
+        vec![Partition { values: BTreeMap::new(), prefix, directory: None, rows: 10, bytes: 1000, files: 1 }],
+    )
 }
 
 pub fn version(table: &str, run: &str, partition_by: &[&str], partitions: Vec<Partition>) -> Version {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use soflow::error::Result;
 use soflow::names::Uri;
-use soflow::store::{Inventory, Object, S3Store, Store, Tag};
+use soflow::store::{Object, S3Store, Store, Tag};
 
 /// A store whose clock is ahead.
 pub struct Late(pub S3Store, pub SignedDuration);
@@ -18,12 +18,8 @@ impl Store for Late {
         self.0.now() + self.1
     }
 
-    async fn list(&self, prefix: &Uri) -> Result<Vec<Object>> {
-        self.0.list(prefix).await
-    }
-
-    async fn inventory(&self, prefix: &Uri) -> Result<Inventory> {
-        self.0.inventory(prefix).await
+    async fn list_all(&self, prefix: &Uri) -> Result<Vec<Object>> {
+        self.0.list_all(prefix).await
     }
 
     async fn sync(&self, root: &Uri, objects: &[Object]) -> Result<()> {

@@ -27,6 +27,15 @@ fn no_color_is_honoured() {
 }
 
 #[test]
+fn a_terminal_that_cannot_move_its_cursor_gets_lines() {
+    let project = Project::small().with("TERM", "dumb");
+    let mut terminal = Terminal::start(&project, SUBMIT);
+    let screen = terminal.end();
+    assert!(screen.contains("completed") && screen.ends_with("[exit 0]"), "{screen}");
+    assert!(!terminal.written.contains(&b'\x1b'), "{}", String::from_utf8_lossy(&terminal.written));
+}
+
+#[test]
 fn a_run_on_its_way() {
     let project = Project::small();
     let gate = Gate::before(&project, "doubles", "import small\n\nsmall.write('doubles', n=[0])\n");

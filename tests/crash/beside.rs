@@ -207,7 +207,7 @@ impl World {
         let Some((table, entry)) = index.tables.iter().nth(self.dice.below(3)) else { return };
         let to = entry.history[self.dice.below(entry.history.len())].run.clone();
         match catalog.point(&index, &BTreeMap::from([(table.clone(), to)])).await {
-            Ok(()) => self.count("rolled back"),
+            Ok(_) => self.count("rolled back"),
             Err(error) => self.allow(&error, "held up"),
         }
     }

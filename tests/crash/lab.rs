@@ -15,7 +15,7 @@ use soflow::error::Result;
 use soflow::event::Event;
 use soflow::ingest::pages;
 use soflow::job::{self, Job};
-use soflow::names::{RunId, Uri, partition_path};
+use soflow::names::{RunId, Uri};
 use soflow::plan::{Plan, Select, StepResult, Version};
 use soflow::run::{self, Code, Driven, Gathered, Outcome, Services};
 use soflow::store::{FileStore, Store};
@@ -211,8 +211,7 @@ impl Lab {
     pub fn rows(&self, version: &Version, when: &str) -> Vec<Row> {
         let mut rows = Vec::new();
         for partition in &version.partitions {
-            let path = partition_path(&version.partition_by, &partition.values);
-            let folder = self.lake.curated.join(&partition.prefix).to_path().unwrap().join(path);
+            let folder = self.lake.curated.join(&partition.place(&version.partition_by)).to_path().unwrap();
             let files = files_in(&folder);
             assert_eq!(files.len() as u64, partition.files, "{when}: files in {}", folder.display());
             let found: Vec<Row> = files.iter().flat_map(|file| read_file(file, &partition.values)).collect();
@@ -250,8 +249,7 @@ fn body(items: &[Item]) -> String {
 }
 
 pub fn job_of(date: Date) -> Job {
-    let exists = |_: &Path| true;
-    let options = job::Options { date, parameters: &[], script_exists: &exists, scripts: &[] };
+    let options = job::Options { date, parameters: &[], script: &|_| job::Script::There, scripts: &[] };
     job::parse("mini", Path::new("jobs/mini.yaml"), JOB, &options)
         .unwrap_or_else(|error| panic!("{}\n{}", error.message, error.detail.clone().unwrap_or_default()))
 }

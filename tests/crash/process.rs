@@ -76,9 +76,9 @@ pub struct DyingStore(pub Arc<Process>);
 
 #[async_trait]
 impl Store for DyingStore {
-    async fn list(&self, prefix: &Uri) -> Result<Vec<Object>> {
+    async fn list_all(&self, prefix: &Uri) -> Result<Vec<Object>> {
         self.0.alive()?;
-        FileStore.list(prefix).await
+        FileStore.list_all(prefix).await
     }
 
     async fn inventory(&self, prefix: &Uri) -> Result<Inventory> {

@@ -81,9 +81,9 @@ impl InTurns {
 
 #[async_trait]
 impl Store for InTurns {
-    async fn list(&self, prefix: &Uri) -> Result<Vec<Object>> {
+    async fn list_all(&self, prefix: &Uri) -> Result<Vec<Object>> {
         turn().await;
-        Ok(all_like(prefix, self.inner().list(&file(prefix)).await?))
+        Ok(all_like(prefix, self.inner().list_all(&file(prefix)).await?))
     }
 
     async fn inventory(&self, prefix: &Uri) -> Result<Inventory> {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use fs_err as fs;
 use serde_json::Value;
 use soflow::catalog::{Entry, Index};
-use soflow::names::{PartitionValues, partition_path};
+use soflow::names::PartitionValues;
 use soflow::parity::{self, Side, TableDiff};
 use soflow::plan::Version;
 use tempfile::TempDir;
@@ -169,8 +169,7 @@ impl Lab {
         let version = self.version(table);
         let mut files = Vec::new();
         for partition in &version.partitions {
-            let folder = self.curated().join(&partition.prefix);
-            let folder = folder.join(partition_path(&version.partition_by, &partition.values));
+            let folder = self.curated().join(partition.place(&version.partition_by));
             let mut found = Vec::new();
             walk(&folder, &mut found);
             found.retain(|path| path.extension().is_some_and(|extension| extension == "parquet"));

@@ -115,8 +115,8 @@ fn with_expired_credentials_nothing_else_is_asked() {
     ward.twin.fault(Fault::new("sts", "GetCallerIdentity", FaultKind::ExpiredToken).always());
     let report = ward.examine();
     insta::assert_snapshot!(ward.shown(&report), @r"
-    PROBLEM credentials          they have expired (from the program)
-                                 -> `aws sso login`
+    PROBLEM credentials          the AWS credentials have expired (from the program)
+                                 -> sign in: `aws configure`
     UNKNOWN all else             nothing else could be asked
     ");
     assert_eq!(ward.twin.calls().len(), 1);

@@ -265,6 +265,7 @@ fn target(name: &str) -> Emr {
         queue_seconds: 0,
         poll_fastest: Duration::from_secs(2),
         poll_slowest: Duration::from_secs(30),
+        lost_answer_wait: Duration::from_secs(60),
         api_quota: 1.0,
     }
 }

@@ -9,7 +9,7 @@ use crate::lab::{DATE, Lab, ended, signal};
 use crate::twin::{Act, Call, Moment, StepFate};
 
 /// How often the same call, such as a look at the steps, is worth dying at.
-const SAME: usize = 3;
+const SAME: usize = 2;
 
 /// Starts a submission that dies at its call number `number`; returns whether it came so far.
 fn killed_at(lab: &Lab, number: usize, moment: Moment) -> bool {

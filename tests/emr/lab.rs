@@ -69,11 +69,20 @@ impl Lab {
         twin.bucket(&bucket);
         let lab = Self { twin, home, bucket };
         let database = lab.bucket.replace('-', "_");
+        let usual = [
+            ("dependencies", "none"),
+            ("api-quota", "10000"),
+            ("poll-fastest", "10ms"),
+            ("poll-slowest", "50ms"),
+            ("lost-answer-wait", "500ms"),
+        ];
+        let usual = usual.iter().filter(|(key, _)| !settings.contains(key));
+        let usual: String = usual.map(|(key, value)| format!("    {key}: {value}\n")).collect();
         lab.write(
             "config/soflow.yaml",
             &format!(
-                "default-target: twin\ntargets:\n  twin:\n    kind: emr\n    lake: s3://{}/lake\n    database: {database}\n    \
-                 dependencies: none\n    api-quota: 10000\n    poll-fastest: 10ms\n    poll-slowest: 50ms\n{settings}",
+                "default-target: twin\ntargets:\n  twin:\n    kind: emr\n    lake: s3://{}/lake\n    database: {database}\n\
+                 {usual}{settings}",
                 lab.bucket
             ),
         );
@@ -174,12 +183,10 @@ impl Lab {
         let running: Vec<Value> = self.records().into_iter().filter(|record| record["state"] == "running").collect();
         assert!(running.is_empty(), "{what}: left as running: {running:?}");
         for cluster in self.clusters() {
-            let book: Value = self.lease(&cluster).map_or(Value::Null, |book| serde_json::from_str(&book).unwrap());
-            let alive =
-                |claim: &&Value| std::path::Path::new("/proc").join(claim["owner"]["process"].to_string()).exists();
-            let held: Vec<&Value> = book["holders"].as_array().into_iter().flatten().filter(alive).collect();
-            assert!(held.is_empty(), "{what}: a lease is left: {held:?}");
+            assert_eq!(self.lease(&cluster), None, "{what}: a lease is left");
         }
+        let drivers: Vec<Value> = self.records().into_iter().map(|record| record["driver"].clone()).collect();
+        assert!(drivers.iter().all(Value::is_null), "{what}: a run that is over has a driver: {drivers:?}");
     }
 
     /// Returns the names of completed steps without their runs, in the order they were added.

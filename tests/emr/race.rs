@@ -1,13 +1,14 @@
 //! Several clients at once: one does the work, the others wait, watch or are told who.
 
 use crate::lab::{DATE, Lab, ended, signal};
+use crate::twin::StepFate;
 
 const OTHER: &str = "2026-11-21";
 
 #[test]
 fn two_submissions_of_one_date_are_one_run() {
     let lab = Lab::new();
-    for round in 1..=10 {
+    for round in 1..=5 {
         let date = format!("2026-10-{round:02}");
         lab.write("pyspark/steps/one.py", &format!("# round {round}\n"));
         let both = [(), ()].map(|()| lab.spawn(&["submit", "chain", "--date", &date]));
@@ -59,6 +60,74 @@ fn who_does_not_want_to_wait_is_told_for_whom() {
 }
 
 #[test]
+fn steps_that_a_silent_run_has_left_keep_others_away_however_often_they_ask() {
+    let lab = Lab::new();
+    lab.twin.step_fate("two", StepFate::Hangs);
+    let mut first = lab.begin(&[]);
+    lab.until_step("two", "RUNNING");
+    lab.until_handed_over();
+    signal(first.id(), "-KILL");
+    first.wait().unwrap();
+    for _ in 0..2 {
+        let said = lab.run(&["submit", "chain", "--date", OTHER, "--force", "--queue-for", "0s"]);
+        assert_eq!(said.code, Some(5), "{said}");
+        assert!(said.stderr.contains(&format!("held by steps of chain.{DATE}.1, which have not ended")), "{said}");
+    }
+    let listed = lab.run(&["cluster", "list"]);
+    assert!(listed.stdout.contains(&format!("(chain.{DATE}.1)")), "{listed}");
+    let shown = lab.run(&["cluster", "show"]);
+    assert!(shown.stdout.contains(&format!("steps of chain.{DATE}.1, which have not ended")), "{shown}");
+    assert_eq!(lab.clusters().len(), 1);
+    assert_eq!(lab.run(&["cancel", &format!("chain.{DATE}.1")]).code, Some(0));
+    lab.twin.step_fate("two", StepFate::Completes);
+    let said = lab.run(&["submit", "chain", "--date", OTHER, "--force", "--queue-for", "0s"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert_eq!(lab.lease(&lab.clusters()[0]), None, "claims of the dead are left");
+}
+
+#[test]
+fn whoever_has_lost_the_cluster_adds_no_more_steps_and_says_so() {
+    let lab = Lab::with("clusters:\n  standard: { step-concurrency: 2 }\n", |options| options);
+    lab.twin.hold();
+    let first = lab.begin(&[]);
+    lab.twin.until("its first step", |_| {
+        lab.records().first().is_some_and(|record| record["steps"][0]["step_id"].is_string())
+    });
+    let second = lab.run(&["submit", "chain", "--date", OTHER, "--force", "--force-lease", "--wait", "0s"]);
+    assert_eq!(second.code, Some(4), "{second}");
+    lab.twin.release();
+    let said = ended(first);
+    assert_eq!(said.code, Some(5), "{said}");
+    assert!(said.stderr.contains(&format!("run `chain.{DATE}.1` has lost the lease of cluster")), "{said}");
+    assert!(said.stderr.contains(", by force") && said.stderr.contains("steps not added: 1"), "{said}");
+    let second = lab.run(&["attach", &format!("chain.{OTHER}.1")]);
+    assert_eq!(second.code, Some(0), "{second}");
+}
+
+#[test]
+fn who_ends_a_cluster_under_a_run_does_not_make_it_buy_another() {
+    let (lab, first, cluster) = busy();
+    lab.twin.release();
+    let down = lab.run(&["cluster", "down", "--force"]);
+    let said = ended(first);
+    assert_eq!((down.code, said.code), (Some(0), Some(5)), "{down}\n{said}");
+    assert!(said.stderr.contains(&format!("cluster `{cluster}` was ended under run `chain.{DATE}.1`")), "{said}");
+    assert_eq!(lab.clusters(), std::slice::from_ref(&cluster), "{said}");
+    assert_eq!(lab.lease(&cluster), None, "a lease of a cluster that has ended");
+    let again = lab.run(&["retry", &format!("chain.{DATE}.1")]);
+    assert_eq!(again.code, Some(0), "{again}");
+}
+
+#[test]
+fn looking_at_a_run_that_is_over_leaves_no_driver_in_its_record() {
+    let lab = Lab::new();
+    assert_eq!(lab.submit().code, Some(0));
+    lab.run(&["attach", &format!("chain.{DATE}.1")]);
+    lab.run(&["cancel", &format!("chain.{DATE}.1")]);
+    lab.check_whole("looked at", 1);
+}
+
+#[test]
 fn force_is_noted_where_others_look() {
     let (lab, first, cluster) = busy();
     let second = lab.spawn(&["submit", "chain", "--date", OTHER, "--force-lease"]);
@@ -74,7 +143,7 @@ fn force_is_noted_where_others_look() {
 
 #[test]
 fn two_who_want_a_cluster_get_one() {
-    for _ in 0..5 {
+    for _ in 0..3 {
         let lab = Lab::new();
         let both = [(), ()].map(|()| lab.spawn(&["cluster", "up"]));
         for said in both.map(ended) {
@@ -86,7 +155,7 @@ fn two_who_want_a_cluster_get_one() {
 
 #[test]
 fn two_dates_at_once_make_one_cluster() {
-    for _ in 0..3 {
+    for _ in 0..2 {
         let lab = Lab::new();
         let both = [DATE, OTHER].map(|date| lab.spawn(&["submit", "chain", "--date", date, "--force"]));
         for said in both.map(ended) {

@@ -1,6 +1,7 @@
 //! The plain way: a first run makes a cluster, a second one uses it, a third has nothing to do.
 
 use crate::lab::{DATE, Lab, TABLES};
+use crate::twin::Call;
 
 #[test]
 fn a_run_makes_a_cluster_and_the_next_one_uses_it() {
@@ -41,10 +42,42 @@ fn a_warm_cluster_is_submitted_to_in_few_calls() {
     lab.twin.reset_calls();
     let again = lab.run(&["submit", "single", "--date", "2026-11-23", "--force"]);
     assert_eq!(again.code, Some(0), "{again}");
-    let calls = lab.twin.calls();
-    let names = calls.iter().map(|call| format!("{} {} {}", call.service, call.operation, call.detail));
-    let before: Vec<String> = names.take_while(|name| !name.contains("AddJobFlowSteps")).collect();
-    println!("{} calls before AddJobFlowSteps: {before:#?}", before.len());
-    // One of them is the version of the table that is there already; a first run of a job has none.
-    assert!(before.len() <= 9, "{before:#?}");
+    let calls: Vec<String> = lab.twin.calls().iter().map(told).collect();
+    println!("{} calls of a run: {calls:#?}", calls.len());
+    let before = calls.iter().take_while(|call| !call.contains("AddJobFlowSteps")).count();
+    assert!(before <= 8, "{before} calls before AddJobFlowSteps: {calls:#?}");
+    let times =
+        |operation: &str, key: &str| calls.iter().filter(|call| call.contains(operation) && call.contains(key)).count();
+    assert_eq!(times("GetObject", "/lake/curated/first/"), 1, "a footer is read once: {calls:#?}");
+    assert_eq!(times("GetObject", "/_catalog/versions/"), 0, "what is in the index, or was just written: {calls:#?}");
+    assert_eq!(times("GetObject", "/_catalog/catalog.json"), 1, "the index is read once: {calls:#?}");
+    assert_eq!(times("DeleteObjects", ""), 1, "{calls:#?}");
+
+    lab.twin.reset_calls();
+    let nothing = lab.run(&["submit", "single", "--date", "2026-11-23"]);
+    assert!(nothing.stdout.starts_with("Nothing to do"), "{nothing}");
+    let calls: Vec<String> = lab.twin.calls().iter().map(told).collect();
+    assert!(calls.len() <= 4, "{calls:#?}");
+}
+
+/// Returns a call in a few words.
+pub fn told(call: &Call) -> String {
+    format!("{} {} {}", call.service, call.operation, call.detail)
+}
+
+#[test]
+fn a_plan_takes_as_many_calls_after_many_publications_as_after_one() {
+    let lab = Lab::new();
+    let mut calls = Vec::new();
+    for publication in 1..=4 {
+        let ran = lab.run(&["submit", "chain", "--date", DATE, "--force"]);
+        assert_eq!(ran.code, Some(0), "{ran}");
+        lab.twin.reset_calls();
+        let planned = lab.run(&["plan", "chain", "--date", DATE]);
+        assert_eq!(planned.code, Some(0), "{planned}");
+        let read: Vec<String> = lab.twin.calls().iter().filter(|call| call.service == "s3").map(told).collect();
+        println!("S3 calls of a plan after publication {publication}: {read:#?}");
+        calls.push(read.len());
+    }
+    assert!(calls.iter().all(|count| *count == calls[0]), "{calls:?}");
 }

@@ -69,6 +69,9 @@ fn the_daily_job_on_a_cluster_gives_what_it_gives_here() {
     lab.twin.reset_calls();
     let again = lab.run(&["submit", "daily", "--date", DATE]);
     assert!(again.stdout.starts_with("Nothing to do"), "{again}");
+    let calls: Vec<String> = lab.twin.calls().iter().map(crate::submit::told).collect();
+    println!("{} calls for nothing to do: {calls:#?}", calls.len());
+    assert!(calls.len() <= 12, "{calls:#?}");
     assert_eq!(steps_of(&lab, &cluster, 2), [""; 0], "nothing to do, and yet done");
     let forced = lab.run(&["submit", "daily", "--date", DATE, "--force", "--only", "tag_pairs"]);
     assert_eq!(forced.code, Some(0), "{forced}");

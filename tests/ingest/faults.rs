@@ -156,3 +156,73 @@ fn no_answer_at_all_is_told_with_what_to_do() {
     assert!(lab.state().sites.values().next().unwrap()["questions"].error.is_some());
     assert_eq!(lab.state().reader, None, "the right to read is given back");
 }
+
+/// A lab whose questions are asked for with a filter.
+fn filtered(filter: &str) -> Lab {
+    let features = crate::stackexchange::Features::default();
+    let filters = [("!short".to_string(), features)].into();
+    let mut lab = Lab::with(Options { filters, ..Options::default() }, World::made(7, 450));
+    lab.filters.insert("questions".into(), filter.into());
+    lab
+}
+
+#[test]
+fn a_filter_without_what_reading_on_needs_is_refused_by_name() {
+    for (filter, field) in [("!short", "has_more"), ("total", "items")] {
+        let lab = filtered(filter);
+        if filter == "!short" {
+            lab.double.fault(Fault::new(Match::Any, FaultKind::Field("has_more".into(), None)).always());
+        }
+        let error = lab.failure(&["questions"], lab.all());
+        assert_eq!(error.kind, Failure::Usage, "{error}");
+        let message = format!("the filter `{filter}` of `/questions` leaves `{field}` out");
+        assert!(error.message.starts_with(&message), "{error}");
+        assert!(error.hints.iter().any(|hint| hint.contains(&format!("include=.{field}"))), "{:?}", error.hints);
+        assert!(error.hints.iter().any(|hint| hint.contains("ingest.filters.questions")), "{:?}", error.hints);
+        assert_eq!(lab.double.requests().len(), 1, "asking again is of no use");
+        assert_eq!(lab.state().sites["stackoverflow"]["questions"].read.end(), None, "it counts as read");
+        assert_eq!(lab.items("questions").len(), 0);
+    }
+}
+
+#[test]
+fn a_page_without_what_it_must_have_is_asked_for_again_when_no_filter_did_it() {
+    let without = || FaultKind::Field("has_more".into(), None);
+    assert_eq!(meet(without(), Some(1)).0, End::Waited(1));
+    assert_eq!(meet(without(), None).0, End::Failed(Failure::Machine.exit_code(), 31));
+}
+
+#[test]
+fn a_filter_without_ids_is_refused_by_name() {
+    let lab = filtered("!short");
+    let nameless = serde_json::json!([{ "title": "a", "last_activity_date": 1_700_000_000 }]);
+    lab.double.fault(Fault::new(Match::Any, FaultKind::Field("items".into(), Some(nameless))).always());
+    let error = lab.failure(&["questions"], lab.all());
+    assert!(error.message.starts_with("the filter `!short` of `/questions` leaves `question_id` out"), "{error}");
+    assert!(error.hints.iter().any(|hint| hint.contains("include=question.question_id")), "{:?}", error.hints);
+}
+
+#[test]
+fn a_second_that_says_for_ever_that_there_is_more_is_an_error_that_names_it() {
+    let mut world = World::made(7, 20);
+    let second = world.now - 5_000;
+    world.crowd(Kind::Questions, second, 150);
+    let lab = Lab::new(world);
+    lab.double.fault(Fault::new(Match::Any, FaultKind::Field("has_more".into(), Some(true.into()))).always());
+    let error = lab.failure(&["questions"], lab.all());
+    assert_eq!(error.kind, Failure::Machine, "{error}");
+    assert!(error.message.contains("`/questions` cannot be read to its end: "), "{error}");
+    assert!(error.message.contains("says that there is more"), "{error}");
+    assert!(lab.double.requests().len() < 20, "{} requests", lab.double.requests().len());
+}
+
+#[test]
+fn pages_that_went_missing_from_raw_are_read_again() {
+    let lab = Lab::new(World::made(7, 450));
+    lab.double.fault(Fault::new(Match::Number(4), FaultKind::Error(400)));
+    lab.failure(&["questions"], lab.all());
+    let first = lab.files().into_iter().find(|file| file.ends_with("000001.json.gz")).unwrap();
+    fs_err::remove_file(lab.raw.to_path().unwrap().join(first)).unwrap();
+    lab.read(&["questions"], lab.all()).unwrap();
+    assert_eq!(lab.ids(Kind::Questions), lab.double.world().ids(Kind::Questions));
+}

@@ -90,6 +90,21 @@ fn following_brings_what_is_new_and_what_was_changed() {
 }
 
 #[test]
+fn an_item_from_the_future_does_not_make_everything_before_it_count_as_read() {
+    let mut world = World::made(7, 150);
+    let (now, odd) = (world.now, *world.ids(Kind::Questions).first().unwrap());
+    world.touch(Kind::Questions, odd, 1_000_000_000_000_000);
+    let lab = Lab::new(world);
+    lab.read(&["questions"], lab.all()).unwrap();
+    assert!(lab.ids(Kind::Questions).contains(&odd));
+    assert!(lab.state().sites["stackoverflow"]["questions"].read.end().unwrap() <= now);
+    let fresh = lab.double.world().crowd(Kind::Questions, now + 60, 2);
+    lab.wait(7_200);
+    lab.read(&["questions"], Span::Follow).unwrap();
+    assert!(fresh.iter().all(|id| lab.ids(Kind::Questions).contains(id)));
+}
+
+#[test]
 fn answers_that_come_inside_their_questions_cost_nothing() {
     let features = Features { bodies: true, answers: true, comments: true, total: false };
     let filters = [("!threads".to_string(), features)].into();

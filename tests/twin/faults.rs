@@ -22,6 +22,10 @@ pub enum FaultKind {
     AccessDenied,
     /// The session's token is too old.
     ExpiredToken,
+    /// The connection closes without an answer; the call, one to EMR, is executed so much later by EMR's clock.
+    Late(Duration),
+    /// Executed, and answered with this status and JSON.
+    AnswerAfter(u16, String),
     /// Executed and answered after this time.
     Delay(Duration),
     /// The answer's body ends half-way.

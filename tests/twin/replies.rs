@@ -41,8 +41,14 @@ pub fn refusal(call: &Call, kind: &FaultKind) -> Option<Response<Body>> {
             let text = "The security token included in the request is expired".to_string();
             if is_form(&call.service) { (403, "ExpiredToken", text) } else { (400, "ExpiredTokenException", text) }
         }
-        FaultKind::Answer(status, body) => return Some(bytes(*status, "application/x-amz-json-1.1", body.clone())),
-        FaultKind::DropBefore | FaultKind::DropAfter | FaultKind::Delay(_) | FaultKind::Truncate => return None,
+        FaultKind::Answer(status, body) | FaultKind::AnswerAfter(status, body) => {
+            return Some(bytes(*status, "application/x-amz-json-1.1", body.clone()));
+        }
+        FaultKind::DropBefore
+        | FaultKind::DropAfter
+        | FaultKind::Late(_)
+        | FaultKind::Delay(_)
+        | FaultKind::Truncate => return None,
     };
     Some(error(call, status, code, &message))
 }

@@ -92,12 +92,16 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     }
     call.fault = faults::met(&mut shared.faults.lock().unwrap(), &call);
     let executes = match &call.fault {
-        None | Some(FaultKind::DropAfter | FaultKind::Delay(_) | FaultKind::Truncate) => true,
+        None | Some(FaultKind::DropAfter | FaultKind::AnswerAfter(..) | FaultKind::Delay(_) | FaultKind::Truncate) => {
+            true
+        }
         Some(FaultKind::Internal { done }) => *done,
         Some(_) => false,
     };
-    if let Some(FaultKind::Delay(time)) = call.fault {
-        tokio::time::sleep(time).await;
+    match call.fault {
+        Some(FaultKind::Delay(time)) => tokio::time::sleep(time).await,
+        Some(FaultKind::Late(time)) => shared.emr().later(time, &call.operation, &json),
+        _ => {}
     }
     let mut answer = Err(Closed);
     if executes {
@@ -113,7 +117,7 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
             return Err(Closed);
         }
         answer = Ok(executed);
-    } else if call.fault != Some(FaultKind::DropBefore) {
+    } else if !matches!(call.fault, Some(FaultKind::DropBefore | FaultKind::Late(_))) {
         // A client that is still sending would miss the answer.
         drop(body.collect().await);
     }

@@ -1,16 +1,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, DictionaryArray, Int32Array, ListArray, TimestampNanosecondArray};
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::array::{ArrayRef, DictionaryArray, Int32Array, ListArray, StructArray, TimestampNanosecondArray};
+use arrow::datatypes::{Field, Int32Type, Int64Type};
 use parquet::file::properties::WriterProperties;
 
 use super::*;
 use crate::audit::testing::{
     Named, block_on, floats, ints, listed, moments, object, texts, upload, write, write_blind, write_int96, write_with,
 };
-use crate::store::FileStore;
 use crate::store::testing::{BUCKET, Bucket};
+use crate::store::{FileStore, Store};
 
 /// Reads the files twice, on this machine and in a bucket: wherever they are, they say the same.
 fn land(root: &Path, partition_by: &[&str], objects: &[Object]) -> Result<Landed> {
@@ -20,8 +20,10 @@ fn land(root: &Path, partition_by: &[&str], objects: &[Object]) -> Result<Landed
         let bucket = Bucket::start().await;
         let uploaded = upload(&bucket, root, objects);
         let files: Arc<dyn Store> = Arc::new(FileStore);
-        let found = read(&files, &here, &by, &[], objects).await.map(|opened| opened.landed);
-        let remote = read(&bucket.store, &there, &by, &[], &uploaded).await.map(|opened| opened.landed);
+        let found = read(&Reader::new(files, &here), &here, &by, &[], objects).await.map(|opened| opened.landed);
+        let remote = read(&Reader::new(bucket.store.clone(), &there), &there, &by, &[], &uploaded)
+            .await
+            .map(|opened| opened.landed);
         match (&found, &remote) {
             (Ok(found), Ok(remote)) => assert_eq!(found, remote),
             (Err(found), Err(remote)) => {
@@ -188,4 +190,38 @@ fn a_partition_column_inside_a_file_is_refused() {
     let objects = [write(root.path(), "m=1/a.parquet", vec![ints("id", &[Some(1)]), texts("m", &[Some("1")])])];
     let error = land(root.path(), &["m"], &objects).unwrap_err();
     assert!(error.message.ends_with("has the partition column `m` inside"), "{error}");
+}
+
+#[test]
+fn names_that_a_catalog_cannot_tell_apart_are_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let struct_of = |names: [&'static str; 2]| -> ArrayRef {
+        let field = |name| (Arc::new(Field::new(name, DataType::Int64, true)), ints("x", &[Some(1)]).1);
+        Arc::new(StructArray::from(names.map(field).to_vec()))
+    };
+    let refused = |below: &str, by: &[&str], columns: Vec<Named>| {
+        let object = write(root.path(), below, columns);
+        land(root.path(), by, &[object]).map(drop)
+    };
+    for (below, by, columns, names) in [
+        ("a.parquet", &[][..], vec![ints("id", &[Some(1)]), ints("Id", &[Some(1)])], "`id` and `Id` in"),
+        ("Tag=x/b.parquet", &["Tag"], vec![ints("tag", &[Some(1)])], "`tag` and `Tag` in"),
+        ("c.parquet", &[], vec![("s", struct_of(["a", "A"]))], "`a` and `A` in"),
+    ] {
+        let error = refused(below, by, columns).unwrap_err();
+        assert!(error.kind == Kind::Audit && error.message.starts_with(names), "{error}");
+    }
+    refused("d.parquet", &[], vec![ints("a", &[Some(1)]), ("s", struct_of(["a", "b"]))]).unwrap();
+}
+
+#[test]
+fn a_table_without_rows_has_the_columns_that_its_step_left() {
+    let root = tempfile::tempdir().unwrap();
+    let left = write(root.path(), "m=1/_schema/columns.parquet", vec![ints("id", &[None]), texts("m", &[None])]);
+    let landed = land(root.path(), &["m"], std::slice::from_ref(&left)).unwrap();
+    assert_eq!((kinds(&landed), landed.rows, landed.files), (vec![("id", "bigint")], 0, 0));
+    // Where there are rows, their files say more.
+    let file = write(root.path(), "m=1/a.parquet", vec![ints("n", &[Some(1)])]);
+    let landed = land(root.path(), &["m"], &[left, file]).unwrap();
+    assert_eq!((kinds(&landed), landed.rows, landed.files), (vec![("n", "bigint")], 1, 1));
 }

@@ -19,7 +19,7 @@ fn there() -> Uri {
 }
 
 async fn open(bucket: &Bucket, objects: &[Object]) -> Result<Opened> {
-    read(&bucket.store, &there(), &[], &[], objects).await
+    read(&Reader::new(bucket.store.clone(), &there()), &there(), &[], &[], objects).await
 }
 
 async fn checked(opened: Opened, checks: Vec<Check>) -> Result<Vec<Finding>> {
@@ -205,13 +205,14 @@ fn an_object_replaced_or_removed_after_it_was_listed_is_named() {
         bucket.remove(&uploaded[0]);
         told(&uploaded[0].uri, open(&bucket, &uploaded).await.map(|_| ()).unwrap_err());
     });
-    let files: Arc<dyn Store> = Arc::new(FileStore);
     let here = Uri::from_path(root.path());
-    let opened = block_on(read(&files, &here, &[], &[], &objects)).unwrap();
+    let open_here =
+        async |objects: &[Object]| read(&Reader::new(Arc::new(FileStore), &here), &here, &[], &[], objects).await;
+    let opened = block_on(open_here(&objects)).unwrap();
     plain(root.path(), "b.parquet", vec![ints("z", &[Some(1)])]);
     told(&objects[1].uri, block_on(checked(opened, unique(&["z"]))).unwrap_err());
     fs_err::remove_file(root.path().join("a.parquet")).unwrap();
-    told(&objects[0].uri, block_on(read(&files, &here, &[], &[], &objects)).map(|_| ()).unwrap_err());
+    told(&objects[0].uri, block_on(open_here(&objects)).map(|_| ()).unwrap_err());
 }
 
 #[test]

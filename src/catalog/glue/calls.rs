@@ -40,7 +40,6 @@ struct Found {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Page {
-    #[serde(default)]
     partitions: Vec<Partition>,
     next_token: Option<String>,
 }

@@ -21,6 +21,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use futures_util::future::try_join_all;
+use tokio::sync::watch;
 
 use super::object::ObjectCatalog;
 use super::state::{State, nonce};
@@ -29,6 +30,7 @@ use crate::aws::Session;
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
 use crate::plan::Version;
+use crate::store::Owner;
 use calls::Glue;
 use show::Changes;
 use turn::{LENGTH, Turn};
@@ -45,12 +47,15 @@ pub struct GlueCatalog {
     objects: ObjectCatalog,
     glue: Glue,
     curated: Uri,
+    owner: Owner,
+    waits: watch::Sender<String>,
 }
 
 impl GlueCatalog {
-    /// Returns the catalog `objects` of the tables at `curated`, shown in `database`.
-    pub fn new(objects: ObjectCatalog, session: Session, database: &str, curated: &Uri) -> Self {
-        Self { objects, glue: Glue::new(session, database), curated: curated.clone() }
+    /// Returns the catalog `objects` of the tables at `curated`, shown in `database` by `owner`, this process.
+    pub fn new(objects: ObjectCatalog, session: Session, database: &str, curated: &Uri, owner: Owner) -> Self {
+        let waits = watch::Sender::new(String::new());
+        Self { objects, glue: Glue::new(session, database), curated: curated.clone(), owner, waits }
     }
 
     fn wanted<'a>(&'a self, version: &'a Version, generation: u64) -> Wanted<'a> {
@@ -80,17 +85,18 @@ impl GlueCatalog {
                 state = self
                     .objects
                     .change(|state| {
-                        taken = !state.pending().is_empty() && state.lend(by, self.objects.now(), LENGTH);
+                        taken = !state.pending().is_empty() && state.lend(by, &self.owner, self.objects.now(), LENGTH);
                         Ok(taken)
                     })
                     .await?;
                 if !taken && !state.pending().is_empty() {
+                    self.tell_wait(&state);
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
                 continue;
             };
-            let turn = Turn::new(&self.objects, by, until);
-            let (shown, failed) = self.show_all(&pending, state.generation, &turn).await;
+            let turn = Turn::new(&self.objects, by, &self.owner, until);
+            let (shown, failed) = self.show_all(&pending, &state, &turn).await;
             // Someone may have published meanwhile and be waiting for this turn to end: then it goes on.
             state = self
                 .objects
@@ -111,17 +117,32 @@ impl GlueCatalog {
         }
     }
 
+    /// Says once for whom we wait.
+    fn tell_wait(&self, state: &State) {
+        let Some(lease) = &state.lease else { return };
+        let who = lease.owner.as_ref().map_or_else(|| "another soflow".into(), ToString::to_string);
+        let text =
+            format!("Waiting for {who}, which shows the tables in Glue: until {:.0} at the latest.", lease.until);
+        self.waits.send_if_modified(|told| {
+            let new = !told.starts_with(&format!("Waiting for {who},"));
+            if new {
+                *told = text;
+            }
+            new
+        });
+    }
+
     /// Returns the tables that are shown now, and what went wrong first.
     async fn show_all(
         &self,
         pending: &BTreeMap<String, RunId>,
-        generation: u64,
+        state: &State,
         turn: &Turn<'_>,
     ) -> (BTreeMap<String, RunId>, Option<Error>) {
         let one = |(table, run): (&String, &RunId)| {
             let (table, run) = (table.clone(), run.clone());
             async move {
-                let done = self.show_one(&table, &run, generation, turn).await;
+                let done = self.show_one(&table, &run, state, turn).await;
                 (table, run, done)
             }
         };
@@ -138,9 +159,12 @@ impl GlueCatalog {
         (shown, failed)
     }
 
-    async fn show_one(&self, table: &str, run: &RunId, generation: u64, turn: &Turn<'_>) -> Result<()> {
-        let version = self.kept(table, run).await?;
-        show::show(&self.glue, self.wanted(&version, generation), turn).await
+    async fn show_one(&self, table: &str, run: &RunId, state: &State, turn: &Turn<'_>) -> Result<()> {
+        let version = match state.versions.get(table).filter(|version| version.run == *run) {
+            Some(version) => version.clone(),
+            None => self.kept(table, run).await?,
+        };
+        show::show(&self.glue, self.wanted(&version, state.generation), turn).await
     }
 
     async fn kept(&self, table: &str, run: &RunId) -> Result<Version> {
@@ -197,7 +221,7 @@ impl Catalog for GlueCatalog {
         let publish = |state: &mut State| {
             let changed = state.publish(seen, versions)?;
             if changed {
-                state.lend(&by, self.objects.now(), LENGTH);
+                state.lend(&by, &self.owner, self.objects.now(), LENGTH);
             }
             Ok(changed)
         };
@@ -209,7 +233,7 @@ impl Catalog for GlueCatalog {
         let by = nonce();
         let point = |state: &mut State| {
             state.point(seen, to, self.objects.now())?;
-            state.lend(&by, self.objects.now(), LENGTH);
+            state.lend(&by, &self.owner, self.objects.now(), LENGTH);
             Ok(true)
         };
         let state = self.objects.change(point).await?;
@@ -231,6 +255,10 @@ impl Catalog for GlueCatalog {
             self.settle().await?;
         }
         Ok(restored)
+    }
+
+    fn waits(&self) -> watch::Receiver<String> {
+        self.waits.subscribe()
     }
 
     async fn settle(&self) -> Result<()> {

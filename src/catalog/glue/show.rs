@@ -119,8 +119,15 @@ async fn once(glue: &Glue, wanted: Wanted<'_>, turn: &Turn<'_>) -> Result<(), St
     }
     let Some(table) = found else {
         turn.keep().await?;
-        glue.create_table(&wanted.table(None), wanted.curated).await?;
-        return write(glue, name, Changes { add: wanted.partitions(), ..Changes::default() }, turn).await;
+        let partitions = wanted.partitions();
+        if partitions.is_empty() {
+            return Ok(glue.create_table(&wanted.table(None), wanted.curated).await?);
+        }
+        // Glue takes partitions of a table that is there only: readers must not find it empty meanwhile, or for good.
+        glue.create_table(&wanted.unfinished(), wanted.curated).await?;
+        write(glue, name, Changes { add: partitions, ..Changes::default() }, turn).await?;
+        turn.keep().await?;
+        return Ok(glue.update_table(&wanted.table(None), None).await?);
     };
     if !wanted.version.partition_by.is_empty() {
         let changes = Changes::between(&glue.partitions(name).await?, wanted.partitions());
@@ -155,7 +162,7 @@ async fn write(glue: &Glue, table: &str, changes: Changes, turn: &Turn<'_>) -> R
 pub fn must_be_ours(found: &Table, wanted: Wanted<'_>, glue: &Glue) -> Result<()> {
     let (database, name) = (&glue.database, &wanted.version.table);
     let message = match (found.parameters.get(RUN), found.parameters.get(LAKE)) {
-        (None, _) => format!("Glue has a table `{database}.{name}` that soflow did not make"),
+        (None, None) => format!("Glue has a table `{database}.{name}` that soflow did not make"),
         (_, Some(lake)) if lake != wanted.curated.as_str() => {
             format!("the Glue table `{database}.{name}` shows another lake: `{lake}`")
         }

@@ -5,8 +5,10 @@ use tokio::sync::Mutex;
 
 use crate::catalog::object::ObjectCatalog;
 use crate::error::{Error, Kind, Result};
+use crate::store::Owner;
 
-/// How long the lease of a writer that was killed keeps others waiting. A writer lengthens its lease as it goes.
+/// How long the lease of a writer that was killed keeps others on other machines waiting; on its own it is seen to be gone.
+/// A writer lengthens its lease as it goes.
 pub const LENGTH: SignedDuration = SignedDuration::from_secs(60);
 
 /// What must be left of a lease before a call is made: longer than a call may take, see `aws::session`.
@@ -17,13 +19,14 @@ pub struct Turn<'a> {
     objects: &'a ObjectCatalog,
     /// Its holder.
     pub by: &'a str,
+    owner: &'a Owner,
     until: Mutex<Timestamp>,
 }
 
 impl<'a> Turn<'a> {
     /// Returns the lease that `by` has, as far as is known until `until`.
-    pub fn new(objects: &'a ObjectCatalog, by: &'a str, until: Timestamp) -> Self {
-        Self { objects, by, until: Mutex::new(until) }
+    pub fn new(objects: &'a ObjectCatalog, by: &'a str, owner: &'a Owner, until: Timestamp) -> Self {
+        Self { objects, by, owner, until: Mutex::new(until) }
     }
 
     /// Returns once it is certain that nobody else may write for as long as a call takes.
@@ -38,7 +41,9 @@ impl<'a> Turn<'a> {
         }
         let state = self
             .objects
-            .change(|state| Ok(state.is_lent_to(self.by) && state.lend(self.by, self.objects.now(), LENGTH)))
+            .change(
+                |state| Ok(state.is_lent_to(self.by) && state.lend(self.by, self.owner, self.objects.now(), LENGTH)),
+            )
             .await?;
         let lease = state.lease.filter(|lease| lease.by == self.by).ok_or_else(|| {
             Error::new(Kind::Held, "another soflow has taken over showing the tables in Glue")

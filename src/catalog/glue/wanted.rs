@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 
 use super::hive::hive_type;
 use super::shapes::{Column, Partition, Serde, Storage, Table, TableInput};
-use crate::names::{Uri, partition_path};
+use crate::names::Uri;
 use crate::plan::{self, Version};
 
-/// The table parameter that names the run whose version is shown; a table without it is not ours.
+/// The table parameter that names the run whose version is shown completely.
 pub const RUN: &str = "soflow.run";
 
-/// The table parameter that names the lake the table is of: two lakes must not share a database.
+/// The table parameter that names the lake the table is of, from its beginning: two lakes must not share a database, and
+/// a table without it is not ours.
 pub const LAKE: &str = "soflow.lake";
 
 /// The table parameter with the catalog's generation that was shown last.
@@ -53,6 +54,14 @@ impl Wanted<'_> {
             description: found.and_then(|found| found.description.clone()),
             owner: found.and_then(|found| found.owner.clone()),
         }
+    }
+
+    /// Returns the table as long as its partitions are not there: it names no run and has no columns to ask for.
+    pub fn unfinished(&self) -> TableInput {
+        let mut table = self.table(None);
+        table.parameters.remove(RUN);
+        table.storage_descriptor.columns.clear();
+        table
     }
 
     /// Returns whether `found` says all that [`Wanted::table`] would.
@@ -126,9 +135,7 @@ impl Wanted<'_> {
     }
 
     fn folder(&self, partition: &plan::Partition) -> String {
-        let below = partition_path(&self.version.partition_by, &partition.values);
-        let prefix = self.curated.join(&partition.prefix);
-        if below.is_empty() { prefix.to_string() } else { prefix.join(&below).to_string() }
+        self.curated.join(&partition.place(&self.version.partition_by)).to_string()
     }
 }
 

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::event::DateState;
 use crate::job::Job;
 use crate::plan::{self, Action, Select};
-use crate::run::{Ledger, Services, Work};
+use crate::run::{self, Ledger, Services, Work};
 
 /// States of a date whose tables readers see.
 pub const PUBLISHED: [DateState; 2] = [DateState::Done, DateState::NothingToDo];
@@ -50,7 +50,8 @@ impl Planner<'_> {
         let job = prepare::load_job(self.project, name, &self.args.params, date)?;
         let select = Select { force, ..Select::default() };
         let code = prepare::code(self.project, &job, self.services)?;
-        let gathered = prepare::collect(self.project, &job, date, select, code, self.services).await?;
+        let request = run::Request { job: &job, date, lake: &self.project.target()?.lake, code, select };
+        let gathered = run::gather(request, self.services.store.as_ref(), self.services.catalog.as_ref()).await?;
         if prepare::lacks_pages(&gathered) {
             drop(gathered);
             return Ok(Day { job, state: DateState::NoRaw, idle: true, steps: 0, work: None });

@@ -7,7 +7,6 @@ mod each;
 mod survey;
 
 use futures_util::StreamExt as _;
-use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Value as Json, json};
 use tokio::sync::Mutex;
@@ -19,7 +18,7 @@ use crate::config::TargetKind;
 use crate::error::{Error, Kind, Result};
 use crate::event::DateState;
 use crate::report::{Align, Cell, Table, count, date_word, line, paint, seconds};
-use crate::run::{Book, Holding, Ledger, Range, read_ledger};
+use crate::run::{Book, Ledger, Range, read_ledger};
 pub use args::BackfillArgs;
 use each::Days;
 use survey::Survey;
@@ -49,8 +48,8 @@ pub async fn backfill(app: &App, args: &BackfillArgs) -> Result<u8> {
     if !to_run.is_empty() && !args.yes {
         confirm::confirm(services.stop.clone(), &command(args, &range)).await?;
     }
-    let me = Holding { owner: app.owner(), since: Timestamp::now() };
-    let mut book = Book::take(ground.store.clone(), artifacts, &range, &me, args.watching.force_lease).await?;
+    let force = args.watching.force_lease;
+    let mut book = Book::take(ground.store.clone(), artifacts, &range, &app.owner(), force).await?;
     let entries: Vec<_> = survey.entries(&book.ledger).collect();
     book.write(entries).await?;
     let of = to_run.len();
@@ -143,7 +142,11 @@ fn gap(app: &App) -> &'static str {
 }
 
 fn document(ledger: &Ledger) -> Result<Json> {
-    serde_json::to_value(ledger).map_err(|e| Error::new(Kind::Internal, "cannot write JSON").caused_by(e))
+    let internal = |error| Error::new(Kind::Internal, "cannot write JSON").caused_by(error);
+    let mut document = serde_json::to_value(ledger).map_err(internal)?;
+    // Part of the document's form: nobody is at a backfill that has ended.
+    document["driver"] = Json::Null;
+    Ok(document)
 }
 
 /// Returns what to type next: nothing when all is done.

@@ -79,6 +79,9 @@ async fn from_sample(
     tell(app, project, &Arrived { summary, date: sample::SAMPLE_DATE, unit: "items" }, sink)
 }
 
+/// Most unreadable files that are named; the rest are counted.
+const NAMED_AT_MOST: usize = 10;
+
 /// What has come in.
 struct Arrived {
     summary: Summary,
@@ -109,6 +112,22 @@ fn tell(app: &App, project: &Project, arrived: &Arrived, mut sink: Box<dyn Sink>
 fn say_skipped(summary: &Summary, sink: &mut dyn Sink) {
     for skipped in &summary.skipped {
         sink.emit(Event::Warning { text: format!("`{}` was not taken: {}", skipped.path, skipped.reason) });
+    }
+    let unreadable = &summary.unreadable;
+    for file in unreadable.iter().take(NAMED_AT_MOST) {
+        sink.emit(Event::Warning { text: format!("`{}` is no readable page: {}", file.path, file.reason) });
+    }
+    if !unreadable.is_empty() {
+        let more = match unreadable.len().saturating_sub(NAMED_AT_MOST) {
+            0 => String::new(),
+            more => format!("and {more} more: "),
+        };
+        let text = format!(
+            "{more}{} of {} files are no readable pages; they are in raw as they are, and the steps set them aside",
+            count(unreadable.len() as u64),
+            count(summary.pages() + summary.already()),
+        );
+        sink.emit(Event::Warning { text });
     }
 }
 

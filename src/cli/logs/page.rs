@@ -20,12 +20,10 @@ pub struct Page<'a> {
     pub streams: Vec<(Stream, &'static str)>,
     place: String,
     texts: BTreeMap<Stream, Vec<u8>>,
+    lines: BTreeMap<Stream, mask::Pieces>,
     /// Whether whoever read what is printed has gone away.
     pub gone: bool,
 }
-
-/// How much of a line without an end is held back, in bytes: the rest of a secret may be in what comes next.
-const LONGEST_LINE: usize = 64 << 10;
 
 impl<'a> Page<'a> {
     /// Returns an empty page.
@@ -36,7 +34,15 @@ impl<'a> Page<'a> {
             args::Stream::Both => true,
         };
         let streams = STREAMS.into_iter().filter(fits).collect();
-        Self { app, sink: app.sink(), streams, place: String::new(), texts: BTreeMap::new(), gone: false }
+        Self {
+            app,
+            sink: app.sink(),
+            streams,
+            place: String::new(),
+            texts: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            gone: false,
+        }
     }
 
     /// Prints a piece of a log under a heading that says where it is from, unless that is where the last one was from.
@@ -51,29 +57,22 @@ impl<'a> Page<'a> {
 
     /// Prints a piece of a log without a heading: the lines that it ends, without the secrets in them.
     pub fn print_plain(&mut self, stream: Stream, text: &[u8]) -> Result<()> {
-        let kept = self.texts.entry(stream).or_default();
-        kept.extend(text);
         if self.app.json {
+            self.texts.entry(stream).or_default().extend(text);
             return Ok(());
         }
-        let ended = match kept.iter().rposition(|byte| *byte == b'\n') {
-            Some(at) => at + 1,
-            None if kept.len() > LONGEST_LINE => kept.len(),
-            None => return Ok(()),
-        };
-        let lines: Vec<u8> = kept.drain(..ended).collect();
+        let lines = self.lines.entry(stream).or_default().next(text);
         self.put(&lines)
     }
 
     /// Prints what is left of lines that have not ended.
     pub fn finish(&mut self) -> Result<()> {
-        let left: Vec<Vec<u8>> =
-            if self.app.json { Vec::new() } else { self.texts.values_mut().map(std::mem::take).collect() };
-        left.iter().try_for_each(|line| self.put(line))
+        let left: Vec<u8> = self.lines.values_mut().flat_map(mask::Pieces::rest).collect();
+        self.put(&left)
     }
 
     fn put(&mut self, text: &[u8]) -> Result<()> {
-        self.gone = self.gone || !self.app.print_bytes(&mask::bytes(text))?;
+        self.gone = self.gone || !self.app.print_bytes(text)?;
         Ok(())
     }
 

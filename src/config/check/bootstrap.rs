@@ -61,7 +61,7 @@ fn script(node: &Node, reader: &mut Reader<'_>) -> Option<Uri> {
         }
         return uri.filter(|uri| forms::bucket_of("script", uri, node, reader.problems));
     }
-    let path = reader.project.root.join(&text);
+    let path = reader.project.path(&text, node, reader.problems)?;
     if text.is_empty() || !(reader.project.exists)(&path) {
         let problem = reader.problems.error(&node.place, format!("there is no script `{text}`"));
         problem.hint("a file of the project, or `s3://bucket/script.sh`");

@@ -23,6 +23,8 @@ pub(super) fn read(reader: &mut Reader<'_>, shapes: &Shapes) -> Option<Emr> {
     let dependencies = dependencies(reader);
     let queue = reader.seconds("queue-for", QUEUE);
     let api_quota = reader.above_zero("api-quota");
+    let lost_answer_wait =
+        reader.node("lost-answer-wait").and_then(|node| node.pause("lost-answer-wait", reader.problems));
     let pace = pace(reader);
     let cluster = reader.node("cluster").and_then(|node| shapes.named(node, reader.problems));
     if let (Some(node), Some(Some(_)), Some(cluster)) = (reader.node("execution-role"), &role, &cluster) {
@@ -41,6 +43,7 @@ pub(super) fn read(reader: &mut Reader<'_>, shapes: &Shapes) -> Option<Emr> {
         queue_seconds: queue?,
         poll_fastest,
         poll_slowest,
+        lost_answer_wait: lost_answer_wait?,
         api_quota: api_quota?,
     })
 }

@@ -19,18 +19,24 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Lake> {
     for key in LAKE {
         let node = reader.node(&format!("lake.{key}"))?;
         let text = node.scalar(key, reader.problems)?;
-        match Uri::parse(&text, reader.project.root) {
-            Ok(uri) if forms::bucket_of(key, &uri, node, reader.problems) => found.push((uri, node)),
-            Ok(_) => {}
-            Err(error) => {
-                let problem = reader.problems.error(&node.place, error.message);
-                problem.hint("such as `file:lake` or `s3://bucket/prefix`");
-            }
+        let Some(uri) = reader.project.location(&text, node, reader.problems) else { continue };
+        if forms::bucket_of(key, &uri, node, reader.problems) {
+            object_names(&uri, node, reader.problems);
+            found.push((uri, node));
         }
     }
     apart(&found, reader.problems);
     let mut uris = found.into_iter().map(|(uri, _)| uri);
     Some(Lake { raw: uris.next()?, curated: uris.next()?, artifacts: uris.next()?, logs: uris.next()? })
+}
+
+/// Notes a prefix in S3 that Hadoop reads as another one. A folder is refused when it is used: it is that of the project,
+/// if nobody has named another.
+fn object_names(uri: &Uri, node: &Node, problems: &mut Problems) {
+    if let Some(sign) = uri.misread().filter(|_| uri.bucket_and_key().is_some()) {
+        let message = format!("a lake cannot be at `{uri}`: Hadoop does not take `{sign}` in a prefix as it is");
+        problems.error(&node.place, message).hint("such as `s3://bucket/prefix`");
+    }
 }
 
 /// Notes locations that are the same or within another: `soflow gc` in one would reach into the other.

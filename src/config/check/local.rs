@@ -45,6 +45,6 @@ fn python(node: &Node, reader: &mut Reader<'_>) -> Option<Option<PathBuf>> {
             None
         }
         name if !name.contains('/') => Some(Some(name.into())),
-        path => Some(Some(reader.project.root.join(path))),
+        path => reader.project.path(path, node, reader.problems).map(Some),
     }
 }

@@ -15,7 +15,7 @@ mod shape;
 mod software;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use reader::Reader;
 use shape::Shapes;
@@ -24,12 +24,15 @@ use super::keys::KINDS;
 use super::raw::{self, Raw, is_default};
 use super::settings::{Settings, Target, TargetKind};
 use super::show;
+use crate::names::Uri;
 use crate::yaml::{Node, Problems, did_you_mean};
 
 /// What is around the settings.
 pub(super) struct Project<'a> {
     /// The folder relative paths start from.
     pub(super) root: &'a Path,
+    /// The folder that `~` stands for, if it is known.
+    pub(super) home: Option<&'a Path>,
     /// Says whether a file is there.
     pub(super) exists: &'a dyn Fn(&Path) -> bool,
     /// The settings as shipped.
@@ -37,6 +40,30 @@ pub(super) struct Project<'a> {
 }
 
 impl Project<'_> {
+    /// Returns the path that a text means, noting when it begins with `~` and nobody knows where that is.
+    fn path(&self, text: &str, node: &Node, problems: &mut Problems) -> Option<PathBuf> {
+        let below = text.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        let Some(below) = below else { return Some(self.root.join(text)) };
+        if self.home.is_none() {
+            let message = "`~` stands for the home folder, and the variable `HOME` is not set";
+            problems.error(&node.place, message).hint("write the path from `/` on");
+        }
+        Some(self.home?.join(below.trim_start_matches('/')))
+    }
+
+    /// Returns the location that a text means, noting when it is none.
+    fn location(&self, text: &str, node: &Node, problems: &mut Problems) -> Option<Uri> {
+        if let Some(path) = text.strip_prefix("file:").filter(|path| path.starts_with('~')) {
+            return Some(Uri::from_path(&self.path(path, node, problems)?));
+        }
+        let parsed = Uri::parse(text, self.root);
+        if let Err(error) = &parsed {
+            let hint = "such as `file:lake` or `s3://bucket/prefix`";
+            problems.error(&node.place, error.message.clone()).hint(hint);
+        }
+        parsed.ok()
+    }
+
     /// Returns whether a value is the one shipped at `path`, also when somebody wrote it down.
     fn is_shipped(&self, path: &str, node: &Node) -> bool {
         self.defaults.get(path).is_some_and(|shipped| show::value(shipped) == show::value(node))

@@ -67,7 +67,7 @@ impl<'a> Reader<'a> {
             self.problems.error(&node.place, format!("`{key}` is empty"));
             return None;
         }
-        Some(self.project.root.join(text))
+        self.project.path(&text, node, self.problems)
     }
 
     /// Returns a file or folder, `None` within when there is none or it is written `none`.

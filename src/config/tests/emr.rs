@@ -33,6 +33,7 @@ fn a_lake_is_all_that_an_emr_target_needs() {
     assert_eq!((emr.database.as_str(), emr.workgroup.as_str()), ("soflow", "primary"));
     assert_eq!((emr.cluster.as_str(), emr.queue_seconds, emr.dependencies.as_ref()), ("standard", 1_800, None));
     assert_eq!((emr.poll_fastest, emr.poll_slowest), (Duration::from_secs(5), Duration::from_secs(30)));
+    assert_eq!(emr.lost_answer_wait, Duration::from_secs(60));
     assert!((emr.api_quota - 1.0).abs() < f64::EPSILON);
     assert_eq!(serde_json::to_value(emr).unwrap()["poll_fastest_seconds"], 5.0);
     assert!(resolved.warnings.is_empty(), "{:?}", resolved.warnings);
@@ -74,6 +75,7 @@ fn every_key_of_a_target_is_read() {
     queue-for: 2h
     poll-fastest: 500ms
     poll-slowest: 1m
+    lost-answer-wait: 2m
     api-quota: 0.5
 ";
     let resolved =
@@ -85,8 +87,8 @@ fn every_key_of_a_target_is_read() {
     assert_eq!(emr.execution_role.as_deref(), Some("arn:aws:iam::123456789012:role/jobs/daily"));
     assert_eq!(emr.dependencies.as_deref(), Some(Path::new("/project/scripts/prepare.sh")));
     assert_eq!(
-        (emr.queue_seconds, emr.poll_fastest, emr.poll_slowest),
-        (7_200, Duration::from_millis(500), Duration::from_secs(60))
+        (emr.queue_seconds, emr.poll_fastest, emr.poll_slowest, emr.lost_answer_wait),
+        (7_200, Duration::from_millis(500), Duration::from_secs(60), Duration::from_secs(120))
     );
     assert!((emr.api_quota - 0.5).abs() < f64::EPSILON);
 }
@@ -248,4 +250,27 @@ fn what_is_odd_about_the_shape_in_use_is_a_warning() {
     );
     let shown = serde_json::to_string(&resolved).unwrap();
     assert!(shown.contains("ConnectionPassword") && !shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn a_prefix_that_hadoop_reads_otherwise_is_refused() {
+    for (prefix, sign) in [
+        ("//x", "//"),
+        ("/a/../b", ".."),
+        ("/./b", "."),
+        ("/{x}", "{"),
+        ("/[x]", "["),
+        ("/a*", "*"),
+        ("/a?", "?"),
+        ("/a b", " "),
+        ("/a%20b", "%"),
+        ("/a#b", "#"),
+    ] {
+        let text = file("", "").replace("s3://bucket/prefix", &format!("\"s3://bucket{prefix}\""));
+        let said = refused(&text, &[], &[]);
+        assert!(said.contains(&format!("Hadoop does not take `{sign}`")), "{said}");
+        assert!(said.contains("config/soflow.yaml:5"), "{said}");
+    }
+    let text = file("", "").replace("s3://bucket/prefix", "s3://bucket/a/b-c_d.e=f+g/é/");
+    assert!(resolve(layers(&text, &[], &[])).is_ok());
 }

@@ -35,6 +35,7 @@ const TARGETS: &[Bad] = &[
     ("queue-for", "8d", "`queue-for` must be from 0s to 7d, found `8d`", "8d"),
     ("poll-fastest", "0s", "`poll-fastest` must be longer than nothing", "0s"),
     ("poll-slowest", "fast", "`poll-slowest` must be a duration, found `fast`", "fast"),
+    ("lost-answer-wait", "long", "`lost-answer-wait` must be a duration, found `long`", "long"),
     ("api-quota", "0", "`api-quota` must be above 0, found the number 0", "0"),
     (
         "lake",
@@ -221,4 +222,18 @@ fn a_bad_value_of_every_key_of_a_shape_is_refused() {
     for key in BOOTSTRAP {
         assert!(scripts.contains(&format!("{key}: ")), "no bad value for `{key}`");
     }
+}
+
+#[test]
+fn a_tilde_is_the_home_folder() {
+    let file =
+        "targets: { local: { engine-dir: ~/engines, python: ~/bin/python3, lake: \"file:~/lake\" } }\ncode: '~code'\n";
+    let resolved = resolve(layers(file, &[("HOME", "/home/ann")], &[])).unwrap();
+    let target = &resolved.settings.targets["local"];
+    assert_eq!(local(target).engine_dir, Path::new("/home/ann/engines"));
+    assert_eq!(local(target).python.as_deref(), Some(Path::new("/home/ann/bin/python3")));
+    assert_eq!(target.lake.raw.as_str(), "file:///home/ann/lake/raw");
+    // Neither a shell nor soflow knows where others are at home.
+    assert_eq!(resolved.settings.code, Path::new("/project/~code"));
+    assert!(refused(file, &[], &[]).contains("the variable `HOME` is not set"));
 }

@@ -184,6 +184,14 @@ pub const CAUSES: &[Rule] = &[
             "java.util.zip.ZipException",
         ],
     ),
+    Rule::new(Data, &["Can't cast value {value} to type", "element_at: the index is out of bounds"])
+        .hint("Spark 3.5 makes another value of it: `try_cast` and `try_element_at` are null on every engine"),
+    // Spark will not guess what Spark 2 would have made of a value; Sail and newer Sparks never ask.
+    Rule::new(Data, &["You can set \"{setting}\" to \"LEGACY\"", "You can set the SQL config \"{setting}\" or"])
+        .says("a value of which Spark before 3.0 made another: `{setting}` decides what it is")
+        .hint(
+            "take it as it is, as Sail does: `spark: { conf: { {setting}: CORRECTED } }` of the step in the job file",
+        ),
     // The cluster and the network.
     Rule::new(
         Capacity,

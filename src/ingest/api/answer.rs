@@ -5,7 +5,16 @@ use serde_json::Value;
 use super::endpoint::Sort;
 use super::walk::{Key, Row};
 
-/// A page, as far as it is understood; every field of the wrapper may be missing or odd.
+/// What a question wants to know; the answer must have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// A page of a list, and whether the list goes on.
+    Items,
+    /// How many items there are.
+    Total,
+}
+
+/// A page, as far as it is understood. What reading on does not need may be missing or odd.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
     /// Its items.
@@ -82,18 +91,20 @@ pub enum Class {
     Edge,
     /// Never ask again: the question is wrong.
     Question,
+    /// Never ask again with the same filter: it leaves this field out, without which the rest would be lost.
+    Lacks(&'static str),
     /// Never ask again: the key or token is wrong, or missing.
     Credentials,
 }
 
-/// Returns the page in `body`, or why it is none.
+/// Returns the page in `body` with what is `wanted`, or why it is none.
 ///
 /// All errors of the API have the HTTP status 400: what counts is `error_id` in the body, if that is JSON. Source:
 /// api.stackexchange.com/docs/error-handling.
 ///
 /// # Errors
 /// The fault, with its class.
-pub fn read(status: u16, body: Vec<u8>) -> Result<Page, Fault> {
+pub fn read(status: u16, body: Vec<u8>, wanted: Wanted) -> Result<Page, Fault> {
     let parsed: Option<Value> = serde_json::from_slice(&body).ok();
     let fault = |class, error, message: String, body| Fault { class, status: Some(status), error, message, body };
     let Some(Value::Object(wrapper)) = parsed else {
@@ -112,17 +123,22 @@ pub fn read(status: u16, body: Vec<u8>) -> Result<Page, Fault> {
         let error = format!("{id} {name}").trim().to_string();
         return Err(fault(class_of(id, message), Some(error), message.to_string(), body));
     }
-    let items = match (wrapper.get("items"), number("total")) {
-        (Some(Value::Array(items)), _) => items.clone(),
-        (None, Some(_)) => Vec::new(),
-        _ => {
-            let message = format!("HTTP {status} and JSON without `items`: {}", beginning(&body));
-            return Err(fault(Class::Passing, None, message, body));
-        }
+    let items = wrapper.get("items").and_then(Value::as_array);
+    let has_more = wrapper.get("has_more").and_then(Value::as_bool);
+    let lacks = match wanted {
+        Wanted::Items if items.is_none() => Some("items"),
+        Wanted::Items if has_more.is_none() => Some("has_more"),
+        Wanted::Total if number("total").is_none() => Some("total"),
+        _ => None,
     };
+    if let Some(field) = lacks {
+        let class = if status == 200 { Class::Lacks(field) } else { Class::Passing };
+        let message = format!("HTTP {status} and JSON without `{field}`: {}", beginning(&body));
+        return Err(fault(class, None, message, body));
+    }
     Ok(Page {
-        items,
-        has_more: wrapper.get("has_more").and_then(Value::as_bool).unwrap_or(false),
+        items: items.cloned().unwrap_or_default(),
+        has_more: has_more.unwrap_or_default(),
         quota_remaining: number("quota_remaining"),
         quota_max: number("quota_max"),
         backoff: number("backoff").filter(|seconds| *seconds > 0),
@@ -174,7 +190,7 @@ mod tests {
     use super::*;
 
     fn fault(status: u16, body: &str) -> Fault {
-        read(status, body.as_bytes().to_vec()).unwrap_err()
+        read(status, body.as_bytes().to_vec(), Wanted::Items).unwrap_err()
     }
 
     #[test]
@@ -221,20 +237,36 @@ mod tests {
         }
         assert_eq!(fault(200, "<html>\n <b>no</b>").message, "HTTP 200 and no JSON: `<html> <b>no</b>`");
         assert_eq!(fault(200, "").message, "HTTP 200 and no JSON: nothing");
-        assert_eq!(fault(200, "{\"items\":5}").class, Class::Passing);
+        assert_eq!(fault(503, "{\"items\":5}").class, Class::Passing);
         assert_eq!(fault(200, "{\"items\":[\"\u{0}").class, Class::Passing);
+    }
+
+    #[test]
+    fn what_reading_on_needs_has_no_default() {
+        for (body, field) in [
+            (r#"{"items":5,"has_more":true}"#, "items"),
+            (r#"{"total":12}"#, "items"),
+            ("{}", "items"),
+            (r#"{"items":[]}"#, "has_more"),
+            (r#"{"items":[],"has_more":"yes"}"#, "has_more"),
+            (r#"{"items":[],"has_more":null}"#, "has_more"),
+        ] {
+            assert_eq!(fault(200, body).class, Class::Lacks(field), "{body}");
+        }
+        let total = |body: &str| read(200, body.into(), Wanted::Total);
+        assert_eq!(total(r#"{"items":[],"has_more":true}"#).unwrap_err().class, Class::Lacks("total"));
+        assert_eq!(total(r#"{"total":12}"#).unwrap().total, Some(12));
     }
 
     #[test]
     fn an_odd_wrapper_loses_no_page() {
         let body =
             r#"{"items":[{"question_id":1}],"quota_remaining":-1,"quota_max":"300","backoff":9.2,"has_more":true}"#;
-        let page = read(200, body.into()).unwrap();
+        let page = read(200, body.into(), Wanted::Items).unwrap();
         assert_eq!((page.quota_remaining, page.quota_max, page.backoff), (Some(-1), Some(300), Some(10)));
         assert!(page.has_more);
-        let bare = read(200, r#"{"items":[],"quota_remaining":"many","backoff":0}"#.into()).unwrap();
-        assert_eq!(bare, Page::default());
-        assert_eq!(read(200, r#"{"total":12}"#.into()).unwrap().total, Some(12));
+        let bare = r#"{"items":[],"has_more":false,"quota_remaining":"many","backoff":0}"#;
+        assert_eq!(read(200, bare.into(), Wanted::Items).unwrap(), Page::default());
     }
 
     #[test]

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::answer::{Class, Fault};
+use super::answer::{Class, Fault, Wanted};
 use super::client::Answer;
 use super::endpoint::Endpoint;
 use super::fetch::{Current, Reader};
-use super::patience::{BACKOFF_MARGIN, Patience, failure, quota_until, used_up};
+use super::patience::{BACKOFF_MARGIN, Patience, failure, filtered_out, quota_until, used_up};
 use super::state::Quota;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -27,9 +27,11 @@ impl Reader<'_> {
         &mut self,
         endpoint: &Endpoint,
         params: &BTreeMap<String, String>,
+        wanted: Wanted,
         mut current: Option<&mut Current<'_>>,
     ) -> Result<Answer> {
         let method = endpoint.method;
+        let filter = params.get("filter").filter(|_| wanted == Wanted::Items);
         let mut patience = Patience::default();
         let mut backoff = 0;
         for asked in 1.. {
@@ -39,10 +41,14 @@ impl Reader<'_> {
                 current.task.requests += 1;
             }
             self.asked_at = Some(self.clock.now());
-            let fault = match self.client.ask(method, params).await {
+            let fault = match self.client.ask(method, params, wanted).await {
                 Ok(answer) => {
                     self.learn(method, &answer);
                     return Ok(answer);
+                }
+                // Without a filter the API always sends it, so this answer was not the API's, or not all of it.
+                Err(fault @ Fault { class: Class::Lacks(_), .. }) if filter.is_none() => {
+                    Fault { class: Class::Passing, ..fault }
                 }
                 Err(fault) => fault,
             };
@@ -57,6 +63,9 @@ impl Reader<'_> {
             }
             if let Some(until) = self.book.state.backoffs.get(method) {
                 backoff = until.as_second() - self.clock.now().as_second();
+            }
+            if let (Class::Lacks(field), Some(filter)) = (fault.class, filter) {
+                return Err(filtered_out(endpoint, filter, &format!(".{field}")));
             }
             let Some(millis) = patience.wait(fault.class, backoff, self.clock.spread()) else {
                 return Err(failure(method, &fault, asked));

@@ -1,14 +1,8 @@
 //! Bodies as they were sent, decompressed: whatever the headers say, and whether or not they say it.
 
-use std::io::Read;
-
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
-/// Most bytes of a body, decompressed: what the PySpark side reads of a page. 100 posts of 30,000 characters are 3 MB.
-pub const MOST: usize = 64 * 1024 * 1024;
-
-/// The first bytes of a gzip member. Source: RFC 1952, section 2.3.1.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+use crate::ingest::page::{GZIP, MOST, whole};
 
 /// Returns the body that `sent` is, compressed or not; `None` when it is cut short, damaged or larger than [`MOST`].
 ///
@@ -16,20 +10,14 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// Source: api.stackexchange.com/docs/compression.
 pub fn decoded(sent: Vec<u8>, said: Option<&str>) -> Option<Vec<u8>> {
     if sent.starts_with(&GZIP) {
-        return whole(MultiGzDecoder::new(sent.as_slice()));
+        return whole(MultiGzDecoder::new(sent.as_slice())).ok();
     }
     let is_json = sent.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| b"{[<".contains(byte));
     if is_json || !said.is_some_and(|said| said.contains("deflate")) {
         return (sent.len() <= MOST).then_some(sent);
     }
     // `deflate` means zlib, and some servers send the bare stream. Source: RFC 9110, section 8.4.1.2.
-    whole(ZlibDecoder::new(sent.as_slice())).or_else(|| whole(DeflateDecoder::new(sent.as_slice())))
-}
-
-fn whole(reader: impl Read) -> Option<Vec<u8>> {
-    let mut body = Vec::new();
-    reader.take(MOST as u64 + 1).read_to_end(&mut body).ok()?;
-    (body.len() <= MOST).then_some(body)
+    whole(ZlibDecoder::new(sent.as_slice())).or_else(|_| whole(DeflateDecoder::new(sent.as_slice()))).ok()
 }
 
 #[cfg(test)]

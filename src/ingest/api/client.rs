@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderValue, USER_AGENT};
 
-use super::answer::{self, Class, Fault, Page};
+use super::answer::{self, Class, Fault, Page, Wanted};
 use super::body;
 use super::secret::Credentials;
 use crate::error::{Error, Kind, Result};
+use crate::ingest::page;
 use crate::net::{self, Lost, WayOut};
 
 /// Odd clients are kept out at the edge: one that says what it is.
@@ -74,11 +75,11 @@ impl Client {
         }
     }
 
-    /// Asks for `path`, such as `/questions`, once.
+    /// Asks for `path`, such as `/questions`, once; the answer has what is `wanted`.
     ///
     /// # Errors
     /// The fault, with its class. No error shows the URL.
-    pub async fn ask(&self, path: &str, params: &BTreeMap<String, String>) -> Result<Answer, Fault> {
+    pub async fn ask(&self, path: &str, params: &BTreeMap<String, String>, wanted: Wanted) -> Result<Answer, Fault> {
         let lost = |error: reqwest::Error| {
             let error = error.without_url();
             let hint =
@@ -94,14 +95,14 @@ impl Client {
         let mut sent = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(lost)? {
             sent.extend_from_slice(&chunk);
-            if sent.len() > body::MOST {
+            if sent.len() > page::MOST {
                 return Err(unread(status, "the answer does not end"));
             }
         }
         let Some(body) = body::decoded(sent, said.as_deref()) else {
             return Err(unread(status, "the answer is cut short or damaged"));
         };
-        let page = answer::read(status, body.clone())?;
+        let page = answer::read(status, body.clone(), wanted)?;
         Ok(Answer { status, body, page })
     }
 

@@ -11,6 +11,8 @@ pub struct Endpoint {
     pub name: &'static str,
     /// Its method: `/questions`.
     pub method: &'static str,
+    /// What the API's filters call its items: `question`.
+    pub item: &'static str,
     /// The field that tells its items apart.
     pub id: &'static str,
     /// The order in which everything of a window is come by.
@@ -67,13 +69,19 @@ impl Sort {
 }
 
 const ENDPOINTS: [Endpoint; 7] = [
-    Endpoint { name: "questions", method: "/questions", id: "question_id", order: Order::Activity },
-    Endpoint { name: "answers", method: "/answers", id: "answer_id", order: Order::Activity },
-    Endpoint { name: "comments", method: "/comments", id: "comment_id", order: Order::Creation },
-    Endpoint { name: "posts", method: "/posts", id: "post_id", order: Order::Activity },
-    Endpoint { name: "tags", method: "/tags", id: "name", order: Order::Name },
-    Endpoint { name: "synonyms", method: "/tags/synonyms", id: "from_tag", order: Order::Creation },
-    Endpoint { name: "users", method: "/users", id: "user_id", order: Order::Modification },
+    Endpoint { name: "questions", item: "question", method: "/questions", id: "question_id", order: Order::Activity },
+    Endpoint { name: "answers", item: "answer", method: "/answers", id: "answer_id", order: Order::Activity },
+    Endpoint { name: "comments", item: "comment", method: "/comments", id: "comment_id", order: Order::Creation },
+    Endpoint { name: "posts", item: "post", method: "/posts", id: "post_id", order: Order::Activity },
+    Endpoint { name: "tags", item: "tag", method: "/tags", id: "name", order: Order::Name },
+    Endpoint {
+        name: "synonyms",
+        item: "tag_synonym",
+        method: "/tags/synonyms",
+        id: "from_tag",
+        order: Order::Creation,
+    },
+    Endpoint { name: "users", item: "user", method: "/users", id: "user_id", order: Order::Modification },
 ];
 
 /// Returns the endpoint called `name`.

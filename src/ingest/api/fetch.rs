@@ -8,12 +8,14 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::answer::Wanted;
 use super::ask::NAP;
 use super::client::{Answer, Client};
 use super::endpoint::{Endpoint, Order};
 use super::folder::Pages;
+use super::patience::{filtered_out, stuck_at};
 use super::state::{Book, Last, Progress, Task, Trouble};
-use super::walk::{Key, PAGE, Stuck, Walk};
+use super::walk::{Key, PAGE, Walk};
 use super::window::Window;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
@@ -161,17 +163,14 @@ impl<'a> Reader<'a> {
             }
         }
         if let Some(window) = self.wanted(endpoint)? {
-            // Two windows may begin within a second.
-            let run = format!("api-{}-{}", self.clock.now().strftime("%Y%m%dT%H%M%SZ"), self.book.state.writing);
-            let task = Task::new(self.request.date, run, window, window.walks(endpoint));
-            self.progress(endpoint).task = Some(task.clone());
-            self.book.save().await?;
+            let task = self.start(endpoint, self.request.date, window).await?;
             self.run(endpoint, task, &mut sum).await?;
         } else if sum.pages == 0 {
             let progress = self.progress(endpoint);
             sum.already = progress.last.as_ref().map_or(0, |last| last.pages);
-            let read = shown(progress.read.end().unwrap_or_default());
-            self.sink.emit(Event::Note { text: format!("{} are read to {read} already.", endpoint.name) });
+            if let Some(read) = progress.read.end().map(shown) {
+                self.sink.emit(Event::Note { text: format!("{} are read to {read} already.", endpoint.name) });
+            }
         }
         Ok(sum)
     }
@@ -217,21 +216,40 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads what is left of a window.
-    async fn run(&mut self, endpoint: &'static Endpoint, task: Task, sum: &mut Written) -> Result<()> {
-        let store = self.store.clone();
-        let folder = Folder {
-            site: self.request.site.clone(),
+    /// Begins a window, in a run folder of its own.
+    async fn start(&mut self, endpoint: &Endpoint, date: Date, window: Window) -> Result<Task> {
+        // Two windows may begin within a second.
+        let run = format!("api-{}-{}", self.clock.now().strftime("%Y%m%dT%H%M%SZ"), self.book.state.writing);
+        let task = Task::new(date, run, window, window.walks(endpoint));
+        self.progress(endpoint).task = Some(task.clone());
+        self.book.save().await?;
+        Ok(task)
+    }
+
+    /// Reads what is left of a window; all of it when pages of it are gone.
+    async fn run(&mut self, endpoint: &'static Endpoint, mut task: Task, sum: &mut Written) -> Result<()> {
+        let (store, request) = (self.store.clone(), self.request);
+        let folder = |task: &Task| Folder {
+            site: request.site.clone(),
             endpoint: endpoint.name.into(),
             date: task.date,
             run: task.run.clone(),
         };
-        let pages = Pages { store: store.as_ref(), raw: &self.request.raw, folder };
-        let known = pages.known(&task, endpoint).await?;
+        let mut pages = Pages { store: store.as_ref(), raw: &request.raw, folder: folder(&task) };
+        let known = match pages.known(&task, endpoint).await? {
+            Some(known) => known,
+            None => {
+                let text = format!("Pages of {} are gone from raw: reading them again.", endpoint.name);
+                self.sink.emit(Event::Note { text });
+                task = self.start(endpoint, task.date, task.window).await?;
+                pages.folder = folder(&task);
+                HashSet::new()
+            }
+        };
         let mut current = Current { endpoint, task, pages, known };
         while let Some(walk) = current.task.walks.first().cloned() {
             let params = self.params(endpoint, &walk);
-            let answer = self.ask(endpoint, &params, Some(&mut current)).await?;
+            let answer = self.ask(endpoint, &params, Wanted::Items, Some(&mut current)).await?;
             sum.bytes += self.take(walk, params, &answer, &mut current).await?;
             sum.pages += 1;
             sum.items += answer.page.items.len() as u64;
@@ -241,7 +259,8 @@ impl<'a> Reader<'a> {
         let at = self.clock.now();
         let progress = self.progress(endpoint);
         if endpoint.order != Order::Name {
-            let until = task.window.until.unwrap_or(task.window.settled.max(task.newest.unwrap_or_default()));
+            let seen = task.newest.map_or(task.window.settled, |newest| newest.max(task.window.settled));
+            let until = task.window.until.unwrap_or(seen);
             progress.read.add(task.window.from, until);
             if endpoint.name == "questions" && task.window.until.is_none() && task.nested {
                 self.threads = Some((task.window.from, until));
@@ -266,11 +285,18 @@ impl<'a> Reader<'a> {
     ) -> Result<u64> {
         let Current { endpoint, task, pages, known } = current;
         let rows = answer.page.rows(endpoint.id, walk.sort);
+        let filter = params.get("filter").cloned();
+        if let (Some(filter), true, false) = (&filter, rows.is_empty(), answer.page.items.is_empty()) {
+            return Err(filtered_out(endpoint, filter, &format!("{}.{}", endpoint.item, endpoint.id)));
+        }
+        // A date that is still to come says nothing of how far is read.
+        let now = self.clock.now().as_second();
         let newest = rows.iter().filter_map(|row| match &row.value {
-            Some(Key::Number(value)) => Some(*value),
+            Some(Key::Number(value)) if *value <= now => Some(*value),
             _ => None,
         });
         task.newest = newest.chain(task.newest).max();
+        let fresh = rows.iter().filter(|row| known.insert(row.id.clone())).count();
         let created = || rows.iter().filter_map(|row| row.created);
         let holds = answer.page.holds();
         task.nested |= holds.iter().any(|name| name == "answers");
@@ -281,7 +307,7 @@ impl<'a> Reader<'a> {
             status: Some(answer.status),
             fetched_at: Some(self.whole_second()),
             n_items: Some(answer.page.items.len() as u64),
-            n_new: Some(rows.iter().filter(|row| known.insert(row.id.clone())).count() as u64),
+            n_new: Some(fresh as u64),
             created_min: created().min(),
             created_max: created().max(),
             watermark_before: self.progress(endpoint).read.end(),
@@ -300,8 +326,8 @@ impl<'a> Reader<'a> {
         task.pages += 1;
         task.items += answer.page.items.len() as u64;
         task.lines.push(line);
-        let ended = walk.take(&rows, answer.page.has_more).map_err(|stuck| stuck_at(endpoint, stuck))?;
-        if ended {
+        let ended = walk.take(&rows, fresh > 0, answer.page.has_more);
+        if ended.map_err(|stuck| stuck_at(endpoint, &walk, stuck, filter.as_ref()))? {
             task.walks.remove(0);
         } else if let Some(first) = task.walks.first_mut() {
             *first = walk;
@@ -341,17 +367,6 @@ impl<'a> Reader<'a> {
         let now = self.clock.now();
         Timestamp::from_second(now.as_second()).unwrap_or(now)
     }
-}
-
-fn stuck_at(endpoint: &Endpoint, stuck: Stuck) -> Error {
-    let why = match stuck {
-        Stuck::Empty => "page after page is empty and says that there are more",
-        Stuck::Restless => "one second has more items than a page, and they never keep still",
-        Stuck::Unordered => "its items do not have the field they are sorted by",
-    };
-    Error::new(Kind::Machine, format!("`{}` cannot be read to its end: {why}", endpoint.method))
-        .hint("a filter must leave ids and dates in: look at `filters` below `ingest:`")
-        .hint("the same command goes on from where it stopped")
 }
 
 /// Returns a time for people.

@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::answer;
+use super::answer::{self, Wanted};
 use super::body;
 use super::client::Answer;
 use super::endpoint::{Endpoint, Sort};
 use super::state::Task;
 use super::walk::Key;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::ingest::manifest::{self, Line};
 use crate::ingest::page;
 use crate::ingest::raw::{Folder, Form};
@@ -63,10 +63,18 @@ impl Pages<'_> {
     }
 
     /// Makes the pages count.
+    ///
+    /// # Errors
+    /// Those of the store; `Machine` when manifest lines are gone: without them pages would count for less than they hold.
     pub async fn commit(&self, task: &Task) -> Result<()> {
         let mut text = Vec::new();
         for part in 1..=task.parts {
-            text.extend(self.store.get(&self.part(part)).await?.unwrap_or_default());
+            let uri = self.part(part);
+            let lines = self.store.get(&uri).await?;
+            text.extend(lines.ok_or_else(|| {
+                let error = Error::new(Kind::Machine, format!("`{uri}` is gone from raw while it was read into"));
+                error.hint("run the same command again: it reads the whole span anew")
+            })?);
         }
         text.extend(manifest::to_bytes(&task.lines)?);
         self.store.put(&self.folder.manifest(self.raw), &text).await
@@ -78,17 +86,24 @@ impl Pages<'_> {
         self.store.remove_all(&parts).await
     }
 
-    /// Returns the ids on the pages that are stored already.
-    pub async fn known(&self, task: &Task, endpoint: &Endpoint) -> Result<HashSet<Key>> {
+    /// Returns the ids on the pages that are stored already; `None` when a page, or what is known of some, is gone or
+    /// cannot be read any more, so that the span is to be read anew.
+    pub async fn known(&self, task: &Task, endpoint: &Endpoint) -> Result<Option<HashSet<Key>>> {
+        for part in 1..=task.parts {
+            if self.store.size(&self.part(part)).await?.is_none() {
+                return Ok(None);
+            }
+        }
         let mut known = HashSet::new();
         for number in 1..=task.pages {
             let uri = self.folder.uri(self.raw).join(&Folder::page_name(number, Form::Json));
-            let stored = self.store.get(&uri).await?.unwrap_or_default();
-            if let Some(Ok(page)) = body::decoded(stored, None).map(|body| answer::read(200, body)) {
-                known.extend(page.rows(endpoint.id, Sort::Creation).into_iter().map(|row| row.id));
+            let body = self.store.get(&uri).await?.and_then(|stored| body::decoded(stored, None));
+            match body.map(|body| answer::read(200, body, Wanted::Items)) {
+                Some(Ok(page)) => known.extend(page.rows(endpoint.id, Sort::Creation).into_iter().map(|row| row.id)),
+                _ => return Ok(None),
             }
         }
-        Ok(known)
+        Ok(Some(known))
     }
 
     /// Where some of the manifest's lines wait; hidden, as the manifest is.

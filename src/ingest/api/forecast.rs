@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::answer::Wanted;
 use super::client::Client;
 use super::endpoint::Endpoint;
 use super::fetch::{Clock, Reader, Request};
 use super::state::Quota;
 use super::walk::PAGE;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::event::Sink;
 use crate::ingest::raw;
 use crate::store::Store;
@@ -64,7 +65,8 @@ impl Reader<'_> {
             let mut params = self.params(endpoint, &walk);
             // The built-in filter that leaves everything else out.
             params.insert("filter".into(), "total".into());
-            let total = self.ask(endpoint, &params, None).await?.page.total.unwrap_or_default();
+            let page = self.ask(endpoint, &params, Wanted::Total, None).await?.page;
+            let total = page.total.ok_or_else(|| Error::new(Kind::Internal, "a total without a number"))?;
             items += total;
             // Each page but the last has one item that the next one has too.
             requests += 1 + (total - 2).max(0) / (PAGE.cast_signed() - 1);

@@ -3,6 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::answer::{Class, Fault};
+use super::endpoint::Endpoint;
+use super::walk::{Key, Stuck, Walk};
 use crate::error::{Error, Kind};
 
 /// How much longer than asked for a `backoff` is waited: violations were reported of clients that came back on time.
@@ -15,6 +17,9 @@ const VIOLATION: i64 = 60;
 /// First wait when something before the API keeps us out, in seconds. Bans last 30 seconds to minutes. Source:
 /// api.stackexchange.com/docs/throttle.
 const EDGE: i64 = 60;
+
+/// Makes a filter from another one. Source: api.stackexchange.com/docs/create-filter.
+const CREATE_FILTER: &str = "https://api.stackexchange.com/2.3/filters/create";
 
 /// Longest time to an answer that has requests again, in seconds.
 const DAY: i64 = 86_400;
@@ -35,7 +40,7 @@ impl Patience {
             Class::Passing => (&mut self.passing, 5, 1),
             Class::Backoff => (&mut self.backoff, 3, backoff.max(VIOLATION) + BACKOFF_MARGIN),
             Class::Edge => (&mut self.edge, 3, EDGE),
-            Class::Quota(_) | Class::Question | Class::Credentials => return None,
+            Class::Quota(_) | Class::Question | Class::Lacks(_) | Class::Credentials => return None,
         };
         *met += 1;
         let millis = u64::try_from(seconds).unwrap_or_default() * 1000;
@@ -73,6 +78,48 @@ pub fn used_up(counted: &str, until: Timestamp) -> Error {
     }
 }
 
+/// Returns the failure that a `filter` is which leaves out `field`, spelled as the API's filters spell it: `.has_more`,
+/// `question.question_id`.
+///
+/// Such a filter is made from the one there is.
+pub fn filtered_out(endpoint: &Endpoint, filter: &str, field: &str) -> Error {
+    let Endpoint { name, method, .. } = endpoint;
+    let bare = field.rsplit('.').next().unwrap_or(field);
+    let make = format!(
+        "curl --compressed -G {CREATE_FILTER} --data-urlencode 'base={filter}' -d include={field} -d unsafe=false"
+    );
+    Error::new(Kind::Usage, format!("the filter `{filter}` of `{method}` leaves `{bare}` out: items would be lost"))
+        .hint(format!("make one that has it: `{make}`"))
+        .hint(format!("and put its name, in quotes, at `ingest.filters.{name}` in config/soflow.yaml"))
+}
+
+/// Returns the failure that `walk` is, which is `stuck` in a list read with `filter`.
+pub fn stuck_at(endpoint: &Endpoint, walk: &Walk, stuck: Stuck, filter: Option<&String>) -> Error {
+    let field = walk.sort.field();
+    let why = match (stuck, filter) {
+        (Stuck::Unordered, Some(filter)) => {
+            return filtered_out(endpoint, filter, &format!("{}.{field}", endpoint.item));
+        }
+        (Stuck::Unordered, None) => format!("its items do not have the field they are sorted by, `{field}`"),
+        (Stuck::Empty, _) => "page after page is empty and says that there is more".into(),
+        (Stuck::Circling, _) => {
+            let place = walk.min.as_ref().map_or_else(String::new, |min| format!(" with the `{field}` {}", shown(min)));
+            format!("page after page of items{place} brings nothing new and says that there is more")
+        }
+        (Stuck::Restless, _) => "one second has more items than a page, and they never keep still".into(),
+    };
+    Error::new(Kind::Machine, format!("`{}` cannot be read to its end: {why}", endpoint.method))
+        .hint("the same command goes on from where it stopped")
+}
+
+/// Returns what items are ordered by, for people.
+fn shown(key: &Key) -> String {
+    match key {
+        Key::Number(second) => Timestamp::from_second(*second).map_or_else(|_| key.to_string(), |at| at.to_string()),
+        Key::Text(text) => format!("`{text}`"),
+    }
+}
+
 /// Returns the failure that a fault is when asking again is of no use.
 pub fn failure(method: &str, fault: &Fault, asked: u32) -> Error {
     let times = if asked > 1 { format!(", asked {asked} times") } else { String::new() };
@@ -81,7 +128,7 @@ pub fn failure(method: &str, fault: &Fault, asked: u32) -> Error {
         None => fault.message.clone(),
     };
     match fault.class {
-        Class::Question => {
+        Class::Question | Class::Lacks(_) => {
             let error = Error::new(Kind::Usage, format!("the API refuses `{method}`: {said}"));
             error.hint("look at `--site`, and at `api` and `filters` below `ingest:`: `soflow config show --origin`")
         }

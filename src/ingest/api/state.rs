@@ -25,8 +25,9 @@ const VERSION: u32 = 1;
 pub const LASTS: SignedDuration = SignedDuration::from_secs(90);
 
 /// What is known of reading the API into a lake.
+///
+/// What is always written has no default: a state that lost it must not be taken for one in which nothing was read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
 pub struct State {
     /// The form's version.
     pub v: u32,
@@ -70,7 +71,6 @@ pub struct Quota {
 
 /// How far an endpoint has been read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
 pub struct Progress {
     /// The spans of time that have been read completely, seconds since 1970.
     pub read: Spans,
@@ -105,7 +105,6 @@ pub struct Task {
     /// The newest change seen, seconds since 1970.
     pub newest: Option<i64>,
     /// Whether items had their answers inside them.
-    #[serde(default)]
     pub nested: bool,
     /// Manifest lines that are not in the store yet.
     pub lines: Vec<Line>,
@@ -336,6 +335,22 @@ mod tests {
         let state = look(store.as_ref(), &artifacts).await.unwrap().unwrap();
         assert_eq!(state.reader, None);
         assert!(state.sites["s"]["questions"].read.cover(1, 2));
+    }
+
+    #[tokio::test]
+    async fn a_state_without_what_was_read_is_damaged_and_not_a_new_one() {
+        let home = tempfile::tempdir().unwrap();
+        let artifacts = Uri::from_path(home.path());
+        let spoilt = [
+            r#"{}"#,
+            r#"{"v":1,"writing":3,"reader":null,"quota":null,"backoffs":{}}"#,
+            r#"{"v":1,"writing":3,"reader":null,"quota":null,"backoffs":{},"sites":{"s":{"questions":{}}}}"#,
+        ];
+        for text in spoilt {
+            FileStore.put(&uri(&artifacts), text.as_bytes()).await.unwrap();
+            let error = look(&FileStore, &artifacts).await.unwrap_err();
+            assert!(error.message.ends_with("cannot be read"), "{text}: {error}");
+        }
     }
 
     #[tokio::test]

@@ -17,8 +17,8 @@ const OVERLAP: u64 = 10;
 /// How often a crowded second is begun again because items moved while it was read.
 const RESTARTS: u64 = 20;
 
-/// How many empty pages with `has_more` are believed, one after the other.
-const EMPTY_PAGES: u32 = 5;
+/// How many pages that bring nothing, and say that there is more, are believed, one after the other.
+const FRUITLESS_PAGES: u32 = 5;
 
 /// What items are ordered or told apart by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,15 +60,15 @@ pub struct Walk {
     /// Where the list ends, inclusive.
     pub max: Option<Key>,
     /// The first and last `creation_date` of items wanted, inclusive.
-    #[serde(default)]
     pub created: (Option<i64>, Option<i64>),
     /// Set while more than a page of items has the value `min`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     crowd: Option<Crowd>,
-    #[serde(default)]
     restarts: u64,
-    #[serde(default)]
-    empty: u32,
+    /// How many items of the value `min` were come by so far: reading those again gets on without bringing anything.
+    reach: u64,
+    /// How many pages have brought nothing, one after the other.
+    fruitless: u32,
 }
 
 /// The place within items of one value.
@@ -100,6 +100,8 @@ impl Crowd {
 pub enum Stuck {
     /// Pages without items say that there are more.
     Empty,
+    /// Pages of a crowded second bring nothing new and say that there is more.
+    Circling,
     /// A crowded second never keeps still.
     Restless,
     /// No item of a page has the field that the list is sorted by.
@@ -109,7 +111,7 @@ pub enum Stuck {
 impl Walk {
     /// Returns the way through everything from `min` to `max`, both inclusive.
     pub fn new(sort: Sort, min: Option<Key>, max: Option<Key>) -> Self {
-        Self { sort, min, max, created: (None, None), crowd: None, restarts: 0, empty: 0 }
+        Self { sort, min, max, created: (None, None), crowd: None, restarts: 0, reach: 0, fruitless: 0 }
     }
 
     /// Returns the way through items with a `creation_date` from `from` to `to`, both inclusive.
@@ -125,11 +127,12 @@ impl Walk {
         self.crowd.as_ref().map_or((1, most), |crowd| crowd.next(most))
     }
 
-    /// Goes on behind a page; returns whether the list has ended.
+    /// Goes on behind a page, which is `fresh` when an item of it was on no page before; returns whether the list has
+    /// ended.
     ///
     /// # Errors
     /// `Stuck` when asking on would never end.
-    pub fn take(&mut self, rows: &[Row], has_more: bool) -> Result<bool, Stuck> {
+    pub fn take(&mut self, rows: &[Row], fresh: bool, has_more: bool) -> Result<bool, Stuck> {
         let (page, size) = self.page();
         let start = (page - 1) * size;
         let last = rows.iter().filter_map(|row| row.value.as_ref()).max();
@@ -149,21 +152,30 @@ impl Walk {
         match last {
             Some(last) if self.min.as_ref().is_none_or(|min| last > min) => {
                 self.min = Some(last.clone());
-                self.crowd = None;
-                self.empty = 0;
+                (self.crowd, self.reach, self.fruitless) = (None, 0, 0);
             }
             None if !rows.is_empty() => return Err(Stuck::Unordered),
-            None if self.empty + 1 >= EMPTY_PAGES => return Err(Stuck::Empty),
             None => {
-                self.empty += 1;
                 self.crowd = Some(Crowd { covered: start + size, tail: Vec::new() });
+                self.in_vain(Stuck::Empty)?;
             }
             Some(_) => {
-                self.empty = 0;
+                let before = self.crowd.as_ref().map_or(0, |crowd| crowd.covered);
                 self.crowd = Some(Crowd { covered, tail: rows.iter().map(|row| row.id.clone()).collect() });
+                if fresh {
+                    (self.reach, self.fruitless) = (self.reach.max(covered), 0);
+                } else if covered <= before || covered > self.reach {
+                    self.in_vain(Stuck::Circling)?;
+                }
             }
         }
         Ok(false)
+    }
+
+    /// Counts a page that brought nothing.
+    fn in_vain(&mut self, stuck: Stuck) -> Result<(), Stuck> {
+        self.fruitless += 1;
+        if self.fruitless < FRUITLESS_PAGES { Ok(()) } else { Err(stuck) }
     }
 }
 

@@ -31,11 +31,13 @@ fn read(list: &mut List, mut between: impl FnMut(&mut List, usize)) -> (Vec<i64>
     for pages in 1..500 {
         between(list, pages);
         let (rows, more) = list.answer(&walk);
+        let before = seen.len();
         seen.extend(rows.iter().map(|row| match row.id {
             Key::Number(id) => id,
             Key::Text(_) => 0,
         }));
-        if walk.take(&rows, more).unwrap() {
+        let fresh = seen[before..].iter().any(|id| !seen[..before].contains(id));
+        if walk.take(&rows, fresh, more).unwrap() {
             return (seen, pages);
         }
     }
@@ -82,16 +84,35 @@ fn items_that_move_up_within_a_crowded_second_are_not_passed_over() {
 fn what_never_ends_is_an_error() {
     let start = || Walk::new(Sort::Activity, Some(Key::Number(0)), None);
     let mut walk = start();
-    let ended = (0..10).find_map(|_| walk.take(&[], true).err());
+    let ended = (0..10).find_map(|_| walk.take(&[], false, true).err());
     assert_eq!(ended, Some(Stuck::Empty));
     let nameless = Row { id: Key::Number(1), value: None, created: None };
-    assert_eq!(start().take(&[nameless], true), Err(Stuck::Unordered));
+    assert_eq!(start().take(&[nameless], true, true), Err(Stuck::Unordered));
     let mut walk = start();
     let restless = (0..1_000_i64).find_map(|turn| {
         let row = |id| Row { id: Key::Number(turn * 1_000 + id), value: Some(Key::Number(0)), created: None };
-        walk.take(&(0..50).map(row).collect::<Vec<_>>(), true).err()
+        walk.take(&(0..50).map(row).collect::<Vec<_>>(), true, true).err()
     });
     assert_eq!(restless, Some(Stuck::Restless));
+}
+
+/// Whether the last page comes again and again, or the first one whatever is asked for.
+#[test]
+fn a_second_whose_pages_bring_nothing_new_and_never_end_is_an_error() {
+    for ignores_pages in [false, true] {
+        let list = List((0..150).map(|id| (5_000, id)).collect());
+        let mut walk = Walk::new(Sort::Activity, Some(Key::Number(0)), None);
+        let first = list.answer(&walk).0;
+        let mut seen = std::collections::HashSet::new();
+        let ended = (0..30).find_map(|pages| {
+            let rows = if ignores_pages { first.clone() } else { list.answer(&walk).0 };
+            let fresh = rows.iter().filter(|row| seen.insert(row.id.clone())).count() > 0;
+            walk.take(&rows, fresh, true).err().map(|stuck| (pages, stuck))
+        });
+        let (pages, stuck) = ended.unwrap();
+        assert_eq!(stuck, Stuck::Circling);
+        assert!(pages < 12, "{pages} pages");
+    }
 }
 
 #[test]
@@ -100,7 +121,7 @@ fn a_walk_goes_on_from_what_was_written_down() {
     let mut walk = Walk::new(Sort::Activity, Some(Key::Number(0)), None);
     for _ in 0..3 {
         let (rows, more) = list.answer(&walk);
-        walk.take(&rows, more).unwrap();
+        walk.take(&rows, true, more).unwrap();
         let text = serde_json::to_string(&walk).unwrap();
         assert_eq!(serde_json::from_str::<Walk>(&text).unwrap(), walk, "{text}");
     }

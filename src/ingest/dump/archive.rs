@@ -16,6 +16,9 @@ use crate::error::{Error, Kind, Result};
 const SIGNATURE: [u8; 6] = [b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c];
 /// One: more would each hold a dictionary and its blocks, and memory would grow with the machine.
 const DECODING_THREADS: u32 = 1;
+/// Most memory for unpacking, in KiB: what the largest dictionary takes that 7-Zip packs with on a desktop (1.5 GB), and
+/// some. A damaged or malicious archive may ask for more than there is.
+const MEMORY_KIB: usize = 2 << 20;
 /// What is unpacked at a time of members that are only passed over.
 const PASSED_AT_ONCE: usize = 1 << 16;
 
@@ -85,7 +88,8 @@ pub fn read(path: &Path, name: &str, wanted: &[String], visitor: &mut dyn Visito
     let (archive, mut file) = open(path, name)?;
     let password = Password::empty();
     for block in 0..archive.blocks.len() {
-        let decoder = BlockDecoder::new(DECODING_THREADS, block, &archive, &password, &mut file);
+        let decoder =
+            BlockDecoder::new_with_memory_limit(DECODING_THREADS, MEMORY_KIB, block, &archive, &password, &mut file);
         let mut left = decoder.entries().iter().filter(|entry| wanted.contains(&entry.name)).count();
         if left == 0 {
             continue;
@@ -134,7 +138,8 @@ fn open(path: &Path, name: &str) -> Result<(Archive, fs::File)> {
         return Err(error.hint("a part of an archive in volumes is none: join them, `cat x.7z.0* > x.7z`"));
     }
     file.seek(SeekFrom::Start(0))?;
-    let archive = Archive::read(&mut file, &Password::empty()).map_err(|error| unusable(name, error))?;
+    let archive = Archive::read_with_memory_limit(&mut file, &Password::empty(), MEMORY_KIB)
+        .map_err(|error| unusable(name, error))?;
     Ok((archive, file))
 }
 
@@ -155,6 +160,11 @@ fn unusable(name: &str, error: sevenz_rust2::Error) -> Error {
             let error =
                 Error::new(Kind::Usage, format!("`{name}` is packed with `{method}`, which soflow cannot unpack"));
             error.hint(format!("unpack it and give the folder: `7z x {name} -odump`"))
+        }
+        Failure::MaxMemLimited { max_kb, actaul_kb } => {
+            let (needs, most) = (actaul_kb >> 10, max_kb >> 10);
+            let message = format!("`{name}` needs {needs} MiB of memory to be unpacked, at most {most} are taken");
+            Error::new(Kind::Usage, message).hint(format!("unpack it and give the folder: `7z x {name} -odump`"))
         }
         other => damage::while_reading(name, 0, std::io::Error::other(other)),
     }

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use super::file_away::{self, Incoming};
 use super::find::{self, Found};
 use super::held;
-use super::source::{Packed, Source};
+use super::source::Source;
 use super::table::Table;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
@@ -18,7 +18,7 @@ use crate::ingest::summary::{Summary, Written};
 use crate::names::Uri;
 use crate::store::Store;
 
-/// A plain file of this size takes seconds to be read for its checksum: that is announced.
+/// A file of this size takes seconds to be read for its checksum: that is announced.
 const LONG_TO_CHECK: u64 = 1 << 30;
 
 /// What to ingest, and where to.
@@ -57,7 +57,7 @@ pub async fn ingest(store: &dyn Store, request: &Request, sink: &mut dyn Sink) -
     let site = site(request, &found)?;
     raw::check_names(&site, &[])?;
     mixture::refuse(store, &request.raw, &site, super::RUN).await?;
-    let mut summary = Summary { site: site.clone(), endpoints: Vec::new(), skipped: found.skipped };
+    let mut summary = Summary { site: site.clone(), skipped: found.skipped, ..Summary::default() };
     let mut new = Vec::new();
     for source in found.sources {
         let incoming = look(store, request, &site, source, sink).await?;
@@ -94,7 +94,7 @@ async fn look(
     source: Source,
     sink: &mut dyn Sink,
 ) -> Result<Incoming> {
-    if source.packed == Packed::Plain && source.bytes >= LONG_TO_CHECK {
+    if source.is_read_for_its_checksum() && source.bytes >= LONG_TO_CHECK {
         sink.emit(Event::Note { text: format!("Reading `{}` once for its checksum.", source.name) });
     }
     let run = source.run()?;

@@ -7,6 +7,7 @@ use std::io::{BufRead, Read as _};
 
 use super::damage;
 use super::table::Table;
+use crate::encoding::{self, Foreign, MARK};
 use crate::error::{Error, Kind, Result};
 
 /// Longest line in bytes. A post has at most 30,000 characters, and an edit comment or a profile fewer; escaped twice
@@ -14,7 +15,6 @@ use crate::error::{Error, Kind, Result};
 const LONGEST_LINE: u64 = 16 << 20;
 /// Most characters of a line that an error shows.
 const SHOWN: usize = 100;
-const BYTE_ORDER_MARK: char = '\u{feff}';
 /// What XML calls white space. Source: XML 1.0, section 2.3.
 const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 
@@ -75,16 +75,23 @@ impl<R: BufRead> Rows<R> {
     /// Returns whether the line is a row.
     fn take_line(&mut self) -> Result<bool> {
         if self.line.len() as u64 > LONGEST_LINE {
+            if self.state == State::Before && self.line.contains(&b'\r') {
+                return Err(self.carriage_returns());
+            }
             return Err(self.wrong(&format!("is longer than {} MiB", LONGEST_LINE >> 20), ""));
         }
         let whole = self.line.ends_with(b"\n");
-        let text = match std::str::from_utf8(&self.line) {
+        let text = match encoding::text(&self.line) {
             Ok(text) => text,
             Err(_) if !whole && self.state == State::Inside => return Err(self.cut_short()),
-            Err(error) => return Err(self.not_utf8(error.valid_up_to())),
+            Err(foreign) => return Err(self.foreign(foreign)),
         };
-        let text = if self.number == 1 { text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text) } else { text };
+        let text = if self.number == 1 { text.strip_prefix(MARK).unwrap_or(text) } else { text };
         let text = text.trim_matches(BLANKS);
+        // In the values of rows it is escaped.
+        if self.state == State::Before && text.contains('\r') {
+            return Err(self.carriage_returns());
+        }
         if text.is_empty() {
             return Ok(false);
         }
@@ -141,9 +148,19 @@ impl<R: BufRead> Rows<R> {
         error.hint("the dump has one `<row … />` a line: take the file as it was published, nothing reformatted")
     }
 
-    fn not_utf8(&self, column: usize) -> Error {
+    fn foreign(&self, Foreign { what, mending, at }: Foreign) -> Error {
         let text = String::from_utf8_lossy(&self.line);
-        self.wrong(&format!("is not UTF-8: byte {} of the line", column + 1), text.trim_matches(BLANKS))
+        let (text, place) = match at {
+            Some(at) => (text.trim_matches(BLANKS), format!(": byte {} of the line", at + 1)),
+            None => ("", String::new()),
+        };
+        self.wrong(&format!("is {what}{place}"), text).hint(mending)
+    }
+
+    fn carriage_returns(&self) -> Error {
+        let message = format!("`{}` ends its lines with carriage returns alone", self.name);
+        Error::new(Kind::Usage, message)
+            .hint(format!("write line feeds: `tr '\\r' '\\n' < {} > mended.xml`", self.name))
     }
 
     fn no_dump(&self, text: &str) -> Error {

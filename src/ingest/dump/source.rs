@@ -1,18 +1,19 @@
 //! One file of the dump: where it is, what it holds, and what tells its content from another one's.
 
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use flate2::read::MultiGzDecoder;
 use fs_err as fs;
 use jiff::{Timestamp, TimestampRound, Unit};
 
+use super::archive::{self, Next, Visitor};
+use super::damage;
 use super::table::Table;
 use crate::error::{Error, Kind, Result};
 use crate::ingest::page::GZIP;
 use crate::names::Digest;
 
-/// Bytes of a gzip member's end: CRC-32 and length of the content. Source: RFC 1952, section 2.3.1.
-const GZIP_END: i64 = 8;
 /// What is read at a time to compute a checksum.
 const CHECKED_AT_ONCE: usize = 1 << 18;
 
@@ -66,20 +67,30 @@ impl Source {
 
     /// Returns the name of the run folder for this content: the same for the same rows, however they are packed.
     ///
-    /// What tells content apart is its CRC-32 and its length modulo 2^32: gzip and 7z files have both, so nothing is
-    /// unpacked to learn them. A plain file is read once for it.
+    /// What tells content apart is the CRC-32 and the length, modulo 2^32, of all of it. 7z archives have both; anything
+    /// else is read once for them, for a gzip file knows no more than its last member.
     ///
     /// # Errors
-    /// `Machine` when the file cannot be read.
+    /// `Machine` when the file cannot be read; `Usage` when it is damaged.
     pub fn run(&self) -> Result<String> {
+        let file = || fs::File::open(&self.path).map(io::BufReader::new);
         let (crc, length) = match &self.packed {
-            Packed::Plain => (self.checksum()?, self.bytes as u32),
-            Packed::Gzip => self.gzip_end()?,
+            Packed::Plain => checksum(&self.name, &mut file()?)?,
+            Packed::Gzip => checksum(&self.name, &mut MultiGzDecoder::new(file()?))?,
             Packed::Member { crc: Some(crc), .. } => (*crc, self.bytes as u32),
-            Packed::Member { crc: None, .. } => (self.modified.as_second() as u32, self.bytes as u32),
+            Packed::Member { crc: None, member } => {
+                let mut reader = Checksum { name: &self.name, found: (0, 0) };
+                archive::read(&self.path, &self.name, std::slice::from_ref(member), &mut reader)?;
+                reader.found
+            }
         };
         let digest = Digest::of([crc.to_be_bytes(), length.to_be_bytes()]);
         Ok(format!("{}{}", super::RUN, digest.short()))
+    }
+
+    /// Returns whether [`Source::run`] reads the file as a whole.
+    pub fn is_read_for_its_checksum(&self) -> bool {
+        !matches!(self.packed, Packed::Member { crc: Some(_), .. })
     }
 
     /// Makes sure that the file is the one that was found: its folder in raw is named after what was in it then.
@@ -102,35 +113,59 @@ impl Source {
         let round = TimestampRound::new().smallest(Unit::Second).mode(jiff::RoundMode::Floor);
         modified.round(round).unwrap_or(modified)
     }
+}
 
-    fn checksum(&self) -> Result<u32> {
-        let (mut file, mut hasher) = (fs::File::open(&self.path)?, crc32fast::Hasher::new());
-        let mut buffer = vec![0; CHECKED_AT_ONCE];
-        loop {
-            match file.read(&mut buffer)? {
-                0 => return Ok(hasher.finalize()),
-                read => hasher.update(&buffer[..read]),
+/// Returns the CRC-32 of all that `input` has, and its length modulo 2^32.
+fn checksum(name: &str, input: &mut dyn Read) -> Result<(u32, u32)> {
+    let (mut hasher, mut length, mut buffer) = (crc32fast::Hasher::new(), 0_u32, vec![0; CHECKED_AT_ONCE]);
+    loop {
+        match input.read(&mut buffer).map_err(|error| damage::while_reading(name, 0, error))? {
+            0 => return Ok((hasher.finalize(), length)),
+            read => {
+                hasher.update(&buffer[..read]);
+                length = length.wrapping_add(read as u32);
             }
         }
     }
+}
 
-    /// Returns what the last gzip member says of its content. A file that is cut short says something else, and is
-    /// found out when it is read.
-    fn gzip_end(&self) -> Result<(u32, u32)> {
-        let mut file = fs::File::open(&self.path)?;
-        let (mut crc, mut length) = ([0; 4], [0; 4]);
-        if self.bytes > GZIP_END as u64 {
-            file.seek(SeekFrom::End(-GZIP_END))?;
-            file.read_exact(&mut crc)?;
-            file.read_exact(&mut length)?;
-        }
-        Ok((u32::from_le_bytes(crc), u32::from_le_bytes(length)))
+/// Reads a member of an archive for its checksum.
+struct Checksum<'a> {
+    name: &'a str,
+    found: (u32, u32),
+}
+
+impl Visitor for Checksum<'_> {
+    fn take(&mut self, _: &str, content: &mut dyn Read) -> Result<Next> {
+        self.found = checksum(self.name, content)?;
+        Ok(Next::Stop)
+    }
+
+    fn pass(&mut self, _: &str, _: u64, _: u64) -> Next {
+        Next::GoOn
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_archive_has_no_checksum_of_is_read_for_it() {
+        use crate::ingest::dump::tests::seven_zip;
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("x.7z");
+        let run = |content: &[u8], packed: Option<u32>| {
+            fs::write(&path, seven_zip(&[("Tags.xml", b"<tags/>"), ("Posts.xml", content)], true)).unwrap();
+            let packed = Packed::Member { member: "Posts.xml".into(), crc: packed };
+            let (name, bytes, time) = ("x.7z/Posts.xml".to_string(), content.len() as u64, Timestamp::UNIX_EPOCH);
+            let source =
+                Source { table: Table::Posts, name, path: path.clone(), packed, bytes, modified: time, written: time };
+            source.run().unwrap()
+        };
+        assert_eq!(run(b"<posts>1", None), run(b"<posts>1", Some(crc32fast::hash(b"<posts>1"))));
+        assert_ne!(run(b"<posts>1", None), run(b"<posts>2", None));
+    }
 
     #[test]
     fn a_file_that_is_written_to_is_another_one() {

@@ -114,7 +114,7 @@ fn expected(table: &str, rows: usize) -> Vec<String> {
 }
 
 /// Returns a 7z archive, in which the files are packed together or each by itself.
-fn seven_zip(files: &[(&str, &[u8])], together: bool) -> Vec<u8> {
+pub(super) fn seven_zip(files: &[(&str, &[u8])], together: bool) -> Vec<u8> {
     let mut writer = ArchiveWriter::new(std::io::Cursor::new(Vec::new())).unwrap();
     let entry = |name: &str| {
         let mut entry = ArchiveEntry::new_file(name);

@@ -193,6 +193,23 @@ async fn a_large_page_passes() {
     assert_eq!(home.seen("questions").await, [body.into_bytes()]);
 }
 
+#[tokio::test]
+async fn a_file_too_large_for_memory_is_stored_as_it_is_and_told() {
+    let home = Home::new(&[("questions/plain.json", b""), ("questions/packed.json.gz", &page::GZIP)]);
+    let size = page::MOST as u64 + 1;
+    for name in ["questions/plain.json", "questions/packed.json.gz"] {
+        fs::File::options().write(true).open(home.folder().join(name)).unwrap().set_len(size).unwrap();
+    }
+    let summary = home.ingest().await.unwrap();
+    assert_eq!(summary.pages(), 2);
+    let told: Vec<_> = summary.unreadable.iter().map(|file| (file.path.as_str(), file.reason.as_str())).collect();
+    let reason = "larger than 64 MiB unpacked";
+    assert_eq!(told, [("questions/packed.json.gz", reason), ("questions/plain.json", reason)]);
+    let sizes: Vec<u64> = home.seen("questions").await.iter().map(|body| body.len() as u64).collect();
+    assert_eq!(sizes, [size, size]);
+    assert_eq!(home.ingest().await.unwrap().already(), 2);
+}
+
 /// Returns the raw location's files with their content.
 fn tree(folder: &Path, into: &mut BTreeMap<PathBuf, Vec<u8>>) {
     let Ok(entries) = fs::read_dir(folder) else { return };

@@ -19,9 +19,7 @@ impl Project {
         fs::create_dir_all(folder.path().join("wheels")).unwrap();
         fs::write(folder.path().join("wheels").join(artifact), bytes).unwrap();
         let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        let path = std::env::var_os("PATH").unwrap();
-        let host = Host { path: std::env::split_paths(&path).collect(), java_home: None };
-        let project = Self { folder, python: python::find(&host, None, "a test").unwrap() };
+        let project = Self { folder, python: find() };
         project.lock(&format!("tiny==1.0 --hash=sha256:{hash}\n"));
         project
     }
@@ -40,6 +38,13 @@ impl Project {
         let built = self.environment().build(&self.python, &self.folder.path().join(into), &mut events);
         (built, events)
     }
+}
+
+/// Returns this machine's Python.
+fn find() -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap();
+    let host = Host { path: std::env::split_paths(&path).collect(), java_home: None };
+    python::find(&host, None, "a test").unwrap()
 }
 
 /// A wheel with a module, a console script and a file for one platform; `tag` as in its name.
@@ -176,6 +181,42 @@ fn wheels_for_the_nodes_are_taken_whatever_this_machine_is() {
     for tag in compiled.into_iter().chain(["py2.py3-none-any"]) {
         fill(&tiny(tag)).unwrap_or_else(|error| panic!("{tag}: {error:?}"));
     }
+}
+
+/// In a process of its own: a test cannot change the variables of the one it runs in.
+#[test]
+fn a_persons_settings_of_pip_and_python_do_not_matter() {
+    const CHILD: &str = "SOFLOW_TEST_HOSTILE";
+    if let Some(folder) = std::env::var_os(CHILD).map(PathBuf::from) {
+        let venv = folder.join("venv");
+        let (_, python) = (python::make_venv(&find(), &venv).unwrap(), venv.join("bin/python"));
+        pip::install(&venv, &folder.join("requirements.lock"), [""; 0], &mut |_| ()).unwrap().unwrap();
+        let ran = Command::new(python).args(["-I", "-c", "import tiny; print(tiny.__file__)"]).output().unwrap();
+        assert!(String::from_utf8_lossy(&ran.stdout).starts_with(venv.to_str().unwrap()), "{ran:?}");
+        return;
+    }
+    let project = tiny("py3-none-any");
+    let folder = project.folder.path();
+    // The only way to the package is in this file.
+    let file = format!(
+        "[global]\nuser = true\nno-index = true\n[install]\nfind-links = {}\n",
+        folder.join("wheels").display()
+    );
+    fs::write(folder.join("pip.conf"), file).unwrap();
+    fs::write(folder.join("constraints.txt"), "tiny<1\n").unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "package::environment::tests::a_persons_settings_of_pip_and_python_do_not_matter"]);
+    child.env(CHILD, folder).env("PIP_CONFIG_FILE", folder.join("pip.conf"));
+    child.env("PIP_CONSTRAINT", folder.join("constraints.txt")).env_remove("PIP_FIND_LINKS");
+    for name in ["PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONPLATLIBDIR"] {
+        child.env(name, folder.join("theirs"));
+    }
+    for name in ["PIP_USER", "PIP_DRY_RUN", "PIP_REQUIRE_VIRTUALENV", "PIP_IGNORE_INSTALLED", "PYTHONOPTIMIZE"] {
+        child.env(name, "1");
+    }
+    let ran = child.env("PIP_PYTHON", "/nowhere/python").output().unwrap();
+    assert!(ran.status.success() && String::from_utf8_lossy(&ran.stdout).contains("1 passed"), "{ran:?}");
+    assert!(!folder.join("theirs").exists());
 }
 
 #[test]

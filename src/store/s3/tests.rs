@@ -115,6 +115,7 @@ async fn a_silent_server_and_one_that_stops_in_the_midst_are_given_up() {
         store.get(&uri("a")).await.unwrap_err(),
         store.size(&uri("a")).await.unwrap_err(),
         store.list(&uri("a")).await.unwrap_err(),
+        store.put(&uri("a"), b"1").await.unwrap_err(),
         store.put_if_match(&uri("a"), b"1", &tag).await.unwrap_err(),
         store.remove_if_match(&uri("a"), &tag).await.unwrap_err(),
     ];

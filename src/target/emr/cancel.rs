@@ -16,9 +16,6 @@ use crate::error::{Error, Kind, Result};
 use crate::names::RunId;
 use crate::target::{Ended, StepEnd};
 
-/// States in which there is something to end.
-const ACTIVE: [&str; 3] = ["PENDING", "CANCEL_PENDING", "RUNNING"];
-
 /// How often to look whether steps have ended before the stronger way is taken, and again before giving up.
 const LOOKS: u32 = 12;
 
@@ -58,12 +55,12 @@ impl Inner {
     }
 
     async fn active_of(&self, cluster: &str, run: &RunId, since: Timestamp) -> Result<Vec<Step>, CallError> {
-        let mut active = self.api.steps_in(cluster, &ACTIVE).await?;
+        let mut active = self.api.active_steps(cluster).await?;
         active.retain(|step| is_recent(step, run, since));
         Ok(active)
     }
 
-    /// Returns the steps of a run that have ended on a cluster, by name, the latest of each. Why one failed is told by EMR's
+    /// Returns the steps of a run that have ended on a cluster, by name, of copies the first. Why one failed is told by EMR's
     /// words alone: logs come minutes later.
     pub(super) async fn ended_of(
         &self,
@@ -78,7 +75,7 @@ impl Inner {
             found => found?,
         };
         let mut ended = BTreeMap::new();
-        for step in found.iter().filter(|step| is_recent(step, run, since)) {
+        for step in found.iter().rev().filter(|step| is_recent(step, run, since)) {
             let name = step.name.rsplit('/').next().unwrap_or_default().to_string();
             ended.entry(name).or_insert_with(|| step.ended(StepEnd::Failed(from_state(step))));
         }
@@ -99,7 +96,7 @@ impl Inner {
 
     /// In cluster mode a step is only the client of its application, which does not end with it. Source: EMR management
     /// guide, "Cancel steps": asynchronous processes are not affected.
-    async fn kill_applications(&self, cluster: &str, run: &RunId, ended: &[Step]) -> Result<()> {
+    pub(super) async fn kill_applications(&self, cluster: &str, run: &RunId, ended: &[Step]) -> Result<()> {
         let root = super::logs(&self.lake).join(cluster);
         let mut applications = Vec::new();
         for step in ended {

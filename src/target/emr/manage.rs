@@ -6,12 +6,12 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::Inner;
 use super::api::{Cluster, Instance, Step};
-use super::clusters::{Asker, Created};
+use super::clusters::{Asker, Created, left_behind};
 use super::identity::Named;
-use super::lease::{Book, Claim, Manner, Turn, describe};
-use super::pool::ALIVE;
+use super::pool::{ALIVE, Candidate};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
+use crate::store::lease::{Book, Claim, Manner, Turn, describe, sweep};
 use crate::target::Note;
 
 /// States of clusters that are there, those that are ending included.
@@ -20,8 +20,8 @@ const THERE: [&str; 5] = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING", "TE
 /// Why a cluster that fits cannot be had at once.
 const HELD: &str = "held by others";
 
-/// States of steps that a cluster still has to do with.
-const ACTIVE: [&str; 3] = ["PENDING", "CANCEL_PENDING", "RUNNING"];
+/// What a lease is taken for by whoever ends a cluster.
+pub(super) const DOWN: &str = "cluster down";
 
 /// How much longer than its idle timeout a cluster may idle before `reap` ends it: EMR's own timer comes first.
 const IDLE_GRACE: SignedDuration = SignedDuration::from_mins(10);
@@ -41,10 +41,31 @@ pub struct Listed {
     pub holders: Vec<Claim>,
     /// Who waits for it.
     pub queue: Vec<Claim>,
+    /// Runs without the lease whose steps have not ended: nobody watches them.
+    pub left: Vec<String>,
     /// Whether runs of the target's shape could use it, and why (not).
     pub fits: bool,
     /// Why, or why not.
     pub reason: String,
+}
+
+impl Listed {
+    /// Returns how many have it, watched or not.
+    pub fn taken(&self) -> usize {
+        self.holders.len() + self.left.len()
+    }
+
+    /// Returns who has it, for people.
+    pub fn users(&self) -> String {
+        users(&self.holders, &self.left)
+    }
+}
+
+/// Returns who has a cluster, for people: those who hold its lease, and runs whose steps nobody watches.
+pub fn users(holders: &[Claim], left: &[String]) -> String {
+    let held = Some(describe(holders)).filter(|_| !holders.is_empty() || left.is_empty());
+    let left = left.iter().map(|run| format!("steps of {run}, which have not ended"));
+    held.into_iter().chain(left).collect::<Vec<_>>().join(", ")
 }
 
 /// All about a cluster.
@@ -57,6 +78,8 @@ pub struct Shown {
     pub active: Vec<Step>,
     /// Who has its lease and who waits.
     pub book: Book,
+    /// Runs without the lease whose steps have not ended.
+    pub left: Vec<String>,
 }
 
 /// A cluster that `reap` ends, or would end.
@@ -74,7 +97,7 @@ impl Inner {
     /// # Errors
     /// As a run's.
     pub async fn up(&self, token: &str, notes: &UnboundedSender<Note>) -> Result<(String, bool)> {
-        let asker = Asker { token, not: None, notes };
+        let asker = Asker { what: token, token, not: None, notes };
         let found = self.candidates().await?;
         if let Some(best) = found.iter().find(|found| found.fits) {
             asker.tell(Event::ClusterChosen { cluster: best.id.clone(), reused: true, reason: best.reason.clone() });
@@ -101,6 +124,7 @@ impl Inner {
         let mut state = String::new();
         loop {
             let cluster = self.api.describe_cluster(id).await?;
+            self.end_spare(notes).await;
             if cluster.status.state != state {
                 state.clone_from(&cluster.status.state);
                 let reason = cluster.status.state_change_reason.message.clone();
@@ -125,21 +149,48 @@ impl Inner {
     /// # Errors
     /// Those of EMR and the store.
     pub async fn list(&self) -> Result<Vec<Listed>> {
-        let found = self.judged(&THERE).await?;
-        let books = found.iter().map(|found| async { self.lease(&found.id, "list").look().await });
-        let books = futures_util::future::try_join_all(books).await?;
+        let found = self.there().await?;
+        let used = found.iter().map(|found| async {
+            let book = self.lease(&found.id, "list").look().await?;
+            // One that waits for steps has none; what is on one that is ending is being cancelled.
+            let active = match found.state.as_str() {
+                "WAITING" | "TERMINATING" => Vec::new(),
+                _ => match self.api.active_steps(&found.id).await {
+                    // It has ended since it was listed.
+                    Err(error) if error.is_unknown_cluster() => Vec::new(),
+                    active => active?,
+                },
+            };
+            Ok::<_, Error>((left_behind(&active, &book.holders), book))
+        });
+        let used = futures_util::future::try_join_all(used).await?;
         let slots = self.settings.shape.step_concurrency as usize;
-        let listed = found.into_iter().zip(books).map(|(found, book)| Listed {
-            id: found.id,
-            shape: found.shape,
-            state: found.state,
-            age_seconds: found.age_seconds,
-            reason: if found.fits && book.holders.len() >= slots { HELD.into() } else { found.reason },
-            holders: book.holders,
-            queue: book.queue,
-            fits: found.fits,
+        let listed = found.into_iter().zip(used).map(|(found, (left, book))| {
+            let mut listed = Listed {
+                id: found.id,
+                shape: found.shape,
+                state: found.state,
+                age_seconds: found.age_seconds,
+                reason: found.reason,
+                holders: book.holders,
+                queue: book.queue,
+                left,
+                fits: found.fits,
+            };
+            if listed.fits && listed.taken() >= slots {
+                listed.reason = HELD.into();
+            }
+            listed
         });
         Ok(listed.collect())
+    }
+
+    /// Returns the clusters of this lake that are there, those that are ending included, the best first.
+    ///
+    /// # Errors
+    /// Those of EMR.
+    pub async fn there(&self) -> Result<Vec<Candidate>> {
+        Ok(self.judged(&THERE).await?)
     }
 
     /// Returns all about a cluster.
@@ -150,8 +201,10 @@ impl Inner {
         let cluster = self.described(id).await?;
         let lease = self.lease(id, "show");
         let (instances, active, book) =
-            futures_util::future::join3(self.api.instances(id), self.api.steps_in(id, &ACTIVE), lease.look()).await;
-        Ok(Shown { cluster, instances: instances?, active: active?, book: book? })
+            futures_util::future::join3(self.api.instances(id), self.api.active_steps(id), lease.look()).await;
+        let (active, book) = (active?, book?);
+        let left = left_behind(&active, &book.holders);
+        Ok(Shown { cluster, instances: instances?, active, book, left })
     }
 
     async fn described(&self, id: &str) -> Result<Cluster> {
@@ -180,11 +233,11 @@ impl Inner {
                 .hint(format!("`aws emr modify-cluster-attributes --cluster-id {id} --no-termination-protected`")));
         }
         // The lease first: no run may begin on it while it ends.
-        let lease = self.lease(id, "cluster down");
+        let lease = self.lease(id, DOWN);
         if let Turn::Waiting { holders, .. } = lease.take(if force { Manner::Force } else { Manner::Ask }).await? {
             return Err(in_use(id, &format!("held by {}", describe(&holders))));
         }
-        let active = self.api.steps_in(id, &ACTIVE).await?;
+        let active = self.api.active_steps(id).await?;
         if !force && let Some(step) = active.first() {
             lease.release().await?;
             let what =
@@ -192,6 +245,8 @@ impl Inner {
             return Err(in_use(id, &what));
         }
         self.api.terminate(&[id]).await?;
+        // It takes no steps any more. Whoever was put out is told by what is left of the lease.
+        lease.release().await?;
         self.described(id).await
     }
 
@@ -212,28 +267,41 @@ impl Inner {
         let now = self.store.now();
         let lake = self.identity(&self.bootstrap_places()).lake;
         let mut reaped = Vec::new();
-        for cluster in self.api.list_clusters(&ALIVE, None).await? {
+        let mut clusters = self.api.list_clusters(&ALIVE, None).await?;
+        clusters.sort_by_key(Cluster::age_order);
+        for (at, cluster) in clusters.iter().enumerate() {
             let Some(named) = Named::parse(&cluster.name).filter(|named| named.identity.lake == lake) else { continue };
-            let lease = self.lease(&cluster.id, "cluster reap");
-            let Some(reason) = self.reason_to_reap(&cluster, &named, now).await? else { continue };
-            if !dry_run {
-                if !matches!(lease.take(Manner::Ask).await?, Turn::Ours { .. }) {
-                    continue;
-                }
-                self.api.terminate(&[&cluster.id]).await?;
+            let twin = clusters[..at].iter().find(|older| older.name == cluster.name);
+            let Some(reason) = self.reason_to_reap(cluster, &named, twin, now).await? else { continue };
+            if dry_run || self.end_unused(&cluster.id, "cluster reap").await? {
+                reaped.push(Reaped { id: cluster.id.clone(), reason });
             }
-            reaped.push(Reaped { id: cluster.id, reason });
+        }
+        if !dry_run {
+            sweep(self.store.as_ref(), &self.leases()).await?;
         }
         Ok(reaped)
     }
 
-    async fn reason_to_reap(&self, cluster: &Cluster, named: &Named, now: Timestamp) -> Result<Option<String>> {
+    async fn reason_to_reap(
+        &self,
+        cluster: &Cluster,
+        named: &Named,
+        twin: Option<&Cluster>,
+        now: Timestamp,
+    ) -> Result<Option<String>> {
         let book = self.lease(&cluster.id, "cluster reap").look().await?;
-        if !book.holders.is_empty() || !["RUNNING", "WAITING"].contains(&cluster.status.state.as_str()) {
+        if !book.holders.is_empty() {
             return Ok(None);
         }
-        let (steps, _) = self.api.steps_page(&cluster.id, None).await?;
-        if steps.iter().any(|step| ACTIVE.contains(&step.status.state.as_str())) {
+        let steps = self.api.steps_page(&cluster.id, None).await?.items;
+        if steps.iter().any(Step::is_active) {
+            return Ok(None);
+        }
+        if let Some(twin) = twin {
+            return Ok(Some(format!("made by one request with {}", twin.id)));
+        }
+        if !["RUNNING", "WAITING"].contains(&cluster.status.state.as_str()) {
             return Ok(None);
         }
         let timeline = cluster.status.timeline;

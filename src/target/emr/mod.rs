@@ -1,7 +1,7 @@
 //! Amazon EMR on EC2: clusters that are found or made, steps that are added once, watched politely and explained.
 //!
 //! ```text
-//! pool (which cluster, and why) -> lease (whose turn) -> ship (code, dependencies) -> steps (added once)
+//! pool (which cluster, and why) -> clusters (whose turn, made once) -> ship (code, dependencies) -> steps (added once)
 //!   -> watch (one call a tick for all, on to another cluster when one ends) -> failure (why)
 //! ```
 
@@ -12,9 +12,10 @@ mod cancel;
 mod clusters;
 mod failure;
 mod identity;
-pub mod lease;
 mod logs;
+mod making;
 mod manage;
+mod once;
 mod pool;
 mod price;
 mod request;
@@ -37,6 +38,7 @@ use crate::event::Sink;
 use crate::machine::Host;
 use crate::names::{Digest, RunId};
 use crate::package::Bundle;
+use crate::store::lease::Lease;
 use crate::store::{Owner, Store};
 use crate::target::{Ended, Opening, Placed, Shipped, StepOrder, Stop, Target};
 
@@ -44,10 +46,9 @@ pub use actual::{Bill, Stay};
 pub use api::Api;
 pub use calm::Calm;
 pub use identity::{Identity, MARK, Named};
-use lease::Lease;
 pub use logs::s3::{PUSHED_EVERY, Stream};
 pub use logs::{LogReader, Look, Out, Piece, Source};
-pub use manage::{Listed, Reaped, Shown};
+pub use manage::{Listed, Reaped, Shown, users};
 pub use pool::{ALIVE, Candidate};
 pub use request::logs;
 pub use ship::Shipment;
@@ -97,6 +98,8 @@ pub struct Inner {
     bundle: OnceLock<Bundle>,
     /// What a run has claimed on its way to a cluster.
     claims: Mutex<Vec<Lease>>,
+    /// Requests for clusters of which a second one may come up.
+    resent: Mutex<Vec<making::Resent>>,
 }
 
 impl Inner {
@@ -115,6 +118,7 @@ impl Inner {
             force,
             bundle: OnceLock::new(),
             claims: Mutex::default(),
+            resent: Mutex::default(),
         }
     }
 
@@ -208,7 +212,7 @@ impl Target for EmrTarget {
             None => self.inner.candidates().await?,
         };
         let token = run.to_string();
-        let asker = clusters::Asker { token: &token, not: None, notes: &notes };
+        let asker = clusters::Asker { what: &token, token: &token, not: None, notes: &notes };
         let had = placed.as_ref().filter(|_| resumed);
         // Code on its way while a cluster is found or made.
         let (code, acquired) =
@@ -237,7 +241,7 @@ impl Target for EmrTarget {
 
     async fn run_step(&self, order: StepOrder, mut stop: signal::Receiver<Stop>) -> Result<Ended> {
         let (end, mut ended) = oneshot::channel();
-        self.send(Command::Step(order, end))?;
+        self.send(Command::Step(order, end, stop.clone()))?;
         tokio::select! {
             end = &mut ended => return end.map_err(|_| gone())?,
             _ = stop.wait_for(|stop| *stop == Stop::Cancel) => self.send(Command::Cancel)?,
@@ -263,5 +267,9 @@ impl Target for EmrTarget {
         let (done, is_done) = oneshot::channel();
         watcher.send(Command::Close(abandon, done)).map_err(|_| gone())?;
         is_done.await.map_err(|_| gone())?
+    }
+
+    async fn forget(&self, run: &RunId, placed: &Placed) -> Result<()> {
+        self.inner.lease(&placed.cluster, &run.to_string()).forget().await
     }
 }

@@ -7,6 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::Inner;
 use super::steps::CodePlace;
+use crate::encoding;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::machine;
@@ -185,10 +186,44 @@ impl Inner {
         for action in &self.settings.shape.bootstrap {
             let Some(path) = action.script.to_path() else { continue };
             let (body, place) = (fs::read(&path)?, self.bootstrap_place(&action.script));
+            check_script(&path.display().to_string(), &body)?;
             if self.store.size(&place).await?.is_none() {
                 self.store.put(&place, &body).await?;
             }
         }
         Ok(self.bootstrap_places())
+    }
+}
+
+/// Refuses a bootstrap script that a node would not run, for what an editor made of its text. A program is none.
+fn check_script(shown: &str, body: &[u8]) -> Result<()> {
+    match encoding::text(body) {
+        Ok(text) if text.starts_with("#!") && text.contains('\r') => {
+            let error =
+                Error::new(Kind::Usage, format!("`{shown}` ends its lines as Windows does: no node can run it"));
+            Err(error.hint(format!("sed -i 's/\\r$//' {shown}")))
+        }
+        Ok(text) if text.starts_with(encoding::MARK) => {
+            let error = Error::new(Kind::Usage, format!("`{shown}` begins with a byte order mark: no node can run it"));
+            Err(error.hint(format!("sed -i '1s/^\\xef\\xbb\\xbf//' {shown}")))
+        }
+        Err(foreign) if foreign == encoding::UTF_16 => Err(foreign.error(shown)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_editor_made_of_a_script_is_told_before_a_cluster_is_paid_for() {
+        let wrong = |body: &[u8]| check_script("b.sh", body).unwrap_err().message;
+        assert_eq!(wrong(b"#!/bin/bash\r\ntrue\r\n"), "`b.sh` ends its lines as Windows does: no node can run it");
+        assert_eq!(wrong(b"\xef\xbb\xbf#!/bin/bash\n"), "`b.sh` begins with a byte order mark: no node can run it");
+        assert_eq!(wrong(b"\xff\xfe#\0!\0"), "`b.sh` is UTF-16 text");
+        for fine in [&b"#!/bin/bash\nprintf 'caf\xe9'\n"[..], b"\x7fELF\0\x01", b""] {
+            check_script("b.sh", fine).unwrap();
+        }
     }
 }

@@ -1,15 +1,18 @@
 //! Steps as EMR takes them: their names, their arguments, and adding each exactly once.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
 
 use super::api::{Api, JarStep, NewStep, Step};
+use super::once::{Request, Unsent, once};
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
 use crate::package::INTERPRETER;
-use crate::target::StepOrder;
+use crate::target::{StepOrder, Stop};
 
 /// Runs a program of the primary node. Source: EMR release guide, "Run commands and scripts".
 const COMMAND_RUNNER: &str = "command-runner.jar";
@@ -19,13 +22,6 @@ const MOST_CHARACTERS: usize = 10_240;
 
 /// Most characters of a step's name. Source: EMR's API model, XmlStringMaxLen256.
 const LONGEST_NAME: usize = 256;
-
-/// How often steps that may have been added are looked for before they are sent again. EMR gives no token that would make
-/// sending twice harmless, and an answer can be lost while the request is still being worked on.
-const LOOKS: u32 = 3;
-
-/// How often adding is begun anew.
-const SENDS: u32 = 3;
 
 /// How far this machine's clock may be from EMR's: calls of one that is further off are refused. Source: IAM user guide,
 /// "Signature Version 4", time stamps.
@@ -116,62 +112,103 @@ pub struct Adding<'a> {
     pub role: Option<&'a str>,
     /// Nothing of this run was added before.
     pub since: Timestamp,
+    /// How long to look for what a request without an answer may have added.
+    pub patience: Duration,
+}
+
+/// Steps that are on a cluster.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Their ids by name: of several copies that of the first one.
+    pub ids: BTreeMap<String, String>,
+    /// Later copies that have not ended.
+    pub spare: Vec<Step>,
+    /// Whether they were sent again: copies may come up later.
+    pub again: bool,
 }
 
 impl Adding<'_> {
-    /// Adds steps and returns their ids by name.
+    /// Adds steps; returns them as they are on the cluster then, which may have them twice: someone else may have added them
+    /// at the same moment, and EMR may execute late what it gave no answer to. A change of `stop` ends the looking.
     ///
     /// # Errors
     /// Those of EMR. After a doubt that could not be cleared up the failure has `maybe_done` set.
-    pub async fn add(&self, steps: &[NewStep]) -> Result<BTreeMap<String, String>, CallError> {
-        let mut known = BTreeMap::new();
-        let mut sends = 0;
-        loop {
-            let missing: Vec<NewStep> = steps.iter().filter(|step| !known.contains_key(&step.name)).cloned().collect();
-            if missing.is_empty() {
-                return Ok(known);
-            }
-            sends += 1;
-            match self.api.add_steps(self.cluster, &missing, self.role).await {
-                Ok(ids) => known.extend(missing.iter().map(|step| step.name.clone()).zip(ids)),
-                Err(doubt) if doubt.maybe_done => {
-                    for look in 0..LOOKS {
-                        tokio::time::sleep(self.api.0.pace().refill() * 2_u32.pow(look)).await;
-                        known.extend(self.find(|name| missing.iter().any(|step| step.name == name)).await?);
-                        if missing.iter().all(|step| known.contains_key(&step.name)) {
-                            return Ok(known);
-                        }
-                    }
-                    if sends == SENDS {
-                        return Err(doubt);
-                    }
-                }
-                Err(error) => return Err(error),
-            }
-        }
+    pub async fn add(&self, steps: &[NewStep], stop: &mut watch::Receiver<Stop>) -> Result<Found, CallError> {
+        let mut request = Missing { adding: self, steps, known: BTreeMap::new() };
+        let added = once(&mut request, self.patience, stop, false).await;
+        let added = added
+            .map_err(|Unsent { error, given_up }| CallError { maybe_done: error.maybe_done && !given_up, ..error })?;
+        // One that fails here is made good by the next look at the steps.
+        let found = self.find(|name| steps.iter().any(|step| step.name == name)).await.unwrap_or_default();
+        let mut ids = added.made;
+        ids.extend(found.ids);
+        Ok(Found { ids, spare: found.spare, again: added.again })
     }
 
-    /// Returns the ids of the cluster's steps whose name is `wanted`, by name.
+    /// Returns the cluster's steps whose name is `wanted`.
     ///
     /// # Errors
     /// Those of EMR.
-    pub async fn find(&self, wanted: impl Fn(&str) -> bool) -> Result<BTreeMap<String, String>, CallError> {
-        let mut found = BTreeMap::new();
-        let mut marker = None;
+    pub async fn find(&self, wanted: impl Fn(&str) -> bool) -> Result<Found, CallError> {
+        let (mut all, mut marker) = (Vec::new(), None);
         let since = self.since - SKEW;
         loop {
-            let (page, next) = self.api.steps_page(self.cluster, marker).await?;
+            let page = self.api.steps_page(self.cluster, marker).await?;
+            marker = page.next();
             // Newest first: what is older than the run is none of it.
             let is_older = |step: &Step| step.status.timeline.creation_date_time.is_some_and(|at| at < since);
-            let past = page.last().is_some_and(is_older);
-            for step in page.into_iter().filter(|step| wanted(&step.name)) {
-                found.entry(step.name).or_insert(step.id);
-            }
-            marker = next;
+            let past = page.items.last().is_some_and(is_older);
+            all.extend(page.items.into_iter().filter(|step| wanted(&step.name)));
             if past || marker.is_none() {
-                return Ok(found);
+                return Ok(Found::of(all));
             }
         }
+    }
+}
+
+impl Found {
+    /// Tells copies apart; `steps` come newest first.
+    fn of(steps: Vec<Step>) -> Self {
+        let mut found = Self::default();
+        for step in steps.into_iter().rev() {
+            if found.ids.contains_key(&step.name) {
+                found.spare.extend(Some(step).filter(Step::is_active));
+            } else {
+                found.ids.insert(step.name, step.id);
+            }
+        }
+        found
+    }
+}
+
+/// Those of some steps that are not on the cluster yet.
+struct Missing<'a> {
+    adding: &'a Adding<'a>,
+    steps: &'a [NewStep],
+    known: BTreeMap<String, String>,
+}
+
+impl Missing<'_> {
+    fn left(&self) -> Vec<NewStep> {
+        self.steps.iter().filter(|step| !self.known.contains_key(&step.name)).cloned().collect()
+    }
+}
+
+impl Request for Missing<'_> {
+    type Made = BTreeMap<String, String>;
+
+    async fn send(&mut self) -> Result<Self::Made, CallError> {
+        let left = self.left();
+        let ids = self.adding.api.add_steps(self.adding.cluster, &left, self.adding.role).await?;
+        self.known.extend(left.into_iter().map(|step| step.name).zip(ids));
+        Ok(self.known.clone())
+    }
+
+    async fn look(&mut self) -> Result<Option<Self::Made>, CallError> {
+        let left = self.left();
+        let found = self.adding.find(|name| left.iter().any(|step| step.name == name)).await?;
+        self.known.extend(found.ids);
+        Ok(self.left().is_empty().then(|| self.known.clone()))
     }
 }
 
@@ -240,5 +277,24 @@ mod tests {
         let error = new_step(&order(&[("spark.x", &long)]), &code(false), "CONTINUE").unwrap_err();
         assert_eq!(error.kind, Kind::Usage);
         assert!(error.message.contains("EMR takes 10240"), "{error}");
+    }
+
+    #[test]
+    fn of_several_copies_the_first_is_the_one_and_later_ones_that_have_not_ended_are_spare() {
+        let step = |id: &str, name: &str, state: &str| {
+            let mut step = Step { id: id.into(), name: name.into(), ..Step::default() };
+            step.status.state = state.into();
+            step
+        };
+        let found = Found::of(vec![
+            step("s-5", "r/two", "PENDING"),
+            step("s-4", "r/one", "RUNNING"),
+            step("s-3", "r/one", "CANCELLED"),
+            step("s-2", "r/two", "PENDING"),
+            step("s-1", "r/one", "COMPLETED"),
+        ]);
+        let spare: Vec<&str> = found.spare.iter().map(|step| step.id.as_str()).collect();
+        assert_eq!((found.ids["r/one"].as_str(), found.ids["r/two"].as_str()), ("s-1", "s-2"));
+        assert_eq!(spare, ["s-4", "s-5"]);
     }
 }

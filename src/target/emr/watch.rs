@@ -2,36 +2,35 @@
 //!
 //! One task of its own: steps come in through a channel, and one ListSteps call a tick serves all of them.
 
-use std::collections::BTreeMap;
+mod adding;
+mod moving;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use super::Inner;
 use super::api::{Cluster, Step};
 use super::calm::Calm;
-use super::clusters::{Acquired, Asker};
-use super::lease::RENEW_EVERY;
-use super::steps::{Adding, CodePlace, is_of, new_step};
+use super::clusters::Acquired;
+use super::steps::{CodePlace, is_of};
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, StepState};
 use crate::names::RunId;
-use crate::target::{Ended, Note, StepEnd, StepOrder};
-
-/// How often a run moves to another cluster before it gives up.
-const MOST_MOVES: u32 = 3;
+use crate::target::{Ended, Note, StepEnd, StepOrder, Stop};
 
 /// States a step does not leave any more. Source: EMR's API model, StepState.
 pub(super) const ENDED: [&str; 4] = ["COMPLETED", "FAILED", "CANCELLED", "INTERRUPTED"];
 
 /// What the watcher is asked for.
 pub(super) enum Command {
-    /// Add a step and say how it ended.
-    Step(StepOrder, oneshot::Sender<Result<Ended>>),
+    /// Add a step and say how it ended; what the person wants meanwhile.
+    Step(StepOrder, oneshot::Sender<Result<Ended>>, watch::Receiver<Stop>),
     /// End all steps that have not ended.
     Cancel,
     /// Give the cluster back, after ending what is left when asked to; then answer.
@@ -69,6 +68,16 @@ pub(super) struct Progress {
     moves: u32,
     cancelling: bool,
     warned: bool,
+    /// The steps of the run that are on the cluster, by name: any other of these names is a copy.
+    there: BTreeMap<String, String>,
+    /// Copies that were told of.
+    copies: BTreeSet<String>,
+    /// Whether a request was sent again, so that copies may come up.
+    doubtful: bool,
+    /// Whether it was told that the cluster's lease is lost.
+    told_lost: bool,
+    /// What the person wants.
+    stop: Option<watch::Receiver<Stop>>,
 }
 
 impl Watcher {
@@ -77,8 +86,6 @@ impl Watcher {
         let settings = &self.target.settings;
         let mut calm = Calm::new(settings.poll_fastest, settings.poll_slowest);
         let mut next = Instant::now() + calm.pause();
-        let mut renew = tokio::time::interval(RENEW_EVERY);
-        renew.tick().await;
         loop {
             tokio::select! {
                 command = self.commands.recv() => {
@@ -89,7 +96,10 @@ impl Watcher {
                     let mut command = Some(command);
                     while let Some(one) = command.take().or_else(|| self.commands.try_recv().ok()) {
                         match one {
-                            Command::Step(order, end) => batch.push((order, end)),
+                            Command::Step(order, end, stop) => {
+                                self.state.stop.get_or_insert(stop);
+                                batch.push((order, end));
+                            }
                             // What came before must be there to be ended.
                             Command::Cancel => {
                                 self.add(std::mem::take(&mut batch)).await;
@@ -108,7 +118,6 @@ impl Watcher {
                     if self.tick().await { calm.hurry() } else { calm.relax() }
                     next = Instant::now() + calm.pause();
                 }
-                _ = renew.tick() => self.renew().await,
             }
         }
     }
@@ -117,79 +126,28 @@ impl Watcher {
         let _ = self.notes.send(Note::Event(event));
     }
 
-    async fn renew(&self) {
-        match self.acquired.lease.renew().await {
-            Ok(true) | Err(_) => {}
-            // What is queued stays queued; whoever took the cluster was told that.
-            Ok(false) => {
-                let text = format!("someone else has taken the lease of cluster {}", self.acquired.placed.cluster);
-                self.tell(Event::Warning { text });
-            }
-        }
+    /// Returns what the person wants, and will.
+    fn stop(&self) -> watch::Receiver<Stop> {
+        self.state.stop.clone().unwrap_or_else(|| watch::channel(Stop::Go).1)
     }
 
-    /// Adds steps; each that cannot be added ends with the reason.
-    async fn add(&mut self, batch: Vec<(StepOrder, oneshot::Sender<Result<Ended>>)>) {
-        if batch.is_empty() {
-            return;
+    /// What is on the cluster stays there; whoever took it was told that.
+    fn tell_loss(&mut self) {
+        if let Some(loss) = self.acquired.lease.loss().filter(|_| !self.state.told_lost) {
+            let (cluster, run, count) = (&self.acquired.placed.cluster, &self.run, self.state.watched.len());
+            let text = format!(
+                "run {run} has lost the lease of cluster {cluster} to {}: it adds no more steps there, and watches the \
+                 {count} that are there to their end",
+                loss.to
+            );
+            self.tell(Event::Warning { text });
+            self.state.told_lost = true;
         }
-        let mut taken: Vec<Watched> = batch
-            .into_iter()
-            .map(|(order, end)| Watched { id: order.step_id.clone(), state: String::new(), order, end })
-            .collect();
-        match self.submit(&mut taken, self.resumed).await {
-            Ok(()) => self.state.watched.extend(taken),
-            Err(error) if error.is_ending_cluster() => {
-                self.state.watched.extend(taken);
-                // The next tick looks at the cluster, finds it ended, and moves.
-                self.acquired.ready = false;
-            }
-            Err(error) => {
-                let doubt = error.maybe_done;
-                for step in taken {
-                    let error = call_failed(&error, doubt, &self.run);
-                    let _ = step.end.send(Err(error));
-                }
-            }
-        }
-    }
-
-    /// Adds those of `steps` that have no id to the cluster, and notes their ids.
-    async fn submit(&mut self, steps: &mut [Watched], look_first: bool) -> Result<(), CallError> {
-        let action = self.target.action_on_failure();
-        let usage = |error: Error| CallError {
-            service: "EMR",
-            operation: "AddJobFlowSteps".into(),
-            code: "Usage".into(),
-            message: error.message,
-            maybe_done: false,
-            partition: self.target.api.0.partition().id,
-        };
-        let adding = Adding {
-            api: &self.target.api,
-            cluster: &self.acquired.placed.cluster,
-            role: self.target.settings.execution_role.as_deref(),
-            since: self.since,
-        };
-        if look_first && steps.iter().any(|step| step.id.is_none()) {
-            note_ids(steps, &adding.find(|name| is_of(name, &self.run)).await?);
-        }
-        let mut new = Vec::new();
-        for step in steps.iter().filter(|step| step.id.is_none()) {
-            new.push(new_step(&step.order, &self.code, action).map_err(usage)?);
-        }
-        if !new.is_empty() {
-            note_ids(steps, &adding.add(&new).await?);
-        }
-        for step in steps.iter() {
-            let (name, id) = (step.order.step.clone(), step.id.clone());
-            let _ = self.notes.send(Note::Step { step: name, state: StepState::Queued, id });
-        }
-        Ok(())
     }
 
     /// Looks at the steps once. Returns whether anything changed.
     async fn tick(&mut self) -> bool {
+        self.tell_loss();
         match self.look().await {
             Ok(changed) => {
                 self.state.warned = false;
@@ -204,15 +162,14 @@ impl Watcher {
                 false
             }
             Err(error) => {
-                for step in std::mem::take(&mut self.state.watched) {
-                    let _ = step.end.send(Err(call_failed(&error, true, &self.run)));
-                }
+                fail(std::mem::take(&mut self.state.watched), &call_failed(error, true, &self.run));
                 true
             }
         }
     }
 
     async fn look(&mut self) -> Result<bool, CallError> {
+        self.target.end_spare(&self.notes).await;
         let mut lost = None;
         if !self.acquired.ready {
             let before = self.state.cluster.clone();
@@ -221,7 +178,8 @@ impl Watcher {
                 return Ok(self.state.cluster != before);
             }
         }
-        let steps = self.statuses().await?;
+        let (steps, copies) = self.statuses().await?;
+        self.end_copies(copies).await;
         let mut changed = false;
         let mut ended = Vec::new();
         for watched in &mut self.state.watched {
@@ -278,16 +236,22 @@ impl Watcher {
         Ok(is_ending(&state).then_some(cluster))
     }
 
-    /// Returns the steps that are watched, by id, in as few calls as there are pages with any of them.
-    async fn statuses(&self) -> Result<BTreeMap<String, Step>, CallError> {
+    /// Returns the steps that are watched, by id, in as few calls as there are pages with any of them; and copies of the
+    /// run's steps that were met on the way, newer than those.
+    async fn statuses(&self) -> Result<(BTreeMap<String, Step>, Vec<Step>), CallError> {
         let wanted: Vec<&String> = self.state.watched.iter().filter_map(|step| step.id.as_ref()).collect();
         let cluster = &self.acquired.placed.cluster;
-        let (mut found, mut marker) = (BTreeMap::new(), None);
+        let (mut found, mut copies, mut marker) = (BTreeMap::new(), Vec::new(), None);
         loop {
-            let (page, next) = self.target.api.steps_page(cluster, marker).await?;
-            found
-                .extend(page.into_iter().filter(|step| wanted.contains(&&step.id)).map(|step| (step.id.clone(), step)));
-            marker = next;
+            let page = self.target.api.steps_page(cluster, marker).await?;
+            marker = page.next();
+            for step in page.items {
+                if wanted.contains(&&step.id) {
+                    found.insert(step.id.clone(), step);
+                } else if self.state.there.get(&step.name).is_some_and(|id| *id != step.id) && step.is_active() {
+                    copies.push(step);
+                }
+            }
             if found.len() == wanted.len() || marker.is_none() {
                 break;
             }
@@ -296,7 +260,7 @@ impl Watcher {
         for id in wanted.into_iter().filter(|id| !found.contains_key(*id)).collect::<Vec<_>>() {
             found.insert(id.clone(), self.target.api.describe_step(cluster, id).await?);
         }
-        Ok(found)
+        Ok((found, copies))
     }
 
     /// Tells those who wait for these steps how they ended.
@@ -320,73 +284,6 @@ impl Watcher {
         }
     }
 
-    /// Goes on with the unfinished steps on another cluster, or ends them when that would not help.
-    async fn move_on(&mut self, lost: Cluster) {
-        let finding = self.target.why_lost(&lost).await;
-        let helpless = !finding.elsewhere || self.state.moves == MOST_MOVES;
-        let moved = if helpless {
-            Err(finding.into_error(&lost))
-        } else {
-            self.tell(Event::ClusterLost { cluster: lost.id.clone(), reason: finding.summary });
-            self.move_from(&lost).await
-        };
-        if let Err(error) = moved {
-            let mut error = Some(error);
-            for step in std::mem::take(&mut self.state.watched) {
-                let message = format!("cluster `{}` ended", lost.id);
-                let error = error.take().unwrap_or_else(|| Error::new(Kind::Machine, message));
-                let _ = step.end.send(Err(error));
-            }
-        }
-    }
-
-    async fn move_from(&mut self, lost: &Cluster) -> Result<()> {
-        self.state.moves += 1;
-        let candidates = self.target.candidates().await?;
-        let token = format!("{}.move-{}", self.run, self.state.moves);
-        let asker = Asker { token: &token, not: Some(&lost.id), notes: &self.notes };
-        let acquired = self.target.acquire(&asker, None, candidates).await?;
-        self.await_end(&lost.id).await?;
-        // What the ended cluster left half-written must not mix with what comes now.
-        for step in &self.state.watched {
-            for output in &step.order.outputs {
-                self.target.store.remove(output).await?;
-            }
-        }
-        let (saved, is_saved) = oneshot::channel();
-        let _ = self.notes.send(Note::Placed { placed: acquired.placed.clone(), saved });
-        let unsaved = |_| Error::new(Kind::Machine, "the run's record could not be written");
-        is_saved.await.map_err(unsaved)?;
-        let old = std::mem::replace(&mut self.acquired, acquired);
-        // The lease of a cluster that is gone is nobody's concern.
-        let _ = old.lease.release().await;
-        let mut unfinished = std::mem::take(&mut self.state.watched);
-        for step in &mut unfinished {
-            step.id = None;
-            step.state.clear();
-        }
-        let submitted = self.submit(&mut unfinished, true).await;
-        self.state.watched = unfinished;
-        match submitted {
-            // This one has ended too: the next tick moves on.
-            Err(error) if error.is_ending_cluster() => {
-                self.acquired.ready = false;
-                Ok(())
-            }
-            submitted => Ok(submitted?),
-        }
-    }
-
-    /// Waits until nothing of a cluster runs any more.
-    async fn await_end(&self, id: &str) -> Result<()> {
-        while !["TERMINATED", "TERMINATED_WITH_ERRORS"]
-            .contains(&self.target.api.describe_cluster(id).await?.status.state.as_str())
-        {
-            tokio::time::sleep(self.target.settings.poll_slowest).await;
-        }
-        Ok(())
-    }
-
     async fn cancel(&mut self) {
         if std::mem::replace(&mut self.state.cancelling, true) {
             return;
@@ -404,14 +301,13 @@ impl Watcher {
         if abandon && !self.state.watched.is_empty() {
             self.cancel().await;
         }
+        self.target.end_spare(&self.notes).await;
+        if self.state.doubtful
+            && let Ok(found) = self.adding().find(|name| is_of(name, &self.run)).await
+        {
+            self.end_copies(found.spare).await;
+        }
         self.acquired.lease.release().await
-    }
-}
-
-/// Gives those of `steps` that have no id the one that belongs to their name.
-fn note_ids(steps: &mut [Watched], ids: &BTreeMap<String, String>) {
-    for step in steps.iter_mut().filter(|step| step.id.is_none()) {
-        step.id = ids.get(&super::steps::name(&step.order.run, &step.order.step)).cloned();
     }
 }
 
@@ -420,13 +316,23 @@ fn is_ending(state: &str) -> bool {
 }
 
 /// Returns the failure of a call; `goes_on`: the steps may be on the cluster all the same.
-fn call_failed(error: &CallError, goes_on: bool, run: &RunId) -> Error {
-    let mut failure = Error::from(error.clone());
-    if error.code == "Usage" {
-        failure.kind = Kind::Usage;
-    } else if goes_on {
+fn call_failed(error: CallError, goes_on: bool, run: &RunId) -> Error {
+    let mut failure = Error::from(error);
+    if goes_on {
         failure.kind = Kind::Detached;
         failure = failure.hint(format!("the run may go on: `soflow attach {run}` finds out and finishes it"));
     }
     failure
+}
+
+/// Ends steps with one failure. Each tells all of it, as any may be the first that is heard.
+fn fail(steps: Vec<Watched>, error: &Error) {
+    for step in steps {
+        let mut copy = Error::new(error.kind, error.message.clone());
+        copy.detail.clone_from(&error.detail);
+        copy.hints.clone_from(&error.hints);
+        let causes = error.causes();
+        let copy = if causes.is_empty() { copy } else { copy.caused_by(causes.join(": ")) };
+        let _ = step.end.send(Err(copy));
+    }
 }

@@ -1,6 +1,7 @@
 //! The engine's Python environment: where it is, whether it is whole, and how it comes to be.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::UNIX_EPOCH;
@@ -33,7 +34,8 @@ pub struct Environment {
 /// Keeps an environment as it is while steps run in it. The kernel takes it back when the process ends.
 #[derive(Debug)]
 pub struct InUse {
-    _lock: fs::File,
+    /// `None` in a folder that we may not write to and whose maker left no lock: an image, a read-only file system.
+    _lock: Option<fs::File>,
 }
 
 /// Written last when an environment is made: without it there is none.
@@ -81,16 +83,21 @@ impl Environment {
 
     /// Makes the environment unless it is whole, and keeps it from being made anew for as long as the result lives.
     /// Other soflow processes wait for the one that makes it; one killed half-way leaves a folder that the next removes.
+    /// One that somebody else has made is used as it is, where its folder cannot be written to.
     ///
     /// # Errors
-    /// `Machine` when Python is missing or too old, or a package cannot be had.
+    /// `Usage` for a folder in which there can be none; `Machine` when Python is missing or too old, or a package cannot
+    /// be had.
     pub fn ensure(&self, sink: &mut dyn Sink) -> Result<InUse> {
-        let lock = self.lock().map_err(|error| {
-            let folder = self.folder.parent().unwrap_or(Path::new(".")).display();
-            Error::new(Kind::Machine, format!("the folder of engine environments, `{folder}`, cannot be used"))
-                .caused_by(error)
-                .hint("choose another: `engine-dir` in config/soflow.yaml, or `SOFLOW_ENGINE_DIR=FOLDER`")
-        })?;
+        self.check_name()?;
+        let lock = match self.lock() {
+            Ok(lock) => lock,
+            Err(error) if is_refused(&error) => {
+                let lock = self.shared()?;
+                return if self.is_whole() { Ok(InUse { _lock: lock }) } else { Err(self.unusable(error)) };
+            }
+            Err(error) => return Err(self.unusable(error)),
+        };
         lock.file().lock_shared()?;
         while !self.is_whole() {
             lock.file().unlock()?;
@@ -105,7 +112,34 @@ impl Environment {
             lock.file().unlock()?;
             lock.file().lock_shared()?;
         }
-        Ok(InUse { _lock: lock })
+        Ok(InUse { _lock: Some(lock) })
+    }
+
+    /// Refuses a folder whose name Python or Java split into two.
+    fn check_name(&self) -> Result<()> {
+        let home = self.home().display().to_string();
+        if !home.contains([':', '\n']) {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Usage, format!("`{home}` cannot hold an engine environment: its name has a colon"))
+            .detail("Python and Java take the colon for the end of a folder's name.")
+            .hint("choose another: `engine-dir` in config/soflow.yaml, or `SOFLOW_ENGINE_DIR=FOLDER`"))
+    }
+
+    fn home(&self) -> &Path {
+        self.folder.parent().unwrap_or(Path::new("."))
+    }
+
+    fn unusable(&self, error: std::io::Error) -> Error {
+        let what = format!("the folder of engine environments, `{}`, cannot be used", self.home().display());
+        let error = match is_refused(&error) {
+            true => Error::new(Kind::Machine, what).detail(format!(
+                "It cannot be written to, and there is no whole environment of this soflow in it, `{}`.",
+                self.folder.display()
+            )),
+            false => Error::new(Kind::Machine, what).caused_by(error),
+        };
+        error.hint("choose another: `engine-dir` in config/soflow.yaml, or `SOFLOW_ENGINE_DIR=FOLDER`")
     }
 
     /// Removes the environment.
@@ -125,15 +159,28 @@ impl Environment {
     }
 
     fn lock(&self) -> std::io::Result<fs::File> {
-        if let Some(home) = self.folder.parent() {
-            fs::create_dir_all(home)?;
+        fs::create_dir_all(self.home())?;
+        fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(self.lock_file())
+    }
+
+    fn lock_file(&self) -> String {
+        format!("{}.lock", self.folder.display())
+    }
+
+    /// Takes the lock of an environment that is another user's, if there is one that we may read.
+    fn shared(&self) -> Result<Option<fs::File>> {
+        match fs::File::open(self.lock_file()) {
+            Ok(lock) => {
+                lock.file().lock_shared()?;
+                Ok(Some(lock))
+            }
+            Err(error) if is_refused(&error) || error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
         }
-        let name = format!("{}.lock", self.folder.display());
-        fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(name)
     }
 
     fn make(&self, sink: &mut dyn Sink) -> Result<()> {
-        let home = self.folder.parent().unwrap_or(Path::new("."));
+        let home = self.home();
         if self.folder.exists() {
             sink.emit(Event::Warning {
                 text: format!(
@@ -187,6 +234,11 @@ impl Environment {
     }
 }
 
+/// Returns whether a file could not be opened because it is another user's, or on a read-only file system.
+fn is_refused(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
+}
+
 /// What is left of environments that were cut short; the lock is held, so nobody is making one of this engine.
 fn remove_unfinished(home: &Path, unfinished: &str) -> Result<()> {
     for entry in fs::read_dir(home)? {
@@ -217,7 +269,8 @@ fn walk(root: &Path, folder: &Path, files: &mut BTreeMap<String, String>) -> Res
         if about.is_dir() {
             walk(root, &entry.path(), files)?;
         } else {
-            let age = about.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+            // In seconds, which is all that the layers of a container image keep.
+            let age = about.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
             let below = entry.path().strip_prefix(root).unwrap_or(Path::new("")).to_string_lossy().into_owned();
             files.insert(below, format!("{} {age}", about.len()));
         }

@@ -66,6 +66,8 @@ fn fill(
     installed.map_err(|failure| {
         let hint = if failure.no_network() || failure.text.contains("Could not find a version") {
             "the first run downloads the engine: connect to the network, or set `PIP_INDEX_URL` to a mirror, and run it again"
+        } else if failure.text.contains("pip's settings cannot be read") {
+            "mend that file, or leave it out: `PIP_CONFIG_FILE=/dev/null`"
         } else {
             "run the same command again; what was downloaded is kept"
         };

@@ -43,6 +43,7 @@ const FILES: &[(&str, &str)] = &[
     ("launch.py", include_str!("../../../engine/launch.py")),
     ("soflow_launch/__init__.py", include_str!("../../../engine/soflow_launch/__init__.py")),
     ("soflow_launch/archive.py", include_str!("../../../engine/soflow_launch/archive.py")),
+    ("soflow_launch/columns.py", include_str!("../../../engine/soflow_launch/columns.py")),
     ("soflow_launch/java.py", include_str!("../../../engine/soflow_launch/java.py")),
     ("soflow_launch/jvm.py", include_str!("../../../engine/soflow_launch/jvm.py")),
     ("soflow_launch/life.py", include_str!("../../../engine/soflow_launch/life.py")),

@@ -10,4 +10,4 @@ mod query;
 
 pub use environment::{Environment, InUse};
 pub use process::LocalTarget;
-pub use query::{QueryColumn, QueryPart, QueryRequest, QueryTable, Statement, query};
+pub use query::{QueryColumn, QueryPart, QueryPartition, QueryRequest, QueryTable, Statement, query};

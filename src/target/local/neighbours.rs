@@ -20,31 +20,34 @@ const PEOPLE: std::ops::RangeInclusive<u32> = 1000..=60_000;
 /// # Errors
 /// Those of starting the launcher, which is asked only then.
 pub fn warning(environment: &Environment) -> Result<Option<String>> {
-    let others = others();
-    if others == 0 {
-        return Ok(None);
+    match (others(), environment.network) {
+        (0, _) => Ok(None),
+        (others, Network::Host) => Ok(Some(told(others, "`network: host` is set"))),
+        (others, Network::None) => Ok(refused(environment)?.map(|why| told(others, &why))),
     }
-    let why = match environment.network {
-        Network::Host => "`network: host` is set".to_string(),
-        Network::None => {
-            let mut launcher = process::launch(environment, "network");
-            let mut child = launcher.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-            // Kept open until it has ended: closing it is how soflow's own end is noticed.
-            let lifeline = child.stdin.take();
-            let said = child.wait_with_output()?;
-            drop(lifeline);
-            match process::told(&String::from_utf8_lossy(&said.stdout)).remove("network") {
-                Some(serde_json::Value::Null) => return Ok(None),
-                Some(why) => format!("the kernel allows it no network of its own: {why}"),
-                None => "it cannot be found out whether it has a network of its own".to_string(),
-            }
-        }
-    };
+}
+
+fn told(others: usize, why: &str) -> String {
     let people = if others == 1 { "another user has" } else { "other users have" };
-    Ok(Some(format!(
+    format!(
         "{people} processes on this machine and can reach the engine while a step runs, and so run code as you: {why}; \
-         docs/decisions/017 says what to do"
-    )))
+         docs/decisions/017-engine-network.md says what to do"
+    )
+}
+
+/// Returns why the engine cannot have a network of its own, if so.
+fn refused(environment: &Environment) -> Result<Option<String>> {
+    let mut launcher = process::launch(environment, "network");
+    let mut child = launcher.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    // Kept open until it has ended: closing it is how soflow's own end is noticed.
+    let lifeline = child.stdin.take();
+    let said = child.wait_with_output()?;
+    drop(lifeline);
+    Ok(match process::told(said.stdout.as_slice())?.remove("network") {
+        Some(serde_json::Value::Null) => None,
+        Some(why) => Some(format!("the kernel allows it no network of its own ({why})")),
+        None => Some("whether it has a network of its own cannot be found out".into()),
+    })
 }
 
 /// Returns how many other people have processes here, as far as they can be seen; none where there is no `/proc`.

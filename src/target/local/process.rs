@@ -1,6 +1,7 @@
 //! A step as a process: started with its task, its output captured, ended together with soflow.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -18,7 +19,7 @@ use crate::config::{Engine, Local};
 use crate::diagnose::Class;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
-use crate::machine::Host;
+use crate::machine::{Host, python};
 use crate::target::{Ended, StepEnd, StepOrder, Stop, Target};
 
 /// How long a step gets to end by itself after it was asked to stop.
@@ -28,7 +29,10 @@ const GRACE: Duration = Duration::from_secs(3);
 const ENGINE_FAILED: i32 = 90;
 
 /// The start of lines in which a step tells soflow something, followed by a JSON object.
-const TOLD: &str = "@soflow ";
+const TOLD: &[u8] = b"@soflow ";
+
+/// Most bytes of such a line: what is told is a handful of numbers and one error.
+const LONGEST_TOLD: u64 = 64 << 10;
 
 /// Runs steps on this machine.
 pub struct LocalTarget {
@@ -70,30 +74,17 @@ impl LocalTarget {
 pub fn command(environment: &Environment, code: &Path, verb: &str) -> Command {
     let mut command = Command::from(launch(environment, verb));
     command.args(["--network", environment.network.name()]);
-    command.env("PYTHONPATH", code).kill_on_drop(true);
+    // Not as PYTHONPATH, in which a colon in the folder's name would end it.
+    command.arg("--code").arg(code).kill_on_drop(true);
     command
 }
 
 /// Returns the launcher's command line up to its verb. Its standard input is a pipe that nobody writes to: it closes
 /// when soflow ends, however that happens, and the launcher ends with it.
 pub fn launch(environment: &Environment, verb: &str) -> std::process::Command {
-    let mut command = std::process::Command::new(environment.interpreter());
+    let mut command = python::command(&environment.interpreter());
     command.arg("-u").arg(environment.launcher()).arg(verb).args(["--engine", environment.engine.name()]);
-    command.env("PYTHONNOUSERSITE", "1").env("PYTHONDONTWRITEBYTECODE", "1").stdin(Stdio::piped());
-    for unwanted in [
-        "PYTHONPATH",
-        "PYTHONHOME",
-        "PYTHONSTARTUP",
-        "VIRTUAL_ENV",
-        "SPARK_HOME",
-        "SPARK_REMOTE",
-        "PYSPARK_PYTHON",
-        // What the API knows us by is nothing that the packages of a job should know.
-        "SOFLOW_API_KEY",
-        "SOFLOW_API_TOKEN",
-    ] {
-        command.env_remove(unwanted);
-    }
+    command.stdin(Stdio::piped());
     command
 }
 
@@ -133,7 +124,7 @@ impl Target for LocalTarget {
                 return Ok(StepEnd::Stopped.into());
             }
         };
-        let told = told(&read_lossy(&stdout));
+        let told = told(BufReader::new(fs::File::open(&stdout)?))?;
         if status.success() {
             return Ok(StepEnd::Completed(told).into());
         }
@@ -181,15 +172,42 @@ fn killed(status: ExitStatus) -> bool {
     false
 }
 
-fn read_lossy(path: &Path) -> String {
-    fs::read(path).map(|body| String::from_utf8_lossy(&body).into_owned()).unwrap_or_default()
+/// Returns what the lines of `stdout` tell, the later of one name; holds one line at a time, and of others nothing.
+///
+/// # Errors
+/// Those of reading.
+pub fn told(mut stdout: impl BufRead) -> Result<BTreeMap<String, serde_json::Value>> {
+    let (mut told, mut line) = (BTreeMap::new(), Vec::new());
+    loop {
+        line.clear();
+        if stdout.by_ref().take(LONGEST_TOLD).read_until(b'\n', &mut line)? == 0 {
+            return Ok(told);
+        }
+        if !line.ends_with(b"\n") {
+            stdout.skip_until(b'\n')?;
+        }
+        let object = line.strip_prefix(TOLD).and_then(|text| serde_json::from_slice(text).ok());
+        told.extend(object.unwrap_or_else(BTreeMap::<String, serde_json::Value>::new));
+    }
 }
 
-/// Returns what a launcher told soflow, the last word for each name.
-pub fn told(stdout: &str) -> BTreeMap<String, serde_json::Value> {
-    let objects = stdout.lines().filter_map(|line| line.strip_prefix(TOLD));
-    objects
-        .filter_map(|text| serde_json::from_str::<BTreeMap<String, serde_json::Value>>(text).ok())
-        .flatten()
-        .collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_word_of_each_name_counts_and_everything_else_is_passed_over() {
+        let text = b"hello\n@soflow {\"a\": 1, \"b\": 2}\r\n @soflow {\"a\": 7}\n@soflow no JSON\n\xff\xfe\n@soflow {\"b\": 3}";
+        let expected = BTreeMap::from([("a".into(), 1.into()), ("b".into(), 3.into())]);
+        assert_eq!(told(&text[..]).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_line_without_end_takes_no_memory_and_hides_no_later_one() {
+        let long = std::io::repeat(b'x').take(1 << 26);
+        let later = b"\n@soflow {\"rows\": 5}\n@soflow {\"rows\": \"".chain(std::io::repeat(b'y').take(1 << 20));
+        let all = BufReader::new(long.chain(later).chain(&b"\"}\n@soflow {\"more\": 1}\n"[..]));
+        let expected = BTreeMap::from([("rows".into(), 5.into()), ("more".into(), 1.into())]);
+        assert_eq!(told(all).unwrap(), expected, "a line of more than 64 KiB is not believed");
+    }
 }

@@ -54,8 +54,17 @@ impl From<&Column> for QueryColumn {
 pub struct QueryPart {
     /// The prefix.
     pub prefix: String,
-    /// The partitions' values.
-    pub partitions: Vec<PartitionValues>,
+    /// The partitions.
+    pub partitions: Vec<QueryPartition>,
+}
+
+/// A live partition.
+#[derive(Clone, Debug, Serialize)]
+pub struct QueryPartition {
+    /// Its values by column.
+    pub values: PartitionValues,
+    /// Where its files are; empty in a table without partitions.
+    pub place: String,
 }
 
 /// One statement.
@@ -84,23 +93,26 @@ pub async fn query(
     let file = output.join("request.json");
     fs::write(&file, serde_json::to_vec(&body).map_err(internal)?)?;
     let mut command = process::command(environment, code, "query");
-    command.arg("--request").arg(&file).stdout(Stdio::null()).stderr(Stdio::piped());
+    // What it prints may be more than memory holds.
+    let printed = output.join("stderr.log");
+    command.arg("--request").arg(&file).stdout(Stdio::null()).stderr(fs::File::create(&printed)?.into_file());
     let mut child = command.spawn()?;
     // Kept open until the child has ended: closing it is how soflow's own end is noticed.
     let stdin = child.stdin.take();
-    let ended = child.wait_with_output().await?;
+    child.wait().await?;
     drop(stdin);
     let result = |statement: &Statement| {
         let rows = output.join(format!("{}.arrow", statement.id));
         if rows.is_file() { Some(Ok(rows)) } else { error_of(output, &statement.id).map(Err) }
     };
     let results: Option<Vec<_>> = request.statements.iter().map(result).collect();
-    results.ok_or_else(|| {
-        let cause = cause::probable(ended.stderr.as_slice(), "stderr", "it printed nothing");
-        Error::new(Kind::Machine, "the local engine did not answer the query")
-            .detail(cause.excerpt)
-            .hint("make the engine environment again: `soflow engine install --force`")
-    })
+    if let Some(results) = results {
+        return Ok(results);
+    }
+    let cause = cause::probable(fs::File::open(&printed)?, "stderr", "it printed nothing");
+    Err(Error::new(Kind::Machine, "the local engine did not answer the query")
+        .detail(cause.excerpt)
+        .hint("make the engine environment again: `soflow engine install --force`"))
 }
 
 fn error_of(output: &Path, id: &str) -> Option<String> {

@@ -1,7 +1,8 @@
 //! `soflow cluster`.
 
 use crate::lab::Lab;
-use crate::said::support::{Shown, hold_lease, show_clusters, walked};
+use crate::said::support::{Shown, hold, hold_lease, show_clusters, walked};
+use crate::twin::{Fault, FaultKind};
 
 /// A lab with one cluster that takes steps.
 fn with_a_cluster() -> (Lab, String) {
@@ -40,9 +41,44 @@ fn one_that_is_in_use_is_not_ended_without_force() {
     lab.twin.hold();
     shot!("down_by_force", lab, lab.run(&["cluster", "down", "--force"]));
     shot!("list_of_one_that_is_ending", lab, lab.run(&["cluster", "list"]));
+    shot!("show_of_one_that_is_ending", lab, lab.run(&["cluster", "show"]));
     lab.twin.release();
     lab.twin.until("it has ended", |_| lab.twin.clusters()[0]["Status"]["State"] == "TERMINATED");
     shot!("list_after_down", lab, lab.run(&["cluster", "list"]));
+}
+
+#[test]
+fn whoever_waits_for_someone_to_make_one_is_told_for_whom() {
+    let (lab, id) = with_a_cluster();
+    assert_eq!(lab.run(&["cluster", "down"]).code, Some(0));
+    assert_eq!(lab.lease(&id), None, "a lease is left");
+    let name = lab.twin.clusters()[0]["Name"].as_str().unwrap().to_string();
+    let [_, _, shape, settings, ..] = name.split('/').collect::<Vec<_>>()[..] else { panic!("{name}") };
+    let until = jiff::Timestamp::now() + jiff::SignedDuration::from_millis(500);
+    hold(&lab, &format!("create-{shape}-{settings}"), until);
+    let said = lab.run(&["cluster", "up"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert!(said.stderr.contains("is being made: other.2026-11-22.1 by ben@desk (process 77)"), "{said}");
+}
+
+#[test]
+fn an_odd_field_hides_no_cluster_and_one_that_must_be_there_is_missed() {
+    let (lab, id) = with_a_cluster();
+    let like = lab.twin.clusters().remove(0);
+    let mut shown =
+        serde_json::json!({ "Id": id, "Name": like["Name"], "ReleaseLabel": null, "Status": like["Status"] });
+    let list = |shown: &serde_json::Value| {
+        lab.twin.heal();
+        let answer = serde_json::json!({ "Clusters": [shown] }).to_string();
+        lab.twin.fault(Fault::new("emr", "ListClusters", FaultKind::Answer(200, answer)).always());
+        lab.run(&["cluster", "list"])
+    };
+    let said = list(&shown);
+    assert!(said.code == Some(0) && said.stdout.contains(&id), "{said}");
+    shown["Status"]["State"].take();
+    let said = list(&shown);
+    assert_eq!(said.code, Some(3), "{said}");
+    assert!(said.stderr.contains("the answer of EMR to ListClusters cannot be used"), "{said}");
 }
 
 #[test]

@@ -161,13 +161,17 @@ pub fn state(lab: &Lab, step: &str) -> Option<String> {
 
 /// Lets someone else hold a cluster's lease for as long as the test lasts.
 pub fn hold_lease(lab: &Lab, cluster: &str) {
+    hold(lab, cluster, "2099-11-22T08:00:00Z".parse().unwrap());
+}
+
+/// Lets someone else hold the lease of that name.
+pub fn hold(lab: &Lab, name: &str, until: jiff::Timestamp) {
     let owner = json!({ "who": "ben@desk", "host": "desk", "process": 77, "started": null });
     let claim = json!({
-        "what": "other.2026-11-22.1", "owner": owner,
-        "since": "2026-11-22T08:00:00Z", "until": "2099-11-22T08:00:00Z",
+        "what": "other.2026-11-22.1", "owner": owner, "since": "2026-11-22T08:00:00Z", "until": until.to_string(),
     });
     let book = json!({ "holders": [claim], "queue": [], "forced": [], "writing": "x" });
-    lab.twin.put(&format!("s3://{}/lake/artifacts/leases/{cluster}.json", lab.bucket), book.to_string());
+    lab.twin.put(&format!("s3://{}/lake/artifacts/leases/{name}.json", lab.bucket), book.to_string());
 }
 
 /// A cluster that ListClusters shows though nobody made it.

@@ -28,8 +28,22 @@ fn a_call_to_emr_meets_each_kind() {
     assert_eq!(adding(FaultKind::Internal { done: true }), seen(Some(500), "InternalServerException", 1));
     assert_eq!(adding(FaultKind::DropBefore), seen(None, "", 0));
     assert_eq!(adding(FaultKind::DropAfter), seen(None, "", 1));
+    assert_eq!(adding(FaultKind::AnswerAfter(200, "{}".into())), seen(Some(200), "", 1));
     assert_eq!(adding(FaultKind::AccessDenied), seen(Some(400), "AccessDeniedException", 0));
     assert_eq!(adding(FaultKind::ExpiredToken), seen(Some(400), "ExpiredTokenException", 0));
+}
+
+#[test]
+fn a_call_whose_client_has_gone_is_executed_when_its_time_has_come() {
+    let twin = Twin::start();
+    let cluster = start(&twin, &json!({}));
+    twin.hold();
+    twin.fault(Fault::new("emr", "AddJobFlowSteps", FaultKind::Late(Duration::from_millis(20))));
+    let request = json!({ "JobFlowId": cluster, "Steps": [step("one")] });
+    let answer = json_call(&twin, "elasticmapreduce", "ElasticMapReduce.AddJobFlowSteps", &request);
+    assert!(answer.is_none() && twin.steps(&cluster).is_empty());
+    twin.tick();
+    assert_eq!(twin.steps(&cluster).len(), 1);
 }
 
 #[test]

@@ -63,6 +63,8 @@ pub struct Emr {
     pub step_fates: Vec<(String, StepFate)>,
     pub security: BTreeMap<String, String>,
     pub effects: Vec<Effect>,
+    /// Requests that are executed when their time has come, whose clients have gone.
+    late: Vec<(Duration, String, Value)>,
     idle_second: Duration,
     exec: bool,
     ids: u64,
@@ -79,15 +81,25 @@ impl Emr {
             step_fates: Vec::new(),
             security: BTreeMap::new(),
             effects: Vec::new(),
+            late: Vec::new(),
             idle_second: options.idle_second,
             exec: options.exec.is_some(),
             ids: 0,
         }
     }
 
+    /// Executes a request in a while.
+    pub fn later(&mut self, after: Duration, operation: &str, body: &Value) {
+        self.late.push((self.clock.now() + after, operation.to_string(), body.clone()));
+    }
+
     /// Lets happen what is due by now.
     pub fn advance(&mut self) {
         let (now, pace) = (self.clock.now(), self.paces());
+        for (_, operation, body) in self.late.extract_if(.., |(due, ..)| *due <= now).collect::<Vec<_>>() {
+            // Nobody is there to hear how it went.
+            drop(self.answer(&operation, &body));
+        }
         for cluster in &mut self.clusters {
             cluster.advance(now, pace, &mut self.effects);
         }

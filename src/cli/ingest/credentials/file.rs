@@ -7,6 +7,7 @@ use std::path::Path;
 use fs_err as fs;
 
 use super::sendable;
+use crate::encoding;
 use crate::error::{Error, Kind, Result};
 use crate::ingest::api::secret::Secret;
 
@@ -51,9 +52,10 @@ pub(super) fn read(path: &Path, setting: &str) -> Result<Secret> {
             refuse(format!("`{shown}` has more than {LARGEST} bytes")).hint("the file holds the key and no more")
         );
     }
-    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    // What is no UTF-8 is refused for the characters that stand for it.
-    let secret = sendable(&String::from_utf8_lossy(line), &format!("the first line of `{shown}`"))?;
+    let line = bytes.split(|byte| b"\r\n".contains(byte)).next().unwrap_or_default();
+    let text = encoding::text(line);
+    let text = text.map_err(|foreign| refuse(format!("`{shown}` is {}", foreign.what)).hint(foreign.mending))?;
+    let secret = sendable(text.strip_prefix(encoding::MARK).unwrap_or(text), &format!("the first line of `{shown}`"))?;
     secret.ok_or_else(|| {
         refuse(format!("the first line of `{shown}` is empty")).hint("write the key there, or remove the setting")
     })

@@ -91,14 +91,16 @@ fn only_a_small_file_with_a_key_in_its_first_line_is_one() {
     };
     assert_eq!(read(b" U4DMV*8nvp((\r\nmore that is not read, \xff").unwrap(), "U4DMV*8nvp((");
     assert_eq!(read(&[b'k'; 4096]).unwrap().len(), 4096);
-    let refused: [(&[u8], &str); 7] = [
+    assert_eq!(read(b"\xef\xbb\xbfU4DMV\rmore").unwrap(), "U4DMV");
+    let refused: [(&[u8], &str); 8] = [
         (&[b's'; 4097], "has more than 4096 bytes"),
         (b"", "is empty"),
         (b"\ns3cret", "is empty"),
         (b"s3cret s3cret", "white space or characters outside ASCII"),
         (b"s3cret\x1bs3cret", "white space or characters outside ASCII"),
         ("s3crét".as_bytes(), "white space or characters outside ASCII"),
-        (b"s3cret\xff", "white space or characters outside ASCII"),
+        (b"s3cret\xff", "is text in Latin-1 or Windows-1252"),
+        (b"\xff\xfes\x003\0c\0r\0e\0t\0\r\0\n\0", "is UTF-16 text"),
     ];
     for (content, why) in refused {
         let error = read(content).unwrap_err();

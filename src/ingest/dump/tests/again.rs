@@ -6,9 +6,12 @@ async fn the_same_rows_are_known_however_they_are_packed() {
     let home = Home::new(&[("Posts.xml", &xml("posts", 9))]);
     home.ingest().await.unwrap();
     let tree = home.tree();
-    let packed: [(&str, Vec<u8>); 3] = [
+    let pieces = xml("posts", 9);
+    let members: Vec<u8> = pieces.chunks(100).chain([&b""[..]]).flat_map(|piece| compress(piece).unwrap()).collect();
+    let packed: [(&str, Vec<u8>); 4] = [
         ("Posts.xml", xml("posts", 9)),
         ("Posts.xml.gz", compress(&xml("posts", 9)).unwrap()),
+        ("posts.xml.gz", members),
         ("stackoverflow.com-Posts.7z", seven_zip(&[("Posts.xml", &xml("posts", 9))], true)),
     ];
     for (name, content) in packed {
@@ -91,5 +94,21 @@ async fn a_replacement_that_fails_never_shows_both() {
         ingest(&FileStore, &replace, &mut Vec::new()).await.unwrap();
         assert_eq!(home.seen("posts").await, expected("posts", 3), "{puts}");
         assert_eq!(home.tree().len(), 4);
+    }
+}
+
+/// Packed by programs that cut what they pack into gzip members: the last one says nothing of the others.
+#[tokio::test]
+async fn dumps_that_end_in_the_same_gzip_member_are_two() {
+    let members = |of: &[&[u8]]| -> Vec<u8> { of.iter().flat_map(|part| compress(part).unwrap()).collect() };
+    let (three, nine) = (xml("posts", 3), xml("posts", 9));
+    let (end, bgzip_end) = (three.len() - 8, b"".as_slice());
+    assert_eq!(three[end..], nine[nine.len() - 8..]);
+    for (ending, last) in [("the same end", &three[end..]), ("bgzip's empty block", bgzip_end)] {
+        let home = Home::new(&[("Posts.xml.gz", &members(&[&three[..three.len() - last.len()], last]))]);
+        home.ingest().await.unwrap();
+        fs::write(home.folder().join("Posts.xml.gz"), members(&[&nine[..nine.len() - last.len()], last])).unwrap();
+        let error = home.ingest().await.unwrap_err();
+        assert!(error.message.starts_with("raw holds another dump of posts"), "{ending}: {error}");
     }
 }

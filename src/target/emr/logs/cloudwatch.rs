@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value as Json, json};
+use serde::Deserialize;
+use serde_json::json;
 
 use super::s3::{LogName, Stream, What, applications};
 use super::{Out, Piece};
@@ -106,15 +107,14 @@ impl CloudWatch {
         let mut input = json!({ "logGroupName": self.group, "logStreamNamePrefix": prefix });
         let mut found = Vec::new();
         loop {
-            let page: Json = match session.call(&LOGS, "DescribeLogStreams", &input).await {
+            let page: Streams = match session.call(&LOGS, "DescribeLogStreams", &input).await {
                 Ok(page) => page,
                 Err(error) if error.code == "ResourceNotFoundException" => return Ok(found),
                 Err(error) => return Err(error.into()),
             };
-            let names = page["logStreams"].as_array().into_iter().flatten();
-            let names = names.filter_map(|stream| stream["logStreamName"].as_str());
-            found.extend(names.filter_map(|name| Some((LogName::parse(name)?, name.to_string()))));
-            match page["nextToken"].as_str() {
+            let names = page.log_streams.into_iter().map(|stream| stream.log_stream_name);
+            found.extend(names.filter_map(|name| Some((LogName::parse(&name)?, name))));
+            match page.next_token {
                 Some(token) => input["nextToken"] = token.into(),
                 None => break,
             }
@@ -132,20 +132,43 @@ impl CloudWatch {
             if let Some(token) = before {
                 input["nextToken"] = token.as_str().into();
             }
-            let page: Json = session.call(&LOGS, "GetLogEvents", &input).await?;
-            let events = page["events"].as_array().into_iter().flatten();
-            let lines = events.filter_map(|event| event["message"].as_str());
-            let text: String = lines.flat_map(|line| [line, "\n"]).collect();
-            let next = page["nextForwardToken"].as_str();
-            let is_last = next.is_none() || next == before.map(String::as_str);
+            let page: Events = session.call(&LOGS, "GetLogEvents", &input).await?;
+            let text: String = page.events.iter().flat_map(|event| [event.message.as_str(), "\n"]).collect();
+            let next = page.next_forward_token;
+            let is_last = next.is_none() || next.as_ref() == before;
             if let Some(token) = next {
-                self.tokens.insert(stream.into(), token.into());
+                self.tokens.insert(stream.into(), token);
             }
             if is_last || !text.is_empty() {
                 return Ok(text);
             }
         }
     }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Streams {
+    log_streams: Vec<Named>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Named {
+    log_stream_name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Events {
+    events: Vec<Printed>,
+    next_forward_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Printed {
+    message: String,
 }
 
 /// What ends a reading: AWS, or whoever takes the text.

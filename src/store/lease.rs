@@ -1,32 +1,33 @@
-//! The right to put steps on a cluster: one object in S3 that all clients compare and set, with holders and a queue.
+//! The right to use something that several processes want: one object that all of them compare and set, with holders, a
+//! queue, and a heartbeat. A holder that is silent for 90 seconds has lost it.
+
+mod held;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use held::Held;
+
+use super::{Contention, Owner, Store, Tag};
 use crate::error::{Error, Kind, Result};
 use crate::names::{Digest, Uri};
-use crate::store::{Owner, Store, Tag};
 
 /// How long a lease lasts unless it is renewed: longer than a laptop's nap on a train, short enough to wait for.
-const LASTS: SignedDuration = SignedDuration::from_secs(90);
+pub const LASTS: SignedDuration = SignedDuration::from_secs(90);
 
-/// How often a holder renews it.
-pub const RENEW_EVERY: Duration = Duration::from_secs(30);
-
-/// How often a writer that lost the race for the object tries again before it gives up.
-const RACES: u32 = 50;
+/// How long an object of leases lies untouched before it is swept: whoever still has a place in it writes every 90 seconds.
+const UNTOUCHED: SignedDuration = SignedDuration::from_hours(1);
 
 /// What the object says.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Book {
-    /// Who may use the cluster now.
+    /// Who has the lease now.
     pub holders: Vec<Claim>,
     /// Who waits, in order.
     pub queue: Vec<Claim>,
-    /// Who was put out by `--force`, and by whom.
+    /// Who was put out by force, and by whom; until that one has been told.
     pub forced: Vec<Forced>,
     /// Makes every writing of the book unlike any other.
     pub writing: String,
@@ -52,6 +53,9 @@ pub struct Forced {
     pub from: Claim,
     /// Who took it.
     pub by: Owner,
+    /// What for.
+    #[serde(default)]
+    pub what: String,
     /// When, UTC.
     pub at: Timestamp,
 }
@@ -59,9 +63,11 @@ pub struct Forced {
 /// What trying to take a lease came to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Turn {
-    /// It is ours; from whom it was taken because they were gone.
+    /// It is ours.
     Ours {
-        /// Claims that had run out.
+        /// Those who have it beside us.
+        beside: Vec<Claim>,
+        /// Those from whom it was taken because they were silent or gone.
         stale: Vec<Claim>,
     },
     /// It is not.
@@ -71,6 +77,24 @@ pub enum Turn {
         /// Who has it.
         holders: Vec<Claim>,
     },
+}
+
+/// Whether a lease is still ours.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Standing {
+    /// It is.
+    Ours,
+    /// It is not.
+    Lost(Loss),
+}
+
+/// How a lease was lost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loss {
+    /// Who has it, or that it ran out.
+    pub to: String,
+    /// What it was taken for by force.
+    pub forced: Option<String>,
 }
 
 /// How to take a lease.
@@ -84,7 +108,7 @@ pub enum Manner {
     Force,
 }
 
-/// The lease of one cluster, for one claimant.
+/// A lease, for one claimant.
 #[derive(Clone)]
 pub struct Lease {
     store: Arc<dyn Store>,
@@ -108,22 +132,29 @@ impl Lease {
         // The usual case in one call: nobody has it.
         let alone = Book { holders: vec![self.claim(None)], ..Book::default() };
         if self.write(&alone, None).await? {
-            return Ok(Turn::Ours { stale: Vec::new() });
+            return Ok(Turn::Ours { beside: Vec::new(), stale: Vec::new() });
         }
         self.change(|book, now| self.enter(book, manner, now)).await
     }
 
-    /// Makes the lease last. Returns false when it has been lost.
+    /// Makes the lease last.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn renew(&self) -> Result<bool> {
-        self.change(|book, now| {
-            let ours = book.holders.iter_mut().find(|claim| self.is_mine(claim));
-            let kept = ours.map(|claim| claim.until = now + LASTS).is_some();
-            (kept, kept)
+    pub async fn renew(&self) -> Result<Standing> {
+        self.change(|book, now| match book.holders.iter_mut().find(|claim| self.is_mine(claim)) {
+            Some(ours) => {
+                ours.until = now + LASTS;
+                (Standing::Ours, true)
+            }
+            None => (Standing::Lost(self.loss(book)), false),
         })
         .await
+    }
+
+    /// Returns the lease, which is ours, in the care of a task that renews it.
+    pub fn hold(self) -> Held {
+        Held::new(self)
     }
 
     /// Gives the lease, or the place in the queue, back.
@@ -131,21 +162,37 @@ impl Lease {
     /// # Errors
     /// Those of the store.
     pub async fn release(&self) -> Result<()> {
-        if let Some((book, tag)) = self.read().await?
-            && book.queue.is_empty()
-            && book.forced.is_empty()
-            && book.holders.iter().all(|claim| self.is_mine(claim))
-            && self.store.remove_if_match(&self.uri, &tag).await?
-        {
-            return Ok(());
+        self.clear(|claim| self.is_mine(claim)).await
+    }
+
+    /// Takes away all that was claimed for the same, by whomever: it is over.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn forget(&self) -> Result<()> {
+        self.clear(|claim| claim.what == self.what).await
+    }
+
+    /// Clears claims away. Those who are gone lose theirs too; nothing is left of a lease that nobody has.
+    async fn clear(&self, goes: impl Fn(&Claim) -> bool) -> Result<()> {
+        let mut contention = Contention::on(&self.uri);
+        loop {
+            let Some((mut book, tag)) = self.read().await? else { return Ok(()) };
+            let (before, now) = (book.clone(), self.store.now());
+            let stays = |claim: &Claim| !goes(claim) && self.is_live(claim, now);
+            book.holders.retain(stays);
+            book.queue.retain(stays);
+            book.forced.retain(|Forced { from, .. }| !goes(from) && !from.owner.is_gone(&self.me));
+            let done = if book.holders.is_empty() && book.queue.is_empty() && book.forced.is_empty() {
+                self.store.remove_if_match(&self.uri, &tag).await?
+            } else {
+                book == before || self.write(&book, Some(&tag)).await?
+            };
+            if done {
+                return Ok(());
+            }
+            contention.lost().await?;
         }
-        self.change(|book, _| {
-            let before = book.holders.len() + book.queue.len();
-            book.holders.retain(|claim| !self.is_mine(claim));
-            book.queue.retain(|claim| !self.is_mine(claim));
-            ((), book.holders.len() + book.queue.len() < before)
-        })
-        .await
     }
 
     /// Returns who has the lease and who waits, without those whose time has run out.
@@ -160,6 +207,14 @@ impl Lease {
         Ok(book)
     }
 
+    fn loss(&self, book: &Book) -> Loss {
+        match book.forced.iter().rfind(|forced| self.is_mine(&forced.from)) {
+            Some(Forced { by, what, .. }) => Loss { to: format!("{by}, by force"), forced: Some(what.clone()) },
+            None if book.holders.is_empty() => Loss { to: "nobody: it ran out".into(), forced: None },
+            None => Loss { to: describe(&book.holders), forced: None },
+        }
+    }
+
     fn enter(&self, book: &mut Book, manner: Manner, now: Timestamp) -> (Turn, bool) {
         let (live, stale): (Vec<_>, Vec<_>) =
             std::mem::take(&mut book.holders).into_iter().partition(|claim| self.is_live(claim, now));
@@ -167,7 +222,7 @@ impl Lease {
         book.queue.retain(|claim| self.is_live(claim, now) || self.is_mine(claim));
         if manner == Manner::Force {
             for from in std::mem::take(&mut book.holders).into_iter().filter(|claim| !self.is_mine(claim)) {
-                book.forced.push(Forced { from, by: self.me.clone(), at: now });
+                book.forced.push(Forced { from, by: self.me.clone(), what: self.what.clone(), at: now });
             }
         }
         let mine = book.holders.iter().position(|claim| self.is_mine(claim));
@@ -177,8 +232,9 @@ impl Lease {
             let since = book.queue.iter().find(|claim| self.is_mine(claim)).map(|claim| claim.since);
             book.holders.retain(|claim| !self.is_mine(claim));
             book.queue.retain(|claim| !self.is_mine(claim));
+            let beside = book.holders.clone();
             book.holders.push(self.claim(since));
-            return (Turn::Ours { stale }, true);
+            return (Turn::Ours { beside, stale }, true);
         }
         let holders = book.holders.clone();
         if manner == Manner::Ask {
@@ -207,16 +263,16 @@ impl Lease {
 
     /// Reads the book, lets `change` answer and alter it, and writes it back when that says so, until nobody interferes.
     async fn change<T>(&self, change: impl Fn(&mut Book, Timestamp) -> (T, bool)) -> Result<T> {
-        for _ in 0..RACES {
+        let mut contention = Contention::on(&self.uri);
+        loop {
             let found = self.read().await?;
             let (mut book, tag) = found.map_or((Book::default(), None), |(book, tag)| (book, Some(tag)));
             let (answer, altered) = change(&mut book, self.store.now());
             if !altered || self.write(&book, tag.as_ref()).await? {
                 return Ok(answer);
             }
+            contention.lost().await?;
         }
-        Err(Error::new(Kind::Held, format!("`{}` is being changed by many others", self.uri))
-            .hint("run the same command again"))
     }
 
     async fn read(&self) -> Result<Option<(Book, Tag)>> {
@@ -239,6 +295,26 @@ impl Lease {
     }
 }
 
+/// Removes what leases have left below `prefix` that nobody has had for an hour.
+///
+/// # Errors
+/// Those of the store.
+pub async fn sweep(store: &dyn Store, prefix: &Uri) -> Result<()> {
+    let now = store.now();
+    for object in store.list(prefix).await? {
+        if now.duration_since(object.modified) < UNTOUCHED {
+            continue;
+        }
+        // Someone may have come since the listing.
+        let Some((body, tag)) = store.get_tagged(&object.uri).await? else { continue };
+        let book: Book = serde_json::from_slice(&body).unwrap_or_default();
+        if book.holders.iter().chain(&book.queue).all(|claim| claim.until <= now) {
+            store.remove_if_match(&object.uri, &tag).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Returns who holds a lease, for people.
 pub fn describe(holders: &[Claim]) -> String {
     let one = |claim: &Claim| format!("{} by {} until {:.0}", claim.what, claim.owner, claim.until);
@@ -246,75 +322,4 @@ pub fn describe(holders: &[Claim]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::FileStore;
-
-    fn lease(folder: &std::path::Path, what: &str, slots: u32) -> Lease {
-        let me = Owner { who: what.into(), host: format!("host-of-{what}"), process: 1, started: None };
-        Lease::new(Arc::new(FileStore), Uri::from_path(folder).join("j-1.json"), slots, what, &me)
-    }
-
-    fn position(turn: &Turn) -> usize {
-        match turn {
-            Turn::Ours { .. } => usize::MAX,
-            Turn::Waiting { position, .. } => *position,
-        }
-    }
-
-    #[tokio::test]
-    async fn the_queue_is_served_in_order() {
-        let folder = tempfile::tempdir().unwrap();
-        let [a, b, c] = ["a", "b", "c"].map(|who| lease(folder.path(), who, 1));
-        assert_eq!(a.take(Manner::Ask).await.unwrap(), Turn::Ours { stale: vec![] });
-        assert_eq!(a.take(Manner::Ask).await.unwrap(), Turn::Ours { stale: vec![] });
-        assert_eq!(position(&b.take(Manner::Ask).await.unwrap()), 0);
-        assert_eq!(position(&b.take(Manner::Queue).await.unwrap()), 1);
-        assert_eq!(position(&c.take(Manner::Queue).await.unwrap()), 2);
-        assert_eq!(position(&b.take(Manner::Queue).await.unwrap()), 1);
-        a.release().await.unwrap();
-        // It is b's turn, whoever asks first.
-        assert_eq!(position(&c.take(Manner::Queue).await.unwrap()), 2);
-        assert_eq!(position(&b.take(Manner::Queue).await.unwrap()), usize::MAX);
-        assert!(!a.renew().await.unwrap());
-        assert!(b.renew().await.unwrap());
-        b.release().await.unwrap();
-        assert_eq!(position(&c.take(Manner::Queue).await.unwrap()), usize::MAX);
-        c.release().await.unwrap();
-        assert_eq!(FileStore.get(&c.uri).await.unwrap(), None, "an unused lease leaves nothing");
-    }
-
-    #[tokio::test]
-    async fn force_puts_the_holder_out_and_says_so() {
-        let folder = tempfile::tempdir().unwrap();
-        let [a, b] = ["a", "b"].map(|who| lease(folder.path(), who, 1));
-        a.take(Manner::Ask).await.unwrap();
-        assert_eq!(position(&b.take(Manner::Force).await.unwrap()), usize::MAX);
-        assert!(!a.renew().await.unwrap());
-        let book = b.look().await.unwrap();
-        assert_eq!((book.forced[0].from.what.as_str(), book.forced[0].by.who.as_str()), ("a", "b"));
-    }
-
-    #[tokio::test]
-    async fn a_cluster_of_several_steps_has_several_holders() {
-        let folder = tempfile::tempdir().unwrap();
-        let [a, b, c] = ["a", "b", "c"].map(|who| lease(folder.path(), who, 2));
-        for taken in [&a, &b] {
-            assert_eq!(position(&taken.take(Manner::Ask).await.unwrap()), usize::MAX);
-        }
-        let Turn::Waiting { holders, .. } = c.take(Manner::Ask).await.unwrap() else { panic!("three of two") };
-        assert!(describe(&holders).starts_with("a by a (process 1) until "), "{}", describe(&holders));
-    }
-
-    #[tokio::test]
-    async fn what_ran_out_is_taken_over_and_told() {
-        let folder = tempfile::tempdir().unwrap();
-        let [a, b] = ["a", "b"].map(|who| lease(folder.path(), who, 1));
-        a.take(Manner::Ask).await.unwrap();
-        let mut book = a.read().await.unwrap().unwrap().0;
-        book.holders[0].until = Timestamp::UNIX_EPOCH;
-        FileStore.put(&a.uri, &serde_json::to_vec(&book).unwrap()).await.unwrap();
-        let Turn::Ours { stale } = b.take(Manner::Ask).await.unwrap() else { panic!("it was free") };
-        assert_eq!(stale[0].what, "a");
-    }
-}
+mod tests;

@@ -1,0 +1,60 @@
+//! An engine that somebody else has made: in a container image, on a read-only file system, by an administrator.
+
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+use std::process::Command;
+
+use fs_err as fs;
+
+use crate::lab::{Lab, ran};
+use crate::project::{Table, add_job, empty};
+
+fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Returns the command of somebody who may not write where permissions forbid it, as a superuser may; `None` after
+/// saying why there is none.
+fn ordinary(lab: &Lab, arguments: &[&str]) -> Option<Command> {
+    let command = lab.command(arguments);
+    let user = Command::new("id").arg("-u").output().unwrap().stdout;
+    if user.trim_ascii() != b"0" {
+        return Some(command);
+    }
+    if Command::new("setpriv").arg("--version").output().is_err() {
+        println!("skipped: an engine of another user: this is a superuser, and there is no `setpriv`");
+        return None;
+    }
+    let mut without = Command::new("setpriv");
+    without.args(["--bounding-set=-all", "--inh-caps=-all"]).arg(command.get_program()).args(command.get_args());
+    without.env_clear().current_dir(lab.root()).stdin(std::process::Stdio::null());
+    without.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    Some(without)
+}
+
+#[test]
+fn an_engine_that_cannot_be_written_to_is_used() {
+    let mut lab = empty();
+    add_job(&lab, &Table { name: "ok", ddl: "id bigint, tag string", rows: r#"[[1,"a"]]"#, partition_by: "" });
+    let made = lab.run(&["engine", "install"]).expect(0).stdout.trim().to_string();
+    let made = Path::new(&made);
+    // Whoever may use what Python has made there may use all of it.
+    let allowed = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(allowed(made), allowed(&made.join("venv")));
+
+    let engines = lab.home().join("engines");
+    fs::create_dir_all(&engines).unwrap();
+    lab.variables.insert("SOFLOW_ENGINE_DIR".into(), engines.display().to_string());
+    mode(&engines, 0o555);
+    let Some(command) = ordinary(&lab, &["submit", "ok", "--date", "2026-11-22"]) else { return };
+    ran(command).expect(3).says("cannot be written to").says("SOFLOW_ENGINE_DIR=FOLDER");
+
+    mode(&engines, 0o755);
+    symlink(made, engines.join(made.file_name().unwrap())).unwrap();
+    mode(&engines, 0o555);
+    let again = |arguments: &[&str]| ran(ordinary(&lab, arguments).unwrap());
+    again(&["submit", "ok", "--date", "2026-11-22"]).expect(0);
+    again(&["engine", "install"]).expect(0);
+    assert_eq!(fs::read_dir(&engines).unwrap().count(), 1, "something was written");
+    mode(&engines, 0o755);
+}

@@ -1,0 +1,192 @@
+//! Requests that EMR executes late, or answers without what the answer must have; and clients that were stopped in between.
+//! A minute of the real thing is 600 ms here.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::lab::{DATE, Lab, Said, ended, signal};
+use crate::twin::{Act, Fault, FaultKind, Moment};
+
+/// Hundredths of a second of the real thing.
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_millis(seconds * 10)
+}
+
+/// Returns what is there of one run, the copies that were ended aside: the clusters, and the steps of the first of them.
+fn left(lab: &Lab) -> (usize, Vec<String>) {
+    let ending = |cluster: &&Value| {
+        let state = cluster["Status"]["State"].as_str().unwrap();
+        !state.starts_with("TERMINAT")
+    };
+    let clusters = lab.twin.clusters();
+    let steps = lab.steps(&lab.clusters()[0]).into_iter().filter(|(_, state)| state != "CANCELLED");
+    (clusters.iter().filter(ending).count(), steps.map(|(name, _)| name).collect())
+}
+
+fn all_once() -> (usize, Vec<String>) {
+    (1, ["one", "two", "three"].map(|step| format!("chain.{DATE}.1/{step}")).into())
+}
+
+/// Runs `each` of `rows` on two threads.
+fn in_two_lanes<T: Send>(rows: Vec<T>, each: impl Fn(T) + Sync) {
+    let rows = Mutex::new(rows);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(row) = { rows.lock().unwrap().pop() } {
+                    each(row);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn what_is_executed_late_is_found_at_every_quota() {
+    // All of them at all quotas are tried where no program has to be started: `target::emr::once`.
+    let rows = vec![("0.5", 5), ("0.5", 35), ("1", 16), ("4", 9), ("10", 5), ("10", 35)];
+    in_two_lanes(rows, |(quota, late)| {
+        let what = format!("{late} s late at quota {quota}");
+        let lab = Lab::with(&format!("    api-quota: {quota}\n    lost-answer-wait: 600ms\n"), |options| options);
+        for operation in ["RunJobFlow", "AddJobFlowSteps"] {
+            lab.twin.fault(Fault::new("emr", operation, FaultKind::Late(seconds(late))));
+        }
+        let child = lab.begin(&[]);
+        lab.until_handed_over();
+        // At the lowest quota looking on takes minutes.
+        signal(child.id(), "-TERM");
+        let said = ended(child);
+        assert!([Some(0), Some(4)].contains(&said.code), "{what}\n{said}");
+        assert_eq!(left(&lab), all_once(), "{what}\n{said}");
+        for operation in ["RunJobFlow", "AddJobFlowSteps"] {
+            assert_eq!(lab.twin.calls_of("emr", operation).len(), 1, "{what}: {operation}\n{said}");
+        }
+    });
+}
+
+#[test]
+fn what_is_executed_even_later_is_ended_and_told() {
+    for (operation, told) in [("RunJobFlow", "of one request: it is ended"), ("AddJobFlowSteps", "a second time: s-")] {
+        let lab = Lab::new();
+        lab.twin.fault(Fault::new("emr", operation, FaultKind::Late(Duration::from_millis(700))));
+        let said = lab.submit();
+        assert_eq!(said.code, Some(0), "{operation}\n{said}");
+        assert!(said.stderr.contains(told), "{operation}\n{said}");
+        assert_eq!(left(&lab), all_once(), "{operation}\n{said}");
+        assert_eq!(lab.published().len(), 3);
+    }
+}
+
+#[test]
+fn a_spare_cluster_that_came_up_after_everybody_had_left_is_reaped() {
+    let lab = Lab::with("    lost-answer-wait: 50ms\n", |options| options);
+    lab.twin.hold();
+    lab.twin.fault(Fault::new("emr", "RunJobFlow", FaultKind::Late(Duration::from_millis(2))));
+    let said = lab.run(&["cluster", "up", "--no-wait"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    // Both have the second of the same name; which one is older is EMR's to say.
+    lab.twin.release();
+    lab.twin.until("the late one", |_| lab.clusters().len() == 2);
+    let said = lab.run(&["cluster", "reap"]);
+    assert!(said.stdout.contains("made by one request with j-"), "{said}");
+    assert_eq!(left(&lab).0, 1, "{said}");
+}
+
+#[test]
+fn an_answer_without_ids_is_a_doubt_and_no_reason_to_add_the_steps_again() {
+    let answers =
+        [(FaultKind::AnswerAfter(200, "{}".into()), 1), (FaultKind::AnswerAfter(200, "{\"StepIds\": []}".into()), 1)];
+    for (fault, calls) in answers {
+        let what = format!("{fault:?}");
+        let lab = Lab::new();
+        lab.twin.fault(Fault::new("emr", "AddJobFlowSteps", fault.clone()).always());
+        lab.twin.fault(Fault::new("emr", "RunJobFlow", fault).always());
+        let said = lab.submit();
+        assert_eq!(said.code, Some(0), "{what}\n{said}");
+        assert_eq!(lab.twin.calls_of("emr", "AddJobFlowSteps").len(), calls, "{what}\n{said}");
+        assert_eq!(lab.twin.calls_of("emr", "RunJobFlow").len(), calls, "{what}\n{said}");
+        lab.check_whole(&what, 1);
+    }
+}
+
+#[test]
+fn steps_that_never_come_up_are_given_up() {
+    let lab = Lab::with("    lost-answer-wait: 50ms\n", |options| options);
+    lab.twin.fault(Fault::new("emr", "AddJobFlowSteps", FaultKind::Answer(200, "{}".into())).always());
+    let said = lab.submit();
+    assert_eq!(said.code, Some(3), "{said}");
+    assert_eq!(lab.twin.calls_of("emr", "AddJobFlowSteps").len(), 3, "{said}");
+    assert!(said.stderr.contains("the answer of EMR to AddJobFlowSteps cannot be used"), "{said}");
+}
+
+fn in_doubt(args: &[&str]) -> (Lab, std::process::Child) {
+    let lab = Lab::with("    lost-answer-wait: 20s\n", |options| options);
+    lab.twin.fault(Fault::new("emr", "AddJobFlowSteps", FaultKind::DropBefore).always());
+    let child = lab.begin(args);
+    lab.twin.until("steps asked for", |twin| !twin.calls_of("emr", "AddJobFlowSteps").is_empty());
+    (lab, child)
+}
+
+fn check_left(lab: &Lab, said: &Said, code: i32) {
+    assert_eq!(said.code, Some(code), "{said}");
+    assert_eq!(lab.twin.calls_of("emr", "AddJobFlowSteps").len(), 1, "{said}");
+}
+
+#[test]
+fn looking_for_what_was_lost_obeys_the_time_to_wait_and_signals() {
+    let (lab, child) = in_doubt(&["--wait", "0s"]);
+    check_left(&lab, &ended(child), 4);
+    for (which, args, code) in [("-TERM", &[][..], 4), ("-INT", &["--on-interrupt", "cancel"][..], 130)] {
+        let (lab, child) = in_doubt(args);
+        signal(child.id(), which);
+        check_left(&lab, &ended(child), code);
+    }
+}
+
+#[test]
+fn a_client_that_was_stopped_between_lease_and_steps_ends_its_own_copies() {
+    let lab = Lab::new();
+    let (client, held, go) =
+        (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let hook = (client.clone(), held.clone(), go.clone());
+    lab.twin.kill_hook(move |call, moment| {
+        let (client, held, go) = &hook;
+        if call.operation == "AddJobFlowSteps" && moment == Moment::Before && !held.swap(true, Ordering::SeqCst) {
+            while client.load(Ordering::SeqCst) == 0 {
+                std::thread::yield_now();
+            }
+            signal(client.load(Ordering::SeqCst), "-STOP");
+            while !go.load(Ordering::SeqCst) {
+                std::thread::yield_now();
+            }
+        }
+        Act::Go
+    });
+    let stopped = lab.begin(&[]);
+    client.store(stopped.id(), Ordering::SeqCst);
+    lab.twin.until("it was stopped", |_| held.load(Ordering::SeqCst));
+    // All that it had has run out by now.
+    let record = format!("s3://{}/lake/artifacts/runs/chain/{DATE}/1/run.json", lab.bucket);
+    let lease = format!("s3://{}/lake/artifacts/leases/{}.json", lab.bucket, lab.clusters()[0]);
+    for (uri, place) in [(record, "/driver"), (lease, "/holders/0")] {
+        let mut body: Value = serde_json::from_slice(&lab.twin.get(&uri).unwrap()).unwrap();
+        body.pointer_mut(place).unwrap()["until"] = "2026-11-22T00:00:00Z".into();
+        lab.twin.put(&uri, body.to_string());
+    }
+    lab.twin.hold();
+    let other = lab.run(&["submit", "chain", "--date", DATE, "--wait", "0s"]);
+    assert_eq!(other.code, Some(4), "{other}");
+    go.store(true, Ordering::SeqCst);
+    signal(stopped.id(), "-CONT");
+    let said = ended(stopped);
+    assert_eq!(said.code, Some(4), "{said}");
+    assert!(said.stderr.contains("a second time: s-"), "{said}");
+    lab.twin.release();
+    let said = lab.run(&["attach", &format!("chain.{DATE}.1")]);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert_eq!(left(&lab), all_once(), "{said}");
+}
