@@ -253,6 +253,16 @@ impl Digest {
     }
 }
 
+impl FromStr for Digest {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let fits = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+        let is_digest = text.len() == 64 && text.chars().all(fits);
+        is_digest.then(|| Self(text.into())).ok_or_else(|| Error::new(Kind::Usage, format!("`{text}` is not a digest")))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,9 +2,10 @@
 
 mod glue;
 mod object;
+mod restore;
 mod state;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -19,6 +20,7 @@ use crate::store::Object;
 
 pub use glue::GlueCatalog;
 pub use object::ObjectCatalog;
+pub use restore::Restored;
 
 /// Which version of each table readers see, and which ones they could go back to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -48,8 +50,7 @@ impl Index {
 
     /// Returns the tables that `run` has published.
     pub fn published_by<'a>(&'a self, run: &RunId) -> impl Iterator<Item = &'a String> {
-        let names = move |entry: &Entry| entry.history.iter().any(|known| known.run == *run);
-        self.tables.iter().filter(move |(_, entry)| names(entry)).map(|(table, _)| table)
+        self.tables.iter().filter(move |(_, entry)| entry.keeps(run)).map(|(table, _)| table)
     }
 }
 
@@ -73,6 +74,33 @@ pub struct Published {
     pub rows: u64,
     /// Bytes in all its partitions.
     pub bytes: u64,
+    /// When readers were last pointed elsewhere, UTC; `None` while they see it, and where an older soflow pointed them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+impl Entry {
+    /// Returns the version before the current one: the one to go back to.
+    pub fn before(&self) -> Option<&Published> {
+        let at = self.history.iter().position(|known| known.run == self.current)?;
+        self.history.get(at.checked_sub(1)?)
+    }
+
+    /// Returns whether the version of `run` is kept.
+    pub fn keeps(&self, run: &RunId) -> bool {
+        self.history.iter().any(|known| known.run == *run)
+    }
+}
+
+/// A file about a version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionFile {
+    /// The table.
+    pub table: String,
+    /// The run that published it, or was about to.
+    pub run: RunId,
+    /// The file.
+    pub object: Object,
 }
 
 /// Tables and where their partitions are.
@@ -112,11 +140,20 @@ pub trait Catalog: Send + Sync {
     /// `Held` as in `publish`; `Usage` when a version is not kept.
     async fn point(&self, seen: &Index, to: &BTreeMap<String, RunId>) -> Result<Option<Error>>;
 
-    /// Forgets versions; the current ones are always kept.
+    /// Forgets versions; the current ones are always kept. Their files stay, for runs that have begun with them: who
+    /// collects garbage removes those, before the data.
     async fn forget(&self, seen: &Index, versions: &[(String, RunId)]) -> Result<()>;
 
-    /// Returns what is kept about versions that `seen` does not name: a publication or `forget` cut short left it.
-    async fn unnamed(&self, seen: &Index) -> Result<Vec<Object>>;
+    /// Returns the files about versions, whether the index names them or not.
+    async fn version_files(&self) -> Result<Vec<VersionFile>>;
+
+    /// Finds what the index lacks, or all of it when it is lost or damaged, in the files about versions; `write`: and
+    /// puts it there. A table that the index knows keeps its current version; of another one the latest is current.
+    /// `published`: the runs that have surely ended without failing, or of which nothing is known.
+    ///
+    /// # Errors
+    /// `Held` when someone else publishes at the same time.
+    async fn restore(&self, published: &BTreeSet<RunId>, write: bool) -> Result<Restored>;
 
     /// Makes other catalogs, such as Glue, say what the index says; does what a crash or a failure left undone.
     /// Before files are removed nobody may point at them any more, so this comes first.

@@ -5,14 +5,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 
+use super::restore::{Kept, Restored, anew};
 use super::state::{State, nonce};
-use super::{Catalog, Entry, Index};
+use super::{Catalog, Index, VersionFile};
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
 use crate::plan::Version;
-use crate::store::{Contention, Object, Store, Tag};
+use crate::store::{Contention, Store, Tag};
+
+/// Files about versions read at once: on S3 one waits for the answers.
+const AT_ONCE: usize = 16;
 
 /// A catalog in `<curated>/_catalog`. Where the store cannot compare and set, callers hold the lake's lock.
 pub struct ObjectCatalog {
@@ -80,14 +85,7 @@ impl ObjectCatalog {
                 _ if is_known => continue,
                 applied => return applied.map(|_| state),
             }
-            state.by = nonce();
-            let body = to_json(&state)?;
-            let written = match &tag {
-                Some(tag) => self.store.put_if_match(&uri, &body, tag).await?,
-                None => self.store.put_if_absent(&uri, &body).await?,
-            };
-            if let Some(tag) = written {
-                *self.known() = Some((state.clone(), tag));
+            if self.replace(&mut state, tag).await? {
                 return Ok(state);
             }
             if !is_known {
@@ -105,12 +103,34 @@ impl ObjectCatalog {
         try_join_all(versions.iter().map(write)).await.map(drop)
     }
 
-    /// Removes the files of versions that the index has forgotten.
-    pub(super) async fn remove_versions(&self, gone: &[(String, RunId)]) -> Result<()> {
-        for (table, run) in gone {
-            self.store.remove(&self.version_uri(table, run)).await?;
+    /// Writes the state in place of the one with `tag`; returns whether nobody else was faster.
+    async fn replace(&self, state: &mut State, tag: Option<Tag>) -> Result<bool> {
+        state.by = nonce();
+        let (uri, body) = (self.index_uri(), to_json(state)?);
+        let written = match &tag {
+            Some(tag) => self.store.put_if_match(&uri, &body, tag).await?,
+            None => self.store.put_if_absent(&uri, &body).await?,
+        };
+        *self.known() = written.map(|tag| (state.clone(), tag));
+        Ok(self.known().is_some())
+    }
+
+    /// Returns what the files about versions say, by table.
+    async fn kept(&self) -> Result<BTreeMap<String, Kept>> {
+        let read = async |file: VersionFile| -> Result<(VersionFile, Option<Vec<u8>>)> {
+            let body = self.store.get(&file.object.uri).await?;
+            Ok((file, body))
+        };
+        let files = self.version_files().await?;
+        let mut read = futures_util::stream::iter(files.into_iter().map(read)).buffered(AT_ONCE);
+        let mut kept: BTreeMap<String, Kept> = BTreeMap::new();
+        while let Some((file, body)) = read.try_next().await? {
+            let Some(body) = body else { continue };
+            let version = parse(&file.object.uri, &body).ok();
+            let version = version.filter(|version: &Version| version.table == file.table && version.run == file.run);
+            kept.entry(file.table).or_default().insert(file.run, version);
         }
-        Ok(())
+        Ok(kept)
     }
 }
 
@@ -131,27 +151,44 @@ impl Catalog for ObjectCatalog {
     }
 
     async fn point(&self, seen: &Index, to: &BTreeMap<String, RunId>) -> Result<Option<Error>> {
-        self.change(|state| state.point(seen, to).map(|()| true)).await.map(|_| None)
+        self.change(|state| state.point(seen, to, self.now()).map(|()| true)).await.map(|_| None)
     }
 
     async fn forget(&self, seen: &Index, versions: &[(String, RunId)]) -> Result<()> {
-        let mut gone = Vec::new();
-        self.change(|state| {
-            gone = state.forget(seen, versions)?;
-            Ok(true)
-        })
-        .await?;
-        self.remove_versions(&gone).await
+        let files = self.version_files().await?;
+        let is_there = |(table, run): &(String, RunId)| files.iter().any(|f| f.table == *table && f.run == *run);
+        let forget = |state: &mut State| {
+            state.forgotten.retain(is_there);
+            state.forget(seen, versions).map(|()| true)
+        };
+        self.change(forget).await.map(drop)
     }
 
-    async fn unnamed(&self, seen: &Index) -> Result<Vec<Object>> {
-        let runs = |(table, entry): (&String, &Entry)| -> Vec<Uri> {
-            entry.history.iter().map(|known| self.version_uri(table, &known.run)).collect()
+    async fn version_files(&self) -> Result<Vec<VersionFile>> {
+        let folder = self.root.join("versions");
+        let file = |object: crate::store::Object| {
+            let (table, run) = object.uri.below(&folder)?.strip_suffix(".json")?.split_once('/')?;
+            let (table, run) = (table.to_string(), run.parse().ok()?);
+            Some(VersionFile { table, run, object })
         };
-        let named: BTreeSet<Uri> = seen.tables.iter().flat_map(runs).collect();
-        let mut found = self.store.list(&self.root.join("versions")).await?;
-        found.retain(|object| !named.contains(&object.uri));
-        Ok(found)
+        Ok(self.store.inventory(&folder).await?.objects.into_iter().filter_map(file).collect())
+    }
+
+    async fn restore(&self, published: &BTreeSet<RunId>, write: bool) -> Result<Restored> {
+        let uri = self.index_uri();
+        let found = self.store.get_tagged(&uri).await?;
+        let read = found.as_ref().map(|(body, _)| parse::<State>(&uri, body));
+        let lost = matches!(read, Some(Err(_)));
+        let mut state = read.and_then(Result::ok).unwrap_or_else(|| anew(self.now()));
+        let restored = Restored { lost, ..state.restore(&self.kept().await?, published) };
+        if write && !restored.is_nothing() {
+            state.generation += 1;
+            if !self.replace(&mut state, found.map(|(_, tag)| tag)).await? {
+                return Err(Error::new(Kind::Held, "someone else publishes at the moment")
+                    .hint("run the same command again when that has ended"));
+            }
+        }
+        Ok(restored)
     }
 }
 
@@ -159,7 +196,7 @@ fn parse<T: serde::de::DeserializeOwned>(uri: &Uri, body: &[u8]) -> Result<T> {
     serde_json::from_slice(body).map_err(|error| {
         Error::new(Kind::Machine, format!("the catalog file `{uri}` is damaged"))
             .caused_by(error)
-            .hint("restore it from a backup, or remove it and `soflow submit` again to rebuild the tables from raw")
+            .hint("make the catalog anew from what is known of each version: `soflow tables repair`")
     })
 }
 

@@ -26,6 +26,9 @@ pub struct State {
     /// Unlike any other writer's: tells our own object after a lost answer from someone else's.
     #[serde(default)]
     pub by: String,
+    /// Versions that are not kept any more, as table and run, until the files about them are gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forgotten: Vec<(String, RunId)>,
     /// The version of each table that Glue shows completely.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub shown: BTreeMap<String, RunId>,
@@ -67,19 +70,21 @@ impl State {
         if let Err(moved) = must_stand(&now, seen, versions.iter().map(|version| &version.table)) {
             return if versions.iter().all(there) { Ok(false) } else { Err(moved) };
         }
+        // A collection may have taken away what a version would stand on.
+        let stands = |version: &&Version| {
+            let entry = self.tables.get(&version.table);
+            version.base.as_ref().is_none_or(|base| entry.is_some_and(|entry| entry.keeps(base)))
+        };
+        if let Some(version) = versions.iter().find(|version| !stands(version)) {
+            return Err(held(format!("what `{}` was to be put on top of is not kept any more", version.table)));
+        }
         self.generation += 1;
         for version in versions {
-            let published = Published {
-                run: version.run.clone(),
-                at: version.published_at,
-                rows: version.rows(),
-                bytes: version.bytes(),
-            };
             let new = || Entry { current: version.run.clone(), history: Vec::new() };
             let entry = self.tables.entry(version.table.clone()).or_insert_with(new);
-            entry.current = version.run.clone();
             entry.history.retain(|known| known.run != version.run);
-            entry.history.push(published);
+            entry.history.push(published(version));
+            entry.show(&version.run, version.published_at);
             self.shown.remove(&version.table);
             self.versions.remove(&version.table);
             if version.partitions.len() <= MOST_PARTITIONS {
@@ -93,39 +98,38 @@ impl State {
     ///
     /// # Errors
     /// `Held` as in `publish`; `Usage` when a version is not kept.
-    pub fn point(&mut self, seen: &Index, to: &BTreeMap<String, RunId>) -> Result<()> {
+    pub fn point(&mut self, seen: &Index, to: &BTreeMap<String, RunId>, now: Timestamp) -> Result<()> {
         must_stand(&self.clone().index(), seen, to.keys())?;
         self.generation += 1;
         for (table, run) in to {
-            let kept = self.tables.get_mut(table).filter(|entry| entry.history.iter().any(|known| known.run == *run));
+            let kept = self.tables.get_mut(table).filter(|entry| entry.keeps(run));
             let entry = kept.ok_or_else(|| {
                 Error::new(Kind::Usage, format!("table `{table}` has no version of run `{run}`"))
                     .hint(format!("`soflow tables show {table}` lists its versions"))
             })?;
-            entry.current = run.clone();
+            entry.show(run, now);
             self.shown.remove(table);
             self.versions.remove(table);
         }
         Ok(())
     }
 
-    /// Drops versions from the history; current ones stay. Returns those dropped.
+    /// Drops versions from the history; current ones stay.
     ///
     /// # Errors
     /// `Held` when anything was published since the index was `seen`.
-    pub fn forget(&mut self, seen: &Index, versions: &[(String, RunId)]) -> Result<Vec<(String, RunId)>> {
+    pub fn forget(&mut self, seen: &Index, versions: &[(String, RunId)]) -> Result<()> {
         if self.generation != seen.generation {
             return Err(held("someone else published while this was going on".into()));
         }
         self.generation += 1;
-        let mut gone = Vec::new();
         for (table, run) in versions {
             if let Some(entry) = self.tables.get_mut(table).filter(|entry| entry.current != *run) {
                 entry.history.retain(|known| known.run != *run);
-                gone.push((table.clone(), run.clone()));
+                self.forgotten.push((table.clone(), run.clone()));
             }
         }
-        Ok(gone)
+        Ok(())
     }
 
     /// Returns the tables whose current version Glue does not show yet, with that version's run.
@@ -165,6 +169,26 @@ impl State {
     pub fn end_lease(&mut self, by: &str) {
         self.lease.take_if(|lease| lease.by == by);
     }
+}
+
+impl Entry {
+    /// Points readers at the version of `run`.
+    fn show(&mut self, run: &RunId, now: Timestamp) {
+        let before = std::mem::replace(&mut self.current, run.clone());
+        for known in &mut self.history {
+            if known.run == *run {
+                known.until = None;
+            } else if known.run == before {
+                known.until = Some(now);
+            }
+        }
+    }
+}
+
+/// Returns a version as a table's history has it.
+pub fn published(version: &Version) -> Published {
+    let (rows, bytes) = (version.rows(), version.bytes());
+    Published { run: version.run.clone(), at: version.published_at, rows, bytes, until: None }
 }
 
 /// Refuses to build on tables that others have published since they were seen.
@@ -220,8 +244,8 @@ mod tests {
         let now = state.clone().index();
         assert!(state.publish(&now, &[version("questions", "daily.2026-11-21.1")]).unwrap());
         let back: BTreeMap<String, RunId> = [("other".to_string(), "single.2026-11-22.1".parse().unwrap())].into();
-        state.point(&now, &back).unwrap();
+        state.point(&now, &back, Timestamp::UNIX_EPOCH).unwrap();
         let questions = [("questions".to_string(), "daily.2026-11-22.1".parse().unwrap())].into();
-        assert_eq!(state.point(&now, &questions).unwrap_err().kind, Kind::Held);
+        assert_eq!(state.point(&now, &questions, Timestamp::UNIX_EPOCH).unwrap_err().kind, Kind::Held);
     }
 }

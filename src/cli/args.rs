@@ -337,6 +337,12 @@ pub enum TablesCommand {
         #[arg(long)]
         partitions: bool,
     },
+    /// Make a lost or damaged catalog anew from what is kept about each version
+    Repair {
+        /// Show what would be done, and do nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 #[derive(Debug, Args)]

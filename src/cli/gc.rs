@@ -9,7 +9,7 @@ use super::ground::Ground;
 use crate::catalog;
 use crate::error::Result;
 use crate::report::{bytes, plural};
-use crate::run::{self, LakeLock};
+use crate::run::{Collection, LakeLock};
 
 /// Most names printed.
 const FEW: usize = 20;
@@ -26,31 +26,42 @@ pub async fn gc(app: &App, args: &GcArgs) -> Result<u8> {
         catalog::telling(catalog.as_ref(), catalog.settle(), app.sink().as_mut()).await?;
     }
     let keep = SignedDuration::from_secs(project.resolved.settings.keep_seconds);
-    let (index, garbage) = run::find_garbage(lake, store.as_ref(), catalog.as_ref(), Timestamp::now(), keep).await?;
-    if !args.dry_run {
-        run::collect(&index, &garbage, store.as_ref(), catalog.as_ref()).await?;
-    }
+    let (now, dry_run) = (store.now(), args.dry_run);
+    let collection = Collection { lake, store: store.as_ref(), catalog: catalog.as_ref(), now, keep, dry_run };
+    let garbage = collection.collect().await?;
     if app.json {
         return app.print_json(&json!({ "removed": !args.dry_run, "garbage": garbage })).map(|()| 0);
     }
     let (versions, files) = (garbage.versions.len(), garbage.files.len() + garbage.leftovers.len());
-    if versions + files == 0 {
-        return app.print("Nothing to remove.\n").map(|()| 0);
+    let mut text = "Nothing to remove.\n".to_string();
+    if versions + files > 0 {
+        let verb = if args.dry_run { "Would remove" } else { "Removed" };
+        let (versions, files) = (plural(versions as u64, "version"), plural(files as u64, "file"));
+        let about = garbage.versions.iter().map(|(table, run)| format!("version {run} of {table}"));
+        let named = about.chain(garbage.files.iter().chain(&garbage.leftovers).map(ToString::to_string));
+        text = format!("{verb} {versions} and {files}, {}:\n{}", bytes(garbage.bytes), few(named));
     }
-    let mut shown: Vec<String> =
-        garbage.versions.iter().map(|(table, run)| format!("  version {run} of {table}")).collect();
-    shown.extend(garbage.files.iter().chain(&garbage.leftovers).map(|uri| format!("  {uri}")));
-    let rest = shown.len().saturating_sub(FEW);
-    shown.truncate(FEW);
+    if !garbage.going_on.is_empty() {
+        let runs = few(garbage.going_on.iter().map(ToString::to_string));
+        text.push_str(&format!("\nKept all that runs which go on refer to:\n{runs}"));
+    }
+    if !garbage.unknown.is_empty() {
+        let (what, named) = (plural(garbage.unknown.len() as u64, "file"), garbage.unknown.iter());
+        text.push_str(&format!(
+            "\nLeft {what} alone that no run of soflow wrote:\n{}",
+            few(named.map(ToString::to_string))
+        ));
+    }
+    app.print(&text).map(|()| 0)
+}
+
+/// Returns a line for each of the first few, and how many more there are.
+fn few(names: impl Iterator<Item = String>) -> String {
+    let mut lines: Vec<String> = names.map(|name| format!("  {name}\n")).collect();
+    let rest = lines.len().saturating_sub(FEW);
+    lines.truncate(FEW);
     if rest > 0 {
-        shown.push(format!("  and {rest} more"));
+        lines.push(format!("  and {rest} more\n"));
     }
-    let verb = if args.dry_run { "Would remove" } else { "Removed" };
-    let what = format!(
-        "{} and {}, {}",
-        plural(versions as u64, "version"),
-        plural(files as u64, "file"),
-        bytes(garbage.bytes)
-    );
-    app.print(&format!("{verb} {what}:\n{}\n", shown.join("\n"))).map(|()| 0)
+    lines.concat()
 }

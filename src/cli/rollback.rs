@@ -25,8 +25,7 @@ pub async fn rollback(app: &App, args: &RollbackArgs) -> Result<u8> {
     let to: RunId = match &args.to {
         Some(run) => run.parse()?,
         None => {
-            let at = entry.history.iter().position(|known| known.run == entry.current).unwrap_or(0);
-            let before = at.checked_sub(1).and_then(|at| entry.history.get(at)).ok_or_else(|| {
+            let before = entry.before().ok_or_else(|| {
                 Error::new(Kind::Usage, format!("table `{}` has no version before `{}`", args.table, entry.current))
                     .hint(format!("`soflow tables show {}` lists its versions", args.table))
             })?;

@@ -12,12 +12,15 @@ use crate::error::Result;
 use crate::event::{Event, RunState, StepState};
 use crate::names::{RunId, Uri};
 use crate::report::{Align, Cell, Style, Table, ago, block, count, cut, line, paint, seconds, state_word};
-use crate::run::{self, LakeLock, RunRecord};
+use crate::run::{self, LakeLock, Listed, RunRecord};
 use crate::target::emr::Inner;
 use crate::target::{Bill, Cause, Placed};
 
 /// Most columns of the reason in the list; `runs show` has all of it.
 const REASON: usize = 60;
+
+/// The state of a run whose record cannot be read.
+const DAMAGED: &str = "damaged";
 
 /// Lists runs or shows one.
 pub async fn runs(app: &App, args: &RunsArgs) -> Result<u8> {
@@ -42,13 +45,15 @@ pub async fn runs(app: &App, args: &RunsArgs) -> Result<u8> {
             print(app, &record)?;
         }
         None => {
-            let mut records = run::list_runs(store.as_ref(), artifacts).await?;
-            records.retain(|record| args.job.as_ref().is_none_or(|job| record.run.job == *job));
-            records.truncate(args.limit);
-            let records: Result<Vec<RunRecord>> = records.into_iter().map(|record| seen(record, artifacts)).collect();
-            let records = records?;
+            let mut runs = run::list_runs(store.as_ref(), artifacts).await?;
+            runs.retain(|(run, _)| args.job.as_ref().is_none_or(|job| run.job == *job));
+            runs.truncate(args.limit);
+            let mut records: Vec<Listed> = Vec::new();
+            for (run, record) in runs {
+                records.push((run, record.map(|record| seen(record, artifacts)).flatten()));
+            }
             if app.json {
-                app.print_json(&json!({ "runs": records }))?;
+                app.print_json(&json!({ "runs": records.iter().map(to_json).collect::<Vec<_>>() }))?;
             } else if records.is_empty() {
                 app.print(&match &args.job {
                     Some(job) => format!("There are no runs of `{job}`: `soflow runs` lists all runs.\n"),
@@ -121,7 +126,15 @@ fn took(record: &RunRecord) -> String {
     record.ended_at.map_or_else(String::new, |ended| seconds(ended.duration_since(record.started_at).as_secs_f64()))
 }
 
-fn list(records: &[RunRecord], style: &Style, width: Option<usize>) -> String {
+/// Returns a run's record; of one that cannot be read, which run it is and why.
+fn to_json((run, record): &Listed) -> serde_json::Value {
+    match record {
+        Ok(record) => json!(record),
+        Err(error) => json!({ "run": run, "state": DAMAGED, "error": error.message }),
+    }
+}
+
+fn list(records: &[Listed], style: &Style, width: Option<usize>) -> String {
     let mut table = Table::new([
         ("run", Align::Left),
         ("state", Align::Left),
@@ -130,7 +143,16 @@ fn list(records: &[RunRecord], style: &Style, width: Option<usize>) -> String {
         ("why", Align::Left),
     ]);
     let now = Timestamp::now();
-    for record in records {
+    for (run, record) in records {
+        let record = match record {
+            Ok(record) => record,
+            Err(error) => {
+                let why = error.causes().into_iter().next().unwrap_or_else(|| error.message.clone());
+                let (word, why) = (Cell::from(DAMAGED).styled(style.bad), cut(&why, REASON));
+                table.row([Cell::from(run.to_string()), word, Cell::from(""), Cell::from(""), Cell::from(why)]);
+                continue;
+            }
+        };
         let (word, colour) = state(record, style);
         table.row([
             Cell::from(record.run.to_string()),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::app::{App, Project};
@@ -18,7 +19,7 @@ use crate::job::Job;
 use crate::names::RunId;
 use crate::plan::{self, Action, Plan, Select, TableFacts};
 use crate::report::{SetAside, Summary, TableLine, TableState, problem};
-use crate::run::{self, Attached, Code, Driven, Gathered, Intent, Outcome, Request, RunRecord, Services};
+use crate::run::{self, Attached, Code, Driven, Gathered, Intent, LakeLock, Outcome, Request, RunRecord, Services};
 
 /// The site the sample pretends to be from.
 pub const SAMPLE_SITE: &str = "stackoverflow";
@@ -36,7 +37,9 @@ pub async fn submit(app: &App, args: &SubmitArgs) -> Result<u8> {
     let job = prepare::load_job(&project, &args.selection.job, &args.selection.params, date)?;
     let select = prepare::select(&job, &args.selection)?;
     if args.sample {
-        sample::write(services.store.as_ref(), &project.target()?.lake.raw, SAMPLE_SITE, 1, sink.as_mut()).await?;
+        let lake = &project.target()?.lake;
+        let _lock = LakeLock::guard(&lake.artifacts, "ingest sample", Timestamp::now())?;
+        sample::write(services.store.as_ref(), &lake.raw, SAMPLE_SITE, 1, sink.as_mut()).await?;
     }
     let code = prepare::code(&project, &job, &services)?;
     let order = Order { project: &project, job: &job, date, select, asked: asked(&args.selection), code };

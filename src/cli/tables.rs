@@ -3,13 +3,15 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::app::App;
+use super::app::{App, Project};
 use super::args::{TablesArgs, TablesCommand};
 use super::ground::Ground;
 use crate::catalog::{Catalog, Entry, Index};
 use crate::error::{Error, Kind, Result};
+use crate::names::RunId;
 use crate::plan::Version;
 use crate::report::{Align, Cell, Style, Table, ago, bytes, count, paint, plural};
+use crate::run::{self, LakeLock};
 use crate::yaml::did_you_mean;
 
 /// Partitions shown before the rest is only counted.
@@ -18,6 +20,9 @@ const FEW_PARTITIONS: usize = 12;
 /// Lists tables or shows one.
 pub async fn tables(app: &App, args: &TablesArgs) -> Result<u8> {
     let project = app.project(None)?;
+    if let Some(TablesCommand::Repair { dry_run }) = &args.command {
+        return repair(app, &project, *dry_run).await;
+    }
     let Ground { catalog, .. } = app.ground(&project).await?;
     let index = catalog.index().await?;
     match &args.command {
@@ -31,12 +36,49 @@ pub async fn tables(app: &App, args: &TablesArgs) -> Result<u8> {
             }
         }
         None if app.json => app.print_json(&json!({ "tables": index.tables }))?,
-        None if index.tables.is_empty() => {
+        _ if index.tables.is_empty() && !catalog.version_files().await?.is_empty() => {
+            app.print(
+                "The catalog has no tables, but there are files about versions of some.\n\n  soflow tables repair\n",
+            )?;
+        }
+        _ if index.tables.is_empty() => {
             app.print("No tables are published yet: `soflow submit daily --sample` makes some.\n")?;
         }
-        None => app.print(&list(&index, &app.out_style, app.width))?,
+        _ => app.print(&list(&index, &app.out_style, app.width))?,
     }
     Ok(0)
+}
+
+/// Makes the catalog whole, or shows what it lacks.
+async fn repair(app: &App, project: &Project, dry_run: bool) -> Result<u8> {
+    let artifacts = &project.target()?.lake.artifacts;
+    let _lock = LakeLock::guard(artifacts, "tables repair", Timestamp::now())?;
+    let Ground { store, catalog, .. } = app.ground(project).await?;
+    let restored = run::repair(store.as_ref(), catalog.as_ref(), artifacts, !dry_run).await?;
+    if app.json {
+        return app.print_json(&json!({ "dry_run": dry_run, "repaired": restored })).map(|()| 0);
+    }
+    if restored.is_nothing() {
+        return app.print("Nothing to repair: the catalog names all that was published.\n").map(|()| 0);
+    }
+    let version = |verb: &str, (table, run): &(String, RunId)| format!("  {verb} version {run} of {table}\n");
+    let mut text = String::new();
+    if restored.lost {
+        text.push_str(
+            "The catalog could not be read: readers see the latest version of each table, also after a rollback.\n",
+        );
+    }
+    text.push_str(if dry_run { "Would repair:\n" } else { "Repaired:\n" });
+    text.extend(restored.added.iter().map(|added| version("added", added)));
+    text.extend(restored.dropped.iter().map(|dropped| version("took away, since it cannot be read,", dropped)));
+    text.extend(
+        restored
+            .unreadable
+            .iter()
+            .map(|table| format!("  nothing can be read about {table}: `soflow submit` makes it again\n")),
+    );
+    text.push_str("\n  soflow tables\n");
+    app.print(&text).map(|()| 0)
 }
 
 /// Returns a table's entry in the catalog.

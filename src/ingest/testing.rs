@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::error::{Error, Kind, Result};
 use crate::names::Uri;
-use crate::store::{FileStore, Object, Store, Tag};
+use crate::store::{FileStore, Inventory, Object, Store, Tag};
 
 /// A file store whose disk is full after some writes.
 pub(super) struct Failing {
@@ -24,6 +24,12 @@ impl Failing {
 impl Store for Failing {
     async fn list_all(&self, prefix: &Uri) -> Result<Vec<Object>> {
         FileStore.list_all(prefix).await
+    }
+    async fn inventory(&self, prefix: &Uri) -> Result<Inventory> {
+        FileStore.inventory(prefix).await
+    }
+    async fn sync(&self, root: &Uri, objects: &[Object]) -> Result<()> {
+        FileStore.sync(root, objects).await
     }
     async fn unfinished(&self, prefix: &Uri) -> Result<Vec<Object>> {
         FileStore.unfinished(prefix).await

@@ -81,9 +81,9 @@ impl TarGz {
         Ok(())
     }
 
-    /// Completes the archive.
+    /// Completes the archive, so that it survives a power cut: it is kept, and its name is all that is looked at.
     pub fn finish(self) -> io::Result<()> {
-        self.builder.into_inner()?.finish()?.flush()
+        self.builder.into_inner()?.finish()?.sync_all()
     }
 }
 

@@ -131,6 +131,13 @@ pub struct StepResult {
     pub tables: BTreeMap<String, Written>,
 }
 
+impl StepResult {
+    /// Returns the prefixes of what it wrote, relative to the curated location.
+    pub fn prefixes(&self) -> impl Iterator<Item = String> {
+        self.tables.keys().map(|table| super::run_prefix(table, &self.run))
+    }
+}
+
 /// What a step wrote to one table.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Written {

@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 use super::record::{RunRecord, record_uri, run_prefix, to_json};
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
-use crate::store::{Contention, Store, Tag};
+use crate::store::{Contention, Store, Tag, make_folder};
 
 /// Who holds a lake.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// What it does: a run id, or `rollback`, `gc`.
+    /// What it does: a run id, or `rollback`, `gc`, `ingest`.
     pub what: String,
     /// Its process on this machine.
     pub process: u32,
@@ -77,11 +77,12 @@ impl LakeLock {
 
     /// Returns whether some process is writing to the lake right now.
     pub fn is_held(artifacts: &Uri) -> Result<bool> {
-        let path = path(artifacts)?;
-        if !path.exists() {
-            return Ok(false);
+        // Whoever may read the lake may ask.
+        match fs::File::open(path(artifacts)?) {
+            Ok(file) => Ok(matches!(file.file().try_lock_shared(), Err(std::fs::TryLockError::WouldBlock))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error.into()),
         }
-        Ok(open(artifacts)?.file().try_lock_shared().is_err())
     }
 }
 
@@ -103,7 +104,7 @@ fn path(artifacts: &Uri) -> Result<std::path::PathBuf> {
 fn open(artifacts: &Uri) -> Result<fs::File> {
     let path = path(artifacts)?;
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        make_folder(folder)?;
     }
     Ok(fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?)
 }

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::attach::{going_on, not_shown};
 use super::claim::{LakeLock, claim, latest_number};
+use super::collect::is_kept;
 use super::finish::{self, Published};
 use super::gather::{Code, Gathered, Request, gather};
 use super::intent::Intent;
@@ -219,6 +220,19 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Makes sure that all it was planned from is there, and writes its tasks.
+    ///
+    /// # Errors
+    /// `Held` when some of that was collected as garbage before the run was claimed.
+    pub(super) async fn begin(&self) -> Result<()> {
+        let Services { store, catalog, .. } = self.services;
+        if !is_kept(self.gathered, self.plan, store.as_ref(), catalog.as_ref()).await? {
+            return Err(Error::new(Kind::Held, "what this run was planned from was collected as garbage meanwhile")
+                .hint("run the same command again: it starts from what is there now"));
+        }
+        write_tasks(&self.gathered.facts, self.plan, &self.record.run, store.as_ref()).await
+    }
+
     /// Writes the record.
     ///
     /// # Errors
@@ -322,7 +336,7 @@ impl<'a> Run<'a> {
 }
 
 /// Writes the task of every step that runs. Writing one again changes nothing.
-pub(super) async fn write_tasks(facts: &plan::Facts<'_>, plan: &Plan, run: &RunId, store: &dyn Store) -> Result<()> {
+async fn write_tasks(facts: &plan::Facts<'_>, plan: &Plan, run: &RunId, store: &dyn Store) -> Result<()> {
     let tasks = plan.steps.iter().filter(|step| step.action == Action::Run).map(|step| async move {
         let body = serde_json::to_vec_pretty(&plan::task(facts, step, run))
             .map_err(|error| Error::new(Kind::Internal, "a task cannot be written as JSON").caused_by(error))?;

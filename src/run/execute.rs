@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::drive::{Run, logs_of, task_uri, write_tasks};
+use super::drive::{Run, logs_of, task_uri};
 use super::ended::is_open;
 use super::finish;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink, StepState};
-use crate::plan::StepPlan;
+use crate::plan::{Action, StepPlan};
 use crate::target::{Ended, Note, Opening, StepOrder, Stop};
 
 /// How often a running step's output is looked at for the live view.
@@ -23,9 +23,9 @@ impl<'a> Run<'a> {
     /// Runs the steps, as many at once as the target takes and the graph allows. After a failure nothing new is started,
     /// but what runs may finish: its results are there for the next try.
     pub(super) async fn execute(&mut self, resumed: bool, sink: &mut dyn Sink) -> Result<()> {
-        if !resumed {
-            let store = self.services.store.as_ref();
-            write_tasks(&self.gathered.facts, self.plan, &self.record.run, store).await?;
+        // Where there are tasks it has begun.
+        if !resumed || self.plan.steps.iter().all(|step| step.action != Action::Run) {
+            self.begin().await?;
         }
         let (notes, mut heard) = mpsc::unbounded_channel();
         let went = match self.open(resumed, notes, &mut heard, sink).await {

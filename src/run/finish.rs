@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::drive::Run;
-use super::gather::{self, Gathered, results_prefix};
+use super::gather::{self, Gathered};
 use crate::audit::{self, Finding, Opened};
 use crate::catalog::{self, Index};
 use crate::error::{Error, Kind, Result};
@@ -24,6 +24,8 @@ pub async fn take_in(run: &Run<'_>, name: &str, seconds: f64) -> Result<StepResu
         let location = run.gathered.facts.lake.curated.join(&prefix);
         let objects = objects_under(run, output, &location).await?;
         let opened = read(run, output, &location, &objects).await?;
+        // The engine leaves that to the system; from here on others count on these files.
+        run.services.store.sync(&run.gathered.facts.lake.curated, &objects).await?;
         let landed = opened.landed.clone();
         seen(run).insert((name.into(), output.table.clone()), (objects, opened));
         let partitions = landed.partitions.into_iter().map(|part| Partition {
@@ -54,7 +56,7 @@ fn planned<'a>(run: &Run<'a>, name: &str) -> Result<&'a StepPlan> {
 
 fn result_uri(run: &Run<'_>, result: &Digest) -> Uri {
     let facts = &run.gathered.facts;
-    results_prefix(&facts.lake.artifacts, &facts.job.name).join(&format!("{}.json", result.as_str()))
+    gather::result_uri(&facts.lake.artifacts, &facts.job.name, result)
 }
 
 /// Returns the objects under a run's prefix but for those of other outputs that share it.

@@ -66,6 +66,10 @@ pub async fn gather<'a>(request: Request<'a>, store: &dyn Store, catalog: &dyn C
         tokio::try_join!(try_join_all(known), raw_pages(job, date, lake, store), results(job, lake, store))?;
     let mut tables: BTreeMap<String, TableFacts> = names.into_iter().zip(known).collect();
     add_versions_taken_in(&mut tables, catalog).await?;
+    for (name, table) in &mut tables {
+        // One that was forgotten may be removed at any moment.
+        table.versions.retain(|run, _| index.tables[name].keeps(run));
+    }
     let Code { steps: code, engine, shipped } = code;
     let facts = Facts { job, date, lake, engine, code, raw, others: BTreeMap::new(), tables, results, select };
     Ok(Gathered { facts, index, shipped })
@@ -179,6 +183,11 @@ async fn add_versions_taken_in(tables: &mut BTreeMap<String, TableFacts>, catalo
 /// Returns where a job's results wait to be published.
 pub fn results_prefix(artifacts: &Uri, job: &str) -> Uri {
     artifacts.join(&format!("results/{job}"))
+}
+
+/// Returns where the result of a step waits to be published.
+pub fn result_uri(artifacts: &Uri, job: &str, result: &Digest) -> Uri {
+    results_prefix(artifacts, job).join(&format!("{}.json", result.as_str()))
 }
 
 /// Reads the results of steps that finished in runs which did not publish. One whose files are not all there counts

@@ -215,21 +215,7 @@ pub(super) async fn read_tagged(store: &dyn Store, uri: &Uri) -> Result<Option<(
     Ok(Some((parse(uri, &body)?, tag)))
 }
 
-/// Returns all runs, the latest first.
-pub async fn list_runs(store: &dyn Store, artifacts: &Uri) -> Result<Vec<RunRecord>> {
-    let mut runs = Vec::new();
-    for object in store.list(&artifacts.join("runs")).await? {
-        if object.uri.as_str().ends_with("/run.json")
-            && let Some(body) = store.get(&object.uri).await?
-        {
-            runs.push(parse(&object.uri, &body)?);
-        }
-    }
-    runs.sort_by(|a: &RunRecord, b| b.started_at.cmp(&a.started_at).then(b.run.cmp(&a.run)));
-    Ok(runs)
-}
-
-fn parse(uri: &Uri, body: &[u8]) -> Result<RunRecord> {
+pub(super) fn parse(uri: &Uri, body: &[u8]) -> Result<RunRecord> {
     serde_json::from_slice(body).map_err(|error| {
         Error::new(Kind::Machine, format!("the run record `{uri}` is damaged"))
             .caused_by(error)

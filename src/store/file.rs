@@ -1,8 +1,10 @@
 //! Objects as files. Every write goes to a hidden file beside its place, is synced, and appears under its name at once.
 
+use std::collections::BTreeSet;
 use std::fs::Metadata;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -10,7 +12,7 @@ use bytes::Bytes;
 use fs_err as fs;
 use jiff::Timestamp;
 
-use super::{Object, Store, Tag};
+use super::{Inventory, Object, Store, Tag};
 use crate::error::{Error, Kind, Result};
 use crate::names::{Digest, Uri};
 
@@ -24,16 +26,29 @@ pub struct FileStore;
 #[async_trait]
 impl Store for FileStore {
     async fn list_all(&self, prefix: &Uri) -> Result<Vec<Object>> {
-        let mut found = Vec::new();
-        walk(&path_of(prefix)?, &|_| true, &mut found)?;
-        found.sort_by(|a, b| a.uri.cmp(&b.uri));
-        Ok(found)
+        // Whoever moves a part of a lake to another disk leaves a link behind.
+        Ok(walk(&path_of(prefix)?, true)?.objects)
+    }
+
+    async fn inventory(&self, prefix: &Uri) -> Result<Inventory> {
+        walk(&path_of(prefix)?, false)
     }
 
     async fn unfinished(&self, prefix: &Uri) -> Result<Vec<Object>> {
-        let mut found = Vec::new();
-        walk(&path_of(prefix)?, &|name| name.starts_with(UNFINISHED), &mut found)?;
+        let mut found = self.inventory(prefix).await?.objects;
+        let name = |object: &Object| object.uri.as_str().rsplit('/').next().unwrap_or_default().to_string();
+        found.retain(|object| name(object).starts_with(UNFINISHED));
         Ok(found)
+    }
+
+    async fn sync(&self, root: &Uri, objects: &[Object]) -> Result<()> {
+        let (root, mut places) = (path_of(root)?, BTreeSet::new());
+        for object in objects {
+            let path = path_of(&object.uri)?;
+            places.extend(path.ancestors().take_while(|folder| folder.starts_with(&root)).map(Path::to_path_buf));
+        }
+        places.extend(root.parent().filter(|_| !places.is_empty()).map(Path::to_path_buf));
+        places.iter().try_for_each(|place| sync(place))
     }
 
     async fn get(&self, uri: &Uri) -> Result<Option<Vec<u8>>> {
@@ -48,14 +63,14 @@ impl Store for FileStore {
         let path = path_of(uri)?;
         let file = write_beside(&path, body)?;
         file.persist(&path).map_err(|error| Error::from(error.error))?;
-        sync_folder(&path)
+        sync(folder_of(&path))
     }
 
     async fn put_if_absent(&self, uri: &Uri, body: &[u8]) -> Result<Option<Tag>> {
         let path = path_of(uri)?;
         let file = write_beside(&path, body)?;
         match file.persist_noclobber(&path) {
-            Ok(_) => sync_folder(&path).map(|()| Some(tag(body))),
+            Ok(_) => sync(folder_of(&path)).map(|()| Some(tag(body))),
             Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(None),
             Err(error) => Err(error.error.into()),
         }
@@ -101,10 +116,11 @@ impl Store for FileStore {
         let path = path_of(uri)?;
         let mut beside = beside(&path)?;
         let copied = std::io::copy(&mut fs::File::open(file)?, beside.as_file_mut());
-        let copied = copied.and_then(|bytes| beside.as_file().sync_all().map(|()| bytes));
-        progress(copied.map_err(|error| named(&path, &error))?);
+        let copied = copied.map_err(|error| named(&path, &error))?;
+        sync(beside.path())?;
+        progress(copied);
         beside.persist(&path).map_err(|error| Error::from(error.error))?;
-        sync_folder(&path)
+        sync(folder_of(&path))
     }
 
     fn now(&self) -> Timestamp {
@@ -137,10 +153,11 @@ pub fn open_listed(object: &Object) -> Result<Option<fs::File>> {
     Ok(same.then_some(file))
 }
 
-/// Removes the partition and run folders above `path` that have become empty: an object store has no such thing.
+/// Removes the folders of a run above `path` that have become empty: an object store has no such thing.
 fn remove_empty_above(path: &Path) {
-    let ours = |folder: &&Path| folder.file_name().is_some_and(|name| name.to_string_lossy().contains('='));
-    for folder in path.ancestors().skip(1).take_while(ours) {
+    let is_run = |folder: &&Path| folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with("run="));
+    let Some(run) = path.ancestors().skip(1).find(is_run) else { return };
+    for folder in path.ancestors().skip(1).take_while(|folder| folder.starts_with(run)) {
         if fs::remove_dir(folder).is_err() {
             break;
         }
@@ -157,30 +174,54 @@ fn tag(body: &[u8]) -> Tag {
 
 fn write_beside(path: &Path, body: &[u8]) -> Result<tempfile::NamedTempFile> {
     let mut file = beside(path)?;
-    let write = |file: &mut tempfile::NamedTempFile| file.write_all(body).and_then(|()| file.as_file().sync_all());
-    write(&mut file).map_err(|error| named(path, &error))?;
+    file.write_all(body).map_err(|error| named(path, &error))?;
+    sync(file.path())?;
     Ok(file)
 }
 
-/// Returns a new hidden file in the folder of `path`.
+/// Returns a new hidden file in the folder of `path`, for everyone that the umask lets read it: lakes are shared.
 fn beside(path: &Path) -> Result<tempfile::NamedTempFile> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
+    let folder = folder_of(path);
+    make_folder(folder)?;
+    let everyone = std::fs::Permissions::from_mode(0o666);
+    Ok(tempfile::Builder::new().prefix(UNFINISHED).permissions(everyone).tempfile_in(folder)?)
+}
+
+/// Makes a folder and those above it; all of them survive a power cut.
+///
+/// # Errors
+/// `Machine` when it cannot be made.
+pub fn make_folder(folder: &Path) -> Result<()> {
+    let new: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
     fs::create_dir_all(folder)?;
-    Ok(tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?)
+    new.into_iter().try_for_each(|folder| sync(folder_of(folder)))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("/"))
 }
 
 fn named(path: &Path, error: &std::io::Error) -> std::io::Error {
     std::io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
-/// Makes the new name itself survive a power cut, not only the content.
-fn sync_folder(path: &Path) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    Ok(fs::File::open(folder)?.sync_all()?)
+/// Makes a file's content, or the names in a folder, survive a power cut.
+fn sync(path: &Path) -> Result<()> {
+    #[cfg(test)]
+    tests::SYNCED.with_borrow_mut(|synced| synced.push(path.to_path_buf()));
+    Ok(fs::File::open(path)?.sync_all()?)
 }
 
-/// Adds all files below `folder` whose names are wanted.
-fn walk(folder: &Path, want: &dyn Fn(&str) -> bool, found: &mut Vec<Object>) -> Result<()> {
+/// Returns all files below `folder`; `follow`: also what links lead to, in their place.
+fn walk(folder: &Path, follow: bool) -> Result<Inventory> {
+    let mut found = Inventory::default();
+    walk_into(folder, follow, &mut found)?;
+    found.objects.sort_by(|a, b| a.uri.cmp(&b.uri));
+    found.links.sort();
+    Ok(found)
+}
+
+fn walk_into(folder: &Path, follow: bool, found: &mut Inventory) -> Result<()> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         // A folder may also vanish while it is walked: a step's temporary one, when the step commits.
@@ -189,18 +230,20 @@ fn walk(folder: &Path, want: &dyn Fn(&str) -> bool, found: &mut Vec<Object>) -> 
     };
     for entry in entries {
         let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
         let path = entry.path();
-        let about = match fs::metadata(&path) {
+        let about = if follow { fs::metadata(&path) } else { fs::symlink_metadata(&path) };
+        let about = match about {
             Ok(about) => about,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error.into()),
         };
-        if about.is_dir() {
-            walk(&path, want, found)?;
-        } else if want(&name) {
+        if about.is_symlink() {
+            found.links.push(Uri::from_path(&path));
+        } else if about.is_dir() {
+            walk_into(&path, follow, found)?;
+        } else {
             let (etag, modified) = (etag(&about)?, modified(&about)?);
-            found.push(Object { uri: Uri::from_path(&path), bytes: about.len(), etag, modified });
+            found.objects.push(Object { uri: Uri::from_path(&path), bytes: about.len(), etag, modified });
         }
     }
     Ok(())
@@ -215,46 +258,4 @@ fn modified(about: &Metadata) -> Result<Timestamp> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn only_the_first_of_two_claims_wins() {
-        let folder = tempfile::tempdir().unwrap();
-        let uri = Uri::from_path(folder.path()).join("runs/1/run.json");
-        assert!(FileStore.put_if_absent(&uri, b"mine").await.unwrap().is_some());
-        assert!(FileStore.put_if_absent(&uri, b"theirs").await.unwrap().is_none());
-        assert_eq!(FileStore.get(&uri).await.unwrap().as_deref(), Some(&b"mine"[..]));
-    }
-
-    #[tokio::test]
-    async fn listings_pass_over_hidden_names_and_missing_prefixes() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = Uri::from_path(folder.path());
-        for name in ["b/2.json", "a/1.json", "_temporary/x", "a/.crc", "a/_SUCCESS"] {
-            FileStore.put(&root.join(name), b"x").await.unwrap();
-        }
-        let names: Vec<_> =
-            FileStore.list(&root).await.unwrap().iter().map(|o| o.uri.below(&root).unwrap().to_string()).collect();
-        assert_eq!(names, ["a/1.json", "b/2.json"]);
-        assert_eq!(FileStore.list(&root.join("missing")).await.unwrap(), []);
-    }
-
-    #[tokio::test]
-    async fn removing_is_idempotent() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = Uri::from_path(folder.path());
-        FileStore.put(&root.join("x/y"), b"1").await.unwrap();
-        FileStore.remove(&root.join("x")).await.unwrap();
-        FileStore.remove(&root.join("x")).await.unwrap();
-        assert_eq!(FileStore.get(&root.join("x/y")).await.unwrap(), None);
-        FileStore.put(&root.join("table/run=1/month=1/a"), b"1").await.unwrap();
-        FileStore.put(&root.join("table/run=1/month=2/a"), b"1").await.unwrap();
-        FileStore.remove(&root.join("table/run=1/month=1/a")).await.unwrap();
-        assert!(
-            !folder.path().join("table/run=1/month=1").exists() && folder.path().join("table/run=1/month=2").exists()
-        );
-        FileStore.remove(&root.join("table/run=1/month=2/a")).await.unwrap();
-        assert!(!folder.path().join("table/run=1").exists() && folder.path().join("table").exists());
-    }
-}
+mod tests;

@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::names::Uri;
 
 pub use contention::Contention;
-pub use file::{FileStore, open_listed};
+pub use file::{FileStore, make_folder, open_listed};
 pub use owner::Owner;
 pub use s3::S3Store;
 #[cfg(test)]
@@ -36,6 +36,15 @@ pub struct Object {
     pub etag: String,
     /// When it was written last.
     pub modified: Timestamp,
+}
+
+/// What is really below a prefix.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// Its objects, those with hidden names too, sorted by URI.
+    pub objects: Vec<Object>,
+    /// Its symbolic links. What they lead to is not below the prefix.
+    pub links: Vec<Uri>,
 }
 
 /// Stands for one content of an object: changes whenever it is replaced.
@@ -69,8 +78,16 @@ pub trait Store: Send + Sync {
         Ok(names.collect::<BTreeSet<_>>().into_iter().collect())
     }
 
+    /// Returns all that is really below `prefix`: what may be removed is chosen from this.
+    async fn inventory(&self, prefix: &Uri) -> Result<Inventory> {
+        Ok(Inventory { objects: self.list_all(prefix).await?, links: Vec::new() })
+    }
+
     /// Returns what writes cut short by a crash have left below `prefix`; no reader ever sees those.
     async fn unfinished(&self, prefix: &Uri) -> Result<Vec<Object>>;
+
+    /// Makes objects below `root` that another program wrote survive a power cut, as those written by [`Store::put`] do.
+    async fn sync(&self, root: &Uri, objects: &[Object]) -> Result<()>;
 
     /// Returns the content, or `None` when there is no such object.
     async fn get(&self, uri: &Uri) -> Result<Option<Vec<u8>>>;

@@ -241,6 +241,11 @@ impl Store for S3Store {
         Ok(Vec::new())
     }
 
+    /// S3 answers when an object is kept in several places.
+    async fn sync(&self, _: &Uri, _: &[Object]) -> Result<()> {
+        Ok(())
+    }
+
     async fn get(&self, uri: &Uri) -> Result<Option<Vec<u8>>> {
         Ok(self.get_tagged(uri).await?.map(|(body, _)| body))
     }

@@ -15,6 +15,7 @@ mod insights;
 mod paths;
 mod project;
 mod read_only;
+mod sharing;
 mod smallest;
 mod surroundings;
 mod text;

@@ -22,6 +22,10 @@ impl Store for Late {
         self.0.list_all(prefix).await
     }
 
+    async fn sync(&self, root: &Uri, objects: &[Object]) -> Result<()> {
+        self.0.sync(root, objects).await
+    }
+
     async fn unfinished(&self, prefix: &Uri) -> Result<Vec<Object>> {
         self.0.unfinished(prefix).await
     }

@@ -107,11 +107,31 @@ fn versions_are_forgotten_only_when_glue_does_not_show_them() {
         assert_eq!(lab.table("tags")["Parameters"]["soflow.run"], FIRST);
         let seen = catalog.index().await.unwrap();
         catalog.forget(&seen, &[("tags".into(), run(FIRST))]).await.unwrap();
-        assert_eq!(catalog.version("tags", &run(FIRST)).await.unwrap(), None);
-        lab.must_agree("after forgetting").await;
-        // Nobody names these; a publisher may be about to.
-        lab.twin.put("s3://repair-forget/curated/_catalog/versions/tags/daily.2026-11-23.1.json", "{}");
-        assert_eq!(catalog.unnamed(&catalog.index().await.unwrap()).await.unwrap(), []);
+        assert!(!lab.must_agree("after forgetting").await.tables["tags"].keeps(&run(FIRST)));
+        assert!(catalog.version("tags", &run(FIRST)).await.unwrap().is_some(), "a run may have begun with it");
+    });
+}
+
+#[test]
+fn a_damaged_index_is_made_anew_and_glue_shows_it() {
+    let lab = Lab::new("repair-index");
+    lab.run(async {
+        lab.publish(&[whole("tags", FIRST), monthly("questions", FIRST, &[("2026-08", FIRST)])]).await;
+        lab.publish(&[monthly("questions", SECOND, &[("2026-08", FIRST), ("2026-09", SECOND)])]).await;
+        let before = lab.must_agree("before").await;
+        lab.twin.put("s3://repair-index/curated/_catalog/catalog.json", "{");
+        lab.ask("AWSGlue.DeleteTable", json!({ "Name": "tags" }));
+        let catalog = lab.catalog().await;
+        let published = [FIRST, SECOND].map(run).into();
+        assert!(catalog.index().await.unwrap_err().hints[0].contains("`soflow tables repair`"));
+        let found = catalog.restore(&published, false).await.unwrap();
+        assert!(catalog.index().await.is_err(), "only looked");
+        assert_eq!(catalog.restore(&published, true).await.unwrap(), found);
+        assert_eq!((found.lost, found.added.len()), (true, 3));
+        let after = lab.must_agree("after").await;
+        assert!(after.generation > before.generation);
+        let seen = |index: &soflow::catalog::Index, table: &str| index.tables[table].current.clone();
+        assert!(["tags", "questions"].iter().all(|table| seen(&after, table) == seen(&before, table)));
     });
 }
 

@@ -35,6 +35,7 @@ fn verbs_below_verbs() {
         ("cluster", "reap"),
         ("runs", "show"),
         ("tables", "show"),
+        ("tables", "repair"),
         ("ingest", "pages"),
         ("ingest", "dump"),
         ("engine", "python"),

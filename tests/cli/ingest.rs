@@ -1,5 +1,8 @@
 //! `soflow ingest`.
 
+use soflow::names::Uri;
+use soflow::run::LakeLock;
+
 use crate::support::Project;
 
 const QUESTION: &str = r#"{"items": [{"question_id": 7, "creation_date": 1764000000, "title": "Why?", "tags": ["rust"]}], "has_more": false, "quota_remaining": 9}"#;
@@ -91,4 +94,26 @@ fn the_sample() {
     let project = Project::empty();
     shot!(project.soflow(["ingest", "sample"]));
     shot!("the_sample_again", project.soflow(["ingest", "sample"]));
+}
+
+#[test]
+fn nobody_else_writes_to_a_local_lake_meanwhile() {
+    let project = Project::empty();
+    project.write("pages/questions/1.json", QUESTION);
+    project.write("ru.stackoverflow.com/Posts.xml", POSTS);
+    let artifacts = Uri::from_path(&project.path().join(".soflow/lake/artifacts"));
+    let _lock = LakeLock::guard(&artifacts, "gc", "2025-11-01T06:01:00Z".parse().unwrap()).unwrap();
+    for arguments in [
+        &["ingest", "pages", "pages"][..],
+        &["ingest", "dump", "ru.stackoverflow.com"],
+        &["ingest", "sample"],
+        &["ingest", "api", "questions", "--date", "2025-10-31"],
+    ] {
+        let output = project.command(arguments).output().unwrap();
+        let seen = project.seen(&output);
+        assert_eq!(seen.code, Some(5), "{arguments:?}: {seen}");
+        assert!(seen.stderr.contains("the lake is being written by gc (process"), "{arguments:?}: {seen}");
+    }
+    project.soflow(["ingest", "status"]).succeeded();
+    assert!(!project.path().join(".soflow/lake/raw").exists());
 }

@@ -98,5 +98,15 @@ fn an_unknown_one() {
 fn a_damaged_record() {
     let project = project();
     project.write(".soflow/lake/artifacts/runs/daily/2025-10-31/1/run.json", "{");
-    shot!(project.soflow(["runs"]));
+    // A step may have any name.
+    project.write(".soflow/lake/artifacts/runs/daily/2025-10-31/2/tasks/run.json", "{}");
+    let seen = project.soflow(["runs"]);
+    assert!(seen.stdout.contains("damaged") && seen.stdout.contains("refused"), "{seen}");
+    shot!(seen);
+    let runs = project.soflow(["runs", "--output", "json"]).json()["runs"].clone();
+    let damaged: Vec<_> = runs.as_array().unwrap().iter().filter(|run| run["state"] == "damaged").collect();
+    assert_eq!((runs.as_array().unwrap().len(), damaged.len()), (6, 1), "{runs:#}");
+    assert_eq!(damaged[0]["run"], "daily.2025-10-31.1");
+    assert!(damaged[0]["error"].as_str().unwrap().contains("is damaged"), "{runs:#}");
+    assert_eq!(project.soflow(["runs", "show", "daily.2025-10-31.1"]).code, Some(3));
 }

@@ -8,10 +8,12 @@
     reason = "a test that cannot look at its lake has failed, and tells what it tried"
 )]
 
+mod beside;
 mod lab;
 mod process;
 mod publishing;
 mod steps;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,7 +26,7 @@ use process::{DEATHS, Death, DyingStore, Process};
 use soflow::catalog::Catalog;
 use soflow::error::Result;
 use soflow::names::RunId;
-use soflow::run;
+use soflow::run::Collection;
 
 /// Which of these a crash left, and that it is not a mix of tables from two runs.
 async fn one_of<'a>(lab: &Lab, before: &'a Tables, after: &'a Tables, when: &str) -> &'a str {
@@ -204,8 +206,9 @@ async fn a_collection_that_is_cut_short_removes_nothing_that_is_needed() {
     let keep = SignedDuration::from_hours(24 * 7);
     let collect = async |lab: &Lab, process: &Arc<Process>| -> Result<usize> {
         let (store, catalog) = (DyingStore(process.clone()), lab.catalog(process));
-        let (index, garbage) = run::find_garbage(&lab.lake, &store, &catalog, late, keep).await?;
-        run::collect(&index, &garbage, &store, &catalog).await?;
+        let (store, catalog) = (&store, &catalog);
+        let garbage = Collection { lake: &lab.lake, store, catalog, now: late, keep, dry_run: false }.collect().await?;
+        assert_eq!(garbage.unknown, []);
         Ok(garbage.versions.len() + garbage.files.len() + garbage.leftovers.len())
     };
     let seen = start.tables("before").await;
@@ -233,4 +236,36 @@ async fn a_collection_that_is_cut_short_removes_nothing_that_is_needed() {
     }
     assert!(crashes > 20, "only {crashes} crashes");
     println!("collection: {crashes} crashes");
+}
+
+#[tokio::test]
+async fn after_rollbacks_a_collection_keeps_what_one_would_go_back_to() {
+    let lab = Lab::new().await;
+    let mut seen = Vec::new();
+    for date in [FIRST, SECOND, THIRD] {
+        lab.submit_well(date).await;
+        seen.push(lab.tables("published").await);
+    }
+    let process = Process::healthy();
+    let (store, catalog) = (&DyingStore(process.clone()), &lab.catalog(&process));
+    let (now, keep) = (Timestamp::now() + SignedDuration::from_hours(1), SignedDuration::ZERO);
+    let collection = Collection { lake: &lab.lake, store, catalog, now, keep, dry_run: false };
+    let go_to = async |at: usize| {
+        let index = lab.index().await;
+        let to =
+            index.tables.iter().filter_map(|(table, entry)| Some((table.clone(), entry.history.get(at)?.run.clone())));
+        catalog.point(&index, &to.collect()).await.unwrap();
+    };
+    // The one before, and the one that readers saw last.
+    go_to(1).await;
+    collection.collect().await.unwrap();
+    for at in [0, 2, 1] {
+        go_to(at).await;
+        assert_eq!(lab.tables("gone back to").await["questions"], seen[at]["questions"]);
+    }
+    // One that readers have just left is not old, whenever it was replaced first.
+    go_to(0).await;
+    go_to(2).await;
+    let soon = Collection { now: Timestamp::now(), keep: SignedDuration::from_mins(30), ..collection };
+    assert_eq!(soon.collect().await.unwrap().versions, []);
 }

@@ -1,7 +1,8 @@
 //! A process that dies at a write, and the store through which it writes.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +11,7 @@ use fs_err as fs;
 use jiff::Timestamp;
 use soflow::error::{Error, Kind, Result};
 use soflow::names::Uri;
-use soflow::store::{FileStore, Object, Store, Tag};
+use soflow::store::{FileStore, Inventory, Object, Store, Tag};
 
 /// How the end comes at the fatal write.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,19 +26,21 @@ pub enum Death {
 
 pub const DEATHS: [Death; 3] = [Death::Before, Death::Halfway, Death::After];
 
-/// The process of a run, which dies at its write number `at`; every call after that fails as well.
+/// The process of a run, which dies at its write number `at`, by a power cut; every call after that fails as well.
 pub struct Process {
     pub at: u64,
     pub death: Death,
     pub writes: AtomicU64,
     pub dead: AtomicBool,
     pub last: Mutex<String>,
+    /// Files that steps wrote and nobody has made survive a power cut.
+    pub unsynced: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl Process {
     pub fn dying(at: u64, death: Death) -> Arc<Self> {
         let (writes, dead) = (AtomicU64::new(0), AtomicBool::new(false));
-        Arc::new(Self { at, death, writes, dead, last: Mutex::default() })
+        Arc::new(Self { at, death, writes, dead, last: Mutex::default(), unsynced: Mutex::default() })
     }
 
     pub fn healthy() -> Arc<Self> {
@@ -60,6 +63,11 @@ impl Process {
         }
         self.dead.store(true, Ordering::SeqCst);
         *self.last.lock().unwrap() = what.to_string();
+        // The machine goes down with it.
+        for path in std::mem::take(&mut *self.unsynced.lock().unwrap()) {
+            let body = fs::read(&path).unwrap();
+            fs::write(&path, &body[..body.len() / 2]).unwrap();
+        }
         Ok(Some(self.death))
     }
 }
@@ -71,6 +79,19 @@ impl Store for DyingStore {
     async fn list_all(&self, prefix: &Uri) -> Result<Vec<Object>> {
         self.0.alive()?;
         FileStore.list_all(prefix).await
+    }
+
+    async fn inventory(&self, prefix: &Uri) -> Result<Inventory> {
+        self.0.alive()?;
+        FileStore.inventory(prefix).await
+    }
+
+    async fn sync(&self, root: &Uri, objects: &[Object]) -> Result<()> {
+        self.0.alive()?;
+        for object in objects {
+            self.0.unsynced.lock().unwrap().remove(&object.uri.to_path().unwrap());
+        }
+        FileStore.sync(root, objects).await
     }
 
     async fn unfinished(&self, prefix: &Uri) -> Result<Vec<Object>> {

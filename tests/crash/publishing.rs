@@ -1,20 +1,20 @@
 //! What comes between a run and its publication: others who publish, cancel or finish it, answers that are lost, a Glue that
 //! refuses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use soflow::catalog::{Catalog, Index, ObjectCatalog};
+use soflow::catalog::{Catalog, Index, ObjectCatalog, Restored, VersionFile};
 use soflow::error::{Error, Kind, Result};
 use soflow::event::{Event, RunState};
 use soflow::names::RunId;
 use soflow::plan::Version;
 use soflow::run::{self, Driven, Outcome, RunRecord, Services};
-use soflow::store::{FileStore, Object, Owner, Store};
+use soflow::store::{FileStore, Owner, Store};
 use soflow::target::Stop;
 use tokio::sync::watch;
 
@@ -65,8 +65,12 @@ impl Catalog for Disturbed {
         self.inner.forget(seen, versions).await
     }
 
-    async fn unnamed(&self, seen: &Index) -> Result<Vec<Object>> {
-        self.inner.unnamed(seen).await
+    async fn version_files(&self) -> Result<Vec<VersionFile>> {
+        self.inner.version_files().await
+    }
+
+    async fn restore(&self, published: &BTreeSet<RunId>, write: bool) -> Result<Restored> {
+        self.inner.restore(published, write).await
     }
 }
 

@@ -20,6 +20,9 @@ use tokio::sync::watch;
 
 use super::process::{Death, Process};
 
+/// The bucket of lakes that are not local.
+pub const BUCKET: &str = "s3://lab";
+
 /// Steps in Rust that do what their tasks say, file by file.
 pub struct Scripted {
     pub process: Arc<Process>,
@@ -44,7 +47,7 @@ impl Target for Scripted {
         self.process.alive()?;
         self.ran.lock().unwrap().push(order.step.clone());
         tokio::task::yield_now().await;
-        let task: Value = serde_json::from_slice(&fs::read(order.task.to_path().unwrap()).unwrap()).unwrap();
+        let task: Value = serde_json::from_slice(&fs::read(path_of(&order.task.as_str().into())).unwrap()).unwrap();
         let step = StepTask { process: &self.process, task: &task };
         match order.step.as_str() {
             "questions" => step.questions()?,
@@ -135,8 +138,8 @@ impl StepTask<'_> {
     /// Returns the rows of a table as this run leaves it, and the partitions to compute anew.
     pub fn input(&self, table: &str, column: &str) -> (Vec<Row>, BTreeSet<String>) {
         let input = &self.task["inputs"][table];
-        let upstream = input["upstream"].as_str().map(|uri| read_folder(Path::new(&uri["file://".len()..]), column));
-        let upstream = upstream.unwrap_or_default();
+        let upstream = &input["upstream"];
+        let upstream = if upstream.is_null() { Vec::new() } else { read_folder(&path_of(upstream), column) };
         let replaced: BTreeSet<&PartitionValues> = upstream.iter().map(|row| &row.values).collect();
         let mut rows = read_published(&input["published"]);
         rows.retain(|row| !replaced.contains(&row.values));
@@ -165,6 +168,7 @@ impl StepTask<'_> {
                 let body = parquet(key, value);
                 let end = if death == Some(Death::Halfway) { body.len() / 2 } else { body.len() };
                 fs::write(&path, &body[..end]).unwrap();
+                self.process.unsynced.lock().unwrap().insert(path);
             }
             self.process.alive()?;
         }
@@ -172,8 +176,10 @@ impl StepTask<'_> {
     }
 }
 
+/// Returns the file of a URI; the one bucket there is has the paths of this machine as its keys.
 pub fn path_of(uri: &Value) -> PathBuf {
-    PathBuf::from(uri.as_str().unwrap().strip_prefix("file://").unwrap())
+    let uri = uri.as_str().unwrap();
+    PathBuf::from(uri.strip_prefix("file://").or_else(|| uri.strip_prefix(BUCKET)).unwrap())
 }
 
 pub fn parquet(key: String, number: i64) -> Vec<u8> {

@@ -15,23 +15,22 @@ mod show;
 mod turn;
 mod wanted;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use futures_util::future::try_join_all;
-use jiff::SignedDuration;
 use tokio::sync::watch;
 
 use super::object::ObjectCatalog;
 use super::state::{State, nonce};
-use super::{Catalog, Index};
+use super::{Catalog, Index, Restored, VersionFile};
 use crate::aws::Session;
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
 use crate::plan::Version;
-use crate::store::{Object, Owner};
+use crate::store::Owner;
 use calls::Glue;
 use show::Changes;
 use turn::{LENGTH, Turn};
@@ -42,9 +41,6 @@ const AT_ONCE: usize = 4;
 
 /// How often is looked whether someone else has finished.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-
-/// How long version files are spared that no index names: a publisher, which holds no lock, may be about to name them.
-const SPARE: SignedDuration = SignedDuration::from_hours(1);
 
 /// The tables of a lake in S3, shown in a Glue database.
 pub struct GlueCatalog {
@@ -236,7 +232,7 @@ impl Catalog for GlueCatalog {
     async fn point(&self, seen: &Index, to: &BTreeMap<String, RunId>) -> Result<Option<Error>> {
         let by = nonce();
         let point = |state: &mut State| {
-            state.point(seen, to)?;
+            state.point(seen, to, self.objects.now())?;
             state.lend(&by, &self.owner, self.objects.now(), LENGTH);
             Ok(true)
         };
@@ -249,11 +245,16 @@ impl Catalog for GlueCatalog {
         self.objects.forget(seen, versions).await
     }
 
-    async fn unnamed(&self, seen: &Index) -> Result<Vec<Object>> {
-        let now = self.objects.now();
-        let mut found = self.objects.unnamed(seen).await?;
-        found.retain(|object| now.duration_since(object.modified) > SPARE);
-        Ok(found)
+    async fn version_files(&self) -> Result<Vec<VersionFile>> {
+        self.objects.version_files().await
+    }
+
+    async fn restore(&self, published: &BTreeSet<RunId>, write: bool) -> Result<Restored> {
+        let restored = self.objects.restore(published, write).await?;
+        if write {
+            self.settle().await?;
+        }
+        Ok(restored)
     }
 
     fn waits(&self) -> watch::Receiver<String> {

@@ -83,8 +83,9 @@ impl Survey {
     ) -> Result<()> {
         let TargetKind::Emr(_) = project.target()?.kind else { return Ok(()) };
         let runs = run::list_runs(services.store.as_ref(), &project.target()?.lake.artifacts).await?;
-        let mine = runs.iter().filter(|run| run.run.job == self.range.job && run.state == RunState::Succeeded);
-        let totals = mine.filter_map(|run| Some(run.cost.as_ref()?.estimate.as_ref()?.total)).take(EARLIER);
+        let read = runs.into_iter().filter_map(|(_, record)| record.ok());
+        let mine = read.filter(|run| run.run.job == self.range.job && run.state == RunState::Succeeded);
+        let totals = mine.filter_map(|run| Some(run.cost?.estimate?.total)).take(EARLIER);
         let (low, high): (Vec<_>, Vec<_>) = totals.map(|total| (total.low, total.high)).unzip();
         let hour = match app.clusters_on(project, ground, Wishes::default())?.cost() {
             Ok(hour) => format!("a cluster costs {}", hour.per_hour()),

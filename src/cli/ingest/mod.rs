@@ -19,6 +19,7 @@ use crate::error::Result;
 use crate::event::{Event, Sink};
 use crate::ingest::{Summary, pages, sample};
 use crate::report::{Align, Cell, Table, bytes, count};
+use crate::run::LakeLock;
 
 /// Brings data into raw and says what.
 pub async fn ingest(app: &App, command: &IngestCommand) -> Result<u8> {
@@ -26,6 +27,17 @@ pub async fn ingest(app: &App, command: &IngestCommand) -> Result<u8> {
     let mut sink = app.sink();
     app.warn(&project, sink.as_mut());
     let ground = app.ground(&project).await?;
+    let what = match command {
+        IngestCommand::Status => None,
+        IngestCommand::Api(args) if args.plan => None,
+        IngestCommand::Api(_) => Some("ingest api"),
+        IngestCommand::Pages(_) => Some("ingest pages"),
+        IngestCommand::Dump(_) => Some("ingest dump"),
+        IngestCommand::Sample(_) => Some("ingest sample"),
+    };
+    // A file that is being written looks like one that a crash left.
+    let artifacts = &project.target()?.lake.artifacts;
+    let _lock = what.map(|what| LakeLock::guard(artifacts, what, Timestamp::now())).transpose()?;
     match command {
         IngestCommand::Api(args) => api::from_api(app, &project, &ground, args, sink).await,
         IngestCommand::Status => status::status(app, &project, &ground).await,

@@ -1,0 +1,178 @@
+//! What must stay: all that the catalog, waiting results and runs that go on refer to. And what is ours at all.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+
+use super::records::{AT_ONCE, Runs};
+use crate::catalog::{Catalog, Index};
+use crate::config::Lake;
+use crate::error::Result;
+use crate::names::{PartitionValues, RunId, parse_partition_path};
+use crate::plan::{self, StepResult, Version};
+use crate::store::Store;
+
+/// What runs that go on refer to.
+#[derive(Default)]
+pub struct Going {
+    /// Their ids.
+    pub runs: BTreeSet<RunId>,
+    /// The versions they were planned from, as table and run.
+    pub versions: BTreeMap<(String, RunId), Version>,
+    /// Their jobs: when others publish meanwhile they look again for results to take.
+    pub jobs: BTreeSet<String>,
+    /// Where the results they take are.
+    pub prefixes: BTreeSet<String>,
+}
+
+impl Going {
+    /// Returns what the runs that go on refer to.
+    ///
+    /// # Errors
+    /// Those of the catalog.
+    pub async fn of(runs: &Runs, lake: &Lake, catalog: &dyn Catalog) -> Result<Self> {
+        let jobs = runs.going.keys().map(|run| run.job.clone()).collect();
+        let mut going = Self { runs: runs.going.keys().cloned().collect(), jobs, ..Self::default() };
+        for record in runs.going.values().flatten() {
+            let Some(intent) = &record.intent else { continue };
+            let gathered = intent.gathered(record, lake, catalog).await?;
+            for version in gathered.facts.tables.into_values().flat_map(|table| table.versions.into_values()) {
+                going.versions.insert((version.table.clone(), version.run.clone()), version);
+            }
+            for step in &intent.plan.steps {
+                going.prefixes.extend(step.reused.iter().flat_map(StepResult::prefixes));
+            }
+        }
+        Ok(going)
+    }
+}
+
+/// Returns the prefixes that a version's partitions are below.
+pub fn prefixes_of(version: &Version) -> impl Iterator<Item = String> {
+    version.partitions.iter().map(|partition| partition.prefix.clone())
+}
+
+/// The partitions that are needed below a prefix.
+#[derive(Default)]
+struct Parts {
+    /// By the columns that their directories are made of.
+    values: BTreeMap<Vec<String>, BTreeSet<PartitionValues>>,
+    /// As they are spelled: one that reads as other values today stays, too.
+    directories: BTreeSet<String>,
+}
+
+/// What must stay below the curated location, and what of the rest is ours.
+#[derive(Default)]
+pub struct Needed {
+    runs: BTreeSet<RunId>,
+    whole: BTreeSet<String>,
+    parts: BTreeMap<String, Parts>,
+    named: BTreeSet<String>,
+    asked: BTreeSet<RunId>,
+}
+
+/// What a file below the curated location is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Someone refers to it.
+    Needed,
+    /// We wrote it, and nobody refers to it any more.
+    Garbage,
+    /// Nothing tells that it is ours.
+    Unknown,
+    /// Hidden from readers, as what Spark keeps for itself: not worth a word.
+    Hidden,
+}
+
+impl Needed {
+    /// Keeps all that `going` refers to.
+    pub fn by_runs(going: &Going) -> Self {
+        let mut needed = Self { runs: going.runs.clone(), whole: going.prefixes.clone(), ..Self::default() };
+        going.versions.values().for_each(|version| needed.keep(version));
+        needed
+    }
+
+    /// Keeps all that the versions of an index refer to.
+    ///
+    /// # Errors
+    /// Those of the catalog: without knowing what a version is made of nothing may be removed.
+    pub async fn add_index(&mut self, index: &Index, catalog: &dyn Catalog) -> Result<()> {
+        let versions =
+            index.tables.iter().flat_map(|(table, entry)| entry.history.iter().map(move |known| (table, known)));
+        let read = versions.map(|(table, known)| catalog.version(table, &known.run));
+        let mut read = futures_util::stream::iter(read).buffered(AT_ONCE);
+        while let Some(version) = read.try_next().await? {
+            version.iter().for_each(|version| self.keep(version));
+        }
+        Ok(())
+    }
+
+    /// Keeps all that a result describes.
+    pub fn add_result(&mut self, result: &StepResult) {
+        self.whole.extend(result.prefixes());
+    }
+
+    /// Notes that prefixes are ours, whether they are needed or not.
+    pub fn name(&mut self, prefixes: impl IntoIterator<Item = String>) {
+        self.named.extend(prefixes);
+    }
+
+    fn keep(&mut self, version: &Version) {
+        for partition in &version.partitions {
+            let (by, values) = (&version.partition_by, &partition.values);
+            let parts = self.parts.entry(partition.prefix.clone()).or_default();
+            parts.values.entry(by.clone()).or_default().insert(values.clone());
+            let place = partition.place(by);
+            parts.directories.insert(place.strip_prefix(&format!("{}/", partition.prefix)).unwrap_or_default().into());
+        }
+    }
+
+    /// Returns what the file at `below`, below the curated location, is.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn fate(&mut self, below: &str, runs: &Runs, store: &dyn Store) -> Result<Fate> {
+        let parts: Vec<&str> = below.split('/').collect();
+        let hidden = |part: &&str| part.is_empty() || part.starts_with(['.', '_']) || part.ends_with("_$folder$");
+        let others = if parts.iter().any(hidden) { Fate::Hidden } else { Fate::Unknown };
+        let [table, run, rest @ ..] = parts.as_slice() else { return Ok(others) };
+        let Some(run) = run.strip_prefix("run=").and_then(|run| run.parse::<RunId>().ok()) else { return Ok(others) };
+        let prefix = plan::run_prefix(table, &run);
+        if self.runs.contains(&run) || self.whole.contains(&prefix) {
+            return Ok(Fate::Needed);
+        }
+        if let Some(parts) = self.parts.get(&prefix) {
+            match parts.is_needed(rest) {
+                Some(true) => return Ok(Fate::Needed),
+                Some(false) => self.named.extend([prefix.clone()]),
+                None => return Ok(others),
+            }
+        }
+        // What steps write: files whose names Spark gives them, also before they are whole.
+        if !rest.iter().any(hidden) && !rest.last().is_some_and(|name| name.contains(".parquet")) {
+            return Ok(Fate::Unknown);
+        }
+        if !self.named.contains(&prefix) && self.asked.insert(run.clone()) {
+            let wrote = runs.wrote(store, &run).await?;
+            self.named.extend(wrote.iter().map(|table| plan::run_prefix(table, &run)));
+        }
+        Ok(if self.named.contains(&prefix) { Fate::Garbage } else { others })
+    }
+}
+
+impl Parts {
+    /// Returns whether a file is in one of the partitions; `None` when it is in no partition at all.
+    fn is_needed(&self, rest: &[&str]) -> Option<bool> {
+        let folders = rest.split_last().map_or(&[][..], |(_, folders)| folders);
+        let mut found = None;
+        for (by, values) in &self.values {
+            let Some(directory) = folders.get(..by.len()).map(|folders| folders.join("/")) else { continue };
+            let of = parse_partition_path(by, &directory);
+            if self.directories.contains(&directory) || of.as_ref().is_some_and(|of| values.contains(of)) {
+                return Some(true);
+            }
+            found = found.or_else(|| of.map(|_| false));
+        }
+        found
+    }
+}
