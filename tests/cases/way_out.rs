@@ -185,14 +185,14 @@ fn every_client_goes_through_the_proxy_and_trusts_the_authority() {
     let mut network = Network::start();
     let s3 = "some-bucket.s3.eu-west-1.amazonaws.com";
     let (ran, hosts) = network.run(&["tables", "--target", "ireland"], &with(&KEYS));
-    ran.expect(3).says("S3 does not allow GetObject");
+    ran.expect(3).says("S3 does not allow `GetObject`");
     assert_eq!(hosts, [s3]);
     let (ran, hosts) = network.run(&["cluster", "list", "--target", "ireland"], &with(&KEYS));
     ran.expect(3).says("EMR does not allow");
     assert_eq!(hosts.first().map(String::as_str), Some("elasticmapreduce.eu-west-1.amazonaws.com"));
     // Those that fetch credentials.
     let (ran, hosts) = network.run(&["tables", "--target", "dev"], &with(&[("AWS_PROFILE", "role")]));
-    ran.expect(3).says("S3 does not allow GetObject");
+    ran.expect(3).says("S3 does not allow `GetObject`");
     assert_eq!(hosts, ["sts.eu-west-1.amazonaws.com", s3]);
     // The cached token of a single sign-on: its file is named by the SHA-1 of the start address.
     let token = r#"{"accessToken":"t","expiresAt":"2127-01-01T00:00:00Z","region":"eu-central-1","startUrl":"https://work.awsapps.com/start"}"#;
@@ -208,7 +208,7 @@ fn every_client_goes_through_the_proxy_and_trusts_the_authority() {
     fs_err::create_dir_all(&cache).unwrap();
     fs_err::write(cache.join("286187707741fc2ccb93cf9e56dbd0ee0a16208feed5fbc8ae1baa86d44c283f.json"), token).unwrap();
     let (ran, _) = network.run(&["tables", "--target", "dev"], &with(&[("AWS_PROFILE", "login")]));
-    ran.expect(3).says("S3 does not allow GetObject");
+    ran.expect(3).says("S3 does not allow `GetObject`");
     // What is not AWS.
     let arguments = ["ingest", "api", "questions", "--date", "2026-11-20"];
     let (ran, hosts) = network.run(&arguments, &WAY);
@@ -256,7 +256,7 @@ fn a_host_of_no_proxy_is_asked_directly() {
     let tables = ["tables", "--target", "ireland"];
     for (no_proxy, expected) in [("", "GET http://127.0.0.1"), ("localhost,127.0.0.1", "GET /some-bucket/")] {
         let (ran, asked) = network.run(&tables, &[&KEYS[..], &own, &[("NO_PROXY", no_proxy)]].concat());
-        ran.expect(3).says("S3 does not allow GetObject");
+        ran.expect(3).says("S3 does not allow `GetObject`");
         assert!(asked.len() == 1 && asked[0].starts_with(expected), "{no_proxy}: {asked:?}");
     }
 }
@@ -269,7 +269,7 @@ fn the_authority_of_the_profile_is_trusted_and_one_that_is_not_named_is_asked_fo
     let proxy = ("HTTPS_PROXY", "PROXY");
     let tables = ["tables", "--target", "ireland"];
     let (ran, _) = network.run(&tables, &[&KEYS[..], &[proxy, ("AWS_PROFILE", "ours")]].concat());
-    ran.expect(3).says("S3 does not allow GetObject");
+    ran.expect(3).says("S3 does not allow `GetObject`");
     let (ran, hosts) = network.run(&tables, &[&KEYS[..], &[proxy]].concat());
     ran.expect(3).says("what answers is not S3: its certificate is not trusted").says("export AWS_CA_BUNDLE=");
     assert_eq!(hosts.len(), 1, "trying again is of no use");
@@ -310,7 +310,7 @@ fn profiles_and_regions_that_are_none_are_told_for_what_they_are() {
     ran.expect(3).says("aws login --profile login");
     assert!(!ran.stdout.contains("cargo"), "{}", ran.said());
     let (ran, hosts) = network.run(&["tables", "--target", "dev"], &with(&[KEYS[0], KEYS[1], ("AWS_REGION", "")]));
-    ran.says("S3 does not allow GetObject");
+    ran.says("S3 does not allow `GetObject`");
     assert_eq!(hosts, ["some-bucket.s3.eu-west-1.amazonaws.com"]);
     let (ran, _) = network.run(&doctor, &[("AWS_REGION", " eu-west-1")]);
     ran.expect(3).says("AWS_REGION says ` eu-west-1`, which is no AWS region");

@@ -93,7 +93,7 @@ async fn an_answer_that_never_came_is_told_from_a_server_that_was_never_reached(
     let bucket = Bucket::start().await;
     bucket.fail("PUT", usize::MAX, Fault::Unanswered);
     let error = bucket.store.put(&uri("a"), b"1").await.unwrap_err();
-    assert_eq!(error.message, "S3 did not answer PutObject");
+    assert_eq!(error.message, "S3 did not answer `PutObject`");
     let keys = aws_credential_types::Credentials::new("id", "secret", None, None, "test");
     let nowhere = S3Store::new(&Session::for_tests("http://127.0.0.1:1", keys, RetryPolicy::hasty()));
     let error = nowhere.put(&uri("a"), b"1").await.unwrap_err();
