@@ -117,14 +117,15 @@ impl ObjectCatalog {
 
     /// Returns what the files about versions say, by table.
     async fn kept(&self) -> Result<BTreeMap<String, Kept>> {
-        let read = async |file: VersionFile| -> Result<(VersionFile, Option<Vec<u8>>)> {
+        let one = |file: VersionFile| async move {
             let body = self.store.get(&file.object.uri).await?;
-            Ok((file, body))
+            Ok::<_, Error>((file, body))
         };
         let files = self.version_files().await?;
-        let mut read = futures_util::stream::iter(files.into_iter().map(read)).buffered(AT_ONCE);
+        let read = futures_util::stream::iter(files.into_iter().map(one)).buffered(AT_ONCE);
+        let read: Vec<_> = read.try_collect().await?;
         let mut kept: BTreeMap<String, Kept> = BTreeMap::new();
-        while let Some((file, body)) = read.try_next().await? {
+        for (file, body) in read {
             let Some(body) = body else { continue };
             let version = parse(&file.object.uri, &body).ok();
             let version = version.filter(|version: &Version| version.table == file.table && version.run == file.run);
