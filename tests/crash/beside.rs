@@ -124,8 +124,8 @@ impl World {
         let store: Arc<dyn Store> = Arc::new(InTurns(process.clone()));
         let number = self.processes.fetch_add(1, Ordering::SeqCst);
         // Each on a machine of its own: that one is gone is not seen from the others.
-        let owner =
-            Owner { who: format!("someone {number}"), host: format!("host {number}"), process: 1, started: None };
+        let (who, host) = (format!("someone {number}"), format!("host {number}"));
+        let owner = Owner { who, host, process: 1, started: None, space: None };
         Services {
             catalog: self.catalog(&store),
             store,
@@ -324,8 +324,7 @@ fn json_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn job(date: Date) -> Job {
-    let exists = |_: &Path| true;
-    let options = soflow::job::Options { date, parameters: &[], script_exists: &exists, scripts: &[] };
+    let options = soflow::job::Options { date, parameters: &[], script: &|_| soflow::job::Script::There, scripts: &[] };
     soflow::job::parse("mini", Path::new("jobs/mini.yaml"), JOB, &options)
         .unwrap_or_else(|error| panic!("{} {:?}", error.message, error.detail))
 }
