@@ -42,6 +42,10 @@ impl WayOut {
     /// # Errors
     /// `Usage` when a proxy is named that is none, or a file of authorities that has none.
     pub fn of_environment(configured: Option<&str>) -> Result<Self> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the way out is the process's own: the SDK and reqwest read the same variables"
+        )]
         let variable = |name: &str| std::env::var(name).ok();
         check_proxies(&variable)?;
         let named = variable(BUNDLE).filter(|path| !path.trim().is_empty());

@@ -83,7 +83,7 @@ impl Session {
         let config = config.with_region(region).with_use_fips(sdk.use_fips()).with_use_dual_stack(sdk.use_dual_stack());
         let keys = Keys::of_profile(config, profile.name);
         let sdk = sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(keys.clone())).build();
-        Self::made(sdk, keys, &way, profile.sign_in, options.quota, RetryPolicy::default())
+        Self::made(sdk, &way, (keys, profile.sign_in), options.quota, RetryPolicy::default())
     }
 
     /// Returns the session of an SDK configuration that is complete but for the way out.
@@ -122,14 +122,13 @@ impl Session {
             .identity_cache(IdentityCache::no_cache())
             .credentials_provider(SharedCredentialsProvider::new(keys.clone()))
             .build();
-        Self::made(sdk, keys, &way, "sign in: `aws configure`".into(), quota, policy)
+        Self::made(sdk, &way, (keys, "sign in: `aws configure`".into()), quota, policy)
     }
 
     fn made(
         sdk: SdkConfig,
-        keys: Keys,
         way: &WayOut,
-        sign_in: String,
+        (keys, sign_in): (Keys, String),
         quota: f64,
         policy: RetryPolicy,
     ) -> Result<Self> {

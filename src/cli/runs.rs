@@ -50,7 +50,7 @@ pub async fn runs(app: &App, args: &RunsArgs) -> Result<u8> {
             runs.truncate(args.limit);
             let mut records: Vec<Listed> = Vec::new();
             for (run, record) in runs {
-                records.push((run, record.map(|record| seen(record, artifacts)).flatten()));
+                records.push((run, record.and_then(|record| seen(record, artifacts))));
             }
             if app.json {
                 app.print_json(&json!({ "runs": records.iter().map(to_json).collect::<Vec<_>>() }))?;

@@ -2,6 +2,7 @@
 their own. Ends it when standard input closes: soflow is gone then, however that happened.
 """
 
+import atexit
 import configparser
 import os
 import runpy
@@ -48,6 +49,8 @@ def settings():
                 found[section][plain(name)] = value
     variables = [name for name in os.environ if name.startswith("PIP_")]
     given = {plain(name[4:]): os.environ.pop(name) for name in variables}
+    # An empty variable is one that is not set.
+    given = {name: value for name, value in given.items() if value}
     return {**found["global"], **found["install"], **given}
 
 
@@ -72,6 +75,7 @@ def trusted(named):
         for path in [*filter(None, usual), named]:
             with open(path, "rb") as file:
                 together.write(file.read() + b"\n")
+    atexit.register(os.unlink, together.name)
     return together.name
 
 

@@ -93,9 +93,11 @@ pub async fn known_result(run: &Run<'_>, step: &StepPlan) -> Result<Option<StepR
 
 /// What steps that ended in this process have written, by step and table, as it was listed then: as long as a listing
 /// says the same, footers are not read again.
-pub type Seen = Mutex<BTreeMap<(String, String), (Vec<Object>, Opened)>>;
+pub type Seen = Mutex<SeenOutputs>;
 
-fn seen<'a>(run: &'a Run<'_>) -> MutexGuard<'a, BTreeMap<(String, String), (Vec<Object>, Opened)>> {
+type SeenOutputs = BTreeMap<(String, String), (Vec<Object>, Opened)>;
+
+fn seen<'a>(run: &'a Run<'_>) -> MutexGuard<'a, SeenOutputs> {
     run.seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

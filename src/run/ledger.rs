@@ -248,9 +248,9 @@ mod tests {
         assert_eq!(take(&me).await.err().unwrap().kind, Kind::Held);
         // A minute and a half later.
         let place = folder.path().join("leases/backfill/daily/2026-11-01..2026-11-01.json");
-        let mut book: serde_json::Value = serde_json::from_slice(&std::fs::read(&place).unwrap()).unwrap();
+        let mut book: serde_json::Value = serde_json::from_slice(&fs_err::read(&place).unwrap()).unwrap();
         book["holders"][0]["until"] = "2026-11-01T00:00:00Z".into();
-        std::fs::write(&place, book.to_string()).unwrap();
+        fs_err::write(&place, book.to_string()).unwrap();
         take(&me).await.unwrap();
     }
 }

@@ -175,7 +175,7 @@ impl Glue {
                 operation: operation.into(),
                 code: refused.error_detail.error_code,
                 message: format!("{}: partition `{values}` of `{table}`", refused.error_detail.error_message),
-                maybe_done: true,
+                maybe_done: false,
                 partition: self.session.partition().id,
             })
         })

@@ -98,7 +98,7 @@ fn files_that_a_step_names_count() {
              open(f'{folder}/{name}.ipynb')\n'../up.json'\n'steps/by_root.csv'\n",
         ),
         ("pkg/__init__.py", ""),
-        ("pkg/words.py", "resources.files('pkg.data') / 'list.txt'\nget_data('pkg', 'plain.txt')\n"),
+        ("pkg/words.py", "resources.files('pkg.data') / 'list.txt'\nget_data(__package__, 'plain.txt')\n"),
         ("pkg/data/list.txt", ""),
         ("pkg/plain.txt", ""),
         ("pkg/unnamed.txt", ""),

@@ -123,7 +123,7 @@ impl Inner {
         let manner = if self.force { Manner::Force } else { Manner::Ask };
         for found in &fits {
             let lease = self.claim(&found.id, asker);
-            if self.turn(&lease, found, asker, manner, true).await?.is_ok() {
+            if self.turn((&lease, found), asker, manner, true).await?.is_ok() {
                 asker.tell(chosen(found, &found.reason));
                 return Ok(reused(found, lease));
             }
@@ -178,8 +178,7 @@ impl Inner {
     /// the cluster, and one that it called idle then, of which nobody had anything since, is.
     pub(super) async fn turn(
         &self,
-        lease: &Lease,
-        found: &Candidate,
+        (lease, found): (&Lease, &Candidate),
         asker: &Asker<'_>,
         manner: Manner,
         fresh: bool,
@@ -209,7 +208,7 @@ impl Inner {
         let manner = if patience.is_zero() { Manner::Ask } else { Manner::Queue };
         let mut told = None;
         loop {
-            let now = match self.turn(&lease, found, asker, manner, false).await? {
+            let now = match self.turn((&lease, found), asker, manner, false).await? {
                 Ok(()) => {
                     asker.tell(chosen(found, "its turn has come"));
                     return Ok(reused(found, lease));

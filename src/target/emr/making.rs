@@ -79,7 +79,7 @@ impl Inner {
         found.retain(|found| found.fits && Some(found.id.as_str()) != asker.not);
         for candidate in found.iter().filter(|found| ours.as_ref().is_none_or(|id| *id == found.id)) {
             let lease = self.claim(&candidate.id, asker);
-            if self.turn(&lease, candidate, asker, Manner::Ask, true).await?.is_ok() {
+            if self.turn((&lease, candidate), asker, Manner::Ask, true).await?.is_ok() {
                 asker.tell(chosen(candidate, &candidate.reason));
                 return Ok(Created::Ours(reused(candidate, lease)));
             }

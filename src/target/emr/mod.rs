@@ -241,7 +241,7 @@ impl Target for EmrTarget {
 
     async fn run_step(&self, order: StepOrder, mut stop: signal::Receiver<Stop>) -> Result<Ended> {
         let (end, mut ended) = oneshot::channel();
-        self.send(Command::Step(order, end, stop.clone()))?;
+        self.send(Command::Step(Box::new(order), end, stop.clone()))?;
         tokio::select! {
             end = &mut ended => return end.map_err(|_| gone())?,
             _ = stop.wait_for(|stop| *stop == Stop::Cancel) => self.send(Command::Cancel)?,

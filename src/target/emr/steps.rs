@@ -1,6 +1,7 @@
 //! Steps as EMR takes them: their names, their arguments, and adding each exactly once.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -171,10 +172,9 @@ impl Found {
     fn of(steps: Vec<Step>) -> Self {
         let mut found = Self::default();
         for step in steps.into_iter().rev() {
-            if found.ids.contains_key(&step.name) {
-                found.spare.extend(Some(step).filter(Step::is_active));
-            } else {
-                found.ids.insert(step.name, step.id);
+            match found.ids.entry(step.name.clone()) {
+                Entry::Vacant(first) => drop(first.insert(step.id)),
+                Entry::Occupied(_) => found.spare.extend(Some(step).filter(Step::is_active)),
             }
         }
         found

@@ -30,7 +30,7 @@ pub(super) const ENDED: [&str; 4] = ["COMPLETED", "FAILED", "CANCELLED", "INTERR
 /// What the watcher is asked for.
 pub(super) enum Command {
     /// Add a step and say how it ended; what the person wants meanwhile.
-    Step(StepOrder, oneshot::Sender<Result<Ended>>, watch::Receiver<Stop>),
+    Step(Box<StepOrder>, oneshot::Sender<Result<Ended>>, watch::Receiver<Stop>),
     /// End all steps that have not ended.
     Cancel,
     /// Give the cluster back, after ending what is left when asked to; then answer.
@@ -98,7 +98,7 @@ impl Watcher {
                         match one {
                             Command::Step(order, end, stop) => {
                                 self.state.stop.get_or_insert(stop);
-                                batch.push((order, end));
+                                batch.push((*order, end));
                             }
                             // What came before must be there to be ended.
                             Command::Cancel => {
