@@ -66,6 +66,8 @@ struct Parts {
 pub struct Needed {
     runs: BTreeSet<RunId>,
     whole: BTreeSet<String>,
+    /// Where kept versions were written, also those of no partition.
+    written: BTreeSet<String>,
     parts: BTreeMap<String, Parts>,
     named: BTreeSet<String>,
     asked: BTreeSet<RunId>,
@@ -118,6 +120,7 @@ impl Needed {
     }
 
     fn keep(&mut self, version: &Version) {
+        self.written.insert(plan::run_prefix(&version.table, &version.run));
         for partition in &version.partitions {
             let (by, values) = (&version.partition_by, &partition.values);
             let parts = self.parts.entry(partition.prefix.clone()).or_default();
@@ -139,6 +142,10 @@ impl Needed {
         let Some(run) = run.strip_prefix("run=").and_then(|run| run.parse::<RunId>().ok()) else { return Ok(others) };
         let prefix = plan::run_prefix(table, &run);
         if self.runs.contains(&run) || self.whole.contains(&prefix) {
+            return Ok(Fate::Needed);
+        }
+        // What an engine left beside the data, and the columns of a table without rows, stay as long as the version does.
+        if rest.iter().any(hidden) && self.written.contains(&prefix) {
             return Ok(Fate::Needed);
         }
         if let Some(parts) = self.parts.get(&prefix) {
