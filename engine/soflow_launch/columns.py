@@ -25,8 +25,9 @@ def keeping(write, frame):
     def written(path=None, *arguments, **options):
         write(path, *arguments, **options)
         folder = local(path) if isinstance(path, str) else None
-        if folder is not None and os.path.basename(folder) != COLUMNS and not has_data(folder):
-            leave(frame.schema, os.path.join(folder, COLUMNS))
+        if folder is not None and not has_data(folder):
+            named = os.path.basename(folder) == COLUMNS
+            leave(frame.schema, folder if named else os.path.join(folder, COLUMNS))
 
     return written
 

@@ -94,8 +94,30 @@ impl ObjectCatalog {
         }
     }
 
-    /// Writes the files of versions that are about to be published; nobody refers to them yet.
-    pub(super) async fn write_versions(&self, versions: &[Version]) -> Result<()> {
+    /// Writes the files of versions, which nobody refers to yet, and then makes all of them current with `apply`.
+    ///
+    /// # Errors
+    /// As [`Catalog::publish`]; the files of a publication that was refused are taken back.
+    pub(super) async fn publish_index(
+        &self,
+        versions: &[Version],
+        apply: impl FnMut(&mut State) -> Result<bool> + Send,
+    ) -> Result<State> {
+        self.write_versions(versions).await?;
+        let published = self.change(apply).await;
+        if published.as_ref().is_err_and(|error| error.kind == Kind::Held)
+            && let Ok((state, _)) = self.read().await
+        {
+            let is_kept = |version: &&Version| state.tables.get(&version.table).is_some_and(|e| e.keeps(&version.run));
+            let refused = versions.iter().filter(|version| !is_kept(version));
+            let files: Vec<Uri> = refused.map(|version| self.version_uri(&version.table, &version.run)).collect();
+            // Whatever stays is what a run that did not publish has left: garbage.
+            let _ = self.store.remove_all(&files).await;
+        }
+        published
+    }
+
+    async fn write_versions(&self, versions: &[Version]) -> Result<()> {
         let write = |version: &Version| {
             let (uri, body) = (self.version_uri(&version.table, &version.run), to_json(version));
             async move { self.store.put(&uri, &body?).await }
@@ -147,8 +169,7 @@ impl Catalog for ObjectCatalog {
     }
 
     async fn publish(&self, seen: &Index, versions: &[Version]) -> Result<Option<Error>> {
-        self.write_versions(versions).await?;
-        self.change(|state| state.publish(seen, versions)).await.map(|_| None)
+        self.publish_index(versions, |state| state.publish(seen, versions)).await.map(|_| None)
     }
 
     async fn point(&self, seen: &Index, to: &BTreeMap<String, RunId>) -> Result<Option<Error>> {

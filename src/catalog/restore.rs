@@ -37,6 +37,9 @@ impl State {
     /// Adds what the index lacks of the versions that were published, and takes away those that cannot be read.
     pub fn restore(&mut self, kept: &BTreeMap<String, Kept>, published: &BTreeSet<RunId>) -> Restored {
         let was_published = self.proven(kept, published);
+        // A run publishes its tables at once: where the index knows a run, it knows all that it has published.
+        let entries = self.tables.values().flat_map(|entry| entry.history.iter().map(|known| known.run.clone()));
+        let complete: BTreeSet<RunId> = entries.chain(self.forgotten.iter().map(|(_, run)| run.clone())).collect();
         let mut restored = Restored::default();
         let tables: BTreeSet<String> = kept.keys().chain(self.tables.keys()).cloned().collect();
         for table in tables {
@@ -49,7 +52,11 @@ impl State {
             let is_known = |run: &RunId| known.is_some_and(|entry| entry.keeps(run));
             let is_new = |version: &&Version| {
                 let forgotten = self.forgotten.iter().any(|(of, run)| *of == table && *run == version.run);
-                !is_known(&version.run) && !forgotten && was_published.contains(&(table.clone(), version.run.clone()))
+                let refused = known.is_some() && complete.contains(&version.run);
+                !is_known(&version.run)
+                    && !forgotten
+                    && !refused
+                    && was_published.contains(&(table.clone(), version.run.clone()))
             };
             let new: Vec<&Version> = kept.values().flatten().filter(is_new).collect();
             restored.added.extend(new.iter().map(|version| (table.clone(), version.run.clone())));
@@ -160,6 +167,16 @@ mod tests {
         let restored = state.restore(&kept(&versions), &BTreeSet::from([0, 1, 2].map(|at| versions[at].run.clone())));
         assert_eq!(restored.added, [("a".to_string(), versions[2].run.clone())]);
         assert_eq!((state.tables["a"].current.number, state.tables["a"].history.len()), (2, 2));
+    }
+
+    #[test]
+    fn what_a_run_did_not_publish_with_its_other_tables_was_refused() {
+        let versions = [version("a", 1, None), version("b", 1, None), version("b", 2, None)];
+        let mut state = published_all(&versions);
+        let refused = version("a", 2, None);
+        let all = [versions.as_slice(), std::slice::from_ref(&refused)].concat();
+        let restored = state.restore(&kept(&all), &BTreeSet::from([versions[0].run.clone(), refused.run]));
+        assert!(restored.is_nothing(), "{restored:?}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The command line: clap only, no decisions. The comments here are the help texts.
 
-use std::path::PathBuf;
+mod global;
+
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -9,7 +10,8 @@ use jiff::civil::Date;
 use super::backfill::BackfillArgs;
 use super::ground::Wishes;
 use super::ingest::IngestCommand;
-use crate::report::ColorChoice;
+
+pub use global::{Events, Global, Output};
 
 /// Runs Spark jobs on this machine, with an embedded engine, and on Amazon EMR: the same job file, the same PySpark.
 #[derive(Debug, Parser)]
@@ -19,57 +21,6 @@ pub struct Cli {
     pub global: Global,
     #[command(subcommand)]
     pub command: Command,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Global options")]
-pub struct Global {
-    /// Where to run: an entry under `targets:` in config/soflow.yaml
-    #[arg(long, global = true, value_name = "NAME")]
-    pub target: Option<String>,
-    /// What stdout gets: text for people or one JSON document
-    #[arg(long, global = true, value_enum, default_value_t = Output::Text, value_name = "FORM")]
-    pub output: Output,
-    /// What stderr gets: a live view (auto: on a terminal), plain lines, NDJSON events, or warnings only
-    #[arg(long, global = true, value_enum, default_value_t = Events::Auto, value_name = "FORM")]
-    pub events: Events,
-    /// When to use colours; NO_COLOR is honoured
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
-    pub color: Color,
-    /// Start in this folder instead of the current one
-    #[arg(short = 'C', long = "directory", global = true, value_name = "FOLDER")]
-    pub directory: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    Text,
-    Json,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Events {
-    Auto,
-    Plain,
-    Ndjson,
-    Quiet,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    Auto,
-    Always,
-    Never,
-}
-
-impl From<Color> for ColorChoice {
-    fn from(color: Color) -> Self {
-        match color {
-            Color::Auto => Self::Auto,
-            Color::Always => Self::Always,
-            Color::Never => Self::Never,
-        }
-    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -117,7 +117,7 @@ fn steps_that_never_come_up_are_given_up() {
     let said = lab.submit();
     assert_eq!(said.code, Some(3), "{said}");
     assert_eq!(lab.twin.calls_of("emr", "AddJobFlowSteps").len(), 3, "{said}");
-    assert!(said.stderr.contains("the answer of EMR to AddJobFlowSteps cannot be used"), "{said}");
+    assert!(said.stderr.contains("the answer of EMR to `AddJobFlowSteps` cannot be used"), "{said}");
 }
 
 fn in_doubt(args: &[&str]) -> (Lab, std::process::Child) {

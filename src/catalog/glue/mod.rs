@@ -216,7 +216,6 @@ impl Catalog for GlueCatalog {
 
     async fn publish(&self, seen: &Index, versions: &[Version]) -> Result<Option<Error>> {
         self.refuse_foreign(seen, versions).await?;
-        self.objects.write_versions(versions).await?;
         let by = nonce();
         let publish = |state: &mut State| {
             let changed = state.publish(seen, versions)?;
@@ -225,7 +224,7 @@ impl Catalog for GlueCatalog {
             }
             Ok(changed)
         };
-        let state = self.objects.change(publish).await?;
+        let state = self.objects.publish_index(versions, publish).await?;
         Ok(self.follow(&by, state).await.err())
     }
 

@@ -78,7 +78,7 @@ fn an_odd_field_hides_no_cluster_and_one_that_must_be_there_is_missed() {
     shown["Status"]["State"].take();
     let said = list(&shown);
     assert_eq!(said.code, Some(3), "{said}");
-    assert!(said.stderr.contains("the answer of EMR to ListClusters cannot be used"), "{said}");
+    assert!(said.stderr.contains("the answer of EMR to `ListClusters` cannot be used"), "{said}");
 }
 
 #[test]
