@@ -83,7 +83,8 @@ threading.Thread(target=watch, daemon=True).start()
 try:
     known = settings()
 except (configparser.Error, UnicodeDecodeError) as error:
-    sys.exit(f"ERROR: pip's settings cannot be read: {error}")
+    # On one line, since that is what people are shown.
+    sys.exit(f"ERROR: pip's settings cannot be read: {' '.join(str(error).split())}")
 for name, value in known.items():
     if kept(name, value) is not None:
         os.environ["PIP_" + name.upper().replace("-", "_")] = kept(name, value)

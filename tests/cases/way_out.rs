@@ -2,7 +2,6 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -216,38 +215,6 @@ fn every_client_goes_through_the_proxy_and_trusts_the_authority() {
     let (ran, hosts) = network.run(&arguments, &WAY);
     ran.says("reached");
     assert_eq!(hosts.first().map(String::as_str), Some("api.stackexchange.com"), "{}", ran.said());
-}
-
-#[test]
-fn packages_are_fetched_the_same_way() {
-    let network = Network::start();
-    let asked = |bundle: &str| {
-        let mut pip = std::process::Command::new("python3");
-        pip.args([
-            "-I",
-            "-c",
-            include_str!("../../src/machine/pip.py"),
-            "download",
-            "tiny",
-            "--no-deps",
-            "--retries",
-            "0",
-        ]);
-        pip.args(["--index-url", "https://index.test/simple", "--disable-pip-version-check"]);
-        pip.env_clear().envs(std::env::vars_os().filter(|(name, _)| name == "PATH")).env("HOME", network.lab.home());
-        pip.env("HTTPS_PROXY", &network.proxy).env("AWS_CA_BUNDLE", bundle).env("TMPDIR", network.lab.temporary());
-        // It ends itself when its standard input is closed.
-        let mut child = pip.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let lifeline = child.stdin.take();
-        let said = child.wait_with_output().unwrap();
-        drop(lifeline);
-        [said.stdout, said.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat()
-    };
-    let ca = network.lab.root().join("ca.pem").display().to_string();
-    let (without, with) = (asked(""), asked(&ca));
-    assert!(without.contains("confirming the ssl certificate"), "{without}");
-    assert!(with.contains("No matching distribution") && !with.contains("certificate"), "{with}");
-    assert!(network.hosts.lock().unwrap().iter().all(|host| host == "index.test"), "asked others");
 }
 
 #[test]
