@@ -29,7 +29,7 @@ pub mod package;
 pub mod parity;
 pub mod query;
 pub mod store;
-pub mod target;
+pub mod targets;
 
 pub mod cli;
 pub mod report;

@@ -29,19 +29,19 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("package", with(&["machine"])),
         ("diagnose", with(&[])),
         ("catalog", with(&["plan", "store", "aws"])),
-        ("target", with(&["plan", "config", "cost", "store", "aws", "machine", "package", "diagnose"])),
+        ("targets", with(&["plan", "config", "cost", "store", "aws", "machine", "package", "diagnose"])),
         ("audit", with(&["plan", "job", "store"])),
         ("ingest", with(&["store", "net"])),
         ("parity", with(&["audit"])),
         ("query", with(&["aws"])),
-        ("run", with(&["config", "job", "plan", "cost", "store", "catalog", "target", "audit", "ingest"])),
+        ("run", with(&["config", "job", "plan", "cost", "store", "catalog", "targets", "audit", "ingest"])),
         ("doctor", with(&["config", "aws", "cost"])),
         ("report", with(&[])),
         (
             "cli",
             with(&[
                 "yaml", "aws", "config", "job", "plan", "cost", "store", "machine", "package", "diagnose", "catalog",
-                "target", "audit", "ingest", "parity", "query", "run", "report", "doctor",
+                "targets", "audit", "ingest", "parity", "query", "run", "report", "doctor",
             ]),
         ),
     ])

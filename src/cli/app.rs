@@ -18,7 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::machine::Host;
 use crate::report::{self, ColorWish, Mode, Style};
-use crate::target::local::Environment;
+use crate::targets::local::Environment;
 use crate::yaml::{self, Problems};
 
 /// What every verb needs.

@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{Event, RunState, Sink};
 use crate::names::RunId;
 use crate::run::{self, Attached, Driver, How, RunRecord, Services};
-use crate::target::Stop;
+use crate::targets::Stop;
 
 /// Watches a run and finishes it.
 pub async fn attach(app: &App, args: &AttachArgs) -> Result<u8> {

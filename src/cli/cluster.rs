@@ -15,8 +15,8 @@ use crate::names::Digest;
 use crate::report::{Align, Cell, Style, Table, paint, seconds};
 use crate::store::Owner;
 use crate::store::lease::describe;
-use crate::target::Note;
-use crate::target::emr::{Inner, Listed, Shown, users};
+use crate::targets::Note;
+use crate::targets::emr::{Inner, Listed, Shown, users};
 
 /// Looks after clusters.
 pub async fn cluster(app: &App, command: &ClusterCommand) -> Result<u8> {

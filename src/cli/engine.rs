@@ -11,7 +11,7 @@ use crate::config::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::machine::python;
 use crate::report::{Align, Cell, Table, paint};
-use crate::target::local::Environment;
+use crate::targets::local::Environment;
 
 /// Looks after environments.
 pub async fn engine(app: &App, command: &EngineCommand) -> Result<u8> {

@@ -14,9 +14,9 @@ use crate::config::{Lake, TargetKind};
 use crate::error::{Error, Kind, Result};
 use crate::run::Services;
 use crate::store::{FileStore, Owner, S3Store, Store};
-use crate::target::emr::{self, EmrTarget};
-use crate::target::local::LocalTarget;
-use crate::target::{Stop, Target};
+use crate::targets::emr::{self, EmrTarget};
+use crate::targets::local::LocalTarget;
+use crate::targets::{Stop, Target};
 
 /// What a lake is reached with.
 pub struct Ground {

@@ -10,7 +10,7 @@ use crate::event::{Event, Sink};
 use crate::job::Job;
 use crate::report::{Insight, rows};
 use crate::run::Services;
-use crate::target::local::Statement;
+use crate::targets::local::Statement;
 
 /// Most lines an insight may have: the summary is to be read at a glance.
 const MOST_LINES: u64 = 3;

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use crate::cost::{Estimate, Missing};
 use crate::error::Result;
 use crate::report::{Style, bytes, line, paint, seconds};
-use crate::target::emr::{Inner, Listed, Shipment};
+use crate::targets::emr::{Inner, Listed, Shipment};
 
 /// What a run on a cluster would find.
 pub struct Outlook {

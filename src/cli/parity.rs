@@ -21,7 +21,7 @@ use crate::plan::{Select, Version, plan};
 use crate::report::{paint, plural};
 use crate::run::{self, LakeLock, Services};
 use crate::store::Store;
-use crate::target::local::LocalTarget;
+use crate::targets::local::LocalTarget;
 
 /// Names the run and differs by design.
 const IGNORED: &str = "_run_id";

@@ -21,7 +21,7 @@ use crate::query::{Athena, Cost};
 use crate::report::rows::{self, Form};
 use crate::report::{OUTPUT_VERSION, bytes, seconds};
 use crate::run::Services;
-use crate::target::local::{self, QueryColumn, QueryPart, QueryPartition, QueryRequest, QueryTable, Statement};
+use crate::targets::local::{self, QueryColumn, QueryPart, QueryPartition, QueryRequest, QueryTable, Statement};
 use crate::yaml::did_you_mean;
 
 /// Runs one statement and prints its rows.

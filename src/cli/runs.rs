@@ -13,8 +13,8 @@ use crate::event::{Event, RunState, StepState};
 use crate::names::{RunId, Uri};
 use crate::report::{Align, Cell, Style, Table, ago, block, count, cut, line, paint, seconds, state_word};
 use crate::run::{self, LakeLock, Listed, RunRecord};
-use crate::target::emr::Inner;
-use crate::target::{Bill, Cause, Placed};
+use crate::targets::emr::Inner;
+use crate::targets::{Bill, Cause, Placed};
 
 /// Most columns of the reason in the list; `runs show` has all of it.
 const REASON: usize = 60;

@@ -133,8 +133,8 @@ mod tests {
     const WHOSE: [(&str, &str); 6] = [
         ("src/catalog/glue/", "Glue"),
         ("src/query/", "Athena"),
-        ("src/target/emr/api.rs", "EMR"),
-        ("src/target/emr/logs/", "CloudWatch Logs"),
+        ("src/targets/emr/api.rs", "EMR"),
+        ("src/targets/emr/logs/", "CloudWatch Logs"),
         ("src/store/", "S3"),
         ("src/doctor/", "S3"),
     ];

@@ -20,7 +20,7 @@ use crate::event::{Event, RunState, Sink, StepState};
 use crate::names::{RunId, Uri};
 use crate::plan::{Action, TableFacts, Version};
 use crate::store::Owner;
-use crate::target::Stop;
+use crate::targets::Stop;
 
 /// What came of going on with a run.
 pub enum Attached {

@@ -22,7 +22,7 @@ use crate::event::{Event, PlannedStep, RunState, Sink};
 use crate::names::{RunId, Uri};
 use crate::plan::{self, Action, Plan, StepPlan, StepResult, Version};
 use crate::store::{Owner, Store};
-use crate::target::{Stop, Target};
+use crate::targets::{Stop, Target};
 
 /// What a run is driven with.
 pub struct Services {

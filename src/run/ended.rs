@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink, StepState};
 use crate::names::RunId;
 use crate::plan::{Action, Plan, StepPlan};
-use crate::target::{Cause, Ended, StepEnd};
+use crate::targets::{Cause, Ended, StepEnd};
 
 impl Run<'_> {
     /// Takes in how a step ended. Returns whether it completed.

@@ -12,7 +12,7 @@ use super::finish;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink, StepState};
 use crate::plan::{Action, StepPlan};
-use crate::target::{Ended, Note, Opening, StepOrder, Stop};
+use crate::targets::{Ended, Note, Opening, StepOrder, Stop};
 
 /// How often a running step's output is looked at for the live view.
 const LOOK_EVERY: Duration = Duration::from_millis(400);

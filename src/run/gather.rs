@@ -13,7 +13,7 @@ use crate::job::{Job, Source, Update, Value};
 use crate::names::{Digest, RunId, Uri};
 use crate::plan::{self, About, Facts, Plan, RawObject, Select, StepResult, TableFacts, Version};
 use crate::store::Store;
-use crate::target::Shipped;
+use crate::targets::Shipped;
 
 /// The site whose pages are read when the job file has no parameter `site`.
 const SITE: &str = "stackoverflow";

@@ -13,7 +13,7 @@ use crate::mask;
 use crate::names::{Digest, RunId, Uri};
 use crate::plan::{Action, Scope};
 use crate::store::{Owner, Store, Tag};
-use crate::target::{Bill, Cause, Placed, Shipped, Stay};
+use crate::targets::{Bill, Cause, Placed, Shipped, Stay};
 
 /// Version of the record's form, its field `record_version`.
 pub const RECORD_VERSION: u32 = 1;

@@ -22,7 +22,7 @@ use soflow::names::{RunId, Uri, partition_path};
 use soflow::plan::{Select, StepResult};
 use soflow::run::{self, Code, Collection, Driven, How, LakeLock, Services};
 use soflow::store::{Owner, Store};
-use soflow::target::Stop;
+use soflow::targets::Stop;
 use tempfile::TempDir;
 use tokio::sync::watch;
 

@@ -19,7 +19,7 @@ use soflow::names::{RunId, Uri};
 use soflow::plan::{Plan, Select, StepResult, Version};
 use soflow::run::{self, Code, Driven, Gathered, Outcome, Services};
 use soflow::store::{FileStore, Store};
-use soflow::target::Stop;
+use soflow::targets::Stop;
 use tempfile::TempDir;
 use tokio::sync::watch;
 

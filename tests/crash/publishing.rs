@@ -15,7 +15,7 @@ use soflow::names::RunId;
 use soflow::plan::Version;
 use soflow::run::{self, Driven, Outcome, RunRecord, Services};
 use soflow::store::{FileStore, Owner, Store};
-use soflow::target::Stop;
+use soflow::targets::Stop;
 use tokio::sync::watch;
 
 use super::lab::{FIRST, Lab, SECOND, job_of};

@@ -15,7 +15,7 @@ use soflow::audit::parquet_file::ParquetFile;
 use soflow::error::Result;
 use soflow::event::Sink;
 use soflow::names::{PartitionValues, parse_partition_path, partition_path};
-use soflow::target::{Ended, StepEnd, StepOrder, Stop, Target};
+use soflow::targets::{Ended, StepEnd, StepOrder, Stop, Target};
 use tokio::sync::watch;
 
 use super::process::{Death, Process};

@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 use tokio::sync::{oneshot, watch};
 
 use crate::error::{Error, Kind, Result};
-use crate::target::Stop;
+use crate::targets::Stop;
 
 /// Asks whether to begin.
 ///

@@ -19,7 +19,7 @@ use crate::names::RunId;
 use crate::plan::{Action, Plan, Select, Written};
 use crate::report::{line, problem};
 use crate::run::{self, Attached, Book, Entry, Ledger, Outcome, Services, Work};
-use crate::target::Stop;
+use crate::targets::Stop;
 
 /// The dates of a backfill on their way.
 pub struct Days<'a> {

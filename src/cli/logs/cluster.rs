@@ -7,7 +7,7 @@ use super::page::Page;
 use crate::error::Result;
 use crate::event::{Event, RunState};
 use crate::report::plural;
-use crate::target::emr::{Calm, Inner, LogReader, Look, PUSHED_EVERY, Source};
+use crate::targets::emr::{Calm, Inner, LogReader, Look, PUSHED_EVERY, Source};
 
 /// Prints what is there and, when wanted, what comes until the step has ended and its logs are complete. Returns where
 /// they were found.

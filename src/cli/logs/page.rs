@@ -7,7 +7,7 @@ use crate::cli::args;
 use crate::error::Result;
 use crate::event::{Event, Sink};
 use crate::mask;
-use crate::target::emr::Stream;
+use crate::targets::emr::Stream;
 
 /// The two outputs of a step, in the order in which they are shown.
 pub const STREAMS: [(Stream, &str); 2] = [(Stream::Stdout, "stdout"), (Stream::Stderr, "stderr")];

@@ -12,7 +12,7 @@ use super::pool::{ALIVE, Candidate};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::store::lease::{Book, Claim, Manner, Turn, describe, sweep};
-use crate::target::Note;
+use crate::targets::Note;
 
 /// States of clusters that are there, those that are ending included.
 const THERE: [&str; 5] = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING", "TERMINATING"];

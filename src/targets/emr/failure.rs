@@ -10,7 +10,7 @@ use super::logs::s3;
 use crate::diagnose::{self, Class, ClusterEnd, ErrorDetail, Finding, LostInstance};
 use crate::error::{Error, Kind};
 use crate::event::Event;
-use crate::target::{Cause, Ended, Note, StepEnd};
+use crate::targets::{Cause, Ended, Note, StepEnd};
 
 /// How often logs and FailureDetails are looked for, with growing pauses, before what is known must do. With the default
 /// pace that is about six minutes: EMR pushes logs every five.

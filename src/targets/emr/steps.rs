@@ -13,7 +13,7 @@ use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
 use crate::package::INTERPRETER;
-use crate::target::{StepOrder, Stop};
+use crate::targets::{StepOrder, Stop};
 
 /// Runs a program of the primary node. Source: EMR release guide, "Run commands and scripts".
 const COMMAND_RUNNER: &str = "command-runner.jar";

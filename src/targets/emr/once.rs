@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::aws::CallError;
-use crate::target::Stop;
+use crate::targets::Stop;
 
 /// How often a request is sent whose answers are all lost.
 const SENDS: u32 = 3;

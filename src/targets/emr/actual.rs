@@ -7,7 +7,7 @@ use super::Inner;
 use super::api::Instance;
 use crate::cost::{self, Actual, InstanceLife, Market, Missing, StepTime};
 use crate::error::{Error, Kind, Result};
-use crate::target::Placed;
+use crate::targets::Placed;
 
 /// A run as far as its cost goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +91,7 @@ fn life(instance: &Instance, ebs_gb: u32, (from, until): (Timestamp, Timestamp))
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::emr::api::{InstanceStatus, Timeline};
+    use crate::targets::emr::api::{InstanceStatus, Timeline};
 
     fn at(minutes: i64) -> Timestamp {
         Timestamp::from_second(1_795_000_000 + minutes * 60).unwrap()

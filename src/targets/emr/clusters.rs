@@ -16,7 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::names::Uri;
 use crate::store::lease::{Claim, Held, Lease, Manner, Turn, describe};
-use crate::target::{Note, Placed};
+use crate::targets::{Note, Placed};
 
 /// A cluster that a run may put steps on.
 pub(super) struct Acquired {

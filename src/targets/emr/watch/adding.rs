@@ -8,9 +8,9 @@ use super::{Watched, Watcher, call_failed, fail};
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, StepState};
-use crate::target::emr::api::Step;
-use crate::target::emr::steps::{self, Adding, Found, is_of, new_step};
-use crate::target::{Ended, Note, StepOrder, Stop};
+use crate::targets::emr::api::Step;
+use crate::targets::emr::steps::{self, Adding, Found, is_of, new_step};
+use crate::targets::{Ended, Note, StepOrder, Stop};
 
 /// Why steps were not added.
 pub(super) enum Refused {

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use crate::diagnose::{Class, Explainer, Place};
-use crate::target::Cause;
+use crate::targets::Cause;
 
 /// Returns the probable cause of a failure from the step's standard error; `ended` says how its process went.
 pub fn probable(stderr: impl Read, log: &str, ended: &str) -> Cause {

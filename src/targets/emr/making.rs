@@ -23,7 +23,7 @@ use crate::event::Event;
 use crate::names::Uri;
 use crate::store::Owner;
 use crate::store::lease::{Manner, Turn, describe, sweep};
-use crate::target::{Note, Placed, Stop};
+use crate::targets::{Note, Placed, Stop};
 
 /// A request for a cluster that was sent again: a second cluster of its name may come up.
 #[derive(Clone)]

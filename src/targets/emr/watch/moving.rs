@@ -7,10 +7,10 @@ use super::{Watcher, fail};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::store::lease::Loss;
-use crate::target::emr::api::Cluster;
-use crate::target::emr::clusters::{Acquired, Asker};
-use crate::target::emr::manage::DOWN;
-use crate::target::{Note, Stop};
+use crate::targets::emr::api::Cluster;
+use crate::targets::emr::clusters::{Acquired, Asker};
+use crate::targets::emr::manage::DOWN;
+use crate::targets::{Note, Stop};
 
 /// How often a run moves to another cluster before it gives up.
 const MOST_MOVES: u32 = 3;

@@ -20,7 +20,7 @@ use crate::diagnose::Class;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::machine::{Host, python};
-use crate::target::{Ended, StepEnd, StepOrder, Stop, Target};
+use crate::targets::{Ended, StepEnd, StepOrder, Stop, Target};
 
 /// How long a step gets to end by itself after it was asked to stop.
 const GRACE: Duration = Duration::from_secs(3);

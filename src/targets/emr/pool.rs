@@ -88,7 +88,7 @@ fn verdict(is: &Identity, wanted: &Identity, state: &str, age: SignedDuration, m
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::emr::api::{ClusterStatus, Timeline};
+    use crate::targets::emr::api::{ClusterStatus, Timeline};
 
     fn wanted() -> Identity {
         Identity { lake: "1a2b3c4d".into(), shape: "small".into(), hash: "f".repeat(12), units: 10, concurrency: 1 }

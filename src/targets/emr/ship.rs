@@ -13,7 +13,7 @@ use crate::event::{Event, Sink};
 use crate::machine;
 use crate::names::{Digest, Uri};
 use crate::package::{Architecture, Bundle, CODE_ARCHIVE, Environment, Platform};
-use crate::target::{Note, Shipped};
+use crate::targets::{Note, Shipped};
 
 /// Passes on what packaging tells.
 struct Notes(UnboundedSender<Note>);

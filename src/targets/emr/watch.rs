@@ -22,7 +22,7 @@ use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, StepState};
 use crate::names::RunId;
-use crate::target::{Ended, Note, StepEnd, StepOrder, Stop};
+use crate::targets::{Ended, Note, StepEnd, StepOrder, Stop};
 
 /// States a step does not leave any more. Source: EMR's API model, StepState.
 pub(super) const ENDED: [&str; 4] = ["COMPLETED", "FAILED", "CANCELLED", "INTERRUPTED"];

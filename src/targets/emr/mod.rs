@@ -40,7 +40,7 @@ use crate::names::{Digest, RunId};
 use crate::package::Bundle;
 use crate::store::lease::Lease;
 use crate::store::{Owner, Store};
-use crate::target::{Ended, Opening, Placed, Shipped, StepOrder, Stop, Target};
+use crate::targets::{Ended, Opening, Placed, Shipped, StepOrder, Stop, Target};
 
 pub use actual::{Bill, Stay};
 pub use api::Api;
@@ -219,7 +219,7 @@ impl Target for EmrTarget {
             tokio::try_join!(self.inner.ship(shipped, &notes), self.inner.acquire(&asker, had, found))?;
         if placed.as_ref() != Some(&acquired.placed) {
             let (saved, is_saved) = oneshot::channel();
-            let _ = notes.send(crate::target::Note::Placed { placed: acquired.placed.clone(), saved });
+            let _ = notes.send(crate::targets::Note::Placed { placed: acquired.placed.clone(), saved });
             is_saved.await.map_err(|_| Error::new(Kind::Machine, "the run's record could not be written"))?;
         }
         let watcher = Watcher {

@@ -14,7 +14,7 @@ use super::watch::ENDED;
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
 use crate::names::RunId;
-use crate::target::{Ended, StepEnd};
+use crate::targets::{Ended, StepEnd};
 
 /// How often to look whether steps have ended before the stronger way is taken, and again before giving up.
 const LOOKS: u32 = 12;
