@@ -11,12 +11,12 @@ use crate::twin::{Act, Call, Moment, StepFate};
 /// How often the same call, such as a look at the steps, is worth dying at.
 const SAME: usize = 2;
 
-/// Starts a submission that dies at its call number `number`; returns whether it came so far.
-fn killed_at(lab: &Lab, number: usize, moment: Moment) -> bool {
+/// Starts a submission that dies at the first call that `fatal` names; returns whether it came so far.
+pub fn killed_at(lab: &Lab, moment: Moment, fatal: impl Fn(&Call) -> bool + Send + Sync + 'static) -> bool {
     let process = Arc::new(AtomicU32::new(0));
     let victim = process.clone();
     lab.twin.kill_hook(move |call: &Call, now: Moment| {
-        if call.number != number || now != moment {
+        if !fatal(call) || now != moment {
             return Act::Go;
         }
         while victim.load(Ordering::SeqCst) == 0 {
@@ -83,7 +83,7 @@ fn a_client_killed_at_any_call_is_followed_by_one_that_finishes() {
                 while let Some((number, moment)) = { left.lock().unwrap().pop() } {
                     let tried = std::panic::catch_unwind(|| {
                         let lab = Lab::new();
-                        let died = killed_at(&lab, number, moment);
+                        let died = killed_at(&lab, moment, move |call| call.number == number);
                         let call = lab.twin.calls().into_iter().find(|call| call.number == number);
                         let call = call.map(|call| format!("{} {} {}", call.service, call.operation, call.detail));
                         let what = format!("killed {moment:?} call {number}, {}", call.unwrap_or_default());

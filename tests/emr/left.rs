@@ -1,13 +1,11 @@
 //! Runs that were left: what became of their steps meanwhile is found out, and whoever goes on with them changes nothing
 //! about what they are.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use serde_json::Value;
 
+use crate::kill::killed_at;
 use crate::lab::{DATE, Lab, ended, signal};
-use crate::twin::{Act, Call, Fault, FaultKind, Moment, StepFate};
+use crate::twin::{Fault, FaultKind, Moment, StepFate};
 
 const RUN: &str = "chain.2026-11-22.1";
 
@@ -26,22 +24,7 @@ fn of_steps(record: &Value, field: &str) -> Vec<Value> {
 #[test]
 fn a_run_that_goes_on_elsewhere_keeps_the_code_it_was_claimed_with() {
     let lab = Lab::new();
-    let process = Arc::new(AtomicU32::new(0));
-    let victim = process.clone();
-    lab.twin.kill_hook(move |call: &Call, now: Moment| {
-        if call.operation != "AddJobFlowSteps" || now != Moment::Before {
-            return Act::Go;
-        }
-        while victim.load(Ordering::SeqCst) == 0 {
-            std::thread::yield_now();
-        }
-        signal(victim.load(Ordering::SeqCst), "-KILL");
-        Act::Drop
-    });
-    let child = lab.begin(&[]);
-    process.store(child.id(), Ordering::SeqCst);
-    assert_eq!(ended(child).code, None);
-    lab.twin.kill_hook(|_, _| Act::Go);
+    assert!(killed_at(&lab, Moment::Before, |call| call.operation == "AddJobFlowSteps"));
     lab.write("pyspark/steps/three.py", "# what the one who goes on has in his folder\n");
     let said = lab.run(&["attach", RUN]);
     assert_eq!(said.code, Some(0), "{said}");
