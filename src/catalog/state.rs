@@ -219,6 +219,7 @@ mod tests {
             table: table.into(),
             run: run.parse().unwrap(),
             published_at: Timestamp::UNIX_EPOCH,
+            published_with: [].into(),
             content: crate::names::Digest::of([table, run]),
             base: None,
             made_by: BTreeMap::new(),
