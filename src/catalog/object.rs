@@ -9,12 +9,13 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 
 use super::restore::{Kept, Restored, anew};
-use super::state::{State, nonce};
+use super::state::State;
 use super::{Catalog, Index, VersionFile};
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
 use crate::plan::Version;
-use crate::store::{Contention, Store, Tag};
+use crate::store::document::{self, Document as _};
+use crate::store::{Store, Tag};
 
 /// Files about versions read at once: on S3 one waits for the answers.
 const AT_ONCE: usize = 16;
@@ -54,11 +55,8 @@ impl ObjectCatalog {
     }
 
     async fn read(&self) -> Result<(State, Option<Tag>)> {
-        let uri = self.index_uri();
-        match self.store.get_tagged(&uri).await? {
-            Some((body, tag)) => Ok((parse(&uri, &body)?, Some(tag))),
-            None => Ok((State::default(), None)),
-        }
+        let found = document::read(self.store.as_ref(), &self.index_uri()).await?;
+        Ok(found.map_or_else(Default::default, |(state, tag)| (state, Some(tag))))
     }
 
     fn known(&self) -> MutexGuard<'_, Option<(State, Tag)>> {
@@ -70,28 +68,22 @@ impl ObjectCatalog {
     /// # Errors
     /// Those of `apply`, which may also say `false`: nothing is written then.
     pub(super) async fn change(&self, mut apply: impl FnMut(&mut State) -> Result<bool> + Send) -> Result<State> {
-        let uri = self.index_uri();
-        let mut contention = Contention::on(&uri);
-        loop {
-            let known = self.known().take();
-            let is_known = known.is_some();
-            let (mut state, tag) = match known {
-                Some((state, tag)) => (state, Some(tag)),
-                None => self.read().await?,
-            };
-            match apply(&mut state) {
-                Ok(true) => {}
-                // It may be otherwise by now.
-                _ if is_known => continue,
-                applied => return applied.map(|_| state),
-            }
-            if self.replace(&mut state, tag).await? {
-                return Ok(state);
-            }
-            if !is_known {
-                contention.lost().await?;
-            }
+        let known = self.known().take();
+        // It may be otherwise by now: only a change that was made and written counts.
+        if let Some((mut state, tag)) = known
+            && matches!(apply(&mut state), Ok(true))
+            && self.replace(&mut state, Some(tag)).await?
+        {
+            return Ok(state);
         }
+        let change = |found: &mut Option<State>| {
+            let altered = apply(found.get_or_insert_default())?;
+            Ok(((), altered))
+        };
+        let changed = document::change(self.store.as_ref(), &self.index_uri(), change).await?;
+        let state = changed.document.unwrap_or_default();
+        *self.known() = changed.tag.map(|tag| (state.clone(), tag));
+        Ok(state)
     }
 
     /// Writes the files of versions, which nobody refers to yet, and then makes all of them current with `apply`.
@@ -127,12 +119,7 @@ impl ObjectCatalog {
 
     /// Writes the state in place of the one with `tag`; returns whether nobody else was faster.
     async fn replace(&self, state: &mut State, tag: Option<Tag>) -> Result<bool> {
-        state.by = nonce();
-        let (uri, body) = (self.index_uri(), to_json(state)?);
-        let written = match &tag {
-            Some(tag) => self.store.put_if_match(&uri, &body, tag).await?,
-            None => self.store.put_if_absent(&uri, &body).await?,
-        };
+        let written = document::replace(self.store.as_ref(), &self.index_uri(), state, tag.as_ref()).await?;
         *self.known() = written.map(|tag| (state.clone(), tag));
         Ok(self.known().is_some())
     }
@@ -199,7 +186,7 @@ impl Catalog for ObjectCatalog {
     async fn restore(&self, published: &BTreeSet<RunId>, write: bool) -> Result<Restored> {
         let uri = self.index_uri();
         let found = self.store.get_tagged(&uri).await?;
-        let read = found.as_ref().map(|(body, _)| parse::<State>(&uri, body));
+        let read = found.as_ref().map(|(body, _)| State::parse(&uri, body));
         let lost = matches!(read, Some(Err(_)));
         let mut state = read.and_then(Result::ok).unwrap_or_else(|| anew(self.now()));
         let restored = Restored { lost, ..state.restore(&self.kept().await?, published) };
@@ -214,7 +201,7 @@ impl Catalog for ObjectCatalog {
     }
 }
 
-fn parse<T: serde::de::DeserializeOwned>(uri: &Uri, body: &[u8]) -> Result<T> {
+pub(super) fn parse<T: serde::de::DeserializeOwned>(uri: &Uri, body: &[u8]) -> Result<T> {
     serde_json::from_slice(body).map_err(|error| {
         Error::new(Kind::Machine, format!("the catalog file `{uri}` is damaged"))
             .caused_by(error)

@@ -131,7 +131,7 @@ impl Order<'_> {
             let plan = run::plan(&mut gathered, services.store.as_ref()).await?;
             let driven = if plan.nothing_to_do() {
                 // A run may have published and ended before it could say so.
-                let unfinished = run::unfinished(services, &lake.artifacts, &job.name, date).await?;
+                let unfinished = run::unfinished(services, &lake.artifacts, &gathered.facts.key()).await?;
                 match unfinished.filter(|record| self.differences(record, &gathered).is_empty()) {
                     Some(record) => Driven::GoesOn(record),
                     None => {
@@ -282,7 +282,7 @@ fn up_to_date(gathered: &Gathered<'_>, plan: &Plan, services: &Services) -> Summ
     let facts = &gathered.facts;
     let latest = facts.tables.values().filter_map(|table| table.current.clone()).max();
     Summary {
-        run: latest.unwrap_or_else(|| RunId { job: facts.job.name.clone(), date: facts.date, number: 0 }),
+        run: latest.unwrap_or_else(|| facts.key().run(0)),
         target: services.target_name.clone(),
         engine: facts.engine.clone(),
         state: RunState::Succeeded,

@@ -3,21 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::civil::Date;
-
 use super::claim::latest_number;
 use super::drive::{Driven, Outcome, Run, Services, task_uri};
 use super::ended::is_open;
 use super::finish;
 use super::gather::is_whole;
 use super::intent::Intent;
-use super::keeper::{Keeper, Taken, put_right};
-use super::record::{RunRecord, read_tagged, record_uri};
+use super::lease::{RunLease, Taken, correct};
+use super::record::{RunRecord, find_run};
 use crate::catalog;
 use crate::config::Lake;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, RunState, Sink, StepState};
-use crate::names::{RunId, Uri};
+use crate::names::{RunId, RunKey, Uri};
 use crate::plan::{Action, TableFacts, Version};
 use crate::store::Owner;
 use crate::targets::Stop;
@@ -44,29 +42,26 @@ pub struct Finished {
     pub outcome: Outcome,
 }
 
-/// Returns the run of a job and date that is going on, on a target whose runs outlive their process.
+/// Returns the latest run of a job and date if it is going on, on a target whose runs outlive their process.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn unfinished(services: &Services, artifacts: &Uri, job: &str, date: Date) -> Result<Option<Box<RunRecord>>> {
-    if services.owner.is_none() {
-        return Ok(None);
-    }
-    let number = latest_number(services.store.as_ref(), artifacts, job, date).await?;
-    Ok(going_on(services, artifacts, RunId { job: job.into(), date, number }).await?.map(Box::new))
+pub async fn unfinished(services: &Services, artifacts: &Uri, key: &RunKey) -> Result<Option<Box<RunRecord>>> {
+    let number = latest_number(services.store.as_ref(), artifacts, key).await?;
+    Ok(going_on(services, artifacts, &key.run(number)).await?.map(Box::new))
 }
 
-/// Returns the latest run of a job and date if it is going on.
+/// Returns the record of a run that is going on, on a target whose runs outlive their process.
 ///
 /// # Errors
 /// Those of the store.
-pub(super) async fn going_on(services: &Services, artifacts: &Uri, run: RunId) -> Result<Option<RunRecord>> {
-    if run.number == 0 {
+pub(super) async fn going_on(services: &Services, artifacts: &Uri, run: &RunId) -> Result<Option<RunRecord>> {
+    if services.owner.is_none() || run.number == 0 {
         return Ok(None);
     }
     // A record that was damaged, and removed, leaves its tasks behind.
-    let found = read_tagged(services.store.as_ref(), &record_uri(artifacts, &run)).await?;
-    Ok(found.map(|(record, _)| record).filter(|record| record.state == RunState::Running))
+    let found = find_run(services.store.as_ref(), artifacts, run).await?;
+    Ok(found.filter(|record| record.state == RunState::Running))
 }
 
 /// Goes on with a run. `every`: how often to look at one that someone else drives; `force`: put that one out.
@@ -83,9 +78,9 @@ pub async fn attach(
     let mut told = false;
     let mut seen: Option<RunRecord> = None;
     loop {
-        let taken = Keeper::take(services.store.clone(), &lake.artifacts, run, how.me, how.force).await?;
+        let taken = RunLease::take(services.store.clone(), &lake.artifacts, run, how.me, how.force).await?;
         match taken {
-            Taken::Ours(record, keeper) => return take_over(services, lake, *record, keeper, sink).await,
+            Taken::Ours(record, lease) => return take_over(services, lake, *record, lease, sink).await,
             Taken::Over(record) if record.behind => return Ok(Attached::Behind(record)),
             Taken::Over(record) => return Ok(Attached::Over(Box::new(agreed(services, lake, *record).await?))),
             Taken::Theirs(record) => {
@@ -132,13 +127,13 @@ pub async fn cancel(
     me: &Owner,
     sink: &mut dyn Sink,
 ) -> Result<RunRecord> {
-    let (record, keeper) = match Keeper::take(services.store.clone(), &lake.artifacts, run, me, true).await? {
-        Taken::Ours(record, keeper) => (*record, keeper),
+    let (record, lease) = match RunLease::take(services.store.clone(), &lake.artifacts, run, me, true).await? {
+        Taken::Ours(record, lease) => (*record, lease),
         Taken::Theirs(record) | Taken::Over(record) => return Ok(*record),
     };
     let intent = intent_of(&record)?;
     let gathered = intent.gathered(&record, lake, services.catalog.as_ref()).await?;
-    let mut going = Run::resumed(&gathered, &intent.plan, services, record, keeper);
+    let mut going = Run::resumed(&gathered, &intent.plan, services, record, lease);
     // For the driver that finds out: its steps end before the run has.
     let cancelled = format!("cancelled by {me}");
     going.record.error = Some(cancelled.clone());
@@ -173,13 +168,13 @@ async fn take_over(
     services: &Services,
     lake: &Lake,
     record: RunRecord,
-    keeper: Keeper,
+    lease: RunLease,
     sink: &mut dyn Sink,
 ) -> Result<Attached> {
     let run = record.run.clone();
     let intent = intent_of(&record)?;
     let gathered = intent.gathered(&record, lake, services.catalog.as_ref()).await?;
-    let mut going = Run::resumed(&gathered, &intent.plan, services, record, keeper);
+    let mut going = Run::resumed(&gathered, &intent.plan, services, record, lease);
     let found = match find_out(&mut going, lake, sink).await {
         Ok(found) => found,
         Err(error) => {
@@ -239,7 +234,7 @@ pub async fn agreed(services: &Services, lake: &Lake, mut record: RunRecord) -> 
     if index.published_by(&record.run).next().is_some() {
         record.state = RunState::Succeeded;
         record.error = services.catalog.settle().await.err().map(|error| not_shown(&record.run, &error));
-        put_right(services.store.as_ref(), &lake.artifacts, &record).await?;
+        correct(services.store.as_ref(), &lake.artifacts, &record).await?;
     }
     Ok(record)
 }

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::gather::{Gathered, result_uri};
+use super::gather::{Gathered, read_result, result_uri};
 use super::needed::{Fate, Going, Needed, prefixes_of};
 use super::records::Runs;
 use super::repair::must_be_whole;
@@ -188,7 +188,8 @@ impl Collection<'_> {
                 continue;
             };
             if self.is_old(object.modified) && !going.jobs.contains(job) {
-                old.push((object.clone(), read_result(self.store, &object.uri).await?));
+                let result = read_result(self.store, &object.uri).await?;
+                old.push((object.clone(), result.map(|(_, result)| result)));
             }
         }
         Ok(old)
@@ -201,7 +202,7 @@ impl Collection<'_> {
         let mut waiting: Vec<StepResult> = old.iter().filter(taken).filter_map(|(_, result)| result.clone()).collect();
         for object in self.store.list(&self.lake.artifacts.join("results")).await? {
             if job_of(&object).is_some() && !old.iter().any(|(old, _)| *old == object) {
-                waiting.extend(read_result(self.store, &object.uri).await?);
+                waiting.extend(read_result(self.store, &object.uri).await?.map(|(_, result)| result));
             }
         }
         Ok(waiting)
@@ -270,11 +271,6 @@ fn spared(entry: &Entry) -> BTreeSet<&RunId> {
     spared.chain([&entry.current]).collect()
 }
 
-async fn read_result(store: &dyn Store, uri: &Uri) -> Result<Option<StepResult>> {
-    let body = store.get(uri).await?.unwrap_or_default();
-    Ok(serde_json::from_slice::<(Digest, StepResult)>(&body).ok().map(|(_, result)| result))
-}
-
 /// Returns the job whose step an object is the result of.
 fn job_of(result: &Object) -> Option<&str> {
     let (folder, name) = result.uri.as_str().rsplit_once('/')?;
@@ -296,7 +292,7 @@ pub async fn is_kept(gathered: &Gathered<'_>, plan: &Plan, store: &dyn Store, ca
         let Some(reused) = &step.reused else { continue };
         let waiting = read_result(store, &result_uri(&facts.lake.artifacts, &facts.job.name, &step.result)).await?;
         // One of the same name may be another's, who has done the same work again.
-        if waiting.as_ref() != Some(reused) {
+        if waiting.as_ref().map(|(_, result)| result) != Some(reused) {
             return Ok(false);
         }
     }

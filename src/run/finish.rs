@@ -86,9 +86,8 @@ pub fn places(run: &Run<'_>, step: &StepPlan) -> Vec<Uri> {
 
 /// Returns what a step has written according to its result, if it finished in this run.
 pub async fn known_result(run: &Run<'_>, step: &StepPlan) -> Result<Option<StepResult>> {
-    let Some(body) = run.services.store.get(&result_uri(run, &step.result)).await? else { return Ok(None) };
-    let result = serde_json::from_slice::<(Digest, StepResult)>(&body).ok().map(|(_, result)| result);
-    Ok(result.filter(|result| result.run == run.record.run))
+    let found = gather::read_result(run.services.store.as_ref(), &result_uri(run, &step.result)).await?;
+    Ok(found.map(|(_, result)| result).filter(|result| result.run == run.record.run))
 }
 
 /// What steps that ended in this process have written, by step and table, as it was listed then: as long as a listing

@@ -190,13 +190,18 @@ pub fn result_uri(artifacts: &Uri, job: &str, result: &Digest) -> Uri {
     results_prefix(artifacts, job).join(&format!("{}.json", result.as_str()))
 }
 
+/// Returns the result kept at `uri` and the digest that names it, or `None` when there is none that can be read.
+pub(super) async fn read_result(store: &dyn Store, uri: &Uri) -> Result<Option<(Digest, StepResult)>> {
+    let body = store.get(uri).await?.unwrap_or_default();
+    Ok(serde_json::from_slice(&body).ok())
+}
+
 /// Reads the results of steps that finished in runs which did not publish. One whose files are not all there counts
 /// for nothing: the step runs again.
 async fn results(job: &Job, lake: &Lake, store: &dyn Store) -> Result<BTreeMap<Digest, StepResult>> {
     let listed = store.list(&results_prefix(&lake.artifacts, &job.name)).await?;
     let read = listed.iter().map(|object| async move {
-        let body = store.get(&object.uri).await?.unwrap_or_default();
-        let Ok((digest, result)) = serde_json::from_slice::<(Digest, StepResult)>(&body) else { return Ok(None) };
+        let Some((digest, result)) = read_result(store, &object.uri).await? else { return Ok(None) };
         Ok::<_, Error>(is_whole(&result, lake, store).await?.then_some((digest, result)))
     });
     Ok(try_join_all(read).await?.into_iter().flatten().collect())

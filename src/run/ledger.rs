@@ -13,7 +13,8 @@ use crate::error::{Error, Kind, Result};
 use crate::event::DateState;
 use crate::mask;
 use crate::names::{RunId, Uri};
-use crate::store::lease::{Held, Lease, Manner, Turn};
+use crate::store::document::{self, Document};
+use crate::store::lease::{HeldLease, Lease, LeaseMode, Turn};
 use crate::store::{Owner, Store, Tag};
 
 /// Version of the ledger's form, its field `ledger_version`.
@@ -75,7 +76,7 @@ pub struct Entry {
 
 /// A ledger that this process writes, which holds the lease of the backfill.
 pub struct Book {
-    lease: Held,
+    lease: HeldLease,
     store: Arc<dyn Store>,
     uri: Uri,
     tag: Tag,
@@ -92,7 +93,7 @@ impl Book {
         let tail = format!("backfill/{}/{}..{}.json", range.job, range.from, range.to);
         let place = artifacts.join("leases").join(&tail);
         let lease = Lease::new(store.clone(), place, 1, &format!("backfill of {range}"), me);
-        if let Turn::Waiting { holders, .. } = lease.take(if force { Manner::Force } else { Manner::Ask }).await? {
+        if let Turn::Waiting { holders, .. } = lease.take(LeaseMode::forced(force)).await? {
             let who = holders.iter().map(|held| format!("{}, since {:.0}", held.owner, held.since));
             let who = who.collect::<Vec<_>>().join(", ");
             return Err(Error::new(Kind::Held, format!("a backfill of {range} is going on: {who}"))
@@ -123,7 +124,9 @@ impl Book {
     /// `Held` when someone else has taken the backfill.
     pub async fn write(&mut self, entries: impl IntoIterator<Item = (Date, Entry)>) -> Result<()> {
         self.ledger.dates.extend(entries);
-        self.save().await
+        let written = document::replace(self.store.as_ref(), &self.uri, &mut self.ledger, Some(&self.tag)).await?;
+        self.tag = written.ok_or_else(|| taken(&self.uri))?;
+        Ok(())
     }
 
     /// Writes that nobody is at it any more.
@@ -132,16 +135,6 @@ impl Book {
     /// As [`Self::write`].
     pub async fn close(&mut self) -> Result<()> {
         self.lease.release().await
-    }
-
-    async fn save(&mut self) -> Result<()> {
-        self.ledger.writes += 1;
-        let body = to_json(&self.ledger)?;
-        let Some(tag) = self.store.put_if_match(&self.uri, &body, &self.tag).await? else {
-            return Err(taken(&self.uri));
-        };
-        self.tag = tag;
-        Ok(())
     }
 }
 
@@ -163,22 +156,15 @@ impl std::fmt::Display for Range {
 /// # Errors
 /// Those of the store; `Machine` for a ledger that cannot be read.
 pub async fn read_ledger(store: &dyn Store, artifacts: &Uri, range: &Range) -> Result<Ledger> {
-    let found = read_tagged(store, &ledger_uri(artifacts, range)).await?;
+    let found = document::read(store, &ledger_uri(artifacts, range)).await?;
     Ok(found.map_or_else(|| range.ledger(), |(ledger, _)| ledger))
 }
 
 /// Reads the ledger and writes it again, so that whoever was put out finds it changed at the next word.
 async fn begin(store: &dyn Store, uri: &Uri, range: &Range) -> Result<(Ledger, Tag)> {
-    let (mut ledger, tag) = match read_tagged(store, uri).await? {
-        Some((ledger, tag)) => (ledger, Some(tag)),
-        None => (range.ledger(), None),
-    };
-    ledger.writes += 1;
-    let body = to_json(&ledger)?;
-    let written = match tag {
-        Some(tag) => store.put_if_match(uri, &body, &tag).await?,
-        None => store.put_if_absent(uri, &body).await?,
-    };
+    let (ledger, tag) = document::read(store, uri).await?.unzip();
+    let mut ledger = ledger.unwrap_or_else(|| range.ledger());
+    let written = document::replace(store, uri, &mut ledger, tag.as_ref()).await?;
     Ok((ledger, written.ok_or_else(|| taken(uri))?))
 }
 
@@ -190,23 +176,23 @@ fn ledger_uri(artifacts: &Uri, range: &Range) -> Uri {
     artifacts.join(&format!("backfill/{}/{}..{}.json", range.job, range.from, range.to))
 }
 
-async fn read_tagged(store: &dyn Store, uri: &Uri) -> Result<Option<(Ledger, Tag)>> {
-    let Some((body, tag)) = store.get_tagged(uri).await? else { return Ok(None) };
-    let ledger: Ledger = serde_json::from_slice(&body).map_err(|error| {
-        Error::new(Kind::Machine, format!("the ledger `{uri}` cannot be read"))
-            .caused_by(error)
-            .hint("remove it: the plans of its dates say what is left to do")
-    })?;
-    if ledger.ledger_version > LEDGER_VERSION {
-        return Err(Error::new(Kind::Usage, format!("the ledger `{uri}` was written by a newer soflow"))
-            .hint("use that version"));
+impl Document for Ledger {
+    fn parse(uri: &Uri, body: &[u8]) -> Result<Self> {
+        let ledger: Self = serde_json::from_slice(body).map_err(|error| {
+            Error::new(Kind::Machine, format!("the ledger `{uri}` cannot be read"))
+                .caused_by(error)
+                .hint("remove it: the plans of its dates say what is left to do")
+        })?;
+        if ledger.ledger_version > LEDGER_VERSION {
+            return Err(Error::new(Kind::Usage, format!("the ledger `{uri}` was written by a newer soflow"))
+                .hint("use that version"));
+        }
+        Ok(ledger)
     }
-    Ok(Some((ledger, tag)))
-}
 
-fn to_json(ledger: &Ledger) -> Result<Vec<u8>> {
-    serde_json::to_vec_pretty(ledger)
-        .map_err(|error| Error::new(Kind::Internal, "a ledger cannot be written as JSON").caused_by(error))
+    fn stamp(&mut self) {
+        self.writes += 1;
+    }
 }
 
 #[cfg(test)]

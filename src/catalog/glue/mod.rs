@@ -24,16 +24,18 @@ use futures_util::future::try_join_all;
 use tokio::sync::watch;
 
 use super::object::ObjectCatalog;
-use super::state::{State, nonce};
+use super::state::State;
 use super::{Catalog, Index, Restored, VersionFile};
 use crate::aws::Session;
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
 use crate::plan::Version;
 use crate::store::Owner;
+use crate::store::document::nonce;
+use crate::store::lease::Claim;
 use calls::Glue;
 use show::Changes;
-use turn::{LENGTH, Turn};
+use turn::{GlueTurn, LENGTH};
 use wanted::{RUN, Wanted};
 
 /// Tables written at once: more would only be throttled.
@@ -80,7 +82,7 @@ impl GlueCatalog {
                 return Ok(());
             }
             let lease = state.lease.as_ref().filter(|lease| lease.by == by);
-            let Some(until) = lease.map(|lease| lease.until) else {
+            let Some(until) = lease.map(|lease| lease.claim.until) else {
                 let mut taken = false;
                 state = self
                     .objects
@@ -95,7 +97,7 @@ impl GlueCatalog {
                 }
                 continue;
             };
-            let turn = Turn::new(&self.objects, by, &self.owner, until);
+            let turn = GlueTurn::new(&self.objects, by, &self.owner, until);
             let (shown, failed) = self.show_all(&pending, &state, &turn).await;
             // Someone may have published meanwhile and be waiting for this turn to end: then it goes on.
             state = self
@@ -120,9 +122,8 @@ impl GlueCatalog {
     /// Says once for whom we wait.
     fn tell_wait(&self, state: &State) {
         let Some(lease) = &state.lease else { return };
-        let who = lease.owner.as_ref().map_or_else(|| "another soflow".into(), ToString::to_string);
-        let text =
-            format!("Waiting for {who}, which shows the tables in Glue: until {:.0} at the latest.", lease.until);
+        let Claim { owner: who, until, .. } = &lease.claim;
+        let text = format!("Waiting for {who}, which shows the tables in Glue: until {until:.0} at the latest.");
         self.waits.send_if_modified(|told| {
             let new = !told.starts_with(&format!("Waiting for {who},"));
             if new {
@@ -137,7 +138,7 @@ impl GlueCatalog {
         &self,
         pending: &BTreeMap<String, RunId>,
         state: &State,
-        turn: &Turn<'_>,
+        turn: &GlueTurn<'_>,
     ) -> (BTreeMap<String, RunId>, Option<Error>) {
         let one = |(table, run): (&String, &RunId)| {
             let (table, run) = (table.clone(), run.clone());
@@ -159,7 +160,7 @@ impl GlueCatalog {
         (shown, failed)
     }
 
-    async fn show_one(&self, table: &str, run: &RunId, state: &State, turn: &Turn<'_>) -> Result<()> {
+    async fn show_one(&self, table: &str, run: &RunId, state: &State, turn: &GlueTurn<'_>) -> Result<()> {
         let version = match state.versions.get(table).filter(|version| version.run == *run) {
             Some(version) => version.clone(),
             None => self.kept(table, run).await?,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::calls::{DELETE_AT_ONCE, EXISTS, Glue, NOT_FOUND, WRITE_AT_ONCE};
 use super::shapes::{Partition, Table};
-use super::turn::Turn;
+use super::turn::GlueTurn;
 use super::wanted::{LAKE, RUN, Wanted, same};
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
@@ -86,7 +86,7 @@ impl Changes {
 ///
 /// # Errors
 /// `Usage` when the table is not ours; `Held` when the turn is over; `Machine` with what Glue refuses.
-pub async fn show(glue: &Glue, wanted: Wanted<'_>, turn: &Turn<'_>) -> Result<()> {
+pub async fn show(glue: &Glue, wanted: Wanted<'_>, turn: &GlueTurn<'_>) -> Result<()> {
     let mut attempt = 0;
     loop {
         attempt += 1;
@@ -101,7 +101,7 @@ pub async fn show(glue: &Glue, wanted: Wanted<'_>, turn: &Turn<'_>) -> Result<()
     }
 }
 
-async fn once(glue: &Glue, wanted: Wanted<'_>, turn: &Turn<'_>) -> Result<(), Stop> {
+async fn once(glue: &Glue, wanted: Wanted<'_>, turn: &GlueTurn<'_>) -> Result<(), Stop> {
     let name = &wanted.version.table;
     // Nothing was ever written to it: there are no columns to tell.
     if wanted.version.schema.is_empty() {
@@ -142,7 +142,7 @@ async fn once(glue: &Glue, wanted: Wanted<'_>, turn: &Turn<'_>) -> Result<(), St
 }
 
 /// Adds before it removes: a reader in between finds rows twice rarely, and misses none.
-async fn write(glue: &Glue, table: &str, changes: Changes, turn: &Turn<'_>) -> Result<(), Stop> {
+async fn write(glue: &Glue, table: &str, changes: Changes, turn: &GlueTurn<'_>) -> Result<(), Stop> {
     for batch in changes.add.chunks(WRITE_AT_ONCE) {
         turn.keep().await?;
         glue.create_partitions(table, batch).await?;
