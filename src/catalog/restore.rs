@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::state::{State, published as history_of};
-use super::{Entry, Published};
+use super::state::{CatalogState, published as history_of};
+use super::{Published, TableHistory};
 use crate::names::RunId;
 use crate::plan::Version;
 
@@ -33,7 +33,7 @@ impl Restored {
 /// The versions that are kept about a table; `None`: the file cannot be read.
 pub type Kept = BTreeMap<RunId, Option<Version>>;
 
-impl State {
+impl CatalogState {
     /// Adds what the index lacks of the versions that were published, and takes away those that cannot be read.
     pub fn restore(&mut self, kept: &BTreeMap<String, Kept>, published: &BTreeSet<RunId>) -> Restored {
         let was_published = self.proven(kept, published);
@@ -67,7 +67,7 @@ impl State {
             };
             restored.dropped.extend(dropped.into_iter().map(|version| (table.clone(), version.run)));
             let current = known.map(|entry| entry.current.clone()).filter(&readable).unwrap_or(latest);
-            let entry = Entry { current, history };
+            let entry = TableHistory { current, history };
             if known != Some(&entry) {
                 self.shown.remove(&table);
                 self.versions.remove(&table);
@@ -111,8 +111,8 @@ impl State {
 
 /// Returns an index that is larger in its count than any that was lost: publications are counted one by one, and there
 /// were never as many as seconds.
-pub fn anew(now: Timestamp) -> State {
-    State { generation: now.as_second().unsigned_abs(), ..State::default() }
+pub fn anew(now: Timestamp) -> CatalogState {
+    CatalogState { generation: now.as_second().unsigned_abs(), ..CatalogState::default() }
 }
 
 #[cfg(test)]
@@ -147,8 +147,8 @@ mod tests {
         kept
     }
 
-    fn published_all(versions: &[Version]) -> State {
-        let mut state = State::default();
+    fn published_all(versions: &[Version]) -> CatalogState {
+        let mut state = CatalogState::default();
         for version in versions {
             let seen: Index = state.clone().index();
             state.publish(&seen, std::slice::from_ref(version)).unwrap();
@@ -164,7 +164,7 @@ mod tests {
         let restored = state.restore(&kept(&versions), &published);
         assert_eq!(restored.added.len(), 3, "version 1 is what version 2 was made from: {restored:?}");
         let before = published_all(&versions[..3]);
-        let currents = |state: &State| -> Vec<(String, RunId, usize)> {
+        let currents = |state: &CatalogState| -> Vec<(String, RunId, usize)> {
             state.tables.iter().map(|(table, e)| (table.clone(), e.current.clone(), e.history.len())).collect()
         };
         assert_eq!(currents(&state), currents(&before));

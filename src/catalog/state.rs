@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Index, Published};
+use super::{Index, Published, TableHistory};
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
 use crate::plan::Version;
@@ -19,11 +19,11 @@ const MOST_PARTITIONS: usize = 1000;
 
 /// The content of `catalog.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct State {
+pub struct CatalogState {
     /// As in [`Index`].
     pub generation: u64,
     /// As in [`Index`].
-    pub tables: BTreeMap<String, Entry>,
+    pub tables: BTreeMap<String, TableHistory>,
     /// Unlike any other writer's: tells our own object after a lost answer from someone else's.
     #[serde(default)]
     pub by: String,
@@ -51,7 +51,7 @@ pub struct GlueLease {
     pub claim: Claim,
 }
 
-impl Document for State {
+impl Document for CatalogState {
     fn parse(uri: &Uri, body: &[u8]) -> Result<Self> {
         super::object::parse(uri, body)
     }
@@ -61,7 +61,7 @@ impl Document for State {
     }
 }
 
-impl State {
+impl CatalogState {
     /// Returns what readers of the catalog see.
     pub fn index(self) -> Index {
         let shown = self.pending().is_empty();
@@ -89,7 +89,7 @@ impl State {
         }
         self.generation += 1;
         for version in versions {
-            let new = || Entry { current: version.run.clone(), history: Vec::new() };
+            let new = || TableHistory { current: version.run.clone(), history: Vec::new() };
             let entry = self.tables.entry(version.table.clone()).or_insert_with(new);
             entry.history.retain(|known| known.run != version.run);
             entry.history.push(published(version));
@@ -179,7 +179,7 @@ impl State {
     }
 }
 
-impl Entry {
+impl TableHistory {
     /// Points readers at the version of `run`.
     fn show(&mut self, run: &RunId, now: Timestamp) {
         let before = std::mem::replace(&mut self.current, run.clone());
@@ -237,7 +237,7 @@ mod tests {
     fn the_lease_on_glue_of_an_earlier_version_is_kept_to() {
         let text = r#"{"generation":1,"tables":{},"by":"x","lease":{"by":"1","owner":{"who":"anna@laptop","host":"laptop",
             "process":7,"started":5,"space":"boot pid"},"until":"2026-11-22T03:00:00Z"}}"#;
-        let mut state: State = serde_json::from_str(text).unwrap();
+        let mut state: CatalogState = serde_json::from_str(text).unwrap();
         let me = Owner::me("ben@server", "server");
         let [before, after] = ["2026-11-22T02:59:59Z", "2026-11-22T03:00:00Z"].map(|at| at.parse().unwrap());
         assert!(!state.lend("2", &me, before, SignedDuration::from_secs(60)));
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn only_the_tables_that_are_written_must_be_as_they_were_seen() {
-        let mut state = State::default();
+        let mut state = CatalogState::default();
         let seen = Index::default();
         let mine = [version("questions", "daily.2026-11-22.1")];
         assert!(state.publish(&seen, &[version("other", "single.2026-11-22.1")]).unwrap());

@@ -27,7 +27,7 @@ pub enum Level {
 
 /// What a block is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum BlockKind {
     /// Python's.
     Traceback,
     /// A line of Spark's or YARN's log with what belongs to it.
@@ -41,7 +41,7 @@ pub enum Kind {
 /// A finished block. Java's stack frames are counted, not kept: they say nothing to who wrote the step.
 #[derive(Debug)]
 pub struct Block {
-    pub kind: Kind,
+    pub kind: BlockKind,
     pub lines: Vec<Line>,
     pub length: usize,
 }
@@ -59,8 +59,8 @@ enum Stage {
     Chain,
 }
 
-struct Open {
-    kind: Kind,
+struct OpenBlock {
+    kind: BlockKind,
     stage: Stage,
     head: Vec<Line>,
     tail: VecDeque<Line>,
@@ -70,7 +70,7 @@ struct Open {
 /// Cuts a log into blocks.
 #[derive(Default)]
 pub struct Blocks {
-    open: Option<Open>,
+    open: Option<OpenBlock>,
 }
 
 impl Blocks {
@@ -99,28 +99,28 @@ impl Blocks {
     }
 }
 
-fn begin(line: &Line) -> Option<Open> {
+fn begin(line: &Line) -> Option<OpenBlock> {
     let text = line.text.as_str();
     let (kind, stage) = if let Some(level) = level(text) {
         if level == Level::Info && !rules::suspicious(text) {
             return None;
         }
-        (Kind::Record(level), if text.contains(HEADER) { Stage::Frames } else { Stage::Message })
+        (BlockKind::Record(level), if text.contains(HEADER) { Stage::Frames } else { Stage::Message })
     } else if text.contains(HEADER) || is_frame(text) {
-        (Kind::Traceback, Stage::Frames)
+        (BlockKind::Traceback, Stage::Frames)
     } else if is_java(text) {
-        (Kind::Java, Stage::Message)
+        (BlockKind::Java, Stage::Message)
     } else if rules::suspicious(text) {
-        (Kind::Words, Stage::Message)
+        (BlockKind::Words, Stage::Message)
     } else {
         return None;
     };
-    let mut open = Open { kind, stage, head: Vec::new(), tail: VecDeque::new(), length: 0 };
+    let mut open = OpenBlock { kind, stage, head: Vec::new(), tail: VecDeque::new(), length: 0 };
     open.keep(line);
     Some(open)
 }
 
-impl Open {
+impl OpenBlock {
     fn keep(&mut self, line: &Line) {
         self.length += 1;
         if is_java_frame(&line.text) {
@@ -138,7 +138,7 @@ impl Open {
 
     /// Returns whether the line belongs to the block.
     fn takes(&mut self, text: &str) -> bool {
-        if self.kind == Kind::Words || level(text).is_some() || text.starts_with("@soflow") {
+        if self.kind == BlockKind::Words || level(text).is_some() || text.starts_with("@soflow") {
             return false;
         }
         let next = match self.stage {
@@ -163,7 +163,7 @@ impl Open {
         if text.is_empty() {
             return Some(Stage::Gap);
         }
-        if self.kind == Kind::Traceback {
+        if self.kind == BlockKind::Traceback {
             return Some(if text.contains(HEADER) { Stage::Frames } else { Stage::Message });
         }
         // The traceback of the step itself is a block of its own, also right after a record.

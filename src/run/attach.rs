@@ -183,12 +183,12 @@ async fn take_over(
         }
     };
     let outcome = match found {
-        Found::Nothing => {
+        Reached::Nothing => {
             let error = Error::new(Kind::Interrupted, "its process ended before it had begun");
             going.close(Some(&error), sink).await?;
             return Ok(Attached::Empty(Box::new(going.record)));
         }
-        Found::Gone(steps) => {
+        Reached::Gone(steps) => {
             let error = Error::new(Kind::Machine, format!("what {} had written is gone", steps_named(&steps)));
             sink.emit(Event::Warning { text: format!("{error}: run again, in a run after `{run}`") });
             if let Some(placed) = &going.record.placed {
@@ -198,7 +198,7 @@ async fn take_over(
             going.close(Some(&error), sink).await?;
             return Ok(Attached::Behind(Box::new(going.record)));
         }
-        Found::Published(versions) => {
+        Reached::Published(versions) => {
             for step in going.record.steps.iter_mut().filter(|step| is_open(step.state)) {
                 step.state = StepState::Completed;
             }
@@ -209,7 +209,7 @@ async fn take_over(
             going.close(None, sink).await?;
             Outcome { record: going.record, results: going.results, versions, unshown }
         }
-        Found::Steps => match going.run_to_end(true, sink).await? {
+        Reached::Steps => match going.run_to_end(true, sink).await? {
             Driven::Done(outcome) => *outcome,
             Driven::Behind(record) => return Ok(Attached::Behind(record)),
             Driven::GoesOn(_) => return Err(Error::new(Kind::Internal, "a run goes on that has been run to its end")),
@@ -245,7 +245,7 @@ pub fn not_shown(run: &RunId, why: &Error) -> String {
 }
 
 /// How far a run had come when its process ended.
-enum Found {
+enum Reached {
     /// Nothing was handed over.
     Nothing,
     /// What these steps had written has been removed.
@@ -256,16 +256,16 @@ enum Found {
     Published(Vec<Version>),
 }
 
-async fn find_out(going: &mut Run<'_>, lake: &Lake, sink: &mut dyn Sink) -> Result<Found> {
+async fn find_out(going: &mut Run<'_>, lake: &Lake, sink: &mut dyn Sink) -> Result<Reached> {
     if !began(going, lake).await? {
-        return Ok(Found::Nothing);
+        return Ok(Reached::Nothing);
     }
     sink.emit(going.started_event());
     if let Some(versions) = published(going).await? {
-        return Ok(Found::Published(versions));
+        return Ok(Reached::Published(versions));
     }
     let gone = recall(going, sink).await?;
-    Ok(if gone.is_empty() { Found::Steps } else { Found::Gone(gone) })
+    Ok(if gone.is_empty() { Reached::Steps } else { Reached::Gone(gone) })
 }
 
 fn finished(intent: &Intent, tables: BTreeMap<String, TableFacts>, outcome: Outcome) -> Attached {

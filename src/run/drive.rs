@@ -9,9 +9,9 @@ use tokio::sync::watch;
 
 use super::attach::{going_on, not_shown};
 use super::claim::{LakeLock, claim, latest_number};
-use super::collect::is_kept;
-use super::finish::{self, Published};
+use super::finish::{self, Publication};
 use super::gather::{Code, Gathered, Request, gather};
+use super::gc::is_kept;
 use super::intent::Intent;
 use super::lease::{RunLease, correct};
 use super::record::{RECORD_VERSION, RunRecord, StepRecord, load_run, run_prefix};
@@ -200,14 +200,14 @@ impl<'a> Run<'a> {
                 if let Err(error) = self.services.target.close(ended.is_err()).await {
                     sink.emit(Event::Warning { text: format!("the target could not be given back: {error}") });
                 }
-                if let Ok(Published { unshown: Some(error), .. }) = &ended {
+                if let Ok(Publication { unshown: Some(error), .. }) = &ended {
                     self.record.error = Some(not_shown(&self.record.run, error));
                 }
                 self.close(ended.as_ref().err(), sink).await?;
             }
         }
         match ended {
-            Ok(Published { versions, unshown }) => {
+            Ok(Publication { versions, unshown }) => {
                 let (record, results) = (self.record, self.results);
                 Ok(Driven::Done(Box::new(Outcome { record, results, versions, unshown })))
             }

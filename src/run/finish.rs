@@ -119,7 +119,7 @@ pub async fn rows_so_far(run: &Run<'_>, name: &str) -> Option<u64> {
 }
 
 /// What a run has published.
-pub struct Published {
+pub struct Publication {
     /// The versions.
     pub versions: Vec<Version>,
     /// What has kept other catalogs, such as Glue, from showing them.
@@ -134,7 +134,7 @@ const ROUNDS: u32 = 20;
 ///
 /// # Errors
 /// `Audit` when a check fails; `Held`, with `behind` set, when steps have to run again for what others have published.
-pub async fn audit_and_publish(run: &mut Run<'_>, sink: &mut dyn Sink) -> Result<Published> {
+pub async fn audit_and_publish(run: &mut Run<'_>, sink: &mut dyn Sink) -> Result<Publication> {
     // Whoever was put out must not publish.
     if run.services.owner.is_some() {
         run.save().await?;
@@ -164,7 +164,7 @@ async fn publish(
     plan: &Plan,
     results: &BTreeMap<String, StepResult>,
     sink: &mut dyn Sink,
-) -> Result<Published> {
+) -> Result<Publication> {
     let facts = &gathered.facts;
     let versions = plan::next_versions(facts, plan, results, &run.record.run, (run.services.now)());
     let finished: Vec<(&StepPlan, &StepResult)> =
@@ -199,7 +199,7 @@ async fn publish(
         // A quarantine that never took anything in is no news.
         tables: versions.iter().filter(|v| !v.partitions.is_empty()).map(|v| v.table.clone()).collect(),
     });
-    Ok(Published { versions, unshown })
+    Ok(Publication { versions, unshown })
 }
 
 /// Moves the catalog. After a failure, what was written all the same is looked for before the run is said to have failed.

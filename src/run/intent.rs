@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gather::{Code, Gathered, table_facts};
 use super::record::RunRecord;
-use crate::catalog::{Catalog, Entry, Index};
+use crate::catalog::{Catalog, Index, TableHistory};
 use crate::config::Lake;
 use crate::error::{Error, Result};
 use crate::job::Job;
@@ -78,7 +78,8 @@ impl Intent {
             select: self.select.clone(),
         };
         // As it was: what someone has published meanwhile must not be published over.
-        let seen = |(name, run): (&String, &RunId)| (name.clone(), Entry { current: run.clone(), history: Vec::new() });
+        let seen =
+            |(name, run): (&String, &RunId)| (name.clone(), TableHistory { current: run.clone(), history: Vec::new() });
         let index = Index { tables: self.tables.iter().map(seen).collect(), ..Index::default() };
         Ok(Gathered { facts, index, shipped })
     }

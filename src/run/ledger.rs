@@ -22,7 +22,7 @@ pub const LEDGER_VERSION: u32 = 1;
 
 /// What a backfill is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Range {
+pub struct DateRange {
     /// The job.
     pub job: String,
     /// The first logical date.
@@ -45,12 +45,12 @@ pub struct Ledger {
     /// Counts the writes, so that no two are alike.
     pub writes: u64,
     /// Its dates.
-    pub dates: BTreeMap<Date, Entry>,
+    pub dates: BTreeMap<Date, DateEntry>,
 }
 
 /// What became of a date.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct DateEntry {
     /// Where it is.
     pub state: DateState,
     /// Its latest run.
@@ -75,7 +75,7 @@ pub struct Entry {
 }
 
 /// A ledger that this process writes, which holds the lease of the backfill.
-pub struct Book {
+pub struct LedgerLease {
     lease: HeldLease,
     store: Arc<dyn Store>,
     uri: Uri,
@@ -84,12 +84,18 @@ pub struct Book {
     pub ledger: Ledger,
 }
 
-impl Book {
+impl LedgerLease {
     /// Takes the ledger of a backfill, or begins one. `force`: although someone else is at it.
     ///
     /// # Errors
     /// `Held` when someone else is at it, saying who and since when.
-    pub async fn take(store: Arc<dyn Store>, artifacts: &Uri, range: &Range, me: &Owner, force: bool) -> Result<Self> {
+    pub async fn take(
+        store: Arc<dyn Store>,
+        artifacts: &Uri,
+        range: &DateRange,
+        me: &Owner,
+        force: bool,
+    ) -> Result<Self> {
         let tail = format!("backfill/{}/{}..{}.json", range.job, range.from, range.to);
         let place = artifacts.join("leases").join(&tail);
         let lease = Lease::new(store.clone(), place, 1, &format!("backfill of {range}"), me);
@@ -114,7 +120,7 @@ impl Book {
     }
 
     /// Returns what is written of a date.
-    pub fn entry(&self, date: Date) -> Entry {
+    pub fn entry(&self, date: Date) -> DateEntry {
         self.ledger.dates.get(&date).cloned().unwrap_or_default()
     }
 
@@ -122,7 +128,7 @@ impl Book {
     ///
     /// # Errors
     /// `Held` when someone else has taken the backfill.
-    pub async fn write(&mut self, entries: impl IntoIterator<Item = (Date, Entry)>) -> Result<()> {
+    pub async fn write(&mut self, entries: impl IntoIterator<Item = (Date, DateEntry)>) -> Result<()> {
         self.ledger.dates.extend(entries);
         let written = document::replace(self.store.as_ref(), &self.uri, &mut self.ledger, Some(&self.tag)).await?;
         self.tag = written.ok_or_else(|| taken(&self.uri))?;
@@ -138,14 +144,14 @@ impl Book {
     }
 }
 
-impl Range {
+impl DateRange {
     fn ledger(&self) -> Ledger {
         let Self { job, from, to } = self.clone();
         Ledger { ledger_version: LEDGER_VERSION, job, from, to, writes: 0, dates: BTreeMap::new() }
     }
 }
 
-impl std::fmt::Display for Range {
+impl std::fmt::Display for DateRange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "`{}` from {} to {}", self.job, self.from, self.to)
     }
@@ -155,13 +161,13 @@ impl std::fmt::Display for Range {
 ///
 /// # Errors
 /// Those of the store; `Machine` for a ledger that cannot be read.
-pub async fn read_ledger(store: &dyn Store, artifacts: &Uri, range: &Range) -> Result<Ledger> {
+pub async fn read_ledger(store: &dyn Store, artifacts: &Uri, range: &DateRange) -> Result<Ledger> {
     let found = document::read(store, &ledger_uri(artifacts, range)).await?;
     Ok(found.map_or_else(|| range.ledger(), |(ledger, _)| ledger))
 }
 
 /// Reads the ledger and writes it again, so that whoever was put out finds it changed at the next word.
-async fn begin(store: &dyn Store, uri: &Uri, range: &Range) -> Result<(Ledger, Tag)> {
+async fn begin(store: &dyn Store, uri: &Uri, range: &DateRange) -> Result<(Ledger, Tag)> {
     let (ledger, tag) = document::read(store, uri).await?.unzip();
     let mut ledger = ledger.unwrap_or_else(|| range.ledger());
     let written = document::replace(store, uri, &mut ledger, tag.as_ref()).await?;
@@ -172,7 +178,7 @@ fn taken(ledger: &Uri) -> Error {
     Error::new(Kind::Held, "someone else has taken this backfill").detail(format!("its ledger is {ledger}"))
 }
 
-fn ledger_uri(artifacts: &Uri, range: &Range) -> Uri {
+fn ledger_uri(artifacts: &Uri, range: &DateRange) -> Uri {
     artifacts.join(&format!("backfill/{}/{}..{}.json", range.job, range.from, range.to))
 }
 
@@ -205,8 +211,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let artifacts = Uri::from_path(folder.path());
         let date = jiff::civil::date(2026, 11, 1);
-        let range = Range { job: "daily".into(), from: date, to: date };
-        let take = async |me: &Owner, force| Book::take(Arc::new(FileStore), &artifacts, &range, me, force).await;
+        let range = DateRange { job: "daily".into(), from: date, to: date };
+        let take =
+            async |me: &Owner, force| LedgerLease::take(Arc::new(FileStore), &artifacts, &range, me, force).await;
         let me = Owner::me("anna@laptop", "laptop");
         let mut first = take(&me, false).await.unwrap();
         let other = Owner { who: "ben@server".into(), ..Owner::default() };
@@ -214,7 +221,7 @@ mod tests {
         assert_eq!(error.kind, Kind::Held);
         assert!(error.message.contains("anna@laptop (process"), "{error}");
         let mut second = take(&other, true).await.unwrap();
-        let entry = Entry { state: DateState::Done, attempts: 2, ..Entry::default() };
+        let entry = DateEntry { state: DateState::Done, attempts: 2, ..DateEntry::default() };
         assert_eq!(first.write([(date, entry.clone())]).await.err().unwrap().kind, Kind::Held);
         second.write([(date, entry.clone())]).await.unwrap();
         second.close().await.unwrap();
@@ -226,8 +233,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let artifacts = Uri::from_path(folder.path());
         let date = jiff::civil::date(2026, 11, 1);
-        let range = Range { job: "daily".into(), from: date, to: date };
-        let take = async |me: &Owner| Book::take(Arc::new(FileStore), &artifacts, &range, me, false).await;
+        let range = DateRange { job: "daily".into(), from: date, to: date };
+        let take = async |me: &Owner| LedgerLease::take(Arc::new(FileStore), &artifacts, &range, me, false).await;
         let elsewhere = Owner { who: "ben@server".into(), ..Owner::default() };
         drop(take(&elsewhere).await.unwrap());
         let me = Owner::me("anna@laptop", "laptop");

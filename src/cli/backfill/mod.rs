@@ -18,7 +18,7 @@ use crate::config::TargetKind;
 use crate::error::{Error, Kind, Result};
 use crate::event::DateState;
 use crate::report::{Align, Cell, Table, count, date_word, line, paint, seconds};
-use crate::run::{Book, Ledger, Range, read_ledger};
+use crate::run::{DateRange, Ledger, LedgerLease, read_ledger};
 pub use args::BackfillArgs;
 use each::Days;
 use survey::Survey;
@@ -27,7 +27,7 @@ use survey::Survey;
 pub async fn backfill(app: &App, args: &BackfillArgs) -> Result<u8> {
     let options = TargetOptions { engine: args.engine.clone(), parallel: None, cluster: args.cluster.clone() };
     let project = app.project(Some(&options))?;
-    let range = Range { job: args.job.clone(), from: args.from, to: args.to.unwrap_or_else(yesterday) };
+    let range = DateRange { job: args.job.clone(), from: args.from, to: args.to.unwrap_or_else(yesterday) };
     check(&project, args, &range)?;
     app.warn(&project, app.sink().as_mut());
     let ground = app.ground(&project).await?;
@@ -49,7 +49,7 @@ pub async fn backfill(app: &App, args: &BackfillArgs) -> Result<u8> {
         confirm::confirm(services.stop.clone(), &command(args, &range)).await?;
     }
     let force = args.watching.force_lease;
-    let mut book = Book::take(ground.store.clone(), artifacts, &range, &app.owner(), force).await?;
+    let mut book = LedgerLease::take(ground.store.clone(), artifacts, &range, &app.owner(), force).await?;
     let entries: Vec<_> = survey.entries(&book.ledger).collect();
     book.write(entries).await?;
     let of = to_run.len();
@@ -79,7 +79,7 @@ pub async fn backfill(app: &App, args: &BackfillArgs) -> Result<u8> {
 }
 
 /// Refuses what cannot be meant.
-fn check(project: &Project, args: &BackfillArgs, range: &Range) -> Result<()> {
+fn check(project: &Project, args: &BackfillArgs, range: &DateRange) -> Result<()> {
     if range.from > range.to {
         let (from, to) = (range.from, range.to);
         return Err(Error::new(Kind::Usage, format!("`--from {from}` is after the last date, {to}"))
@@ -103,7 +103,7 @@ fn show(app: &App, survey: &Survey) -> Result<()> {
 }
 
 /// Returns the command that does the same again.
-fn command(args: &BackfillArgs, range: &Range) -> String {
+fn command(args: &BackfillArgs, range: &DateRange) -> String {
     let mut command = format!("soflow backfill {} --from {} --to {}", range.job, range.from, range.to);
     for param in &args.params {
         command.push_str(&format!(" --param={param}"));
@@ -118,7 +118,7 @@ fn command(args: &BackfillArgs, range: &Range) -> String {
     command
 }
 
-fn answer(app: &App, args: &BackfillArgs, range: &Range, ledger: &Ledger) -> Result<u8> {
+fn answer(app: &App, args: &BackfillArgs, range: &DateRange, ledger: &Ledger) -> Result<u8> {
     let all = |state| ledger.dates.iter().filter(move |(_, entry)| entry.state == state);
     let code = if all(DateState::Failed).next().is_some() { Kind::Job.exit_code() } else { 0 };
     if app.json {
@@ -150,7 +150,7 @@ fn document(ledger: &Ledger) -> Result<Json> {
 }
 
 /// Returns what to type next: nothing when all is done.
-fn next(args: &BackfillArgs, range: &Range, ledger: &Ledger) -> Vec<String> {
+fn next(args: &BackfillArgs, range: &DateRange, ledger: &Ledger) -> Vec<String> {
     let open = |state| !matches!(state, DateState::Done | DateState::NothingToDo | DateState::NoRaw);
     let mut next: Vec<String> = Vec::new();
     if let Some((_, entry)) = ledger.dates.iter().find(|(_, entry)| entry.state == DateState::Failed) {
@@ -196,7 +196,7 @@ fn table(app: &App, ledger: &Ledger) -> String {
 }
 
 /// Returns all dates of a range, oldest first.
-fn dates(range: &Range) -> Vec<Date> {
+fn dates(range: &DateRange) -> Vec<Date> {
     let days = range.from.series(jiff::Span::new().days(1));
     days.take_while(|date| *date <= range.to).collect()
 }
