@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use fs_err as fs;
 use serde_json::Value;
-use soflow::catalog::{TableHistory, Index};
+use soflow::catalog::{Index, TableHistory};
 use soflow::names::PartitionValues;
 use soflow::parity::{self, Side, TableDiff};
 use soflow::plan::Version;
