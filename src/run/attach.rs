@@ -115,7 +115,7 @@ pub struct How<'a> {
     pub force: bool,
 }
 
-/// Ends a run that goes on without its process, whoever drives it: that one finds out at its next word. Returns the record
+/// Ends a run that goes on without its process, whoever drives it: that one finds out at its next write. Returns the record
 /// then, as it is when the run was over already.
 ///
 /// # Errors

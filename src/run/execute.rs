@@ -77,8 +77,8 @@ impl<'a> Run<'a> {
                     waited |= notes.iter().any(|note| matches!(note, Note::Event(Event::InLine { .. })));
                     self.hear(notes, sink).await?;
                 }
-                Ok(wish) = async { stop.wait_for(|stop| matches!(stop, Stop::Cancel | Stop::Detach)).await.map(|wish| *wish) } => {
-                    break Err(self.stopped_before(resumed, wish, sink).await);
+                Ok(asked) = async { stop.wait_for(|stop| matches!(stop, Stop::Cancel | Stop::Detach)).await.map(|asked| *asked) } => {
+                    break Err(self.stopped_before(resumed, asked, sink).await);
                 }
             }
         };
@@ -94,8 +94,8 @@ impl<'a> Run<'a> {
     }
 
     /// Returns the end of a run that is stopped before this process has handed anything over.
-    async fn stopped_before(&mut self, resumed: bool, wish: Stop, sink: &mut dyn Sink) -> Error {
-        match (resumed && self.record.placed.is_some(), wish) {
+    async fn stopped_before(&mut self, resumed: bool, asked: Stop, sink: &mut dyn Sink) -> Error {
+        match (resumed && self.record.placed.is_some(), asked) {
             (true, Stop::Detach) => self.detached(),
             (true, _) => self.end_steps(sink).await.err().unwrap_or_else(|| self.stopped()),
             (false, _) => self.stopped(),
@@ -118,8 +118,8 @@ impl<'a> Run<'a> {
         let mut stop = self.services.stop.clone();
         let mut failed = false;
         loop {
-            let wish = *stop.borrow_and_update();
-            while !failed && wish != Stop::Cancel && running.len() < self.services.target.slots() {
+            let asked = *stop.borrow_and_update();
+            while !failed && asked != Stop::Cancel && running.len() < self.services.target.slots() {
                 let Some(step) = self.next_ready(&began) else { break };
                 let name = step.step.name.clone();
                 self.start(step, &mut running);
@@ -134,7 +134,7 @@ impl<'a> Run<'a> {
             // What is on its way to the cluster is waited for: it would be there or not, and nobody would know.
             let on_its_way =
                 |name: &String| self.record.step(name).is_some_and(|step| step.state == StepState::Pending);
-            if matches!(wish, Stop::Detach | Stop::HandOver) && !began.keys().any(on_its_way) {
+            if matches!(asked, Stop::Detach | Stop::HandOver) && !began.keys().any(on_its_way) {
                 return Err(self.detached());
             }
             tokio::select! {
@@ -147,7 +147,7 @@ impl<'a> Run<'a> {
                     failed |= !self.take_end(&name, seconds, end, sink).await?;
                 }
                 Some(note) = heard.recv() => self.hear(waiting(note, heard), sink).await?,
-                // Looking costs requests elsewhere; there EMR's word is what is shown.
+                // Looking costs requests elsewhere; there what EMR says is shown.
                 _ = tick.tick(), if !self.is_shared() => self.look(&began, sink).await,
                 Ok(()) = stop.changed() => {}
             }

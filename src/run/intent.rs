@@ -84,7 +84,7 @@ impl Intent {
         Ok(Gathered { facts, index, shipped })
     }
 
-    /// Returns in what a wish for the same job and date, made with the flags `asked`, is another one than that of the run of
+    /// Returns in what a request for the same job and date, made with the flags `asked`, differs from that of the run of
     /// `record`: a fragment each.
     pub fn differences(&self, record: &RunRecord, facts: &Facts<'_>, asked: &[String]) -> Vec<String> {
         let mut found: Vec<String> = asked.iter().filter(|flag| !record.asked.contains(flag)).cloned().collect();

@@ -166,7 +166,7 @@ pub async fn read_ledger(store: &dyn Store, artifacts: &Uri, range: &DateRange) 
     Ok(found.map_or_else(|| range.ledger(), |(ledger, _)| ledger))
 }
 
-/// Reads the ledger and writes it again, so that whoever was put out finds it changed at the next word.
+/// Reads the ledger and writes it again, so that whoever was put out finds it changed at the next write.
 async fn begin(store: &dyn Store, uri: &Uri, range: &DateRange) -> Result<(Ledger, Tag)> {
     let (ledger, tag) = document::read(store, uri).await?.unzip();
     let mut ledger = ledger.unwrap_or_else(|| range.ledger());

@@ -82,7 +82,7 @@ pub enum Liveness {
     Garbage,
     /// Nothing tells that it is ours.
     Unknown,
-    /// Hidden from readers, as what Spark keeps for itself: not worth a word.
+    /// Hidden from readers, as what Spark keeps for itself: not told.
     Hidden,
 }
 

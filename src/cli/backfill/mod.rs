@@ -1,15 +1,16 @@
 //! `soflow backfill`: a job for each date of a range, with a ledger, so that the same command goes on.
 
 mod args;
-mod confirm;
 mod day;
 mod each;
 mod survey;
 
+use std::io::{IsTerminal as _, Write as _};
+
 use futures_util::StreamExt as _;
 use jiff::civil::Date;
 use serde_json::{Value as Json, json};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot, watch};
 
 use super::app::{App, Project, yesterday};
 use super::args::TargetOptions;
@@ -19,6 +20,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::DateState;
 use crate::report::{Align, Cell, Table, count, date_word, line, paint, seconds};
 use crate::run::{DateRange, Ledger, LedgerLease, read_ledger};
+use crate::targets::Stop;
 pub use args::BackfillArgs;
 use each::Days;
 use survey::Survey;
@@ -46,7 +48,7 @@ pub async fn backfill(app: &App, args: &BackfillArgs) -> Result<u8> {
     show(app, &survey)?;
     let to_run = survey.to_run();
     if !to_run.is_empty() && !args.yes {
-        confirm::confirm(services.stop.clone(), &command(args, &range)).await?;
+        confirm(services.stop.clone(), &command(args, &range)).await?;
     }
     let force = args.watching.force_lease;
     let mut book = LedgerLease::take(ground.store.clone(), artifacts, &range, &app.owner(), force).await?;
@@ -78,6 +80,36 @@ pub async fn backfill(app: &App, args: &BackfillArgs) -> Result<u8> {
     answer(app, args, &range, &ledger)
 }
 
+/// Asks whether to begin.
+///
+/// # Errors
+/// `Usage` where nobody can be asked, `Interrupted` when the answer is anything but yes.
+async fn confirm(mut stop: watch::Receiver<Stop>, command: &str) -> Result<()> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Err(Error::new(Kind::Usage, "nobody is here to be asked whether to begin")
+            .hint(format!("to begin without a question: `{command} --yes`"))
+            .hint("to see the plan alone: `--dry-run`"));
+    }
+    let mut stderr = std::io::stderr();
+    write!(stderr, "Begin? [y/N] ")?;
+    stderr.flush()?;
+    let (tell, told) = oneshot::channel();
+    // A thread of its own: Ctrl-C must be heard while the terminal is read, and a pool would wait for its last reader.
+    std::thread::spawn(move || {
+        let mut answer = String::new();
+        let _ = std::io::stdin().read_line(&mut answer);
+        let _ = tell.send(answer);
+    });
+    let yes = tokio::select! {
+        answer = told => answer.is_ok_and(|answer| ["y", "yes"].contains(&answer.trim().to_lowercase().as_str())),
+        _ = stop.wait_for(|stop| *stop != Stop::Go) => { writeln!(stderr)?; false }
+    };
+    match yes {
+        true => Ok(()),
+        false => Err(Error::new(Kind::Interrupted, "not confirmed: nothing was run")),
+    }
+}
+
 /// Refuses what cannot be meant.
 fn check(project: &Project, args: &BackfillArgs, range: &DateRange) -> Result<()> {
     if range.from > range.to {
@@ -96,10 +128,10 @@ fn check(project: &Project, args: &BackfillArgs, range: &DateRange) -> Result<()
 /// Shows the plan where the story is told, so that stdout has the answer alone.
 fn show(app: &App, survey: &Survey) -> Result<()> {
     if app.tells_ndjson() {
-        app.sink().emit(crate::event::Event::Note { text: survey.sentence() });
+        app.sink().emit(crate::event::Event::Note { text: survey.line() });
         return Ok(());
     }
-    Ok(std::io::Write::write_all(&mut stderr(), survey.text(&app.err_style).as_bytes())?)
+    Ok(stderr().write_all(survey.text(&app.err_style).as_bytes())?)
 }
 
 /// Returns the command that does the same again.

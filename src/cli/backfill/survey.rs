@@ -149,8 +149,8 @@ impl Survey {
         Some((all(low), all(high)))
     }
 
-    /// Returns the plan in one sentence.
-    pub fn sentence(&self) -> String {
+    /// Returns the plan in one line.
+    pub fn line(&self) -> String {
         let run = self.to_run().len() as u64;
         let (days, raw) = (plural(self.days.len() as u64, "date"), self.named(DateState::NoRaw).len());
         format!("{days}: {run} to run, {} up to date, {raw} without raw pages.", self.up_to_date())
