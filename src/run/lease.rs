@@ -120,6 +120,10 @@ pub(super) async fn correct(store: &dyn Store, artifacts: &Uri, record: &RunReco
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
     use super::super::record::load_run;
     use super::*;
     use crate::store::FileStore;
@@ -149,6 +153,24 @@ mod tests {
         lease.save(&record).await.unwrap();
         let there = load_run(store.as_ref(), &artifacts, &record.run).await.unwrap();
         assert_eq!(there.state, RunState::Failed);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_stays_with_its_driver_whatever_that_one_waits_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, artifacts, mut record, lease) = claimed(folder.path()).await;
+        record.driver.as_mut().unwrap().until = Timestamp::UNIX_EPOCH;
+        store.put(&record_uri(&artifacts, &record.run), &record.to_json().unwrap()).await.unwrap();
+        // A cluster that takes ten minutes to start.
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        let bert = owner("bert", 2);
+        let taken = RunLease::take(store.clone(), &artifacts, &record.run, &bert, false).await.unwrap();
+        assert!(matches!(taken, Taken::Theirs(_)), "the heartbeat has renewed it");
+        drop(lease);
+        store.put(&record_uri(&artifacts, &record.run), &record.to_json().unwrap()).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        let taken = RunLease::take(store, &artifacts, &record.run, &bert, false).await.unwrap();
+        assert!(matches!(taken, Taken::Ours(..)), "nobody renews it any more");
     }
 
     #[tokio::test]

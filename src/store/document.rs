@@ -133,3 +133,58 @@ impl<'a> Contention<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::store::FileStore;
+
+    #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+    struct Counter {
+        count: u32,
+    }
+
+    impl Document for Counter {
+        fn parse(uri: &Uri, body: &[u8]) -> Result<Self> {
+            serde_json::from_slice(body).map_err(|_| Error::new(Kind::Machine, format!("`{uri}` is damaged")))
+        }
+    }
+
+    fn add(found: &mut Option<Counter>) -> Result<(u32, bool)> {
+        let counter = found.get_or_insert_default();
+        counter.count += 1;
+        Ok((counter.count, true))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_that_others_come_before_is_made_on_top_of_theirs() {
+        let folder = tempfile::tempdir().unwrap();
+        let uri = Uri::from_path(folder.path()).join("counter.json");
+        let mut others = 0;
+        let changed = change(&FileStore, &uri, |found: &mut Option<Counter>| {
+            let answer = add(found)?;
+            // Someone else writes after it was read, twice.
+            if others < 2 {
+                others += 1;
+                std::fs::write(uri.to_path().unwrap(), format!("{{\"count\":{}}}", others * 10)).unwrap();
+            }
+            Ok(answer)
+        });
+        assert_eq!(changed.await.unwrap().answer, 21);
+        assert_eq!(read::<Counter>(&FileStore, &uri).await.unwrap().unwrap().0, Counter { count: 21 });
+    }
+
+    #[tokio::test]
+    async fn a_document_of_which_nothing_is_left_is_removed_and_a_damaged_one_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let uri = Uri::from_path(folder.path()).join("counter.json");
+        change(&FileStore, &uri, add).await.unwrap();
+        let nothing = |found: &mut Option<Counter>| Ok((found.take(), true));
+        assert_eq!(change(&FileStore, &uri, nothing).await.unwrap().answer, Some(Counter { count: 1 }));
+        assert_eq!(FileStore.get(&uri).await.unwrap(), None);
+        FileStore.put(&uri, b"{}").await.unwrap();
+        assert_eq!(change(&FileStore, &uri, add).await.err().unwrap().kind, Kind::Machine);
+    }
+}
