@@ -14,7 +14,7 @@ use super::{Catalog, Index, VersionFile};
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
 use crate::plan::Version;
-use crate::store::document::{self, Document as _};
+use crate::store::document::{self, StoredDocument as _};
 use crate::store::{Store, Tag};
 
 /// Files about versions read at once: on S3 one waits for the answers.

@@ -10,7 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
 use crate::plan::Version;
 use crate::store::Owner;
-use crate::store::document::{Document, nonce};
+use crate::store::document::{StoredDocument, nonce};
 use crate::store::lease::Claim;
 
 /// A version of more partitions than this, some 300 bytes each, is read from its own file: the index is written several
@@ -51,7 +51,7 @@ pub struct GlueLease {
     pub claim: Claim,
 }
 
-impl Document for CatalogState {
+impl StoredDocument for CatalogState {
     fn parse(uri: &Uri, body: &[u8]) -> Result<Self> {
         super::object::parse(uri, body)
     }

@@ -19,7 +19,7 @@ use crate::job::Job;
 use crate::names::RunId;
 use crate::plan::{self, Action, Plan, Select, TableFacts};
 use crate::report::{SetAside, Summary, TableLine, TableState, problem};
-use crate::run::{self, Attached, Code, Driven, Gathered, Intent, LakeLock, Outcome, Request, RunRecord, Services};
+use crate::run::{self, Attached, Code, Driven, Gathered, Intent, LakeLock, Outcome, PlanRequest, RunRecord, Services};
 
 /// The site the sample pretends to be from.
 pub const SAMPLE_SITE: &str = "stackoverflow";
@@ -126,7 +126,7 @@ impl Order<'_> {
         let (mut rounds, mut select) = (0, self.select.clone());
         loop {
             let (job, date) = (self.job, self.date);
-            let request = Request { job, date, lake, code: self.code.clone(), select: select.clone() };
+            let request = PlanRequest { job, date, lake, code: self.code.clone(), select: select.clone() };
             let mut gathered = prepare::gather(request, services).await?;
             let plan = run::plan(&mut gathered, services.store.as_ref()).await?;
             let driven = if plan.nothing_to_do() {

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::finding::Line;
+use super::finding::LogLine;
 use super::rules;
 use crate::mask;
 
@@ -42,7 +42,7 @@ pub enum BlockKind {
 #[derive(Debug)]
 pub struct Block {
     pub kind: BlockKind,
-    pub lines: Vec<Line>,
+    pub lines: Vec<LogLine>,
     pub length: usize,
 }
 
@@ -62,8 +62,8 @@ enum Stage {
 struct OpenBlock {
     kind: BlockKind,
     stage: Stage,
-    head: Vec<Line>,
-    tail: VecDeque<Line>,
+    head: Vec<LogLine>,
+    tail: VecDeque<LogLine>,
     length: usize,
 }
 
@@ -75,7 +75,7 @@ pub struct Blocks {
 
 impl Blocks {
     /// Takes the next line; returns the block that it ends.
-    pub fn feed(&mut self, line: &Line) -> Option<Block> {
+    pub fn feed(&mut self, line: &LogLine) -> Option<Block> {
         if let Some(open) = &mut self.open
             && open.takes(&line.text)
         {
@@ -99,7 +99,7 @@ impl Blocks {
     }
 }
 
-fn begin(line: &Line) -> Option<OpenBlock> {
+fn begin(line: &LogLine) -> Option<OpenBlock> {
     let text = line.text.as_str();
     let (kind, stage) = if let Some(level) = level(text) {
         if level == Level::Info && !rules::suspicious(text) {
@@ -121,12 +121,12 @@ fn begin(line: &Line) -> Option<OpenBlock> {
 }
 
 impl OpenBlock {
-    fn keep(&mut self, line: &Line) {
+    fn keep(&mut self, line: &LogLine) {
         self.length += 1;
         if is_java_frame(&line.text) {
             return;
         }
-        let line = Line { number: line.number, text: mask::text(&line.text) };
+        let line = LogLine { number: line.number, text: mask::text(&line.text) };
         if self.head.len() < KEPT {
             return self.head.push(line);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::clean::clean;
 use super::denied::denied;
-use super::finding::{Class, Excerpt, Finding, Line, Place};
+use super::finding::{Class, Finding, LogExcerpt, LogLine, Place};
 use super::pattern::find;
 use super::rules::{CLUSTERS, first};
 use crate::mask;
@@ -56,10 +56,10 @@ pub struct ClusterEnd<'a> {
 /// Returns why a cluster ended.
 pub fn cluster(end: &ClusterEnd<'_>) -> Finding {
     let said = said(end);
-    let lines = said.iter().enumerate().map(|(at, text)| Line { number: at + 1, text: text.clone() });
+    let lines = said.iter().enumerate().map(|(at, text)| LogLine { number: at + 1, text: text.clone() });
     let told = Finding {
         summary: said.first().cloned().unwrap_or_else(|| format!("it is {} and nothing says why", end.state)),
-        excerpt: Excerpt { file: format!("what EMR says about cluster {}", end.id), lines: lines.collect() },
+        excerpt: LogExcerpt { file: format!("what EMR says about cluster {}", end.id), lines: lines.collect() },
         page: end.details.iter().find_map(page),
         ..Finding::default()
     };

@@ -7,7 +7,7 @@ use super::blocks::{Block, BlockKind, Blocks, Level, is_exception};
 use super::clean::clean;
 use super::denied::denied;
 use super::evidence::{MOST_LINES, cut, evidence};
-use super::finding::{Class, Excerpt, Finding, Line, Place};
+use super::finding::{Class, Finding, LogExcerpt, LogLine, Place};
 use super::lines::Lines;
 use super::rules::{Weight, logs, suspicious};
 use super::story::{Story, message, story, unqualified};
@@ -58,7 +58,7 @@ pub struct Explainer {
     files: usize,
     best: Option<(Score, Finding)>,
     /// The end of the first log that is not empty, for want of an explanation.
-    words: Option<Excerpt>,
+    words: Option<LogExcerpt>,
 }
 
 impl Explainer {
@@ -75,7 +75,7 @@ impl Explainer {
         let mut number = 0;
         while let Some(raw) = lines.next_line() {
             number += 1;
-            let line = Line { number, text: clean(raw) };
+            let line = LogLine { number, text: clean(raw) };
             if let Some(block) = blocks.feed(&line) {
                 self.weigh(file, &block);
             }
@@ -85,8 +85,9 @@ impl Explainer {
             self.weigh(file, &block);
         }
         if self.words.is_none() && !words.last.is_empty() {
-            let shown = |line: Line| Line { number: line.number, text: cut(&mask::text(&line.text)) };
-            self.words = Some(Excerpt { file: file.to_string(), lines: words.last.into_iter().map(shown).collect() });
+            let shown = |line: LogLine| LogLine { number: line.number, text: cut(&mask::text(&line.text)) };
+            self.words =
+                Some(LogExcerpt { file: file.to_string(), lines: words.last.into_iter().map(shown).collect() });
         }
         self.files += 1;
     }
@@ -111,7 +112,7 @@ impl Explainer {
         // Of several tracebacks the last one ended the step.
         let later = score.0 == Rank::Traceback;
         if self.best.as_ref().is_none_or(|(best, _)| score < *best || later && score == *best) {
-            let excerpt = Excerpt { file: file.to_string(), ..finding.excerpt };
+            let excerpt = LogExcerpt { file: file.to_string(), ..finding.excerpt };
             self.best = Some((score, Finding { excerpt, ..finding }));
         }
     }
@@ -135,7 +136,7 @@ impl Explainer {
         let told = Finding {
             class: if code { Class::Code } else { Class::Unknown },
             summary: cut(unqualified(&story.summary)),
-            excerpt: Excerpt { file: String::new(), lines: evidence(block, &story) },
+            excerpt: LogExcerpt { file: String::new(), lines: evidence(block, &story) },
             ..Finding::default()
         };
         let finding = match known {
@@ -188,12 +189,12 @@ struct RuleMatch {
 /// The end of a log, without empty lines at its own end.
 #[derive(Default)]
 struct Words {
-    last: VecDeque<Line>,
-    empty: Vec<Line>,
+    last: VecDeque<LogLine>,
+    empty: Vec<LogLine>,
 }
 
 impl Words {
-    fn add(&mut self, line: Line) {
+    fn add(&mut self, line: LogLine) {
         if line.text.starts_with("@soflow") {
             return;
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::claim::latest_number;
-use super::drive::{Driven, Outcome, Run, Services, task_uri};
+use super::drive::{ActiveRun, Driven, Outcome, Services, task_uri};
 use super::ended::is_open;
 use super::finish;
 use super::gather::is_whole;
@@ -133,7 +133,7 @@ pub async fn cancel(
     };
     let intent = intent_of(&record)?;
     let gathered = intent.gathered(&record, lake, services.catalog.as_ref()).await?;
-    let mut going = Run::resumed(&gathered, &intent.plan, services, record, lease);
+    let mut going = ActiveRun::resumed(&gathered, &intent.plan, services, record, lease);
     // For the driver that finds out: its steps end before the run has.
     let cancelled = format!("cancelled by {me}");
     going.record.error = Some(cancelled.clone());
@@ -174,7 +174,7 @@ async fn take_over(
     let run = record.run.clone();
     let intent = intent_of(&record)?;
     let gathered = intent.gathered(&record, lake, services.catalog.as_ref()).await?;
-    let mut going = Run::resumed(&gathered, &intent.plan, services, record, lease);
+    let mut going = ActiveRun::resumed(&gathered, &intent.plan, services, record, lease);
     let found = match find_out(&mut going, lake, sink).await {
         Ok(found) => found,
         Err(error) => {
@@ -256,7 +256,7 @@ enum Reached {
     Published(Vec<Version>),
 }
 
-async fn find_out(going: &mut Run<'_>, lake: &Lake, sink: &mut dyn Sink) -> Result<Reached> {
+async fn find_out(going: &mut ActiveRun<'_>, lake: &Lake, sink: &mut dyn Sink) -> Result<Reached> {
     if !began(going, lake).await? {
         return Ok(Reached::Nothing);
     }
@@ -273,7 +273,7 @@ fn finished(intent: &Intent, tables: BTreeMap<String, TableFacts>, outcome: Outc
 }
 
 /// Returns whether the tasks of all steps had been written and their code shipped: before that nothing is handed over.
-async fn began(run: &Run<'_>, lake: &Lake) -> Result<bool> {
+async fn began(run: &ActiveRun<'_>, lake: &Lake) -> Result<bool> {
     let last = run.plan.steps.iter().filter(|step| step.action == Action::Run);
     for step in last {
         let task = task_uri(&lake.artifacts, &run.record.run, &step.step.name);
@@ -290,7 +290,7 @@ async fn began(run: &Run<'_>, lake: &Lake) -> Result<bool> {
 }
 
 /// Returns what the run has published, when its process ended after that.
-async fn published(run: &Run<'_>) -> Result<Option<Vec<Version>>> {
+async fn published(run: &ActiveRun<'_>) -> Result<Option<Vec<Version>>> {
     let mut versions = Vec::new();
     let index = run.services.catalog.index().await?;
     for table in index.published_by(&run.record.run) {
@@ -300,7 +300,7 @@ async fn published(run: &Run<'_>) -> Result<Option<Vec<Version>>> {
 }
 
 /// Takes in what earlier processes have found out: the results of finished steps. Returns those whose files are gone.
-async fn recall(run: &mut Run<'_>, sink: &mut dyn Sink) -> Result<Vec<String>> {
+async fn recall(run: &mut ActiveRun<'_>, sink: &mut dyn Sink) -> Result<Vec<String>> {
     let mut gone = Vec::new();
     for step in &run.plan.steps {
         let name = &step.step.name;

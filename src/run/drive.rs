@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::attach::{going_on, not_shown};
 use super::claim::{LakeLock, claim, latest_number};
 use super::finish::{self, Publication};
-use super::gather::{Code, Gathered, Request, gather};
+use super::gather::{Code, Gathered, PlanRequest, gather};
 use super::gc::is_kept;
 use super::intent::Intent;
 use super::lease::{RunLease, correct};
@@ -91,7 +91,7 @@ pub async fn drive(
     if let Some(record) = going_on(services, &facts.lake.artifacts, &key.run(latest)).await? {
         return Ok(Driven::GoesOn(Box::new(record)));
     }
-    let run = match Run::claim(gathered, plan, asked, services, latest).await? {
+    let run = match ActiveRun::claim(gathered, plan, asked, services, latest).await? {
         Ok(run) => run,
         Err(raced) => return Ok(Driven::GoesOn(raced)),
     };
@@ -103,7 +103,7 @@ pub async fn drive(
 }
 
 /// A claimed run on its way.
-pub struct Run<'a> {
+pub struct ActiveRun<'a> {
     /// What it was planned from.
     pub gathered: &'a Gathered<'a>,
     /// What it does.
@@ -121,7 +121,7 @@ pub struct Run<'a> {
     began: Instant,
 }
 
-impl<'a> Run<'a> {
+impl<'a> ActiveRun<'a> {
     /// Claims the next number; within, the run that another process has claimed at the same moment.
     async fn claim(
         gathered: &'a Gathered<'a>,
@@ -258,7 +258,7 @@ impl<'a> Run<'a> {
         select.after.push(self.record.run.clone());
         let (job, date, lake) = (facts.job, facts.date, facts.lake);
         let code = Code { steps: facts.code.clone(), engine: facts.engine.clone(), shipped: shipped.clone() };
-        let request = Request { job, date, lake, code, select };
+        let request = PlanRequest { job, date, lake, code, select };
         gather(request, self.services.store.as_ref(), self.services.catalog.as_ref()).await
     }
 

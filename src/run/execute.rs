@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::drive::{Run, logs_of, task_uri};
+use super::drive::{ActiveRun, logs_of, task_uri};
 use super::ended::is_open;
 use super::finish;
 use crate::error::{Error, Kind, Result};
@@ -24,7 +24,7 @@ fn waiting(first: Note, heard: &mut mpsc::UnboundedReceiver<Note>) -> Vec<Note> 
 
 type StepEnded = (String, f64, Result<Ended>);
 
-impl<'a> Run<'a> {
+impl<'a> ActiveRun<'a> {
     /// Runs the steps, as many at once as the target takes and the graph allows. After a failure nothing new is started,
     /// but what runs may finish: its results are there for the next try.
     pub(super) async fn execute(&mut self, resumed: bool, sink: &mut dyn Sink) -> Result<()> {

@@ -40,7 +40,7 @@ pub struct Code {
 }
 
 /// What to gather for.
-pub struct Request<'a> {
+pub struct PlanRequest<'a> {
     /// The job.
     pub job: &'a Job,
     /// The logical date.
@@ -57,8 +57,8 @@ pub struct Request<'a> {
 ///
 /// # Errors
 /// Those of the store and the catalog.
-pub async fn gather<'a>(request: Request<'a>, store: &dyn Store, catalog: &dyn Catalog) -> Result<Gathered<'a>> {
-    let Request { job, date, lake, code, select } = request;
+pub async fn gather<'a>(request: PlanRequest<'a>, store: &dyn Store, catalog: &dyn Catalog) -> Result<Gathered<'a>> {
+    let PlanRequest { job, date, lake, code, select } = request;
     let index = catalog.index().await?;
     let names: Vec<String> = table_names(job).into_iter().filter(|name| index.tables.contains_key(name)).collect();
     let known = names.iter().map(|name| table_facts(name, catalog.current(&index, name), job, date, catalog));

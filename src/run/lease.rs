@@ -127,7 +127,7 @@ mod tests {
     use super::super::record::load_run;
     use super::*;
     use crate::store::FileStore;
-    use crate::store::document::Document as _;
+    use crate::store::document::StoredDocument as _;
 
     fn owner(who: &str, process: u32) -> Owner {
         Owner { who: who.into(), host: format!("host-of-{who}"), process, ..Owner::default() }

@@ -8,12 +8,12 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::work::Work;
+use super::work::DateWork;
 use crate::error::{Error, Kind, Result};
 use crate::event::DateState;
 use crate::mask;
 use crate::names::{RunId, Uri};
-use crate::store::document::{self, Document};
+use crate::store::document::{self, StoredDocument};
 use crate::store::lease::{HeldLease, Lease, LeaseMode, Turn};
 use crate::store::{Owner, Store, Tag};
 
@@ -71,7 +71,7 @@ pub struct DateEntry {
     /// The exit code that `submit` would have ended with.
     pub exit_code: Option<u8>,
     /// What a date that is published was made from.
-    pub done: Option<Work>,
+    pub done: Option<DateWork>,
 }
 
 /// A ledger that this process writes, which holds the lease of the backfill.
@@ -182,7 +182,7 @@ fn ledger_uri(artifacts: &Uri, range: &DateRange) -> Uri {
     artifacts.join(&format!("backfill/{}/{}..{}.json", range.job, range.from, range.to))
 }
 
-impl Document for Ledger {
+impl StoredDocument for Ledger {
     fn parse(uri: &Uri, body: &[u8]) -> Result<Self> {
         let ledger: Self = serde_json::from_slice(body).map_err(|error| {
             Error::new(Kind::Machine, format!("the ledger `{uri}` cannot be read"))

@@ -22,11 +22,11 @@ pub use attach::{Attached, Finished, How, agreed, attach, cancel, not_shown, unf
 pub use claim::LakeLock;
 pub use code::code_digests;
 pub use drive::{Driven, Outcome, Services, drive};
-pub use gather::{Code, Gathered, Request, gather, plan, site};
+pub use gather::{Code, Gathered, PlanRequest, gather, plan, site};
 pub use gc::{Collection, Garbage};
 pub use intent::Intent;
 pub use ledger::{DateEntry, DateRange, Ledger, LedgerLease, read_ledger};
 pub use record::{RunRecord, StepRecord, load_run};
 pub use records::{Listed, list_runs};
 pub use repair::repair;
-pub use work::Work;
+pub use work::DateWork;

@@ -13,7 +13,7 @@ use crate::mask;
 use crate::names::{Digest, RunId, RunKey, Uri};
 use crate::plan::{Action, Scope};
 use crate::store::Store;
-use crate::store::document::{self, Document};
+use crate::store::document::{self, StoredDocument};
 use crate::store::lease::Claim;
 use crate::targets::{Bill, Cause, Placed, Shipped, Stay};
 
@@ -202,7 +202,7 @@ pub(super) fn no_such_run(run: &RunId) -> Error {
     Error::new(Kind::Usage, format!("there is no run `{run}`")).hint("`soflow runs` lists the runs of this target")
 }
 
-impl Document for RunRecord {
+impl StoredDocument for RunRecord {
     fn parse(uri: &Uri, body: &[u8]) -> Result<Self> {
         serde_json::from_slice(body).map_err(|error| {
             Error::new(Kind::Machine, format!("the run record `{uri}` is damaged"))

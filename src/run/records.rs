@@ -8,7 +8,7 @@ use super::record::RunRecord;
 use crate::error::Result;
 use crate::event::RunState;
 use crate::names::{RunId, Uri};
-use crate::store::document::Document as _;
+use crate::store::document::StoredDocument as _;
 use crate::store::{Object, Store};
 
 /// Small objects read at once: on S3 one waits for the answers.

@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::RunState;
 use crate::names::{RunId, Uri};
 use crate::store::Store;
-use crate::store::document::Document as _;
+use crate::store::document::StoredDocument as _;
 
 /// Finds what the catalog lacks; `write`: and puts it there.
 ///

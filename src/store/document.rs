@@ -16,7 +16,7 @@ const TRIES: u32 = 40;
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// A JSON object that several processes change.
-pub trait Document: Serialize + Sized + Send + Sync {
+pub trait StoredDocument: Serialize + Sized + Send + Sync {
     /// Returns what the content of the object at `uri` says.
     ///
     /// # Errors
@@ -49,8 +49,8 @@ pub struct Changed<T, A> {
 /// Returns a document and its tag, or `None` when there is none.
 ///
 /// # Errors
-/// Those of the store and of [`Document::parse`].
-pub async fn read<T: Document>(store: &dyn Store, uri: &Uri) -> Result<Option<(T, Tag)>> {
+/// Those of the store and of [`StoredDocument::parse`].
+pub async fn read<T: StoredDocument>(store: &dyn Store, uri: &Uri) -> Result<Option<(T, Tag)>> {
     let Some((body, tag)) = store.get_tagged(uri).await? else { return Ok(None) };
     Ok(Some((T::parse(uri, &body)?, tag)))
 }
@@ -60,7 +60,7 @@ pub async fn read<T: Document>(store: &dyn Store, uri: &Uri) -> Result<Option<(T
 ///
 /// # Errors
 /// Those of the store.
-pub async fn replace<T: Document>(
+pub async fn replace<T: StoredDocument>(
     store: &dyn Store,
     uri: &Uri,
     document: &mut T,
@@ -79,7 +79,7 @@ pub async fn replace<T: Document>(
 ///
 /// # Errors
 /// Those of `apply` and of the store; `Held` when others change the document all the time.
-pub async fn change<T: Document, A>(
+pub async fn change<T: StoredDocument, A>(
     store: &dyn Store,
     uri: &Uri,
     mut apply: impl FnMut(&mut Option<T>) -> Result<(A, bool)>,
@@ -146,7 +146,7 @@ mod tests {
         count: u32,
     }
 
-    impl Document for Counter {
+    impl StoredDocument for Counter {
         fn parse(uri: &Uri, body: &[u8]) -> Result<Self> {
             serde_json::from_slice(body).map_err(|_| Error::new(Kind::Machine, format!("`{uri}` is damaged")))
         }

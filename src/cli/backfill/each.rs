@@ -18,7 +18,7 @@ use crate::job::Job;
 use crate::names::RunId;
 use crate::plan::{Action, Plan, Select, Written};
 use crate::report::{line, problem};
-use crate::run::{self, Attached, DateEntry, Ledger, LedgerLease, Outcome, Services, Work};
+use crate::run::{self, Attached, DateEntry, DateWork, Ledger, LedgerLease, Outcome, Services};
 use crate::targets::Stop;
 
 /// The dates of a backfill on their way.
@@ -113,7 +113,7 @@ impl Days<'_> {
         let mut inner = self.sink();
         let mut sink = RunNoting { inner: inner.as_mut(), run, several: self.args.parallel > 1 };
         Ok(match order.execute(&services, wishes, &mut sink).await? {
-            Ran::Nothing(_, plan) => DateOutcome::Nothing(Work::of(&plan)),
+            Ran::Nothing(_, plan) => DateOutcome::Nothing(DateWork::of(&plan)),
             Ran::Published(_, plan, outcome) => DateOutcome::published(&plan, *outcome)?,
             Ran::Attached(id, attached) => {
                 *run = Some(id);
@@ -170,9 +170,9 @@ impl Days<'_> {
 /// What a date came to.
 enum DateOutcome {
     /// It was published before.
-    Nothing(Work),
+    Nothing(DateWork),
     /// It was published: by a run of so many steps and rows.
-    Published { steps: u64, rows: u64, work: Option<Work> },
+    Published { steps: u64, rows: u64, work: Option<DateWork> },
 }
 
 impl DateOutcome {
@@ -185,7 +185,7 @@ impl DateOutcome {
         let ran: Vec<_> = plan.steps.iter().filter(|step| step.action == Action::Run).collect();
         let results = ran.iter().filter_map(|step| outcome.results.get(&step.step.name));
         let rows = results.flat_map(|result| result.tables.values()).map(Written::rows).sum();
-        Ok(Self::Published { steps: ran.len() as u64, rows, work: Some(Work::of(plan)) })
+        Ok(Self::Published { steps: ran.len() as u64, rows, work: Some(DateWork::of(plan)) })
     }
 
     fn attached(attached: Attached) -> Result<Self> {

@@ -16,7 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::ingest::manifest::Line;
 use crate::mask;
 use crate::names::Uri;
-use crate::store::document::{self, Document};
+use crate::store::document::{self, StoredDocument};
 use crate::store::lease::{Claim, Leased, LeasedDocument, Taking};
 use crate::store::{Owner, Store};
 
@@ -150,7 +150,7 @@ impl State {
     }
 }
 
-impl Document for State {
+impl StoredDocument for State {
     fn parse(uri: &Uri, body: &[u8]) -> Result<Self> {
         let state: Self = serde_json::from_slice(body).map_err(|error| {
             let error = Error::new(Kind::Machine, format!("`{uri}` cannot be read")).caused_by(error);

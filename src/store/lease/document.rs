@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::{Claim, LASTS};
 use crate::error::Result;
 use crate::names::Uri;
-use crate::store::document::{self, Contention, Document};
+use crate::store::document::{self, Contention, StoredDocument};
 use crate::store::{Owner, Store, Tag};
 
 /// A document with the claim on it inside.
-pub trait Leased: Document {
+pub trait Leased: StoredDocument {
     /// Returns the claim of the process that changes it.
     fn claim(&self) -> Option<&Claim>;
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Claim, HeldLease, LASTS};
 use crate::error::Result;
 use crate::names::Uri;
-use crate::store::document::{self, Document, nonce};
+use crate::store::document::{self, StoredDocument, nonce};
 use crate::store::{Owner, Store};
 
 /// How long an object of leases lies untouched before it is swept: whoever still has a place in it writes every 90 seconds.
@@ -41,7 +41,7 @@ pub struct Forced {
     pub at: Timestamp,
 }
 
-impl Document for LeaseState {
+impl StoredDocument for LeaseState {
     /// A damaged object holds nobody: whoever writes next mends it.
     fn parse(_: &Uri, body: &[u8]) -> Result<Self> {
         Ok(serde_json::from_slice(body).unwrap_or_default())

@@ -5,7 +5,7 @@ use super::held::INTERVAL;
 use super::*;
 use crate::error::Kind;
 use crate::names::Uri;
-use crate::store::document::{self, Document as _};
+use crate::store::document::{self, StoredDocument as _};
 use crate::store::{FileStore, Store as _};
 
 fn lease(folder: &std::path::Path, what: &str, slots: u32) -> Lease {
