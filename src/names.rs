@@ -35,6 +35,22 @@ pub fn name_problem(text: &str, hyphens: bool) -> Option<String> {
     }
 }
 
+/// A job and a logical date: what runs are counted by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunKey {
+    /// The job's name.
+    pub job: String,
+    /// The logical date.
+    pub date: Date,
+}
+
+impl RunKey {
+    /// Returns the run of that number.
+    pub fn run(&self, number: u32) -> RunId {
+        RunId { job: self.job.clone(), date: self.date, number }
+    }
+}
+
 /// One execution of a job for one logical date: `daily.2026-11-22.3`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId {
@@ -44,6 +60,13 @@ pub struct RunId {
     pub date: Date,
     /// 1 for the first run of that job and date on the target.
     pub number: u32,
+}
+
+impl RunId {
+    /// Returns the job and the date.
+    pub fn key(&self) -> RunKey {
+        RunKey { job: self.job.clone(), date: self.date }
+    }
 }
 
 impl fmt::Display for RunId {

@@ -28,7 +28,7 @@ pub struct Index {
     /// Counts publications, rollbacks and collections.
     pub generation: u64,
     /// By table name.
-    pub tables: BTreeMap<String, Entry>,
+    pub tables: BTreeMap<String, TableHistory>,
     /// Current versions by table, as far as the index holds them: see [`Catalog::current`].
     #[serde(skip)]
     pub versions: BTreeMap<String, Version>,
@@ -56,7 +56,7 @@ impl Index {
 
 /// The versions of one table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct TableHistory {
     /// The run whose version readers see.
     pub current: RunId,
     /// All versions kept, oldest first.
@@ -79,7 +79,7 @@ pub struct Published {
     pub until: Option<Timestamp>,
 }
 
-impl Entry {
+impl TableHistory {
     /// Returns the version before the current one: the one to go back to.
     pub fn before(&self) -> Option<&Published> {
         let at = self.history.iter().position(|known| known.run == self.current)?;

@@ -9,12 +9,13 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 
 use super::restore::{Kept, Restored, anew};
-use super::state::{State, nonce};
+use super::state::CatalogState;
 use super::{Catalog, Index, VersionFile};
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
 use crate::plan::Version;
-use crate::store::{Contention, Store, Tag};
+use crate::store::document::{self, StoredDocument as _};
+use crate::store::{Store, Tag};
 
 /// Files about versions read at once: on S3 one waits for the answers.
 const AT_ONCE: usize = 16;
@@ -24,7 +25,7 @@ pub struct ObjectCatalog {
     store: Arc<dyn Store>,
     root: Uri,
     /// What was read or written last: most often nobody has changed it since, and it need not be read again.
-    known: Mutex<Option<(State, Tag)>>,
+    known: Mutex<Option<(CatalogState, Tag)>>,
 }
 
 impl ObjectCatalog {
@@ -47,21 +48,18 @@ impl ObjectCatalog {
     }
 
     /// Returns the state, empty before the first publication.
-    pub(super) async fn state(&self) -> Result<State> {
+    pub(super) async fn state(&self) -> Result<CatalogState> {
         let (state, tag) = self.read().await?;
         *self.known() = tag.map(|tag| (state.clone(), tag));
         Ok(state)
     }
 
-    async fn read(&self) -> Result<(State, Option<Tag>)> {
-        let uri = self.index_uri();
-        match self.store.get_tagged(&uri).await? {
-            Some((body, tag)) => Ok((parse(&uri, &body)?, Some(tag))),
-            None => Ok((State::default(), None)),
-        }
+    async fn read(&self) -> Result<(CatalogState, Option<Tag>)> {
+        let found = document::read(self.store.as_ref(), &self.index_uri()).await?;
+        Ok(found.map_or_else(Default::default, |(state, tag)| (state, Some(tag))))
     }
 
-    fn known(&self) -> MutexGuard<'_, Option<(State, Tag)>> {
+    fn known(&self) -> MutexGuard<'_, Option<(CatalogState, Tag)>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -69,29 +67,26 @@ impl ObjectCatalog {
     ///
     /// # Errors
     /// Those of `apply`, which may also say `false`: nothing is written then.
-    pub(super) async fn change(&self, mut apply: impl FnMut(&mut State) -> Result<bool> + Send) -> Result<State> {
-        let uri = self.index_uri();
-        let mut contention = Contention::on(&uri);
-        loop {
-            let known = self.known().take();
-            let is_known = known.is_some();
-            let (mut state, tag) = match known {
-                Some((state, tag)) => (state, Some(tag)),
-                None => self.read().await?,
-            };
-            match apply(&mut state) {
-                Ok(true) => {}
-                // It may be otherwise by now.
-                _ if is_known => continue,
-                applied => return applied.map(|_| state),
-            }
-            if self.replace(&mut state, tag).await? {
-                return Ok(state);
-            }
-            if !is_known {
-                contention.lost().await?;
-            }
+    pub(super) async fn change(
+        &self,
+        mut apply: impl FnMut(&mut CatalogState) -> Result<bool> + Send,
+    ) -> Result<CatalogState> {
+        let known = self.known().take();
+        // It may be otherwise by now: only a change that was made and written counts.
+        if let Some((mut state, tag)) = known
+            && matches!(apply(&mut state), Ok(true))
+            && self.replace(&mut state, Some(tag)).await?
+        {
+            return Ok(state);
         }
+        let change = |found: &mut Option<CatalogState>| {
+            let altered = apply(found.get_or_insert_default())?;
+            Ok(((), altered))
+        };
+        let changed = document::change(self.store.as_ref(), &self.index_uri(), change).await?;
+        let state = changed.document.unwrap_or_default();
+        *self.known() = changed.tag.map(|tag| (state.clone(), tag));
+        Ok(state)
     }
 
     /// Writes the files of versions, which nobody refers to yet, and then makes all of them current with `apply`.
@@ -101,8 +96,8 @@ impl ObjectCatalog {
     pub(super) async fn publish_index(
         &self,
         versions: &[Version],
-        apply: impl FnMut(&mut State) -> Result<bool> + Send,
-    ) -> Result<State> {
+        apply: impl FnMut(&mut CatalogState) -> Result<bool> + Send,
+    ) -> Result<CatalogState> {
         self.write_versions(versions).await?;
         let published = self.change(apply).await;
         if published.as_ref().is_err_and(|error| error.kind == Kind::Held)
@@ -126,13 +121,8 @@ impl ObjectCatalog {
     }
 
     /// Writes the state in place of the one with `tag`; returns whether nobody else was faster.
-    async fn replace(&self, state: &mut State, tag: Option<Tag>) -> Result<bool> {
-        state.by = nonce();
-        let (uri, body) = (self.index_uri(), to_json(state)?);
-        let written = match &tag {
-            Some(tag) => self.store.put_if_match(&uri, &body, tag).await?,
-            None => self.store.put_if_absent(&uri, &body).await?,
-        };
+    async fn replace(&self, state: &mut CatalogState, tag: Option<Tag>) -> Result<bool> {
+        let written = document::replace(self.store.as_ref(), &self.index_uri(), state, tag.as_ref()).await?;
         *self.known() = written.map(|tag| (state.clone(), tag));
         Ok(self.known().is_some())
     }
@@ -160,7 +150,7 @@ impl ObjectCatalog {
 #[async_trait]
 impl Catalog for ObjectCatalog {
     async fn index(&self) -> Result<Index> {
-        self.state().await.map(State::index)
+        self.state().await.map(CatalogState::index)
     }
 
     async fn version(&self, table: &str, run: &RunId) -> Result<Option<Version>> {
@@ -179,7 +169,7 @@ impl Catalog for ObjectCatalog {
     async fn forget(&self, seen: &Index, versions: &[(String, RunId)]) -> Result<()> {
         let files = self.version_files().await?;
         let is_there = |(table, run): &(String, RunId)| files.iter().any(|f| f.table == *table && f.run == *run);
-        let forget = |state: &mut State| {
+        let forget = |state: &mut CatalogState| {
             state.forgotten.retain(is_there);
             state.forget(seen, versions).map(|()| true)
         };
@@ -199,7 +189,7 @@ impl Catalog for ObjectCatalog {
     async fn restore(&self, published: &BTreeSet<RunId>, write: bool) -> Result<Restored> {
         let uri = self.index_uri();
         let found = self.store.get_tagged(&uri).await?;
-        let read = found.as_ref().map(|(body, _)| parse::<State>(&uri, body));
+        let read = found.as_ref().map(|(body, _)| CatalogState::parse(&uri, body));
         let lost = matches!(read, Some(Err(_)));
         let mut state = read.and_then(Result::ok).unwrap_or_else(|| anew(self.now()));
         let restored = Restored { lost, ..state.restore(&self.kept().await?, published) };
@@ -214,7 +204,7 @@ impl Catalog for ObjectCatalog {
     }
 }
 
-fn parse<T: serde::de::DeserializeOwned>(uri: &Uri, body: &[u8]) -> Result<T> {
+pub(super) fn parse<T: serde::de::DeserializeOwned>(uri: &Uri, body: &[u8]) -> Result<T> {
     serde_json::from_slice(body).map_err(|error| {
         Error::new(Kind::Machine, format!("the catalog file `{uri}` is damaged"))
             .caused_by(error)

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::state::{State, published as history_of};
-use super::{Entry, Published};
+use super::state::{CatalogState, published as history_of};
+use super::{Published, TableHistory};
 use crate::names::RunId;
 use crate::plan::Version;
 
@@ -33,13 +33,11 @@ impl Restored {
 /// The versions that are kept about a table; `None`: the file cannot be read.
 pub type Kept = BTreeMap<RunId, Option<Version>>;
 
-impl State {
+impl CatalogState {
     /// Adds what the index lacks of the versions that were published, and takes away those that cannot be read.
     pub fn restore(&mut self, kept: &BTreeMap<String, Kept>, published: &BTreeSet<RunId>) -> Restored {
         let was_published = self.proven(kept, published);
-        // A run publishes its tables at once: where the index knows a run, it knows all that it has published.
-        let entries = self.tables.values().flat_map(|entry| entry.history.iter().map(|known| known.run.clone()));
-        let complete: BTreeSet<RunId> = entries.chain(self.forgotten.iter().map(|(_, run)| run.clone())).collect();
+        let together = self.published_together(kept);
         let mut restored = Restored::default();
         let tables: BTreeSet<String> = kept.keys().chain(self.tables.keys()).cloned().collect();
         for table in tables {
@@ -52,11 +50,11 @@ impl State {
             let is_known = |run: &RunId| known.is_some_and(|entry| entry.keeps(run));
             let is_new = |version: &&Version| {
                 let forgotten = self.forgotten.iter().any(|(of, run)| *of == table && *run == version.run);
-                let refused = known.is_some() && complete.contains(&version.run);
-                !is_known(&version.run)
-                    && !forgotten
-                    && !refused
-                    && was_published.contains(&(table.clone(), version.run.clone()))
+                let with_others = together.get(&version.run).map(|tables| tables.contains(&table));
+                let refused = known.is_some() && with_others == Some(false);
+                let published =
+                    with_others == Some(true) || was_published.contains(&(table.clone(), version.run.clone()));
+                !is_known(&version.run) && !forgotten && !refused && published
             };
             let new: Vec<&Version> = kept.values().flatten().filter(is_new).collect();
             restored.added.extend(new.iter().map(|version| (table.clone(), version.run.clone())));
@@ -69,7 +67,7 @@ impl State {
             };
             restored.dropped.extend(dropped.into_iter().map(|version| (table.clone(), version.run)));
             let current = known.map(|entry| entry.current.clone()).filter(&readable).unwrap_or(latest);
-            let entry = Entry { current, history };
+            let entry = TableHistory { current, history };
             if known != Some(&entry) {
                 self.shown.remove(&table);
                 self.versions.remove(&table);
@@ -77,6 +75,21 @@ impl State {
             }
         }
         restored
+    }
+
+    /// Returns what each run that the index knows has published, as the files about what the index knows of it say.
+    ///
+    /// A run publishes its tables at once: what else there is of such a run was refused. A table that is in this set and
+    /// not in the index was taken out of it. Files of older versions say nothing about other tables: nothing is missing.
+    fn published_together(&self, kept: &BTreeMap<String, Kept>) -> BTreeMap<RunId, BTreeSet<String>> {
+        let mut together: BTreeMap<RunId, BTreeSet<String>> = BTreeMap::new();
+        let known = self.tables.iter().flat_map(|(table, entry)| entry.history.iter().map(move |v| (table, &v.run)));
+        for (table, run) in known.chain(self.forgotten.iter().map(|(table, run)| (table, run))) {
+            let file = kept.get(table).and_then(|kept| kept.get(run)?.as_ref());
+            let tables = file.map(|version| version.published_with.clone()).unwrap_or_default();
+            together.entry(run.clone()).or_default().extend(tables);
+        }
+        together
     }
 
     /// Returns the versions that were published, as far as can be known: those of the runs named, and those that such
@@ -98,8 +111,8 @@ impl State {
 
 /// Returns an index that is larger in its count than any that was lost: publications are counted one by one, and there
 /// were never as many as seconds.
-pub fn anew(now: Timestamp) -> State {
-    State { generation: now.as_second().unsigned_abs(), ..State::default() }
+pub fn anew(now: Timestamp) -> CatalogState {
+    CatalogState { generation: now.as_second().unsigned_abs(), ..CatalogState::default() }
 }
 
 #[cfg(test)]
@@ -114,6 +127,7 @@ mod tests {
             table: table.into(),
             run: run(number),
             published_at: Timestamp::from_second(number.into()).unwrap(),
+            published_with: BTreeSet::new(),
             content: Digest::of([table]),
             base: base.map(run),
             made_by: BTreeMap::new(),
@@ -133,8 +147,8 @@ mod tests {
         kept
     }
 
-    fn published_all(versions: &[Version]) -> State {
-        let mut state = State::default();
+    fn published_all(versions: &[Version]) -> CatalogState {
+        let mut state = CatalogState::default();
         for version in versions {
             let seen: Index = state.clone().index();
             state.publish(&seen, std::slice::from_ref(version)).unwrap();
@@ -150,7 +164,7 @@ mod tests {
         let restored = state.restore(&kept(&versions), &published);
         assert_eq!(restored.added.len(), 3, "version 1 is what version 2 was made from: {restored:?}");
         let before = published_all(&versions[..3]);
-        let currents = |state: &State| -> Vec<(String, RunId, usize)> {
+        let currents = |state: &CatalogState| -> Vec<(String, RunId, usize)> {
             state.tables.iter().map(|(table, e)| (table.clone(), e.current.clone(), e.history.len())).collect()
         };
         assert_eq!(currents(&state), currents(&before));
@@ -177,6 +191,38 @@ mod tests {
         let all = [versions.as_slice(), std::slice::from_ref(&refused)].concat();
         let restored = state.restore(&kept(&all), &BTreeSet::from([versions[0].run.clone(), refused.run]));
         assert!(restored.is_nothing(), "{restored:?}");
+    }
+
+    #[test]
+    fn one_of_the_versions_of_a_run_that_was_cut_from_the_index_is_told() {
+        let mut versions = [version("a", 1, None), version("b", 1, None), version("a", 2, None), version("b", 2, None)];
+        for version in &mut versions[2..] {
+            version.published_with = ["a", "b"].map(String::from).into();
+        }
+        let mut state = published_all(&versions);
+        let entry = state.tables.get_mut("b").unwrap();
+        entry.history.retain(|known| known.run != versions[3].run);
+        entry.current = versions[1].run.clone();
+        // The same as from a version that did not note which tables it had published.
+        let mut older = kept(&versions);
+        older.get_mut("a").unwrap().insert(versions[2].run.clone(), Some(version("a", 2, None)));
+        let all = BTreeSet::from([0, 2].map(|at| versions[at].run.clone()));
+        assert!(state.clone().restore(&older, &all).is_nothing());
+        // Its record may say that the run has failed: what readers see proves that it has published.
+        let restored = state.restore(&kept(&versions), &BTreeSet::new());
+        assert_eq!(restored.added, [("b".to_string(), versions[3].run.clone())]);
+        assert!(state.restore(&kept(&versions), &BTreeSet::new()).is_nothing());
+    }
+
+    #[test]
+    fn a_table_that_a_run_wrote_and_did_not_publish_with_the_others_stays_away() {
+        let mut versions = [version("a", 1, None), version("b", 1, None), version("b", 2, None)];
+        versions[2].published_with = ["b".to_string()].into();
+        let mut state = published_all(&versions);
+        let mut refused = version("a", 2, None);
+        refused.published_with = ["a", "b"].map(String::from).into();
+        let all = [versions.as_slice(), std::slice::from_ref(&refused)].concat();
+        assert!(state.restore(&kept(&all), &BTreeSet::from([refused.run])).is_nothing());
     }
 
     #[test]

@@ -1,16 +1,17 @@
 //! What `catalog.json` holds, and the only ways in which it changes. Pure: who writes it, and how often, is elsewhere.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Index, Published};
+use super::{Index, Published, TableHistory};
 use crate::error::{Error, Kind, Result};
-use crate::names::RunId;
+use crate::names::{RunId, Uri};
 use crate::plan::Version;
 use crate::store::Owner;
+use crate::store::document::{StoredDocument, nonce};
+use crate::store::lease::Claim;
 
 /// A version of more partitions than this, some 300 bytes each, is read from its own file: the index is written several
 /// times a publication.
@@ -18,11 +19,11 @@ const MOST_PARTITIONS: usize = 1000;
 
 /// The content of `catalog.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct State {
+pub struct CatalogState {
     /// As in [`Index`].
     pub generation: u64,
     /// As in [`Index`].
-    pub tables: BTreeMap<String, Entry>,
+    pub tables: BTreeMap<String, TableHistory>,
     /// Unlike any other writer's: tells our own object after a lost answer from someone else's.
     #[serde(default)]
     pub by: String,
@@ -34,25 +35,33 @@ pub struct State {
     pub shown: BTreeMap<String, RunId>,
     /// Who is writing to Glue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lease: Option<Lease>,
+    pub lease: Option<GlueLease>,
     /// What the files of current versions say, so that a plan reads one object and not one a table. Not all are here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<String, Version>,
 }
 
-/// The right to write to Glue.
+/// The lease of whoever writes to Glue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Lease {
-    /// Unlike any other holder's.
+pub struct GlueLease {
+    /// Unlike any other holder's: one process may publish several times at once.
     pub by: String,
-    /// The process that holds it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub owner: Option<Owner>,
-    /// By the store's clock; whoever comes later may take it.
-    pub until: Timestamp,
+    /// Its claim.
+    #[serde(flatten)]
+    pub claim: Claim,
 }
 
-impl State {
+impl StoredDocument for CatalogState {
+    fn parse(uri: &Uri, body: &[u8]) -> Result<Self> {
+        super::object::parse(uri, body)
+    }
+
+    fn stamp(&mut self) {
+        self.by = nonce();
+    }
+}
+
+impl CatalogState {
     /// Returns what readers of the catalog see.
     pub fn index(self) -> Index {
         let shown = self.pending().is_empty();
@@ -80,7 +89,7 @@ impl State {
         }
         self.generation += 1;
         for version in versions {
-            let new = || Entry { current: version.run.clone(), history: Vec::new() };
+            let new = || TableHistory { current: version.run.clone(), history: Vec::new() };
             let entry = self.tables.entry(version.table.clone()).or_insert_with(new);
             entry.history.retain(|known| known.run != version.run);
             entry.history.push(published(version));
@@ -146,12 +155,11 @@ impl State {
     /// Lends the lease to `by` of the process `owner`, or lengthens it, unless another process holds it and may still be
     /// there. Returns whether `by` has it now.
     pub fn lend(&mut self, by: &str, owner: &Owner, now: Timestamp, length: SignedDuration) -> bool {
-        let gone = |lease: &Lease| lease.owner.as_ref().is_some_and(|holder| holder.is_gone(owner));
-        if self.lease.as_ref().is_some_and(|lease| lease.by != by && lease.until > now && !gone(lease)) {
+        if self.lease.as_ref().is_some_and(|lease| lease.by != by && lease.claim.is_live(now, owner)) {
             return false;
         }
         let until = now.checked_add(length).unwrap_or(now);
-        self.lease = Some(Lease { by: by.into(), owner: Some(owner.clone()), until });
+        self.lease = Some(GlueLease { by: by.into(), claim: Claim { until, ..Claim::new("", owner, now) } });
         true
     }
 
@@ -171,7 +179,7 @@ impl State {
     }
 }
 
-impl Entry {
+impl TableHistory {
     /// Points readers at the version of `run`.
     fn show(&mut self, run: &RunId, now: Timestamp) {
         let before = std::mem::replace(&mut self.current, run.clone());
@@ -204,12 +212,6 @@ fn held(what: String) -> Error {
     Error::new(Kind::Held, what).hint("run the same command again: it starts from what is published now")
 }
 
-/// Returns 16 characters unlike any drawn before.
-pub fn nonce() -> String {
-    // The standard library seeds its hashers at random; equal names would need 2^32 writers.
-    format!("{:016x}", RandomState::new().build_hasher().finish())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,6 +221,7 @@ mod tests {
             table: table.into(),
             run: run.parse().unwrap(),
             published_at: Timestamp::UNIX_EPOCH,
+            published_with: [].into(),
             content: crate::names::Digest::of([table, run]),
             base: None,
             made_by: BTreeMap::new(),
@@ -231,8 +234,22 @@ mod tests {
     }
 
     #[test]
+    fn the_lease_on_glue_of_an_earlier_version_is_kept_to() {
+        let text = r#"{"generation":1,"tables":{},"by":"x","lease":{"by":"1","owner":{"who":"anna@laptop","host":"laptop",
+            "process":7,"started":5,"space":"boot pid"},"until":"2026-11-22T03:00:00Z"}}"#;
+        let mut state: CatalogState = serde_json::from_str(text).unwrap();
+        let me = Owner::me("ben@server", "server");
+        let [before, after] = ["2026-11-22T02:59:59Z", "2026-11-22T03:00:00Z"].map(|at| at.parse().unwrap());
+        assert!(!state.lend("2", &me, before, SignedDuration::from_secs(60)));
+        assert_eq!(state.lease.as_ref().unwrap().claim.owner.who, "anna@laptop");
+        assert!(state.lend("2", &me, after, SignedDuration::from_secs(60)));
+        let text = serde_json::to_value(&state.lease).unwrap();
+        assert_eq!((text["by"].as_str(), text["until"].as_str()), (Some("2"), Some("2026-11-22T03:01:00Z")));
+    }
+
+    #[test]
     fn only_the_tables_that_are_written_must_be_as_they_were_seen() {
-        let mut state = State::default();
+        let mut state = CatalogState::default();
         let seen = Index::default();
         let mine = [version("questions", "daily.2026-11-22.1")];
         assert!(state.publish(&seen, &[version("other", "single.2026-11-22.1")]).unwrap());

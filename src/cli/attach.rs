@@ -11,7 +11,8 @@ use crate::diagnose::Class;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, RunState, Sink};
 use crate::names::RunId;
-use crate::run::{self, Attached, Driver, How, RunRecord, Services};
+use crate::run::{self, Attached, How, RunRecord, Services};
+use crate::store::lease::Claim;
 use crate::targets::Stop;
 
 /// Watches a run and finishes it.
@@ -68,7 +69,7 @@ impl Attaching<'_> {
             let driver = record
                 .driver
                 .as_ref()
-                .filter(|driver| me.is_none_or(|me| driver.is_there(self.services.store.now(), me)));
+                .filter(|driver| me.is_none_or(|me| driver.is_live(self.services.store.now(), me)));
             if driver.is_none() || Instant::now() >= until {
                 return Err(self.busy(driver, differences));
             }
@@ -83,7 +84,7 @@ impl Attaching<'_> {
         Ok(())
     }
 
-    fn busy(&self, driver: Option<&Driver>, differences: &[String]) -> Error {
+    fn busy(&self, driver: Option<&Claim>, differences: &[String]) -> Error {
         let run = &self.run;
         let who = match driver {
             Some(driver) => format!("driven by {} until {:.0}, unless renewed", driver.owner, driver.until),

@@ -103,7 +103,7 @@ async fn compute(
     };
     let mut sink = app.sink();
     let code = prepare::code(&own, job, &services)?;
-    let request = run::Request { job, date: *date, lake, code, select: Select::default() };
+    let request = run::PlanRequest { job, date: *date, lake, code, select: Select::default() };
     let gathered = prepare::gather(request, &services).await?;
     let planned = plan(&gathered.facts)?;
     run::drive(&gathered, &planned, Vec::new(), &services, sink.as_mut()).await?;

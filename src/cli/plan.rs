@@ -23,7 +23,7 @@ pub async fn plan(app: &App, args: &PlanArgs) -> Result<u8> {
     let ground = app.ground(&project).await?;
     let services = app.services_on(&project, &ground, Wishes::default())?;
     let code = prepare::code(&project, &job, &services)?;
-    let request = run::Request { job: &job, date, lake: &project.target()?.lake, code, select };
+    let request = run::PlanRequest { job: &job, date, lake: &project.target()?.lake, code, select };
     let mut gathered = prepare::gather(request, &services).await?;
     let planned = run::plan(&mut gathered, services.store.as_ref()).await?;
     let outlook = match &project.target()?.kind {

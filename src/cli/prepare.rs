@@ -16,7 +16,7 @@ use crate::ingest::raw;
 use crate::job::{self, Graph, Job, Script, Source};
 use crate::names::Uri;
 use crate::plan::Select;
-use crate::run::{self, Code, Gathered, Request, Services};
+use crate::run::{self, Code, Gathered, PlanRequest, Services};
 use crate::yaml::{self, Problems, did_you_mean};
 
 /// Returns the names of all jobs of the project, sorted.
@@ -144,7 +144,7 @@ pub fn code(project: &Project, job: &Job, services: &Services) -> Result<Code> {
 ///
 /// # Errors
 /// `Usage` when a step is asked for that reads raw pages and there are none for the date.
-pub async fn gather<'a>(request: Request<'a>, services: &Services) -> Result<Gathered<'a>> {
+pub async fn gather<'a>(request: PlanRequest<'a>, services: &Services) -> Result<Gathered<'a>> {
     let (raw, job, date) = (&request.lake.raw, request.job, request.date);
     let gathered = run::gather(request, services.store.as_ref(), services.catalog.as_ref()).await?;
     if lacks_pages(&gathered) {

@@ -19,7 +19,7 @@ use crate::job::Job;
 use crate::names::RunId;
 use crate::plan::{self, Action, Plan, Select, TableFacts};
 use crate::report::{SetAside, Summary, TableLine, TableState, problem};
-use crate::run::{self, Attached, Code, Driven, Gathered, Intent, LakeLock, Outcome, Request, RunRecord, Services};
+use crate::run::{self, Attached, Code, Driven, Gathered, Intent, LakeLock, Outcome, PlanRequest, RunRecord, Services};
 
 /// The site the sample pretends to be from.
 pub const SAMPLE_SITE: &str = "stackoverflow";
@@ -126,12 +126,12 @@ impl Order<'_> {
         let (mut rounds, mut select) = (0, self.select.clone());
         loop {
             let (job, date) = (self.job, self.date);
-            let request = Request { job, date, lake, code: self.code.clone(), select: select.clone() };
+            let request = PlanRequest { job, date, lake, code: self.code.clone(), select: select.clone() };
             let mut gathered = prepare::gather(request, services).await?;
             let plan = run::plan(&mut gathered, services.store.as_ref()).await?;
             let driven = if plan.nothing_to_do() {
                 // A run may have published and ended before it could say so.
-                let unfinished = run::unfinished(services, &lake.artifacts, &job.name, date).await?;
+                let unfinished = run::unfinished(services, &lake.artifacts, &gathered.facts.key()).await?;
                 match unfinished.filter(|record| self.differences(record, &gathered).is_empty()) {
                     Some(record) => Driven::GoesOn(record),
                     None => {
@@ -282,7 +282,7 @@ fn up_to_date(gathered: &Gathered<'_>, plan: &Plan, services: &Services) -> Summ
     let facts = &gathered.facts;
     let latest = facts.tables.values().filter_map(|table| table.current.clone()).max();
     Summary {
-        run: latest.unwrap_or_else(|| RunId { job: facts.job.name.clone(), date: facts.date, number: 0 }),
+        run: latest.unwrap_or_else(|| facts.key().run(0)),
         target: services.target_name.clone(),
         engine: facts.engine.clone(),
         state: RunState::Succeeded,

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::app::{App, Project};
 use super::args::{TablesArgs, TablesCommand};
 use super::ground::Ground;
-use crate::catalog::{Catalog, Entry, Index};
+use crate::catalog::{Catalog, Index, TableHistory};
 use crate::error::{Error, Kind, Result};
 use crate::names::RunId;
 use crate::plan::Version;
@@ -85,7 +85,7 @@ async fn repair(app: &App, project: &Project, dry_run: bool) -> Result<u8> {
 ///
 /// # Errors
 /// `Usage` when there is no such table, with the closest name.
-pub fn entry_of<'a>(index: &'a Index, table: &str) -> Result<&'a Entry> {
+pub fn entry_of<'a>(index: &'a Index, table: &str) -> Result<&'a TableHistory> {
     index.tables.get(table).ok_or_else(|| {
         let mut error = Error::new(Kind::Usage, format!("there is no published table `{table}`"));
         if let Some(close) = did_you_mean(table, index.tables.keys().map(String::as_str)) {
@@ -95,7 +95,7 @@ pub fn entry_of<'a>(index: &'a Index, table: &str) -> Result<&'a Entry> {
     })
 }
 
-async fn version_of(catalog: &dyn Catalog, index: &Index, table: &str, entry: &Entry) -> Result<Version> {
+async fn version_of(catalog: &dyn Catalog, index: &Index, table: &str, entry: &TableHistory) -> Result<Version> {
     catalog.current(index, table).await?.ok_or_else(|| {
         Error::new(Kind::Machine, format!("the catalog's file about `{table}` of `{}` is gone", entry.current))
             .hint(format!("go back to another version: `soflow rollback {table}`"))
@@ -126,7 +126,7 @@ fn list(index: &Index, style: &Style, width: Option<usize>) -> String {
     table.render(style, width)
 }
 
-fn show(version: &Version, entry: &Entry, all: bool, style: &Style, width: Option<usize>) -> String {
+fn show(version: &Version, entry: &TableHistory, all: bool, style: &Style, width: Option<usize>) -> String {
     let mut shown = format!(
         "{}: {} rows, {} in {}, published by {}\n\n",
         paint(style.strong, &version.table),

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::finding::Line;
+use super::finding::LogLine;
 use super::rules;
 use crate::mask;
 
@@ -27,7 +27,7 @@ pub enum Level {
 
 /// What a block is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum BlockKind {
     /// Python's.
     Traceback,
     /// A line of Spark's or YARN's log with what belongs to it.
@@ -41,8 +41,8 @@ pub enum Kind {
 /// A finished block. Java's stack frames are counted, not kept: they say nothing to who wrote the step.
 #[derive(Debug)]
 pub struct Block {
-    pub kind: Kind,
-    pub lines: Vec<Line>,
+    pub kind: BlockKind,
+    pub lines: Vec<LogLine>,
     pub length: usize,
 }
 
@@ -59,23 +59,23 @@ enum Stage {
     Chain,
 }
 
-struct Open {
-    kind: Kind,
+struct OpenBlock {
+    kind: BlockKind,
     stage: Stage,
-    head: Vec<Line>,
-    tail: VecDeque<Line>,
+    head: Vec<LogLine>,
+    tail: VecDeque<LogLine>,
     length: usize,
 }
 
 /// Cuts a log into blocks.
 #[derive(Default)]
 pub struct Blocks {
-    open: Option<Open>,
+    open: Option<OpenBlock>,
 }
 
 impl Blocks {
     /// Takes the next line; returns the block that it ends.
-    pub fn feed(&mut self, line: &Line) -> Option<Block> {
+    pub fn feed(&mut self, line: &LogLine) -> Option<Block> {
         if let Some(open) = &mut self.open
             && open.takes(&line.text)
         {
@@ -99,34 +99,34 @@ impl Blocks {
     }
 }
 
-fn begin(line: &Line) -> Option<Open> {
+fn begin(line: &LogLine) -> Option<OpenBlock> {
     let text = line.text.as_str();
     let (kind, stage) = if let Some(level) = level(text) {
         if level == Level::Info && !rules::suspicious(text) {
             return None;
         }
-        (Kind::Record(level), if text.contains(HEADER) { Stage::Frames } else { Stage::Message })
+        (BlockKind::Record(level), if text.contains(HEADER) { Stage::Frames } else { Stage::Message })
     } else if text.contains(HEADER) || is_frame(text) {
-        (Kind::Traceback, Stage::Frames)
+        (BlockKind::Traceback, Stage::Frames)
     } else if is_java(text) {
-        (Kind::Java, Stage::Message)
+        (BlockKind::Java, Stage::Message)
     } else if rules::suspicious(text) {
-        (Kind::Words, Stage::Message)
+        (BlockKind::Words, Stage::Message)
     } else {
         return None;
     };
-    let mut open = Open { kind, stage, head: Vec::new(), tail: VecDeque::new(), length: 0 };
+    let mut open = OpenBlock { kind, stage, head: Vec::new(), tail: VecDeque::new(), length: 0 };
     open.keep(line);
     Some(open)
 }
 
-impl Open {
-    fn keep(&mut self, line: &Line) {
+impl OpenBlock {
+    fn keep(&mut self, line: &LogLine) {
         self.length += 1;
         if is_java_frame(&line.text) {
             return;
         }
-        let line = Line { number: line.number, text: mask::text(&line.text) };
+        let line = LogLine { number: line.number, text: mask::text(&line.text) };
         if self.head.len() < KEPT {
             return self.head.push(line);
         }
@@ -138,7 +138,7 @@ impl Open {
 
     /// Returns whether the line belongs to the block.
     fn takes(&mut self, text: &str) -> bool {
-        if self.kind == Kind::Words || level(text).is_some() || text.starts_with("@soflow") {
+        if self.kind == BlockKind::Words || level(text).is_some() || text.starts_with("@soflow") {
             return false;
         }
         let next = match self.stage {
@@ -163,7 +163,7 @@ impl Open {
         if text.is_empty() {
             return Some(Stage::Gap);
         }
-        if self.kind == Kind::Traceback {
+        if self.kind == BlockKind::Traceback {
             return Some(if text.contains(HEADER) { Stage::Frames } else { Stage::Message });
         }
         // The traceback of the step itself is a block of its own, also right after a record.

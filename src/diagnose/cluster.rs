@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::clean::clean;
 use super::denied::denied;
-use super::finding::{Class, Excerpt, Finding, Line, Place};
+use super::finding::{Class, Finding, LogExcerpt, LogLine, Place};
 use super::pattern::find;
 use super::rules::{CLUSTERS, first};
 use crate::mask;
@@ -17,7 +17,7 @@ pub struct ErrorDetail {
     pub code: String,
     /// What it is about, such as `bootstrap-action` and `public-doc`.
     pub data: BTreeMap<String, String>,
-    /// The sentence.
+    /// What it says.
     pub message: String,
 }
 
@@ -56,10 +56,10 @@ pub struct ClusterEnd<'a> {
 /// Returns why a cluster ended.
 pub fn cluster(end: &ClusterEnd<'_>) -> Finding {
     let said = said(end);
-    let lines = said.iter().enumerate().map(|(at, text)| Line { number: at + 1, text: text.clone() });
+    let lines = said.iter().enumerate().map(|(at, text)| LogLine { number: at + 1, text: text.clone() });
     let told = Finding {
         summary: said.first().cloned().unwrap_or_else(|| format!("it is {} and nothing says why", end.state)),
-        excerpt: Excerpt { file: format!("what EMR says about cluster {}", end.id), lines: lines.collect() },
+        excerpt: LogExcerpt { file: format!("what EMR says about cluster {}", end.id), lines: lines.collect() },
         page: end.details.iter().find_map(page),
         ..Finding::default()
     };
@@ -82,7 +82,7 @@ pub fn cluster(end: &ClusterEnd<'_>) -> Finding {
         let hint = "a primary node should be on-demand: `primary: { on-demand: 1 }` in the cluster shape";
         return Finding { class: Class::Capacity, summary, hint: Some(hint.into()), ..told };
     }
-    // A detail's code says exactly what was the matter; the code of the end as a whole says less than its sentence.
+    // A detail's code says exactly what was the matter; the code of the end as a whole says less than its message.
     let codes = end.details.iter().map(|detail| detail.code.as_str());
     let texts = said.iter().map(String::as_str).chain([end.code]);
     let Some((rule, captures)) = codes.chain(texts).find_map(|text| first(CLUSTERS, text)) else { return told };
@@ -92,7 +92,7 @@ pub fn cluster(end: &ClusterEnd<'_>) -> Finding {
     Finding { class: rule.class, summary: summary.unwrap_or_else(|| told.summary.clone()), hint, ..told }
 }
 
-/// Returns all sentences about it, each once.
+/// Returns all messages about it, each once.
 fn said(end: &ClusterEnd<'_>) -> Vec<String> {
     let instances = end.instances.iter().filter(|instance| !instance.message.is_empty());
     let instances = instances.map(|lost| format!("{} node {}: {}", lost.role, lost.id, lost.message));
@@ -134,7 +134,7 @@ fn returned(end: &ClusterEnd<'_>) -> String {
     code.map_or(String::new(), |code| format!(": it returned {code}"))
 }
 
-/// Returns what it is about, when EMR says so apart from its sentence.
+/// Returns what it is about, when EMR says so apart from its message.
 fn about(end: &ClusterEnd<'_>) -> String {
     let of = |key: &str| end.details.iter().find_map(|detail| detail.data.get(key));
     match (of("instance-type"), of("availability-zone")) {

@@ -1,7 +1,7 @@
 //! Which lines of a block to show: the step's own frames and the error, not the engine's way there.
 
 use super::blocks::{Block, is_frame, is_java_frame};
-use super::finding::Line;
+use super::finding::LogLine;
 use super::story::Story;
 
 /// Most lines shown of a block: the end is where the error is.
@@ -24,7 +24,7 @@ const ENGINE: [&str; 6] =
     ["/pyspark/sql/", "/pyspark/errors/", "/pyspark/traceback_utils", "/py4j/", "pyspark.zip/", "py4j-"];
 
 /// Returns the lines that show what the story tells.
-pub fn evidence(block: &Block, story: &Story) -> Vec<Line> {
+pub fn evidence(block: &Block, story: &Story) -> Vec<LogLine> {
     let end = (story.at + 1..block.lines.len().min(story.at + 1 + MORE)).take_while(|at| {
         let text = block.lines[*at].text.as_str();
         !text.is_empty() && !text.starts_with("Caused by:") && !text.starts_with("Driver stacktrace")
@@ -35,7 +35,7 @@ pub fn evidence(block: &Block, story: &Story) -> Vec<Line> {
 }
 
 /// Leaves out the engine's frames, with the source lines below them, unless there would be no frame left.
-fn own(lines: &[Line]) -> Vec<Line> {
+fn own(lines: &[LogLine]) -> Vec<LogLine> {
     let engine = |text: &str| is_frame(text) && ENGINE.iter().any(|part| text.contains(part));
     if !lines.iter().any(|line| is_frame(&line.text) && !engine(&line.text)) {
         return lines.to_vec();
@@ -52,8 +52,8 @@ fn own(lines: &[Line]) -> Vec<Line> {
 }
 
 /// Keeps the beginning and the end, and no line longer than a screen is wide a few times over.
-fn trimmed(lines: &[Line]) -> Vec<Line> {
-    let cut = |line: &Line| Line { number: line.number, text: folded(&line.text) };
+fn trimmed(lines: &[LogLine]) -> Vec<LogLine> {
+    let cut = |line: &LogLine| LogLine { number: line.number, text: folded(&line.text) };
     if lines.len() <= MOST_LINES {
         return lines.iter().map(cut).collect();
     }

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::io::{BufReader, Read};
 
-use super::blocks::{Block, Blocks, Kind, Level, is_exception};
+use super::blocks::{Block, BlockKind, Blocks, Level, is_exception};
 use super::clean::clean;
 use super::denied::denied;
 use super::evidence::{MOST_LINES, cut, evidence};
-use super::finding::{Class, Excerpt, Finding, Line, Place};
+use super::finding::{Class, Finding, LogExcerpt, LogLine, Place};
 use super::lines::Lines;
 use super::rules::{Weight, logs, suspicious};
 use super::story::{Story, message, story, unqualified};
@@ -58,7 +58,7 @@ pub struct Explainer {
     files: usize,
     best: Option<(Score, Finding)>,
     /// The end of the first log that is not empty, for want of an explanation.
-    words: Option<Excerpt>,
+    words: Option<LogExcerpt>,
 }
 
 impl Explainer {
@@ -75,7 +75,7 @@ impl Explainer {
         let mut number = 0;
         while let Some(raw) = lines.next_line() {
             number += 1;
-            let line = Line { number, text: clean(raw) };
+            let line = LogLine { number, text: clean(raw) };
             if let Some(block) = blocks.feed(&line) {
                 self.weigh(file, &block);
             }
@@ -85,8 +85,9 @@ impl Explainer {
             self.weigh(file, &block);
         }
         if self.words.is_none() && !words.last.is_empty() {
-            let shown = |line: Line| Line { number: line.number, text: cut(&mask::text(&line.text)) };
-            self.words = Some(Excerpt { file: file.to_string(), lines: words.last.into_iter().map(shown).collect() });
+            let shown = |line: LogLine| LogLine { number: line.number, text: cut(&mask::text(&line.text)) };
+            self.words =
+                Some(LogExcerpt { file: file.to_string(), lines: words.last.into_iter().map(shown).collect() });
         }
         self.files += 1;
     }
@@ -111,7 +112,7 @@ impl Explainer {
         // Of several tracebacks the last one ended the step.
         let later = score.0 == Rank::Traceback;
         if self.best.as_ref().is_none_or(|(best, _)| score < *best || later && score == *best) {
-            let excerpt = Excerpt { file: file.to_string(), ..finding.excerpt };
+            let excerpt = LogExcerpt { file: file.to_string(), ..finding.excerpt };
             self.best = Some((score, Finding { excerpt, ..finding }));
         }
     }
@@ -119,28 +120,28 @@ impl Explainer {
     fn judge(&self, block: &Block) -> Option<(Score, Finding)> {
         let story = story(block);
         let known = self.known(block, &story);
-        let loud = matches!(block.kind, Kind::Record(Level::Error) | Kind::Java);
+        let loud = matches!(block.kind, BlockKind::Record(Level::Error) | BlockKind::Java);
         let rank = match known.as_ref().map(|known| known.weight) {
             Some(Weight::Pointer) => Rank::Pointer,
             Some(Weight::Symptom) => Rank::Symptom,
-            _ if block.kind == Kind::Traceback || loud && story.python => Rank::Traceback,
+            _ if block.kind == BlockKind::Traceback || loud && story.python => Rank::Traceback,
             Some(Weight::Cause) => Rank::Known,
-            None if block.length > 1 && (loud || block.kind == Kind::Record(Level::Warning)) => Rank::Traced,
+            None if block.length > 1 && (loud || block.kind == BlockKind::Record(Level::Warning)) => Rank::Traced,
             None if loud => Rank::Error,
             None => return None,
         };
         let strength = known.as_ref().map_or(usize::MAX, |known| known.strength);
-        let (strength, length) = if block.kind == Kind::Traceback { (0, 0) } else { (strength, block.length) };
-        let code = block.kind == Kind::Traceback || story.python;
+        let (strength, length) = if block.kind == BlockKind::Traceback { (0, 0) } else { (strength, block.length) };
+        let code = block.kind == BlockKind::Traceback || story.python;
         let told = Finding {
             class: if code { Class::Code } else { Class::Unknown },
             summary: cut(unqualified(&story.summary)),
-            excerpt: Excerpt { file: String::new(), lines: evidence(block, &story) },
+            excerpt: LogExcerpt { file: String::new(), lines: evidence(block, &story) },
             ..Finding::default()
         };
         let finding = match known {
             None => told,
-            Some(Known { class, summary, hint, .. }) => {
+            Some(RuleMatch { class, summary, hint, .. }) => {
                 Finding { class, summary: summary.map_or(told.summary.clone(), |said| cut(&said)), hint, ..told }
             }
         };
@@ -148,15 +149,16 @@ impl Explainer {
     }
 
     /// Returns what is known about a block: the strongest rule that fits anything it says.
-    fn known(&self, block: &Block, story: &Story) -> Option<Known> {
+    fn known(&self, block: &Block, story: &Story) -> Option<RuleMatch> {
         let lines = block.lines.iter().map(|line| line.text.as_str());
-        let said = lines.filter(|text| block.kind != Kind::Traceback || !text.starts_with([' ', '\t'])).map(message);
-        let quiet = matches!(block.kind, Kind::Words | Kind::Record(Level::Info));
+        let said =
+            lines.filter(|text| block.kind != BlockKind::Traceback || !text.starts_with([' ', '\t'])).map(message);
+        let quiet = matches!(block.kind, BlockKind::Words | BlockKind::Record(Level::Info));
         let texts = [story.summary.as_str()].into_iter().chain(said).filter(|text| !quiet || suspicious(text));
         let texts: Vec<&str> = texts.collect();
         if let Some(denied) = texts.iter().find_map(|text| denied(text)) {
             let Finding { class, summary, hint, .. } = denied;
-            return Some(Known { strength: 0, weight: Weight::Cause, class, summary: Some(summary), hint });
+            return Some(RuleMatch { strength: 0, weight: Weight::Cause, class, summary: Some(summary), hint });
         }
         let found = logs().enumerate().find_map(|(at, rule)| {
             let captures = texts.iter().find_map(|text| rule.matches(text))?;
@@ -164,12 +166,18 @@ impl Explainer {
         });
         let (at, rule, captures) = found?;
         let hint = rule.advice(&captures, self.place);
-        Some(Known { strength: at + 1, weight: rule.weight, class: rule.class, summary: rule.summary(&captures), hint })
+        Some(RuleMatch {
+            strength: at + 1,
+            weight: rule.weight,
+            class: rule.class,
+            summary: rule.summary(&captures),
+            hint,
+        })
     }
 }
 
 /// What the rules know about a block.
-struct Known {
+struct RuleMatch {
     /// Where in the table of rules it is: the first is the strongest.
     strength: usize,
     weight: Weight,
@@ -181,12 +189,12 @@ struct Known {
 /// The end of a log, without empty lines at its own end.
 #[derive(Default)]
 struct Words {
-    last: VecDeque<Line>,
-    empty: Vec<Line>,
+    last: VecDeque<LogLine>,
+    empty: Vec<LogLine>,
 }
 
 impl Words {
-    fn add(&mut self, line: Line) {
+    fn add(&mut self, line: LogLine) {
         if line.text.starts_with("@soflow") {
             return;
         }

@@ -56,7 +56,7 @@ pub enum Place {
 
 /// A line of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct LogLine {
     /// Where it is, counted from 1.
     pub number: usize,
     /// What it says, without what drives a terminal.
@@ -65,14 +65,14 @@ pub struct Line {
 
 /// The lines of a log that matter, with gaps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Excerpt {
+pub struct LogExcerpt {
     /// The file or object they are from.
     pub file: String,
     /// The lines, in order; none when nothing was printed.
-    pub lines: Vec<Line>,
+    pub lines: Vec<LogLine>,
 }
 
-impl Excerpt {
+impl LogExcerpt {
     /// Returns the lines as text, with a word for each gap.
     pub fn text(&self) -> String {
         let mut shown = Vec::new();
@@ -91,7 +91,7 @@ impl Excerpt {
 
     /// Returns the numbers of the first and the last line, 1 and 1 when there is none.
     pub fn range(&self) -> (usize, usize) {
-        let number = |line: Option<&Line>| line.map_or(1, |line| line.number);
+        let number = |line: Option<&LogLine>| line.map_or(1, |line| line.number);
         (number(self.lines.first()), number(self.lines.last()))
     }
 
@@ -112,7 +112,7 @@ pub struct Finding {
     /// What happened, one line.
     pub summary: String,
     /// What shows it.
-    pub excerpt: Excerpt,
+    pub excerpt: LogExcerpt,
     /// A command to type or a thing to change, when one is known.
     pub hint: Option<String>,
     /// The documentation's page about exactly this, when there is one.
@@ -144,8 +144,8 @@ mod tests {
 
     #[test]
     fn gaps_are_told() {
-        let line = |number, text: &str| Line { number, text: text.into() };
-        let excerpt = Excerpt { file: "x".into(), lines: vec![line(3, "a"), line(5, "b"), line(9, "c")] };
+        let line = |number, text: &str| LogLine { number, text: text.into() };
+        let excerpt = LogExcerpt { file: "x".into(), lines: vec![line(3, "a"), line(5, "b"), line(9, "c")] };
         assert_eq!(excerpt.text(), "a\n  … 1 line …\nb\n  … 3 lines …\nc");
         assert_eq!(excerpt.place(), "lines 3-9 of x");
     }

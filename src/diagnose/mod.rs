@@ -21,6 +21,6 @@ mod tests;
 pub use cluster::{ClusterEnd, ErrorDetail, LostInstance, cluster};
 pub use denied::refused;
 pub use explain::{Explainer, Text, explain};
-pub use finding::{Class, Excerpt, Finding, Line, Place};
+pub use finding::{Class, Finding, LogExcerpt, LogLine, Place};
 pub use lines::Lines;
 pub use rules::request;

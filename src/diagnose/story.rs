@@ -1,6 +1,6 @@
 //! What a block tells: the exception that matters among all that wrap it.
 
-use super::blocks::{Block, HEADER, Kind, RAISED_FROM, is_exception, level};
+use super::blocks::{Block, BlockKind, HEADER, RAISED_FROM, is_exception, level};
 
 /// Exceptions that only carry another one.
 const WRAPPERS: [&str; 12] = [
@@ -19,7 +19,7 @@ const WRAPPERS: [&str; 12] = [
 ];
 
 /// An exception named in a block.
-struct Named {
+struct NamedException {
     at: usize,
     text: String,
     python: bool,
@@ -40,7 +40,8 @@ pub struct Story {
 pub fn story(block: &Block) -> Story {
     let text = |at: usize| block.lines.get(at).map_or("", |line| line.text.as_str());
     let named = exceptions(block);
-    let real = |one: &&Named| !one.text.is_empty() && !WRAPPERS.iter().any(|wrapper| one.text.contains(wrapper));
+    let real =
+        |one: &&NamedException| !one.text.is_empty() && !WRAPPERS.iter().any(|wrapper| one.text.contains(wrapper));
     // What Python says is nearer to the step's code than what Java says about it.
     let chosen = named.iter().filter(real).rfind(|one| one.python);
     let chosen = chosen.or_else(|| named.iter().rfind(real)).or(named.last());
@@ -51,34 +52,34 @@ pub fn story(block: &Block) -> Story {
             Story { summary: one.text.clone(), at, python: one.python }
         }
         None => {
-            let at = if block.kind == Kind::Traceback { block.lines.len().saturating_sub(1) } else { 0 };
+            let at = if block.kind == BlockKind::Traceback { block.lines.len().saturating_sub(1) } else { 0 };
             Story { summary: message(text(at)).trim().to_string(), at, python: false }
         }
     }
 }
 
 /// Returns the exceptions named, in order.
-fn exceptions(block: &Block) -> Vec<Named> {
+fn exceptions(block: &Block) -> Vec<NamedException> {
     let mut found = Vec::new();
-    let mut frames = block.kind == Kind::Traceback;
+    let mut frames = block.kind == BlockKind::Traceback;
     for (at, line) in block.lines.iter().enumerate() {
         let text = line.text.as_str();
         if let Some((before, _)) = text.split_once(HEADER) {
             let before = java(message(before)).trim_end_matches([' ', ':']);
             if is_exception(before) {
-                found.push(Named { at, text: before.to_string(), python: false });
+                found.push(NamedException { at, text: before.to_string(), python: false });
             }
             frames = true;
         } else if frames && !text.is_empty() && !text.starts_with([' ', '\t']) {
             frames = false;
             if !text.starts_with(RAISED_FROM) {
-                found.push(Named { at, text: unwrapped(text).to_string(), python: true });
+                found.push(NamedException { at, text: unwrapped(text).to_string(), python: true });
             }
         } else if !frames && !text.starts_with(' ') {
             let whole = java(message(text));
             let inner = unwrapped(whole);
             if is_exception(inner) || inner.len() < whole.len() {
-                found.push(Named { at, text: inner.to_string(), python: false });
+                found.push(NamedException { at, text: inner.to_string(), python: false });
             }
         }
     }

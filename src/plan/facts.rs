@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::version::{Column, Partition, Version};
 use crate::config::Lake;
 use crate::job::Job;
-use crate::names::{Digest, RunId, Uri};
+use crate::names::{Digest, RunId, RunKey, Uri};
 
 /// What a plan is made from.
 #[derive(Clone, Debug)]
@@ -37,6 +37,11 @@ pub struct Facts<'a> {
 }
 
 impl Facts<'_> {
+    /// Returns the job and the logical date.
+    pub fn key(&self) -> RunKey {
+        RunKey { job: self.job.name.clone(), date: self.date }
+    }
+
     /// Returns the pages of an endpoint for a date.
     pub fn pages(&self, endpoint: &str, date: Date) -> &[RawObject] {
         let of_date = if date == self.date { Some(&self.raw) } else { self.others.get(&date) };

@@ -31,6 +31,7 @@ pub fn next_versions(
                 table: output.table.clone(),
                 run: run.clone(),
                 published_at,
+                published_with: BTreeSet::new(),
                 content: output.content.clone(),
                 base: output.base.clone(),
                 made_by: base.map(|base| base.made_by.clone()).unwrap_or_default(),
@@ -74,7 +75,8 @@ pub fn next_versions(
             version.made_by.insert(step.step.name.clone(), made);
         }
     }
-    versions.into_values().collect()
+    let tables: BTreeSet<String> = versions.keys().cloned().collect();
+    versions.into_values().map(|version| Version { published_with: tables.clone(), ..version }).collect()
 }
 
 /// Inputs that this run changes are published by this run, together with what was made from them.

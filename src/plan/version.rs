@@ -86,6 +86,9 @@ pub struct Version {
     pub published_at: Timestamp,
     /// Stands for the content: equal when made by the same code from the same inputs.
     pub content: Digest,
+    /// The tables that the run published at once, this one too. Empty in files written before this was noted.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub published_with: BTreeSet<String>,
     /// The version this one was made from: its partitions stayed unless replaced. `None`: made from nothing.
     pub base: Option<RunId>,
     /// The steps that made it, the latest of each name.

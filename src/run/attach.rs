@@ -3,21 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::civil::Date;
-
 use super::claim::latest_number;
-use super::drive::{Driven, Outcome, Run, Services, task_uri};
+use super::drive::{ActiveRun, Driven, Outcome, Services, task_uri};
 use super::ended::is_open;
 use super::finish;
 use super::gather::is_whole;
 use super::intent::Intent;
-use super::keeper::{Keeper, Taken, put_right};
-use super::record::{RunRecord, read_tagged, record_uri};
+use super::lease::{RunLease, Taken, correct};
+use super::record::{RunRecord, find_run};
 use crate::catalog;
 use crate::config::Lake;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, RunState, Sink, StepState};
-use crate::names::{RunId, Uri};
+use crate::names::{RunId, RunKey, Uri};
 use crate::plan::{Action, TableFacts, Version};
 use crate::store::Owner;
 use crate::targets::Stop;
@@ -44,29 +42,26 @@ pub struct Finished {
     pub outcome: Outcome,
 }
 
-/// Returns the run of a job and date that is going on, on a target whose runs outlive their process.
+/// Returns the latest run of a job and date if it is going on, on a target whose runs outlive their process.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn unfinished(services: &Services, artifacts: &Uri, job: &str, date: Date) -> Result<Option<Box<RunRecord>>> {
-    if services.owner.is_none() {
-        return Ok(None);
-    }
-    let number = latest_number(services.store.as_ref(), artifacts, job, date).await?;
-    Ok(going_on(services, artifacts, RunId { job: job.into(), date, number }).await?.map(Box::new))
+pub async fn unfinished(services: &Services, artifacts: &Uri, key: &RunKey) -> Result<Option<Box<RunRecord>>> {
+    let number = latest_number(services.store.as_ref(), artifacts, key).await?;
+    Ok(going_on(services, artifacts, &key.run(number)).await?.map(Box::new))
 }
 
-/// Returns the latest run of a job and date if it is going on.
+/// Returns the record of a run that is going on, on a target whose runs outlive their process.
 ///
 /// # Errors
 /// Those of the store.
-pub(super) async fn going_on(services: &Services, artifacts: &Uri, run: RunId) -> Result<Option<RunRecord>> {
-    if run.number == 0 {
+pub(super) async fn going_on(services: &Services, artifacts: &Uri, run: &RunId) -> Result<Option<RunRecord>> {
+    if services.owner.is_none() || run.number == 0 {
         return Ok(None);
     }
     // A record that was damaged, and removed, leaves its tasks behind.
-    let found = read_tagged(services.store.as_ref(), &record_uri(artifacts, &run)).await?;
-    Ok(found.map(|(record, _)| record).filter(|record| record.state == RunState::Running))
+    let found = find_run(services.store.as_ref(), artifacts, run).await?;
+    Ok(found.filter(|record| record.state == RunState::Running))
 }
 
 /// Goes on with a run. `every`: how often to look at one that someone else drives; `force`: put that one out.
@@ -83,9 +78,9 @@ pub async fn attach(
     let mut told = false;
     let mut seen: Option<RunRecord> = None;
     loop {
-        let taken = Keeper::take(services.store.clone(), &lake.artifacts, run, how.me, how.force).await?;
+        let taken = RunLease::take(services.store.clone(), &lake.artifacts, run, how.me, how.force).await?;
         match taken {
-            Taken::Ours(record, keeper) => return take_over(services, lake, *record, keeper, sink).await,
+            Taken::Ours(record, lease) => return take_over(services, lake, *record, lease, sink).await,
             Taken::Over(record) if record.behind => return Ok(Attached::Behind(record)),
             Taken::Over(record) => return Ok(Attached::Over(Box::new(agreed(services, lake, *record).await?))),
             Taken::Theirs(record) => {
@@ -120,7 +115,7 @@ pub struct How<'a> {
     pub force: bool,
 }
 
-/// Ends a run that goes on without its process, whoever drives it: that one finds out at its next word. Returns the record
+/// Ends a run that goes on without its process, whoever drives it: that one finds out at its next write. Returns the record
 /// then, as it is when the run was over already.
 ///
 /// # Errors
@@ -132,13 +127,13 @@ pub async fn cancel(
     me: &Owner,
     sink: &mut dyn Sink,
 ) -> Result<RunRecord> {
-    let (record, keeper) = match Keeper::take(services.store.clone(), &lake.artifacts, run, me, true).await? {
-        Taken::Ours(record, keeper) => (*record, keeper),
+    let (record, lease) = match RunLease::take(services.store.clone(), &lake.artifacts, run, me, true).await? {
+        Taken::Ours(record, lease) => (*record, lease),
         Taken::Theirs(record) | Taken::Over(record) => return Ok(*record),
     };
     let intent = intent_of(&record)?;
     let gathered = intent.gathered(&record, lake, services.catalog.as_ref()).await?;
-    let mut going = Run::resumed(&gathered, &intent.plan, services, record, keeper);
+    let mut going = ActiveRun::resumed(&gathered, &intent.plan, services, record, lease);
     // For the driver that finds out: its steps end before the run has.
     let cancelled = format!("cancelled by {me}");
     going.record.error = Some(cancelled.clone());
@@ -173,13 +168,13 @@ async fn take_over(
     services: &Services,
     lake: &Lake,
     record: RunRecord,
-    keeper: Keeper,
+    lease: RunLease,
     sink: &mut dyn Sink,
 ) -> Result<Attached> {
     let run = record.run.clone();
     let intent = intent_of(&record)?;
     let gathered = intent.gathered(&record, lake, services.catalog.as_ref()).await?;
-    let mut going = Run::resumed(&gathered, &intent.plan, services, record, keeper);
+    let mut going = ActiveRun::resumed(&gathered, &intent.plan, services, record, lease);
     let found = match find_out(&mut going, lake, sink).await {
         Ok(found) => found,
         Err(error) => {
@@ -188,12 +183,12 @@ async fn take_over(
         }
     };
     let outcome = match found {
-        Found::Nothing => {
+        Reached::Nothing => {
             let error = Error::new(Kind::Interrupted, "its process ended before it had begun");
             going.close(Some(&error), sink).await?;
             return Ok(Attached::Empty(Box::new(going.record)));
         }
-        Found::Gone(steps) => {
+        Reached::Gone(steps) => {
             let error = Error::new(Kind::Machine, format!("what {} had written is gone", steps_named(&steps)));
             sink.emit(Event::Warning { text: format!("{error}: run again, in a run after `{run}`") });
             if let Some(placed) = &going.record.placed {
@@ -203,7 +198,7 @@ async fn take_over(
             going.close(Some(&error), sink).await?;
             return Ok(Attached::Behind(Box::new(going.record)));
         }
-        Found::Published(versions) => {
+        Reached::Published(versions) => {
             for step in going.record.steps.iter_mut().filter(|step| is_open(step.state)) {
                 step.state = StepState::Completed;
             }
@@ -214,7 +209,7 @@ async fn take_over(
             going.close(None, sink).await?;
             Outcome { record: going.record, results: going.results, versions, unshown }
         }
-        Found::Steps => match going.run_to_end(true, sink).await? {
+        Reached::Steps => match going.run_to_end(true, sink).await? {
             Driven::Done(outcome) => *outcome,
             Driven::Behind(record) => return Ok(Attached::Behind(record)),
             Driven::GoesOn(_) => return Err(Error::new(Kind::Internal, "a run goes on that has been run to its end")),
@@ -239,7 +234,7 @@ pub async fn agreed(services: &Services, lake: &Lake, mut record: RunRecord) -> 
     if index.published_by(&record.run).next().is_some() {
         record.state = RunState::Succeeded;
         record.error = services.catalog.settle().await.err().map(|error| not_shown(&record.run, &error));
-        put_right(services.store.as_ref(), &lake.artifacts, &record).await?;
+        correct(services.store.as_ref(), &lake.artifacts, &record).await?;
     }
     Ok(record)
 }
@@ -250,7 +245,7 @@ pub fn not_shown(run: &RunId, why: &Error) -> String {
 }
 
 /// How far a run had come when its process ended.
-enum Found {
+enum Reached {
     /// Nothing was handed over.
     Nothing,
     /// What these steps had written has been removed.
@@ -261,16 +256,16 @@ enum Found {
     Published(Vec<Version>),
 }
 
-async fn find_out(going: &mut Run<'_>, lake: &Lake, sink: &mut dyn Sink) -> Result<Found> {
+async fn find_out(going: &mut ActiveRun<'_>, lake: &Lake, sink: &mut dyn Sink) -> Result<Reached> {
     if !began(going, lake).await? {
-        return Ok(Found::Nothing);
+        return Ok(Reached::Nothing);
     }
     sink.emit(going.started_event());
     if let Some(versions) = published(going).await? {
-        return Ok(Found::Published(versions));
+        return Ok(Reached::Published(versions));
     }
     let gone = recall(going, sink).await?;
-    Ok(if gone.is_empty() { Found::Steps } else { Found::Gone(gone) })
+    Ok(if gone.is_empty() { Reached::Steps } else { Reached::Gone(gone) })
 }
 
 fn finished(intent: &Intent, tables: BTreeMap<String, TableFacts>, outcome: Outcome) -> Attached {
@@ -278,7 +273,7 @@ fn finished(intent: &Intent, tables: BTreeMap<String, TableFacts>, outcome: Outc
 }
 
 /// Returns whether the tasks of all steps had been written and their code shipped: before that nothing is handed over.
-async fn began(run: &Run<'_>, lake: &Lake) -> Result<bool> {
+async fn began(run: &ActiveRun<'_>, lake: &Lake) -> Result<bool> {
     let last = run.plan.steps.iter().filter(|step| step.action == Action::Run);
     for step in last {
         let task = task_uri(&lake.artifacts, &run.record.run, &step.step.name);
@@ -295,7 +290,7 @@ async fn began(run: &Run<'_>, lake: &Lake) -> Result<bool> {
 }
 
 /// Returns what the run has published, when its process ended after that.
-async fn published(run: &Run<'_>) -> Result<Option<Vec<Version>>> {
+async fn published(run: &ActiveRun<'_>) -> Result<Option<Vec<Version>>> {
     let mut versions = Vec::new();
     let index = run.services.catalog.index().await?;
     for table in index.published_by(&run.record.run) {
@@ -305,7 +300,7 @@ async fn published(run: &Run<'_>) -> Result<Option<Vec<Version>>> {
 }
 
 /// Takes in what earlier processes have found out: the results of finished steps. Returns those whose files are gone.
-async fn recall(run: &mut Run<'_>, sink: &mut dyn Sink) -> Result<Vec<String>> {
+async fn recall(run: &mut ActiveRun<'_>, sink: &mut dyn Sink) -> Result<Vec<String>> {
     let mut gone = Vec::new();
     for step in &run.plan.steps {
         let name = &step.step.name;

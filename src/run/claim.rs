@@ -5,23 +5,23 @@ use std::time::Duration;
 
 use fs_err as fs;
 use jiff::Timestamp;
-use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::record::{RunRecord, record_uri, run_prefix, to_json};
+use super::record::{RunRecord, record_uri, runs_prefix};
 use crate::error::{Error, Kind, Result};
-use crate::names::{RunId, Uri};
-use crate::store::{Contention, Store, Tag, make_folder};
+use crate::names::{RunKey, Uri};
+use crate::store::document::{self, Contention};
+use crate::store::{Store, Tag, make_folder};
 
 /// Who holds a lake.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
+#[derive(Serialize, Deserialize)]
+struct LockHolder {
     /// What it does: a run id, or `rollback`, `gc`, `ingest`.
-    pub what: String,
+    what: String,
     /// Its process on this machine.
-    pub process: u32,
+    process: u32,
     /// Since when, UTC.
-    pub since: Timestamp,
+    since: Timestamp,
 }
 
 /// The right to write to a lake on this machine. The kernel takes it back when the process ends, however it ends.
@@ -39,7 +39,7 @@ impl LakeLock {
         if !lock_soon(&file) {
             let mut text = String::new();
             file.read_to_string(&mut text)?;
-            let who = match serde_json::from_str::<Holder>(&text) {
+            let who = match serde_json::from_str::<LockHolder>(&text) {
                 Ok(holder) => format!("{} (process {}, since {:.0})", holder.what, holder.process, holder.since),
                 Err(_) => "another soflow".to_string(),
             };
@@ -66,7 +66,7 @@ impl LakeLock {
 
     /// Says what the lock is held for.
     pub fn tell(&mut self, what: &str, now: Timestamp) -> Result<()> {
-        let holder = Holder { what: what.into(), process: std::process::id(), since: now };
+        let holder = LockHolder { what: what.into(), process: std::process::id(), since: now };
         let body =
             serde_json::to_vec(&holder).map_err(|e| Error::new(Kind::Internal, "cannot write JSON").caused_by(e))?;
         self.file.set_len(0)?;
@@ -109,25 +109,18 @@ fn open(artifacts: &Uri) -> Result<fs::File> {
     Ok(fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?)
 }
 
-/// Claims the number after `latest` by writing the record; returns its tag. Of several claimants each gets its own number,
-/// unless `alone`: then `None` is returned to all but one.
+/// Claims the number after that of the record, the latest run's, by writing the record; returns its tag. Of several
+/// claimants each gets its own number, unless `alone`: then `None` is returned to all but one.
 ///
 /// # Errors
 /// `Held` when the store says again and again that someone else is at it, and nobody is.
-pub async fn claim(
-    store: &dyn Store,
-    artifacts: &Uri,
-    record: &mut RunRecord,
-    latest: u32,
-    alone: bool,
-) -> Result<Option<Tag>> {
-    record.run.number = latest;
+pub async fn claim(store: &dyn Store, artifacts: &Uri, record: &mut RunRecord, alone: bool) -> Result<Option<Tag>> {
     loop {
         record.run.number += 1;
         let uri = record_uri(artifacts, &record.run);
         let mut contention = Contention::on(&uri);
         loop {
-            let claimed = store.put_if_absent(&uri, &to_json(record)?).await?;
+            let claimed = document::replace(store, &uri, record, None).await?;
             if claimed.is_some() {
                 return Ok(claimed);
             }
@@ -143,11 +136,8 @@ pub async fn claim(
 }
 
 /// Returns the number of the latest run of a job and date; 0 when there is none.
-pub async fn latest_number(store: &dyn Store, artifacts: &Uri, job: &str, date: Date) -> Result<u32> {
-    let any = RunId { job: job.into(), date, number: 0 };
-    let prefix = run_prefix(artifacts, &any);
-    let folder = Uri::parse(prefix.as_str().trim_end_matches("/0"), std::path::Path::new("/"))?;
-    let runs = store.folders(&folder).await?;
+pub async fn latest_number(store: &dyn Store, artifacts: &Uri, key: &RunKey) -> Result<u32> {
+    let runs = store.folders(&runs_prefix(artifacts, key)).await?;
     Ok(runs.iter().filter_map(|name| name.parse().ok()).max().unwrap_or(0))
 }
 
@@ -183,7 +173,8 @@ mod tests {
         fs::create_dir_all(folder.path().join("runs/daily/2026-11-22/1/run.json")).unwrap();
         let mut record = RunRecord::example("daily.2026-11-22.1");
         for alone in [true, false] {
-            let error = claim(&FileStore, &artifacts, &mut record, 0, alone).await.unwrap_err();
+            record.run.number = 0;
+            let error = claim(&FileStore, &artifacts, &mut record, alone).await.unwrap_err();
             assert_eq!(error.kind, Kind::Held);
             assert!(error.message.contains("runs/daily/2026-11-22/1/run.json` cannot be written"), "{error}");
         }

@@ -27,7 +27,7 @@ const STACK: usize = 64 << 20;
 /// `Machine` for a file of the code folder that cannot be read.
 pub fn code_digests(root: &Path, job: &Job) -> Result<BTreeMap<String, Digest>> {
     let digests = || {
-        let mut reader = Reader::new(root);
+        let mut reader = CodeReader::new(root);
         job.steps.iter().map(|step| Ok((step.name.clone(), reader.digest(&step.script)?))).collect()
     };
     std::thread::scope(|scope| {
@@ -37,7 +37,7 @@ pub fn code_digests(root: &Path, job: &Job) -> Result<BTreeMap<String, Digest>> 
     })
 }
 
-struct Reader<'a> {
+struct CodeReader<'a> {
     tree: Tree<'a>,
     /// What has been read, by its path below the code folder: a module of ten steps is parsed once.
     read: BTreeMap<PathBuf, Rc<File>>,
@@ -50,7 +50,7 @@ struct File {
     names: Names,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> CodeReader<'a> {
     fn new(root: &'a Path) -> Self {
         Self { tree: Tree::new(root), read: BTreeMap::new() }
     }

@@ -1,4 +1,4 @@
-//! The sentence of the program: claim, prepare, run the steps, audit, publish.
+//! The top-level flow of a run: claim, prepare, run the steps, audit, publish.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use tokio::sync::watch;
 
 use super::attach::{going_on, not_shown};
 use super::claim::{LakeLock, claim, latest_number};
-use super::collect::is_kept;
-use super::finish::{self, Published};
-use super::gather::{Code, Gathered, Request, gather};
+use super::finish::{self, Publication};
+use super::gather::{Code, Gathered, PlanRequest, gather};
+use super::gc::is_kept;
 use super::intent::Intent;
-use super::keeper::{self, Keeper};
+use super::lease::{RunLease, correct};
 use super::record::{RECORD_VERSION, RunRecord, StepRecord, load_run, run_prefix};
 use crate::audit::Reader;
 use crate::catalog::Catalog;
@@ -21,6 +21,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{Event, PlannedStep, RunState, Sink};
 use crate::names::{RunId, Uri};
 use crate::plan::{self, Action, Plan, StepPlan, StepResult, Version};
+use crate::store::lease::Claim;
 use crate::store::{Owner, Store};
 use crate::targets::{Stop, Target};
 
@@ -84,15 +85,13 @@ pub async fn drive(
         None => Some(LakeLock::take(&facts.lake.artifacts, (services.now)())?),
         Some(_) => None,
     };
-    let latest = latest_number(services.store.as_ref(), &facts.lake.artifacts, &facts.job.name, facts.date);
+    let key = facts.key();
+    let latest = latest_number(services.store.as_ref(), &facts.lake.artifacts, &key);
     let (latest, ()) = tokio::try_join!(latest, services.target.prepare(sink))?;
-    if services.owner.is_some() {
-        let run = RunId { job: facts.job.name.clone(), date: facts.date, number: latest };
-        if let Some(record) = going_on(services, &facts.lake.artifacts, run).await? {
-            return Ok(Driven::GoesOn(Box::new(record)));
-        }
+    if let Some(record) = going_on(services, &facts.lake.artifacts, &key.run(latest)).await? {
+        return Ok(Driven::GoesOn(Box::new(record)));
     }
-    let run = match Run::claim(gathered, plan, asked, services, latest).await? {
+    let run = match ActiveRun::claim(gathered, plan, asked, services, latest).await? {
         Ok(run) => run,
         Err(raced) => return Ok(Driven::GoesOn(raced)),
     };
@@ -104,7 +103,7 @@ pub async fn drive(
 }
 
 /// A claimed run on its way.
-pub struct Run<'a> {
+pub struct ActiveRun<'a> {
     /// What it was planned from.
     pub gathered: &'a Gathered<'a>,
     /// What it does.
@@ -118,11 +117,11 @@ pub struct Run<'a> {
     /// What of that this process has read.
     pub(super) seen: finish::Seen,
     pub(super) reader: Arc<Reader>,
-    pub(super) keeper: Keeper,
+    pub(super) lease: RunLease,
     began: Instant,
 }
 
-impl<'a> Run<'a> {
+impl<'a> ActiveRun<'a> {
     /// Claims the next number; within, the run that another process has claimed at the same moment.
     async fn claim(
         gathered: &'a Gathered<'a>,
@@ -132,10 +131,10 @@ impl<'a> Run<'a> {
         latest: u32,
     ) -> Result<Result<Self, Box<RunRecord>>> {
         let facts = &gathered.facts;
-        let driver = services.owner.as_ref().map(|owner| keeper::driver(services.store.as_ref(), owner));
+        let driver = services.owner.as_ref().map(|owner| Claim::new("", owner, services.store.now()));
         let mut record = RunRecord {
             record_version: RECORD_VERSION,
-            run: RunId { job: facts.job.name.clone(), date: facts.date, number: 0 },
+            run: facts.key().run(latest),
             target: services.target_name.clone(),
             engine: facts.engine.clone(),
             started_at: (services.now)(),
@@ -155,7 +154,7 @@ impl<'a> Run<'a> {
         let (store, artifacts) = (services.store.as_ref(), &facts.lake.artifacts);
         let alone = services.owner.is_some();
         record.steps = plan.steps.iter().map(|step| StepRecord::planned(step, facts.lake.logs.clone())).collect();
-        let Some(tag) = claim(store, artifacts, &mut record, latest, alone).await? else {
+        let Some(tag) = claim(store, artifacts, &mut record, alone).await? else {
             return load_run(store, artifacts, &record.run).await.map(|raced| Err(Box::new(raced)));
         };
         for step in &mut record.steps {
@@ -167,8 +166,8 @@ impl<'a> Run<'a> {
                 results.insert(step.step.name.clone(), result.clone());
             }
         }
-        let keeper = Keeper::new(services.store.clone(), artifacts, &record, tag);
-        let run = Self { results, ..Self::resumed(gathered, plan, services, record, keeper) };
+        let lease = RunLease::new(services.store.clone(), artifacts, &record, tag);
+        let run = Self { results, ..Self::resumed(gathered, plan, services, record, lease) };
         if !alone {
             run.save().await?;
         }
@@ -181,11 +180,11 @@ impl<'a> Run<'a> {
         plan: &'a Plan,
         services: &'a Services,
         record: RunRecord,
-        keeper: Keeper,
+        lease: RunLease,
     ) -> Self {
         let (results, seen) = (BTreeMap::new(), finish::Seen::default());
         let reader = Reader::new(services.store.clone(), &gathered.facts.lake.curated);
-        Self { gathered, plan, services, record, results, seen, reader, keeper, began: Instant::now() }
+        Self { gathered, plan, services, record, results, seen, reader, lease, began: Instant::now() }
     }
 
     /// Runs the steps, audits, publishes, and writes how that went. Returns anything but `GoesOn`.
@@ -201,14 +200,14 @@ impl<'a> Run<'a> {
                 if let Err(error) = self.services.target.close(ended.is_err()).await {
                     sink.emit(Event::Warning { text: format!("the target could not be given back: {error}") });
                 }
-                if let Ok(Published { unshown: Some(error), .. }) = &ended {
+                if let Ok(Publication { unshown: Some(error), .. }) = &ended {
                     self.record.error = Some(not_shown(&self.record.run, error));
                 }
                 self.close(ended.as_ref().err(), sink).await?;
             }
         }
         match ended {
-            Ok(Published { versions, unshown }) => {
+            Ok(Publication { versions, unshown }) => {
                 let (record, results) = (self.record, self.results);
                 Ok(Driven::Done(Box::new(Outcome { record, results, versions, unshown })))
             }
@@ -236,9 +235,9 @@ impl<'a> Run<'a> {
     /// Writes the record.
     ///
     /// # Errors
-    /// As [`Keeper::save`]; `Detached` when it cannot be written while steps go on without us.
+    /// As [`RunLease::save`]; `Detached` when it cannot be written while steps go on without us.
     pub(super) async fn save(&self) -> Result<()> {
-        self.keeper.save(&self.record).await.map_err(|error| self.goes_on(error))
+        self.lease.save(&self.record).await.map_err(|error| self.goes_on(error))
     }
 
     /// Returns what a failure of this process means for the run: steps that were handed over do not care.
@@ -259,7 +258,7 @@ impl<'a> Run<'a> {
         select.after.push(self.record.run.clone());
         let (job, date, lake) = (facts.job, facts.date, facts.lake);
         let code = Code { steps: facts.code.clone(), engine: facts.engine.clone(), shipped: shipped.clone() };
-        let request = Request { job, date, lake, code, select };
+        let request = PlanRequest { job, date, lake, code, select };
         gather(request, self.services.store.as_ref(), self.services.catalog.as_ref()).await
     }
 
@@ -308,9 +307,9 @@ impl<'a> Run<'a> {
         }
         let (store, artifacts) = (self.services.store.as_ref(), &self.gathered.facts.lake.artifacts);
         // A full disk must not hide why the run failed; and what is published is so, whoever has closed the run meanwhile.
-        let saved = match self.keeper.save(&self.record).await {
+        let saved = match self.lease.save(&self.record).await {
             Err(error) if failure.is_none() && matches!(error.kind, Kind::Detached | Kind::Interrupted) => {
-                keeper::put_right(store, artifacts, &self.record).await
+                correct(store, artifacts, &self.record).await
             }
             saved => saved,
         };

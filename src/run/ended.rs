@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::drive::Run;
+use super::drive::ActiveRun;
 use super::finish;
 use super::record::StepRecord;
 use crate::error::{Error, Kind, Result};
@@ -11,7 +11,7 @@ use crate::names::RunId;
 use crate::plan::{Action, Plan, StepPlan};
 use crate::targets::{Cause, Ended, StepEnd};
 
-impl Run<'_> {
+impl ActiveRun<'_> {
     /// Takes in how a step ended. Returns whether it completed.
     ///
     /// # Errors

@@ -6,20 +6,25 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::drive::{Run, logs_of, task_uri};
+use super::drive::{ActiveRun, logs_of, task_uri};
 use super::ended::is_open;
 use super::finish;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink, StepState};
 use crate::plan::{Action, StepPlan};
-use crate::targets::{Ended, Note, Opening, StepOrder, Stop};
+use crate::targets::{Ended, Note, Opening, Placed, StepOrder, Stop};
 
 /// How often a running step's output is looked at for the live view.
 const LOOK_EVERY: Duration = Duration::from_millis(400);
 
+/// Returns a note and all that wait behind it.
+fn waiting(first: Note, heard: &mut mpsc::UnboundedReceiver<Note>) -> Vec<Note> {
+    std::iter::once(first).chain(std::iter::from_fn(|| heard.try_recv().ok())).collect()
+}
+
 type StepEnded = (String, f64, Result<Ended>);
 
-impl<'a> Run<'a> {
+impl<'a> ActiveRun<'a> {
     /// Runs the steps, as many at once as the target takes and the graph allows. After a failure nothing new is started,
     /// but what runs may finish: its results are there for the next try.
     pub(super) async fn execute(&mut self, resumed: bool, sink: &mut dyn Sink) -> Result<()> {
@@ -68,11 +73,12 @@ impl<'a> Run<'a> {
             tokio::select! {
                 opened = &mut open => break opened,
                 Some(note) = heard.recv() => {
-                    waited |= matches!(note, Note::Event(Event::InLine { .. }));
-                    self.hear(note, sink).await?;
+                    let notes = waiting(note, heard);
+                    waited |= notes.iter().any(|note| matches!(note, Note::Event(Event::InLine { .. })));
+                    self.hear(notes, sink).await?;
                 }
-                Ok(wish) = async { stop.wait_for(|stop| matches!(stop, Stop::Cancel | Stop::Detach)).await.map(|wish| *wish) } => {
-                    break Err(self.stopped_before(resumed, wish, sink).await);
+                Ok(asked) = async { stop.wait_for(|stop| matches!(stop, Stop::Cancel | Stop::Detach)).await.map(|asked| *asked) } => {
+                    break Err(self.stopped_before(resumed, asked, sink).await);
                 }
             }
         };
@@ -88,8 +94,8 @@ impl<'a> Run<'a> {
     }
 
     /// Returns the end of a run that is stopped before this process has handed anything over.
-    async fn stopped_before(&mut self, resumed: bool, wish: Stop, sink: &mut dyn Sink) -> Error {
-        match (resumed && self.record.placed.is_some(), wish) {
+    async fn stopped_before(&mut self, resumed: bool, asked: Stop, sink: &mut dyn Sink) -> Error {
+        match (resumed && self.record.placed.is_some(), asked) {
             (true, Stop::Detach) => self.detached(),
             (true, _) => self.end_steps(sink).await.err().unwrap_or_else(|| self.stopped()),
             (false, _) => self.stopped(),
@@ -112,8 +118,8 @@ impl<'a> Run<'a> {
         let mut stop = self.services.stop.clone();
         let mut failed = false;
         loop {
-            let wish = *stop.borrow_and_update();
-            while !failed && wish != Stop::Cancel && running.len() < self.services.target.slots() {
+            let asked = *stop.borrow_and_update();
+            while !failed && asked != Stop::Cancel && running.len() < self.services.target.slots() {
                 let Some(step) = self.next_ready(&began) else { break };
                 let name = step.step.name.clone();
                 self.start(step, &mut running);
@@ -128,7 +134,7 @@ impl<'a> Run<'a> {
             // What is on its way to the cluster is waited for: it would be there or not, and nobody would know.
             let on_its_way =
                 |name: &String| self.record.step(name).is_some_and(|step| step.state == StepState::Pending);
-            if matches!(wish, Stop::Detach | Stop::HandOver) && !began.keys().any(on_its_way) {
+            if matches!(asked, Stop::Detach | Stop::HandOver) && !began.keys().any(on_its_way) {
                 return Err(self.detached());
             }
             tokio::select! {
@@ -140,8 +146,8 @@ impl<'a> Run<'a> {
                     began.remove(&name);
                     failed |= !self.take_end(&name, seconds, end, sink).await?;
                 }
-                Some(note) = heard.recv() => self.hear_all(note, heard, sink).await?,
-                // Looking costs requests elsewhere; there EMR's word is what is shown.
+                Some(note) = heard.recv() => self.hear(waiting(note, heard), sink).await?,
+                // Looking costs requests elsewhere; there what EMR says is shown.
                 _ = tick.tick(), if !self.is_shared() => self.look(&began, sink).await,
                 Ok(()) = stop.changed() => {}
             }
@@ -155,65 +161,47 @@ impl<'a> Run<'a> {
         self.services.owner.is_some()
     }
 
-    /// Takes in what the target tells. What is told together is written together.
-    async fn hear(&mut self, note: Note, sink: &mut dyn Sink) -> Result<()> {
-        match note {
-            Note::Event(event) => sink.emit(event),
-            Note::Placed { placed, saved } => {
-                let had = self.record.steps.iter().any(|step| step.step_id.is_some());
-                let before = self.record.placed.replace(placed);
-                self.record.left.extend(before.filter(|before| {
-                    (before.made || had) && self.record.placed.as_ref().is_none_or(|now| now.cluster != before.cluster)
-                }));
-                for step in self.record.steps.iter_mut().filter(|step| is_open(step.state)) {
-                    step.step_id = None;
-                }
-                self.save().await?;
-                // Nobody waits for the answer when the target has given up meanwhile.
-                let _ = saved.send(());
-            }
-            step @ Note::Step { .. } => self.hear_steps(vec![step], sink).await?,
-        }
-        Ok(())
-    }
-
-    /// Takes in what the target tells of steps at one moment, and writes the record once for all of it.
-    async fn hear_steps(&mut self, notes: Vec<Note>, sink: &mut dyn Sink) -> Result<()> {
-        let mut told = Vec::new();
+    /// Takes in what the target tells. What is told together is written together, and shown once that is done.
+    async fn hear(&mut self, notes: Vec<Note>, sink: &mut dyn Sink) -> Result<()> {
+        let (mut changed, mut events, mut answers) = (false, Vec::new(), Vec::new());
         for note in notes {
-            let Note::Step { step, state, id } = note else { continue };
-            if let Some(record) = self.record.steps.iter_mut().find(|record| record.name == step) {
-                record.step_id = id.or_else(|| record.step_id.take());
+            match note {
+                Note::Event(event) if !changed => sink.emit(event),
+                Note::Event(event) => events.push(event),
+                Note::Placed { placed, saved } => {
+                    self.place(placed);
+                    answers.push(saved);
+                    changed = true;
+                }
+                Note::Step { step, state, id } => {
+                    if let Some(record) = self.record.steps.iter_mut().find(|record| record.name == step) {
+                        record.step_id = id.or_else(|| record.step_id.take());
+                    }
+                    events.push(self.apply(&step, state, 0.0));
+                    changed = true;
+                }
             }
-            told.push(self.apply(&step, state, 0.0));
         }
-        self.save().await?;
-        told.into_iter().for_each(|event| sink.emit(event));
+        if changed {
+            self.save().await?;
+        }
+        for answer in answers {
+            // Nobody waits for the answer when the target has given up meanwhile.
+            let _ = answer.send(());
+        }
+        events.into_iter().for_each(|event| sink.emit(event));
         Ok(())
     }
 
-    /// Takes in a note and all that wait behind it.
-    async fn hear_all(
-        &mut self,
-        first: Note,
-        heard: &mut mpsc::UnboundedReceiver<Note>,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
-        let mut steps = Vec::new();
-        let mut next = Some(first);
-        while let Some(note) = next {
-            match note {
-                step @ Note::Step { .. } => steps.push(step),
-                other => {
-                    if !steps.is_empty() {
-                        self.hear_steps(std::mem::take(&mut steps), sink).await?;
-                    }
-                    self.hear(other, sink).await?;
-                }
-            }
-            next = heard.try_recv().ok();
+    /// Notes in the record that the run is on another cluster: its steps there have no ids yet.
+    fn place(&mut self, placed: Placed) {
+        let had = self.record.steps.iter().any(|step| step.step_id.is_some());
+        let is_other = |before: &Placed| (before.made || had) && before.cluster != placed.cluster;
+        self.record.left.extend(self.record.placed.take().filter(is_other));
+        self.record.placed = Some(placed);
+        for step in self.record.steps.iter_mut().filter(|step| is_open(step.state)) {
+            step.step_id = None;
         }
-        if steps.is_empty() { Ok(()) } else { self.hear_steps(steps, sink).await }
     }
 
     fn next_ready(&self, handed: &BTreeMap<String, Instant>) -> Option<&'a StepPlan> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::drive::Run;
+use super::drive::ActiveRun;
 use super::gather::{self, Gathered};
 use crate::audit::{self, Finding, Opened};
 use crate::catalog::{self, Index};
@@ -14,7 +14,7 @@ use crate::plan::{self, Action, Column, Facts, OutputPlan, Partition, Plan, Step
 use crate::store::Object;
 
 /// Reads what a finished step has written and keeps that as its result.
-pub async fn take_in(run: &Run<'_>, name: &str, seconds: f64) -> Result<StepResult> {
+pub async fn take_in(run: &ActiveRun<'_>, name: &str, seconds: f64) -> Result<StepResult> {
     let step = planned(run, name)?;
     let started_at = run.record.step(name).and_then(|step| step.started_at);
     let (run_id, tables) = (run.record.run.clone(), BTreeMap::new());
@@ -46,7 +46,7 @@ pub async fn take_in(run: &Run<'_>, name: &str, seconds: f64) -> Result<StepResu
     Ok(result)
 }
 
-fn planned<'a>(run: &Run<'a>, name: &str) -> Result<&'a StepPlan> {
+fn planned<'a>(run: &ActiveRun<'a>, name: &str) -> Result<&'a StepPlan> {
     run.plan
         .steps
         .iter()
@@ -54,13 +54,13 @@ fn planned<'a>(run: &Run<'a>, name: &str) -> Result<&'a StepPlan> {
         .ok_or_else(|| Error::new(Kind::Internal, format!("step `{name}` is not in the plan")))
 }
 
-fn result_uri(run: &Run<'_>, result: &Digest) -> Uri {
+fn result_uri(run: &ActiveRun<'_>, result: &Digest) -> Uri {
     let facts = &run.gathered.facts;
     gather::result_uri(&facts.lake.artifacts, &facts.job.name, result)
 }
 
 /// Returns the objects under a run's prefix but for those of other outputs that share it.
-async fn objects_under(run: &Run<'_>, output: &OutputPlan, prefix: &Uri) -> Result<Vec<Object>> {
+async fn objects_under(run: &ActiveRun<'_>, output: &OutputPlan, prefix: &Uri) -> Result<Vec<Object>> {
     let mut objects = run.services.store.list_all(prefix).await?;
     let by = &output.spec.partition_by;
     let others = run.plan.steps.iter().flat_map(|step| &step.outputs);
@@ -78,17 +78,16 @@ fn place(output: &OutputPlan, prefix: &Uri) -> Uri {
 }
 
 /// Returns where a step writes.
-pub fn places(run: &Run<'_>, step: &StepPlan) -> Vec<Uri> {
+pub fn places(run: &ActiveRun<'_>, step: &StepPlan) -> Vec<Uri> {
     let curated = &run.gathered.facts.lake.curated;
     let prefix = |output: &OutputPlan| curated.join(&plan::run_prefix(&output.table, &run.record.run));
     step.outputs.iter().map(|output| place(output, &prefix(output))).collect()
 }
 
 /// Returns what a step has written according to its result, if it finished in this run.
-pub async fn known_result(run: &Run<'_>, step: &StepPlan) -> Result<Option<StepResult>> {
-    let Some(body) = run.services.store.get(&result_uri(run, &step.result)).await? else { return Ok(None) };
-    let result = serde_json::from_slice::<(Digest, StepResult)>(&body).ok().map(|(_, result)| result);
-    Ok(result.filter(|result| result.run == run.record.run))
+pub async fn known_result(run: &ActiveRun<'_>, step: &StepPlan) -> Result<Option<StepResult>> {
+    let found = gather::read_result(run.services.store.as_ref(), &result_uri(run, &step.result)).await?;
+    Ok(found.map(|(_, result)| result).filter(|result| result.run == run.record.run))
 }
 
 /// What steps that ended in this process have written, by step and table, as it was listed then: as long as a listing
@@ -97,17 +96,17 @@ pub type Seen = Mutex<SeenOutputs>;
 
 type SeenOutputs = BTreeMap<(String, String), (Vec<Object>, Opened)>;
 
-fn seen<'a>(run: &'a Run<'_>) -> MutexGuard<'a, SeenOutputs> {
+fn seen<'a>(run: &'a ActiveRun<'_>) -> MutexGuard<'a, SeenOutputs> {
     run.seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn read(run: &Run<'_>, output: &OutputPlan, location: &Uri, objects: &[Object]) -> Result<Opened> {
+async fn read(run: &ActiveRun<'_>, output: &OutputPlan, location: &Uri, objects: &[Object]) -> Result<Opened> {
     audit::read(&run.reader, location, &output.spec.partition_by, &output.only, objects).await
 }
 
 /// Returns the rows in files that a running step has finished; 0 when they cannot be read yet. `None` when the lake is
 /// not on this machine: every look would cost requests.
-pub async fn rows_so_far(run: &Run<'_>, name: &str) -> Option<u64> {
+pub async fn rows_so_far(run: &ActiveRun<'_>, name: &str) -> Option<u64> {
     run.gathered.facts.lake.curated.to_path()?;
     let step = planned(run, name).ok()?;
     let mut rows = 0;
@@ -120,7 +119,7 @@ pub async fn rows_so_far(run: &Run<'_>, name: &str) -> Option<u64> {
 }
 
 /// What a run has published.
-pub struct Published {
+pub struct Publication {
     /// The versions.
     pub versions: Vec<Version>,
     /// What has kept other catalogs, such as Glue, from showing them.
@@ -135,7 +134,7 @@ const ROUNDS: u32 = 20;
 ///
 /// # Errors
 /// `Audit` when a check fails; `Held`, with `behind` set, when steps have to run again for what others have published.
-pub async fn audit_and_publish(run: &mut Run<'_>, sink: &mut dyn Sink) -> Result<Published> {
+pub async fn audit_and_publish(run: &mut ActiveRun<'_>, sink: &mut dyn Sink) -> Result<Publication> {
     // Whoever was put out must not publish.
     if run.services.owner.is_some() {
         run.save().await?;
@@ -160,12 +159,12 @@ pub async fn audit_and_publish(run: &mut Run<'_>, sink: &mut dyn Sink) -> Result
 }
 
 async fn publish(
-    run: &Run<'_>,
+    run: &ActiveRun<'_>,
     gathered: &Gathered<'_>,
     plan: &Plan,
     results: &BTreeMap<String, StepResult>,
     sink: &mut dyn Sink,
-) -> Result<Published> {
+) -> Result<Publication> {
     let facts = &gathered.facts;
     let versions = plan::next_versions(facts, plan, results, &run.record.run, (run.services.now)());
     let finished: Vec<(&StepPlan, &StepResult)> =
@@ -200,11 +199,16 @@ async fn publish(
         // A quarantine that never took anything in is no news.
         tables: versions.iter().filter(|v| !v.partitions.is_empty()).map(|v| v.table.clone()).collect(),
     });
-    Ok(Published { versions, unshown })
+    Ok(Publication { versions, unshown })
 }
 
 /// Moves the catalog. After a failure, what was written all the same is looked for before the run is said to have failed.
-async fn move_catalog(run: &Run<'_>, seen: &Index, versions: &[Version], sink: &mut dyn Sink) -> Result<Option<Error>> {
+async fn move_catalog(
+    run: &ActiveRun<'_>,
+    seen: &Index,
+    versions: &[Version],
+    sink: &mut dyn Sink,
+) -> Result<Option<Error>> {
     let catalog = run.services.catalog.as_ref();
     let failure = match catalog::telling(catalog, catalog.publish(seen, versions), sink).await {
         Err(error) if error.kind == Kind::Machine => error,
@@ -219,7 +223,7 @@ async fn move_catalog(run: &Run<'_>, seen: &Index, versions: &[Version], sink: &
 
 /// Returns the checks of an output that failed.
 async fn audit_output(
-    run: &Run<'_>,
+    run: &ActiveRun<'_>,
     facts: &Facts<'_>,
     (output, result): (&OutputPlan, &StepResult),
     versions: &[Version],

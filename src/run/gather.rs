@@ -40,7 +40,7 @@ pub struct Code {
 }
 
 /// What to gather for.
-pub struct Request<'a> {
+pub struct PlanRequest<'a> {
     /// The job.
     pub job: &'a Job,
     /// The logical date.
@@ -57,8 +57,8 @@ pub struct Request<'a> {
 ///
 /// # Errors
 /// Those of the store and the catalog.
-pub async fn gather<'a>(request: Request<'a>, store: &dyn Store, catalog: &dyn Catalog) -> Result<Gathered<'a>> {
-    let Request { job, date, lake, code, select } = request;
+pub async fn gather<'a>(request: PlanRequest<'a>, store: &dyn Store, catalog: &dyn Catalog) -> Result<Gathered<'a>> {
+    let PlanRequest { job, date, lake, code, select } = request;
     let index = catalog.index().await?;
     let names: Vec<String> = table_names(job).into_iter().filter(|name| index.tables.contains_key(name)).collect();
     let known = names.iter().map(|name| table_facts(name, catalog.current(&index, name), job, date, catalog));
@@ -190,13 +190,18 @@ pub fn result_uri(artifacts: &Uri, job: &str, result: &Digest) -> Uri {
     results_prefix(artifacts, job).join(&format!("{}.json", result.as_str()))
 }
 
+/// Returns the result kept at `uri` and the digest that names it, or `None` when there is none that can be read.
+pub(super) async fn read_result(store: &dyn Store, uri: &Uri) -> Result<Option<(Digest, StepResult)>> {
+    let body = store.get(uri).await?.unwrap_or_default();
+    Ok(serde_json::from_slice(&body).ok())
+}
+
 /// Reads the results of steps that finished in runs which did not publish. One whose files are not all there counts
 /// for nothing: the step runs again.
 async fn results(job: &Job, lake: &Lake, store: &dyn Store) -> Result<BTreeMap<Digest, StepResult>> {
     let listed = store.list(&results_prefix(&lake.artifacts, &job.name)).await?;
     let read = listed.iter().map(|object| async move {
-        let body = store.get(&object.uri).await?.unwrap_or_default();
-        let Ok((digest, result)) = serde_json::from_slice::<(Digest, StepResult)>(&body) else { return Ok(None) };
+        let Some((digest, result)) = read_result(store, &object.uri).await? else { return Ok(None) };
         Ok::<_, Error>(is_whole(&result, lake, store).await?.then_some((digest, result)))
     });
     Ok(try_join_all(read).await?.into_iter().flatten().collect())

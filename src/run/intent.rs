@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gather::{Code, Gathered, table_facts};
 use super::record::RunRecord;
-use crate::catalog::{Catalog, Entry, Index};
+use crate::catalog::{Catalog, Index, TableHistory};
 use crate::config::Lake;
 use crate::error::{Error, Result};
 use crate::job::Job;
@@ -78,12 +78,13 @@ impl Intent {
             select: self.select.clone(),
         };
         // As it was: what someone has published meanwhile must not be published over.
-        let seen = |(name, run): (&String, &RunId)| (name.clone(), Entry { current: run.clone(), history: Vec::new() });
+        let seen =
+            |(name, run): (&String, &RunId)| (name.clone(), TableHistory { current: run.clone(), history: Vec::new() });
         let index = Index { tables: self.tables.iter().map(seen).collect(), ..Index::default() };
         Ok(Gathered { facts, index, shipped })
     }
 
-    /// Returns in what a wish for the same job and date, made with the flags `asked`, is another one than that of the run of
+    /// Returns in what a request for the same job and date, made with the flags `asked`, differs from that of the run of
     /// `record`: a fragment each.
     pub fn differences(&self, record: &RunRecord, facts: &Facts<'_>, asked: &[String]) -> Vec<String> {
         let mut found: Vec<String> = asked.iter().filter(|flag| !record.asked.contains(flag)).cloned().collect();

@@ -8,12 +8,13 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::work::Work;
+use super::work::DateWork;
 use crate::error::{Error, Kind, Result};
 use crate::event::DateState;
 use crate::mask;
 use crate::names::{RunId, Uri};
-use crate::store::lease::{Held, Lease, Manner, Turn};
+use crate::store::document::{self, StoredDocument};
+use crate::store::lease::{HeldLease, Lease, LeaseMode, Turn};
 use crate::store::{Owner, Store, Tag};
 
 /// Version of the ledger's form, its field `ledger_version`.
@@ -21,7 +22,7 @@ pub const LEDGER_VERSION: u32 = 1;
 
 /// What a backfill is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Range {
+pub struct DateRange {
     /// The job.
     pub job: String,
     /// The first logical date.
@@ -44,12 +45,12 @@ pub struct Ledger {
     /// Counts the writes, so that no two are alike.
     pub writes: u64,
     /// Its dates.
-    pub dates: BTreeMap<Date, Entry>,
+    pub dates: BTreeMap<Date, DateEntry>,
 }
 
 /// What became of a date.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct DateEntry {
     /// Where it is.
     pub state: DateState,
     /// Its latest run.
@@ -70,12 +71,12 @@ pub struct Entry {
     /// The exit code that `submit` would have ended with.
     pub exit_code: Option<u8>,
     /// What a date that is published was made from.
-    pub done: Option<Work>,
+    pub done: Option<DateWork>,
 }
 
 /// A ledger that this process writes, which holds the lease of the backfill.
-pub struct Book {
-    lease: Held,
+pub struct LedgerLease {
+    lease: HeldLease,
     store: Arc<dyn Store>,
     uri: Uri,
     tag: Tag,
@@ -83,16 +84,22 @@ pub struct Book {
     pub ledger: Ledger,
 }
 
-impl Book {
+impl LedgerLease {
     /// Takes the ledger of a backfill, or begins one. `force`: although someone else is at it.
     ///
     /// # Errors
     /// `Held` when someone else is at it, saying who and since when.
-    pub async fn take(store: Arc<dyn Store>, artifacts: &Uri, range: &Range, me: &Owner, force: bool) -> Result<Self> {
+    pub async fn take(
+        store: Arc<dyn Store>,
+        artifacts: &Uri,
+        range: &DateRange,
+        me: &Owner,
+        force: bool,
+    ) -> Result<Self> {
         let tail = format!("backfill/{}/{}..{}.json", range.job, range.from, range.to);
         let place = artifacts.join("leases").join(&tail);
         let lease = Lease::new(store.clone(), place, 1, &format!("backfill of {range}"), me);
-        if let Turn::Waiting { holders, .. } = lease.take(if force { Manner::Force } else { Manner::Ask }).await? {
+        if let Turn::Waiting { holders, .. } = lease.take(LeaseMode::forced(force)).await? {
             let who = holders.iter().map(|held| format!("{}, since {:.0}", held.owner, held.since));
             let who = who.collect::<Vec<_>>().join(", ");
             return Err(Error::new(Kind::Held, format!("a backfill of {range} is going on: {who}"))
@@ -113,7 +120,7 @@ impl Book {
     }
 
     /// Returns what is written of a date.
-    pub fn entry(&self, date: Date) -> Entry {
+    pub fn entry(&self, date: Date) -> DateEntry {
         self.ledger.dates.get(&date).cloned().unwrap_or_default()
     }
 
@@ -121,9 +128,11 @@ impl Book {
     ///
     /// # Errors
     /// `Held` when someone else has taken the backfill.
-    pub async fn write(&mut self, entries: impl IntoIterator<Item = (Date, Entry)>) -> Result<()> {
+    pub async fn write(&mut self, entries: impl IntoIterator<Item = (Date, DateEntry)>) -> Result<()> {
         self.ledger.dates.extend(entries);
-        self.save().await
+        let written = document::replace(self.store.as_ref(), &self.uri, &mut self.ledger, Some(&self.tag)).await?;
+        self.tag = written.ok_or_else(|| taken(&self.uri))?;
+        Ok(())
     }
 
     /// Writes that nobody is at it any more.
@@ -133,26 +142,16 @@ impl Book {
     pub async fn close(&mut self) -> Result<()> {
         self.lease.release().await
     }
-
-    async fn save(&mut self) -> Result<()> {
-        self.ledger.writes += 1;
-        let body = to_json(&self.ledger)?;
-        let Some(tag) = self.store.put_if_match(&self.uri, &body, &self.tag).await? else {
-            return Err(taken(&self.uri));
-        };
-        self.tag = tag;
-        Ok(())
-    }
 }
 
-impl Range {
+impl DateRange {
     fn ledger(&self) -> Ledger {
         let Self { job, from, to } = self.clone();
         Ledger { ledger_version: LEDGER_VERSION, job, from, to, writes: 0, dates: BTreeMap::new() }
     }
 }
 
-impl std::fmt::Display for Range {
+impl std::fmt::Display for DateRange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "`{}` from {} to {}", self.job, self.from, self.to)
     }
@@ -162,23 +161,16 @@ impl std::fmt::Display for Range {
 ///
 /// # Errors
 /// Those of the store; `Machine` for a ledger that cannot be read.
-pub async fn read_ledger(store: &dyn Store, artifacts: &Uri, range: &Range) -> Result<Ledger> {
-    let found = read_tagged(store, &ledger_uri(artifacts, range)).await?;
+pub async fn read_ledger(store: &dyn Store, artifacts: &Uri, range: &DateRange) -> Result<Ledger> {
+    let found = document::read(store, &ledger_uri(artifacts, range)).await?;
     Ok(found.map_or_else(|| range.ledger(), |(ledger, _)| ledger))
 }
 
-/// Reads the ledger and writes it again, so that whoever was put out finds it changed at the next word.
-async fn begin(store: &dyn Store, uri: &Uri, range: &Range) -> Result<(Ledger, Tag)> {
-    let (mut ledger, tag) = match read_tagged(store, uri).await? {
-        Some((ledger, tag)) => (ledger, Some(tag)),
-        None => (range.ledger(), None),
-    };
-    ledger.writes += 1;
-    let body = to_json(&ledger)?;
-    let written = match tag {
-        Some(tag) => store.put_if_match(uri, &body, &tag).await?,
-        None => store.put_if_absent(uri, &body).await?,
-    };
+/// Reads the ledger and writes it again, so that whoever was put out finds it changed at the next write.
+async fn begin(store: &dyn Store, uri: &Uri, range: &DateRange) -> Result<(Ledger, Tag)> {
+    let (ledger, tag) = document::read(store, uri).await?.unzip();
+    let mut ledger = ledger.unwrap_or_else(|| range.ledger());
+    let written = document::replace(store, uri, &mut ledger, tag.as_ref()).await?;
     Ok((ledger, written.ok_or_else(|| taken(uri))?))
 }
 
@@ -186,27 +178,27 @@ fn taken(ledger: &Uri) -> Error {
     Error::new(Kind::Held, "someone else has taken this backfill").detail(format!("its ledger is {ledger}"))
 }
 
-fn ledger_uri(artifacts: &Uri, range: &Range) -> Uri {
+fn ledger_uri(artifacts: &Uri, range: &DateRange) -> Uri {
     artifacts.join(&format!("backfill/{}/{}..{}.json", range.job, range.from, range.to))
 }
 
-async fn read_tagged(store: &dyn Store, uri: &Uri) -> Result<Option<(Ledger, Tag)>> {
-    let Some((body, tag)) = store.get_tagged(uri).await? else { return Ok(None) };
-    let ledger: Ledger = serde_json::from_slice(&body).map_err(|error| {
-        Error::new(Kind::Machine, format!("the ledger `{uri}` cannot be read"))
-            .caused_by(error)
-            .hint("remove it: the plans of its dates say what is left to do")
-    })?;
-    if ledger.ledger_version > LEDGER_VERSION {
-        return Err(Error::new(Kind::Usage, format!("the ledger `{uri}` was written by a newer soflow"))
-            .hint("use that version"));
+impl StoredDocument for Ledger {
+    fn parse(uri: &Uri, body: &[u8]) -> Result<Self> {
+        let ledger: Self = serde_json::from_slice(body).map_err(|error| {
+            Error::new(Kind::Machine, format!("the ledger `{uri}` cannot be read"))
+                .caused_by(error)
+                .hint("remove it: the plans of its dates say what is left to do")
+        })?;
+        if ledger.ledger_version > LEDGER_VERSION {
+            return Err(Error::new(Kind::Usage, format!("the ledger `{uri}` was written by a newer soflow"))
+                .hint("use that version"));
+        }
+        Ok(ledger)
     }
-    Ok(Some((ledger, tag)))
-}
 
-fn to_json(ledger: &Ledger) -> Result<Vec<u8>> {
-    serde_json::to_vec_pretty(ledger)
-        .map_err(|error| Error::new(Kind::Internal, "a ledger cannot be written as JSON").caused_by(error))
+    fn stamp(&mut self) {
+        self.writes += 1;
+    }
 }
 
 #[cfg(test)]
@@ -219,8 +211,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let artifacts = Uri::from_path(folder.path());
         let date = jiff::civil::date(2026, 11, 1);
-        let range = Range { job: "daily".into(), from: date, to: date };
-        let take = async |me: &Owner, force| Book::take(Arc::new(FileStore), &artifacts, &range, me, force).await;
+        let range = DateRange { job: "daily".into(), from: date, to: date };
+        let take =
+            async |me: &Owner, force| LedgerLease::take(Arc::new(FileStore), &artifacts, &range, me, force).await;
         let me = Owner::me("anna@laptop", "laptop");
         let mut first = take(&me, false).await.unwrap();
         let other = Owner { who: "ben@server".into(), ..Owner::default() };
@@ -228,7 +221,7 @@ mod tests {
         assert_eq!(error.kind, Kind::Held);
         assert!(error.message.contains("anna@laptop (process"), "{error}");
         let mut second = take(&other, true).await.unwrap();
-        let entry = Entry { state: DateState::Done, attempts: 2, ..Entry::default() };
+        let entry = DateEntry { state: DateState::Done, attempts: 2, ..DateEntry::default() };
         assert_eq!(first.write([(date, entry.clone())]).await.err().unwrap().kind, Kind::Held);
         second.write([(date, entry.clone())]).await.unwrap();
         second.close().await.unwrap();
@@ -240,8 +233,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let artifacts = Uri::from_path(folder.path());
         let date = jiff::civil::date(2026, 11, 1);
-        let range = Range { job: "daily".into(), from: date, to: date };
-        let take = async |me: &Owner| Book::take(Arc::new(FileStore), &artifacts, &range, me, false).await;
+        let range = DateRange { job: "daily".into(), from: date, to: date };
+        let take = async |me: &Owner| LedgerLease::take(Arc::new(FileStore), &artifacts, &range, me, false).await;
         let elsewhere = Owner { who: "ben@server".into(), ..Owner::default() };
         drop(take(&elsewhere).await.unwrap());
         let me = Owner::me("anna@laptop", "laptop");

@@ -10,9 +10,11 @@ use crate::cost::StepTime;
 use crate::error::{Error, Kind, Result};
 use crate::event::{RunState, StepState};
 use crate::mask;
-use crate::names::{Digest, RunId, Uri};
+use crate::names::{Digest, RunId, RunKey, Uri};
 use crate::plan::{Action, Scope};
-use crate::store::{Owner, Store, Tag};
+use crate::store::Store;
+use crate::store::document::{self, StoredDocument};
+use crate::store::lease::Claim;
 use crate::targets::{Bill, Cause, Placed, Shipped, Stay};
 
 /// Version of the record's form, its field `record_version`.
@@ -45,9 +47,9 @@ pub struct RunRecord {
     /// Whether it was closed unpublished so that a run after it does anew what does not stand any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub behind: bool,
-    /// Who drives it, on a target where others can take over.
+    /// Who drives it, on a target where others can take over: as long as the claim lasts nobody else may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub driver: Option<Driver>,
+    pub driver: Option<Claim>,
     /// Where on the target it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placed: Option<Placed>,
@@ -63,22 +65,6 @@ pub struct RunRecord {
     /// What is needed to finish it anywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
-}
-
-/// The process that drives a run. While it lasts nobody else may.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Driver {
-    /// Who.
-    pub owner: Owner,
-    /// Until when, UTC by the store's clock, unless renewed.
-    pub until: Timestamp,
-}
-
-impl Driver {
-    /// Returns whether this driver may still be at it, as far as `me` can tell at `now`.
-    pub fn is_there(&self, now: Timestamp, me: &Owner) -> bool {
-        self.until > now && !self.owner.is_gone(me)
-    }
 }
 
 /// A step of a run.
@@ -183,7 +169,12 @@ impl StepRecord {
 
 /// Returns the prefix of everything that is kept about a run.
 pub fn run_prefix(artifacts: &Uri, run: &RunId) -> Uri {
-    artifacts.join(&format!("runs/{}/{}/{}", run.job, run.date, run.number))
+    runs_prefix(artifacts, &run.key()).join(&run.number.to_string())
+}
+
+/// Returns the prefix of the runs of a job and date.
+pub(super) fn runs_prefix(artifacts: &Uri, key: &RunKey) -> Uri {
+    artifacts.join(&format!("runs/{}/{}", key.job, key.date))
 }
 
 /// Returns where a run's record is.
@@ -196,35 +187,27 @@ pub fn record_uri(artifacts: &Uri, run: &RunId) -> Uri {
 /// # Errors
 /// `Usage` when there is no such run.
 pub async fn load_run(store: &dyn Store, artifacts: &Uri, run: &RunId) -> Result<RunRecord> {
-    Ok(load_tagged(store, artifacts, run).await?.0)
+    find_run(store, artifacts, run).await?.ok_or_else(|| no_such_run(run))
 }
 
-/// Returns a run's record, and the tag it can be replaced with.
+/// Returns a run's record, if there is one.
 ///
 /// # Errors
-/// `Usage` when there is no such run.
-pub async fn load_tagged(store: &dyn Store, artifacts: &Uri, run: &RunId) -> Result<(RunRecord, Tag)> {
-    read_tagged(store, &record_uri(artifacts, run)).await?.ok_or_else(|| {
-        Error::new(Kind::Usage, format!("there is no run `{run}`")).hint("`soflow runs` lists the runs of this target")
-    })
+/// Those of the store; `Machine` when it is damaged.
+pub(super) async fn find_run(store: &dyn Store, artifacts: &Uri, run: &RunId) -> Result<Option<RunRecord>> {
+    Ok(document::read(store, &record_uri(artifacts, run)).await?.map(|(record, _)| record))
 }
 
-/// Returns the record at `uri`, if there is one, and the tag it can be replaced with.
-pub(super) async fn read_tagged(store: &dyn Store, uri: &Uri) -> Result<Option<(RunRecord, Tag)>> {
-    let Some((body, tag)) = store.get_tagged(uri).await? else { return Ok(None) };
-    Ok(Some((parse(uri, &body)?, tag)))
+pub(super) fn no_such_run(run: &RunId) -> Error {
+    Error::new(Kind::Usage, format!("there is no run `{run}`")).hint("`soflow runs` lists the runs of this target")
 }
 
-pub(super) fn parse(uri: &Uri, body: &[u8]) -> Result<RunRecord> {
-    serde_json::from_slice(body).map_err(|error| {
-        Error::new(Kind::Machine, format!("the run record `{uri}` is damaged"))
-            .caused_by(error)
-            .hint("remove the file: the tables do not depend on it")
-    })
-}
-
-/// Returns the record as the bytes of its file.
-pub fn to_json(record: &RunRecord) -> Result<Vec<u8>> {
-    serde_json::to_vec_pretty(record)
-        .map_err(|error| Error::new(Kind::Internal, "a run record cannot be written as JSON").caused_by(error))
+impl StoredDocument for RunRecord {
+    fn parse(uri: &Uri, body: &[u8]) -> Result<Self> {
+        serde_json::from_slice(body).map_err(|error| {
+            Error::new(Kind::Machine, format!("the run record `{uri}` is damaged"))
+                .caused_by(error)
+                .hint("remove the file: the tables do not depend on it")
+        })
+    }
 }

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
-use super::record::{RunRecord, parse};
+use super::record::RunRecord;
 use crate::error::Result;
 use crate::event::RunState;
 use crate::names::{RunId, Uri};
+use crate::store::document::StoredDocument as _;
 use crate::store::{Object, Store};
 
 /// Small objects read at once: on S3 one waits for the answers.
@@ -38,7 +39,7 @@ async fn read(
     let one = async |(run, object): (RunId, Object)| {
         let record = match store.get(&object.uri).await {
             Ok(None) => return Ok(None),
-            Ok(Some(body)) => parse(&object.uri, &body),
+            Ok(Some(body)) => RunRecord::parse(&object.uri, &body),
             // Elsewhere it is the way there that fails, and not this one object.
             Err(error) if object.uri.to_path().is_none() => return Err(error),
             Err(error) => Err(error),

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::record::{parse, record_uri};
+use super::record::{RunRecord, record_uri};
 use crate::catalog::{Catalog, Restored};
 use crate::error::{Error, Kind, Result};
 use crate::event::RunState;
 use crate::names::{RunId, Uri};
 use crate::store::Store;
+use crate::store::document::StoredDocument as _;
 
 /// Finds what the catalog lacks; `write`: and puts it there.
 ///
@@ -21,7 +22,7 @@ pub async fn repair(store: &dyn Store, catalog: &dyn Catalog, artifacts: &Uri, w
     let mut published = BTreeSet::new();
     for run in runs {
         let uri = record_uri(artifacts, &run);
-        let record = store.get(&uri).await?.and_then(|body| parse(&uri, &body).ok());
+        let record = store.get(&uri).await?.and_then(|body| RunRecord::parse(&uri, &body).ok());
         // Without a record nothing speaks against it.
         if record.is_none_or(|record| record.state == RunState::Succeeded) {
             published.insert(run);

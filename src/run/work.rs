@@ -9,14 +9,14 @@ use crate::plan::{Facts, Plan, StepPlan, TableFacts};
 
 /// What a date was made from, without what other dates had put into the tables it read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Work {
+pub struct DateWork {
     /// Of the code, parameters and engine of its steps, and of the raw pages.
     pub digest: Digest,
     /// The fingerprints of the steps that read raw pages.
     pub applied: BTreeMap<String, Digest>,
 }
 
-impl Work {
+impl DateWork {
     /// Returns what a run of `plan` is made from.
     pub fn of(plan: &Plan) -> Self {
         let parts = plan.steps.iter().flat_map(|step| {

@@ -1,6 +1,6 @@
 //! Objects at a URI: the few operations soflow needs of a file system or of S3.
 
-mod contention;
+pub mod document;
 mod file;
 pub mod lease;
 mod owner;
@@ -18,7 +18,6 @@ use jiff::Timestamp;
 use crate::error::Result;
 use crate::names::Uri;
 
-pub use contention::Contention;
 pub use file::{FileStore, make_folder, open_listed};
 pub use owner::Owner;
 pub use s3::S3Store;

@@ -22,7 +22,7 @@ pub struct Owner {
 }
 
 /// What can be said of a process number.
-enum Look {
+enum ProcessState {
     /// No such process runs.
     Gone,
     /// One that started then, in clock ticks since the machine did.
@@ -36,8 +36,8 @@ impl Owner {
     pub fn me(who: &str, host: &str) -> Self {
         let process = std::process::id();
         let started = match look(process) {
-            Look::Started(at) => Some(at),
-            Look::Gone | Look::Hidden => None,
+            ProcessState::Started(at) => Some(at),
+            ProcessState::Gone | ProcessState::Hidden => None,
         };
         Self { who: who.into(), host: host.into(), process, started, space: space() }
     }
@@ -47,9 +47,9 @@ impl Owner {
         let comparable = self.space.is_some() && self.space == me.space && self.started.is_some();
         comparable
             && match look(self.process) {
-                Look::Gone => true,
-                Look::Started(at) => Some(at) != self.started,
-                Look::Hidden => false,
+                ProcessState::Gone => true,
+                ProcessState::Started(at) => Some(at) != self.started,
+                ProcessState::Hidden => false,
             }
     }
 }
@@ -73,19 +73,19 @@ fn space() -> Option<String> {
 
 /// One that ended and whose parent has not asked how is still listed, in the state `Z`: in a container without an init
 /// process that may be for good.
-fn look(process: u32) -> Look {
-    let Some(number) = i32::try_from(process).ok().and_then(Pid::from_raw) else { return Look::Gone };
+fn look(process: u32) -> ProcessState {
+    let Some(number) = i32::try_from(process).ok().and_then(Pid::from_raw) else { return ProcessState::Gone };
     if test_kill_process(number) == Err(Errno::SRCH) {
-        return Look::Gone;
+        return ProcessState::Gone;
     }
-    let Ok(stat) = fs::read_to_string(format!("/proc/{process}/stat")) else { return Look::Hidden };
+    let Ok(stat) = fs::read_to_string(format!("/proc/{process}/stat")) else { return ProcessState::Hidden };
     // The name in parentheses may hold anything, also parentheses; the state and the start time are the first and the 20th
     // field after it. Source: proc_pid_stat(5).
     let fields: Vec<&str> = stat.rsplit_once(") ").map_or_else(Vec::new, |(_, rest)| rest.split(' ').collect());
     if matches!(fields.first(), Some(&"Z" | &"X")) {
-        return Look::Gone;
+        return ProcessState::Gone;
     }
-    fields.get(19).and_then(|started| started.parse().ok()).map_or(Look::Hidden, Look::Started)
+    fields.get(19).and_then(|started| started.parse().ok()).map_or(ProcessState::Hidden, ProcessState::Started)
 }
 
 #[cfg(test)]

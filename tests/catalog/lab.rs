@@ -163,6 +163,7 @@ pub fn version(table: &str, run: &str, partition_by: &[&str], partitions: Vec<Pa
         table: table.into(),
         run: run.parse().unwrap(),
         published_at: "2026-11-22T03:00:00Z".parse().unwrap(),
+        published_with: [].into(),
         content: Digest::of([table, run]),
         base: None,
         made_by: BTreeMap::new(),

@@ -171,7 +171,7 @@ impl World {
         let (store, catalog) = (services.store.as_ref(), services.catalog.as_ref());
         let steps = run::code_digests(self.home.path(), job)?;
         let code = Code { steps, engine: services.target.engine(), shipped: None };
-        let request = run::Request { job, date, lake: &self.lake, code, select };
+        let request = run::PlanRequest { job, date, lake: &self.lake, code, select };
         let mut gathered = run::gather(request, store, catalog).await?;
         let plan = run::plan(&mut gathered, store).await?;
         if plan.nothing_to_do() {

@@ -158,7 +158,7 @@ impl Lab {
         let steps = run::code_digests(self.home.path(), job)?;
         let code = Code { steps, engine: services.target.engine(), shipped: None };
         let select = Select { after, ..Select::default() };
-        let request = run::Request { job, date, lake: &self.lake, code, select };
+        let request = run::PlanRequest { job, date, lake: &self.lake, code, select };
         let mut gathered = run::gather(request, services.store.as_ref(), services.catalog.as_ref()).await?;
         let plan = run::plan(&mut gathered, services.store.as_ref()).await?;
         Ok((gathered, plan))

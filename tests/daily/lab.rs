@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use fs_err as fs;
 use serde_json::Value;
-use soflow::catalog::{Entry, Index};
+use soflow::catalog::{Index, TableHistory};
 use soflow::names::PartitionValues;
 use soflow::parity::{self, Side, TableDiff};
 use soflow::plan::Version;
@@ -150,7 +150,7 @@ impl Lab {
 
     /// Returns what is published, as the binary says it.
     #[track_caller]
-    pub fn index(&self) -> BTreeMap<String, Entry> {
+    pub fn index(&self) -> BTreeMap<String, TableHistory> {
         let said = self.run(&["tables", "--output", "json"]);
         serde_json::from_value(said.expect(0).json()["tables"].clone()).unwrap()
     }

@@ -4,7 +4,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::shapes::{Partition, Table, TableInput};
+use super::shapes::{GluePartition, GlueTable, TableInput};
 use crate::aws::{CallError, GLUE, Session};
 use crate::names::Uri;
 
@@ -33,27 +33,27 @@ pub struct Glue {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Found {
-    table: Table,
+struct TableAnswer {
+    table: GlueTable,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Page {
-    partitions: Vec<Partition>,
+struct PartitionsPage {
+    partitions: Vec<GluePartition>,
     next_token: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Batch {
+struct BatchAnswer {
     #[serde(default)]
-    errors: Vec<Refused>,
+    errors: Vec<RefusedPartition>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Refused {
+struct RefusedPartition {
     #[serde(default, alias = "PartitionValueList")]
     partition_values: Vec<String>,
     #[serde(default)]
@@ -79,8 +79,8 @@ impl Glue {
     }
 
     /// Returns a table; `None` when there is none, or no database.
-    pub async fn table(&self, name: &str) -> Result<Option<Table>, CallError> {
-        match self.call::<Found>("GetTable", json!({ "Name": name })).await {
+    pub async fn table(&self, name: &str) -> Result<Option<GlueTable>, CallError> {
+        match self.call::<TableAnswer>("GetTable", json!({ "Name": name })).await {
             Ok(found) => Ok(Some(found.table)),
             Err(error) if error.code == NOT_FOUND => Ok(None),
             Err(error) => Err(error),
@@ -126,11 +126,11 @@ impl Glue {
     }
 
     /// Returns all partitions of a table.
-    pub async fn partitions(&self, table: &str) -> Result<Vec<Partition>, CallError> {
+    pub async fn partitions(&self, table: &str) -> Result<Vec<GluePartition>, CallError> {
         let mut input = json!({ "TableName": table, "MaxResults": READ_AT_ONCE });
         let mut found = Vec::new();
         loop {
-            let page: Page = self.call("GetPartitions", input.clone()).await?;
+            let page: PartitionsPage = self.call("GetPartitions", input.clone()).await?;
             found.extend(page.partitions);
             let Some(next) = page.next_token.filter(|token| !token.is_empty()) else { return Ok(found) };
             input["NextToken"] = next.into();
@@ -141,14 +141,14 @@ impl Glue {
     ///
     /// # Errors
     /// The first of the partitions that could not be added; others may have been.
-    pub async fn create_partitions(&self, table: &str, partitions: &[Partition]) -> Result<(), CallError> {
+    pub async fn create_partitions(&self, table: &str, partitions: &[GluePartition]) -> Result<(), CallError> {
         self.batch("BatchCreatePartition", table, "PartitionInputList", partitions).await
     }
 
     /// Replaces partitions, `WRITE_AT_ONCE` at most; fails as adding does.
-    pub async fn update_partitions(&self, table: &str, partitions: &[Partition]) -> Result<(), CallError> {
+    pub async fn update_partitions(&self, table: &str, partitions: &[GluePartition]) -> Result<(), CallError> {
         let entry =
-            |partition: &Partition| json!({ "PartitionValueList": partition.values, "PartitionInput": partition });
+            |partition: &GluePartition| json!({ "PartitionValueList": partition.values, "PartitionInput": partition });
         let entries: Vec<Json> = partitions.iter().map(entry).collect();
         self.batch("BatchUpdatePartition", table, "Entries", &entries).await
     }
@@ -165,7 +165,7 @@ impl Glue {
     async fn batch(&self, operation: &str, table: &str, key: &str, items: &[impl Serialize]) -> Result<(), CallError> {
         let mut input = json!({ "TableName": table });
         input[key] = json!(items);
-        let answer: Batch = self.call(operation, input).await?;
+        let answer: BatchAnswer = self.call(operation, input).await?;
         // What is gone already hides nothing worse.
         let worst = answer.errors.into_iter().max_by_key(|refused| refused.error_detail.error_code != NOT_FOUND);
         worst.map_or(Ok(()), |refused| {

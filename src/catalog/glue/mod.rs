@@ -24,17 +24,19 @@ use futures_util::future::try_join_all;
 use tokio::sync::watch;
 
 use super::object::ObjectCatalog;
-use super::state::{State, nonce};
+use super::state::CatalogState;
 use super::{Catalog, Index, Restored, VersionFile};
 use crate::aws::Session;
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
 use crate::plan::Version;
 use crate::store::Owner;
+use crate::store::document::nonce;
+use crate::store::lease::Claim;
 use calls::Glue;
 use show::Changes;
-use turn::{LENGTH, Turn};
-use wanted::{RUN, Wanted};
+use turn::{GlueTurn, LENGTH};
+use wanted::{RUN, ShownVersion};
 
 /// Tables written at once: more would only be throttled.
 const AT_ONCE: usize = 4;
@@ -58,8 +60,8 @@ impl GlueCatalog {
         Self { objects, glue: Glue::new(session, database), curated: curated.clone(), owner, waits }
     }
 
-    fn wanted<'a>(&'a self, version: &'a Version, generation: u64) -> Wanted<'a> {
-        Wanted { version, curated: &self.curated, generation }
+    fn wanted<'a>(&'a self, version: &'a Version, generation: u64) -> ShownVersion<'a> {
+        ShownVersion { version, curated: &self.curated, generation }
     }
 
     /// Refuses tables that Glue has from someone else, before anything is published. Known tables are ours.
@@ -73,14 +75,14 @@ impl GlueCatalog {
     }
 
     /// Shows what is not shown yet; waits while someone else is at it, who may show ours as well.
-    async fn follow(&self, by: &str, mut state: State) -> Result<()> {
+    async fn follow(&self, by: &str, mut state: CatalogState) -> Result<()> {
         loop {
             let pending = state.pending();
             if pending.is_empty() && !state.is_lent_to(by) {
                 return Ok(());
             }
             let lease = state.lease.as_ref().filter(|lease| lease.by == by);
-            let Some(until) = lease.map(|lease| lease.until) else {
+            let Some(until) = lease.map(|lease| lease.claim.until) else {
                 let mut taken = false;
                 state = self
                     .objects
@@ -95,7 +97,7 @@ impl GlueCatalog {
                 }
                 continue;
             };
-            let turn = Turn::new(&self.objects, by, &self.owner, until);
+            let turn = GlueTurn::new(&self.objects, by, &self.owner, until);
             let (shown, failed) = self.show_all(&pending, &state, &turn).await;
             // Someone may have published meanwhile and be waiting for this turn to end: then it goes on.
             state = self
@@ -118,11 +120,10 @@ impl GlueCatalog {
     }
 
     /// Says once for whom we wait.
-    fn tell_wait(&self, state: &State) {
+    fn tell_wait(&self, state: &CatalogState) {
         let Some(lease) = &state.lease else { return };
-        let who = lease.owner.as_ref().map_or_else(|| "another soflow".into(), ToString::to_string);
-        let text =
-            format!("Waiting for {who}, which shows the tables in Glue: until {:.0} at the latest.", lease.until);
+        let Claim { owner: who, until, .. } = &lease.claim;
+        let text = format!("Waiting for {who}, which shows the tables in Glue: until {until:.0} at the latest.");
         self.waits.send_if_modified(|told| {
             let new = !told.starts_with(&format!("Waiting for {who},"));
             if new {
@@ -136,8 +137,8 @@ impl GlueCatalog {
     async fn show_all(
         &self,
         pending: &BTreeMap<String, RunId>,
-        state: &State,
-        turn: &Turn<'_>,
+        state: &CatalogState,
+        turn: &GlueTurn<'_>,
     ) -> (BTreeMap<String, RunId>, Option<Error>) {
         let one = |(table, run): (&String, &RunId)| {
             let (table, run) = (table.clone(), run.clone());
@@ -159,7 +160,7 @@ impl GlueCatalog {
         (shown, failed)
     }
 
-    async fn show_one(&self, table: &str, run: &RunId, state: &State, turn: &Turn<'_>) -> Result<()> {
+    async fn show_one(&self, table: &str, run: &RunId, state: &CatalogState, turn: &GlueTurn<'_>) -> Result<()> {
         let version = match state.versions.get(table).filter(|version| version.run == *run) {
             Some(version) => version.clone(),
             None => self.kept(table, run).await?,
@@ -217,7 +218,7 @@ impl Catalog for GlueCatalog {
     async fn publish(&self, seen: &Index, versions: &[Version]) -> Result<Option<Error>> {
         self.refuse_foreign(seen, versions).await?;
         let by = nonce();
-        let publish = |state: &mut State| {
+        let publish = |state: &mut CatalogState| {
             let changed = state.publish(seen, versions)?;
             if changed {
                 state.lend(&by, &self.owner, self.objects.now(), LENGTH);
@@ -230,7 +231,7 @@ impl Catalog for GlueCatalog {
 
     async fn point(&self, seen: &Index, to: &BTreeMap<String, RunId>) -> Result<Option<Error>> {
         let by = nonce();
-        let point = |state: &mut State| {
+        let point = |state: &mut CatalogState| {
             state.point(seen, to, self.objects.now())?;
             state.lend(&by, &self.owner, self.objects.now(), LENGTH);
             Ok(true)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// A column.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Column {
+pub struct GlueColumn {
     /// In lower case, as Hive keeps names.
     pub name: String,
     /// A Hive type.
@@ -22,7 +22,7 @@ pub struct Column {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Storage {
-    pub columns: Vec<Column>,
+    pub columns: Vec<GlueColumn>,
     pub location: String,
     pub input_format: String,
     pub output_format: String,
@@ -43,7 +43,7 @@ pub struct Serde {
 pub struct TableInput {
     pub name: String,
     pub table_type: &'static str,
-    pub partition_keys: Vec<Column>,
+    pub partition_keys: Vec<GlueColumn>,
     pub storage_descriptor: Storage,
     pub parameters: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,9 +55,9 @@ pub struct TableInput {
 /// A table as it is read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct Table {
+pub struct GlueTable {
     pub table_type: String,
-    pub partition_keys: Vec<Column>,
+    pub partition_keys: Vec<GlueColumn>,
     pub storage_descriptor: Storage,
     pub parameters: BTreeMap<String, String>,
     pub description: Option<String>,
@@ -68,7 +68,7 @@ pub struct Table {
 /// A partition, written or read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct Partition {
+pub struct GluePartition {
     /// In the order of the table's keys.
     pub values: Vec<String>,
     pub storage_descriptor: Storage,

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::calls::{DELETE_AT_ONCE, EXISTS, Glue, NOT_FOUND, WRITE_AT_ONCE};
-use super::shapes::{Partition, Table};
-use super::turn::Turn;
-use super::wanted::{LAKE, RUN, Wanted, same};
+use super::shapes::{GluePartition, GlueTable};
+use super::turn::GlueTurn;
+use super::wanted::{LAKE, RUN, ShownVersion, same};
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
 
@@ -27,20 +27,20 @@ const PASSING: [&str; 6] = [
 ];
 
 /// What stops the work on a table.
-enum Stop {
+enum ShowError {
     /// Glue refused.
     Refused(CallError),
     /// Anything else.
     Failed(Error),
 }
 
-impl From<CallError> for Stop {
+impl From<CallError> for ShowError {
     fn from(error: CallError) -> Self {
         Self::Refused(error)
     }
 }
 
-impl From<Error> for Stop {
+impl From<Error> for ShowError {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
@@ -50,17 +50,17 @@ impl From<Error> for Stop {
 #[derive(Debug, Default, PartialEq)]
 pub struct Changes {
     /// Those that Glue does not have.
-    pub add: Vec<Partition>,
+    pub add: Vec<GluePartition>,
     /// Those that Glue has somewhere else, or with other columns.
-    pub update: Vec<Partition>,
+    pub update: Vec<GluePartition>,
     /// The values of those that are no more.
     pub drop: Vec<Vec<String>>,
 }
 
 impl Changes {
     /// Returns what leads from `found` to `wanted`.
-    pub fn between(found: &[Partition], wanted: Vec<Partition>) -> Self {
-        let mut left: BTreeMap<&[String], &Partition> =
+    pub fn between(found: &[GluePartition], wanted: Vec<GluePartition>) -> Self {
+        let mut left: BTreeMap<&[String], &GluePartition> =
             found.iter().map(|partition| (partition.values.as_slice(), partition)).collect();
         let mut changes = Self::default();
         for partition in wanted {
@@ -86,22 +86,22 @@ impl Changes {
 ///
 /// # Errors
 /// `Usage` when the table is not ours; `Held` when the turn is over; `Machine` with what Glue refuses.
-pub async fn show(glue: &Glue, wanted: Wanted<'_>, turn: &Turn<'_>) -> Result<()> {
+pub async fn show(glue: &Glue, wanted: ShownVersion<'_>, turn: &GlueTurn<'_>) -> Result<()> {
     let mut attempt = 0;
     loop {
         attempt += 1;
         match once(glue, wanted, turn).await {
-            Err(Stop::Refused(error)) if attempt < TRIES && PASSING.contains(&error.code.as_str()) => {
+            Err(ShowError::Refused(error)) if attempt < TRIES && PASSING.contains(&error.code.as_str()) => {
                 tokio::time::sleep(FIRST_PAUSE * (1 << attempt)).await;
             }
-            Err(Stop::Refused(error)) => return Err(error.into()),
-            Err(Stop::Failed(error)) => return Err(error),
+            Err(ShowError::Refused(error)) => return Err(error.into()),
+            Err(ShowError::Failed(error)) => return Err(error),
             Ok(()) => return Ok(()),
         }
     }
 }
 
-async fn once(glue: &Glue, wanted: Wanted<'_>, turn: &Turn<'_>) -> Result<(), Stop> {
+async fn once(glue: &Glue, wanted: ShownVersion<'_>, turn: &GlueTurn<'_>) -> Result<(), ShowError> {
     let name = &wanted.version.table;
     // Nothing was ever written to it: there are no columns to tell.
     if wanted.version.schema.is_empty() {
@@ -142,7 +142,7 @@ async fn once(glue: &Glue, wanted: Wanted<'_>, turn: &Turn<'_>) -> Result<(), St
 }
 
 /// Adds before it removes: a reader in between finds rows twice rarely, and misses none.
-async fn write(glue: &Glue, table: &str, changes: Changes, turn: &Turn<'_>) -> Result<(), Stop> {
+async fn write(glue: &Glue, table: &str, changes: Changes, turn: &GlueTurn<'_>) -> Result<(), ShowError> {
     for batch in changes.add.chunks(WRITE_AT_ONCE) {
         turn.keep().await?;
         glue.create_partitions(table, batch).await?;
@@ -159,7 +159,7 @@ async fn write(glue: &Glue, table: &str, changes: Changes, turn: &Turn<'_>) -> R
 }
 
 /// Refuses a table that someone else made, or soflow for another lake.
-pub fn must_be_ours(found: &Table, wanted: Wanted<'_>, glue: &Glue) -> Result<()> {
+pub fn must_be_ours(found: &GlueTable, wanted: ShownVersion<'_>, glue: &Glue) -> Result<()> {
     let (database, name) = (&glue.database, &wanted.version.table);
     let message = match (found.parameters.get(RUN), found.parameters.get(LAKE)) {
         (None, None) => format!("Glue has a table `{database}.{name}` that soflow did not make"),

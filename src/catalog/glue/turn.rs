@@ -15,7 +15,7 @@ pub const LENGTH: SignedDuration = SignedDuration::from_secs(60);
 const ENOUGH: SignedDuration = SignedDuration::from_secs(40);
 
 /// A lease that is held.
-pub struct Turn<'a> {
+pub struct GlueTurn<'a> {
     objects: &'a ObjectCatalog,
     /// Its holder.
     pub by: &'a str,
@@ -23,7 +23,7 @@ pub struct Turn<'a> {
     until: Mutex<Timestamp>,
 }
 
-impl<'a> Turn<'a> {
+impl<'a> GlueTurn<'a> {
     /// Returns the lease that `by` has, as far as is known until `until`.
     pub fn new(objects: &'a ObjectCatalog, by: &'a str, owner: &'a Owner, until: Timestamp) -> Self {
         Self { objects, by, owner, until: Mutex::new(until) }
@@ -49,7 +49,7 @@ impl<'a> Turn<'a> {
             Error::new(Kind::Held, "another soflow has taken over showing the tables in Glue")
                 .hint("run the same command again")
         })?;
-        *until = lease.until;
+        *until = lease.claim.until;
         Ok(())
     }
 }

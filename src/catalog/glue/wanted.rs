@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::hive::hive_type;
-use super::shapes::{Column, Partition, Serde, Storage, Table, TableInput};
+use super::shapes::{GlueColumn, GluePartition, GlueTable, Serde, Storage, TableInput};
 use crate::names::Uri;
 use crate::plan::{self, Version};
 
@@ -26,16 +26,16 @@ const SERDE: &str = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe
 
 /// A version and where its lake is.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
+pub struct ShownVersion<'a> {
     pub version: &'a Version,
     pub curated: &'a Uri,
     /// Of the catalog when this was published.
     pub generation: u64,
 }
 
-impl Wanted<'_> {
+impl ShownVersion<'_> {
     /// Returns the table; what people have added to `found` in Glue (comments, an owner, parameters) stays.
-    pub fn table(&self, found: Option<&Table>) -> TableInput {
+    pub fn table(&self, found: Option<&GlueTable>) -> TableInput {
         let version = self.version;
         let mut parameters = found.map(|found| found.parameters.clone()).unwrap_or_default();
         parameters.extend(self.parameters());
@@ -64,8 +64,8 @@ impl Wanted<'_> {
         table
     }
 
-    /// Returns whether `found` says all that [`Wanted::table`] would.
-    pub fn is_shown_by(&self, found: &Table) -> bool {
+    /// Returns whether `found` says all that [`ShownVersion::table`] would.
+    pub fn is_shown_by(&self, found: &GlueTable) -> bool {
         let ours = self.parameters();
         found.table_type == "EXTERNAL_TABLE"
             && self.has_keys_of(found)
@@ -74,18 +74,18 @@ impl Wanted<'_> {
     }
 
     /// Returns whether `found` has the same partition columns.
-    pub fn has_keys_of(&self, found: &Table) -> bool {
+    pub fn has_keys_of(&self, found: &GlueTable) -> bool {
         same_columns(&found.partition_keys, &self.keys())
     }
 
     /// Returns the partitions; none for a table without partition columns.
-    pub fn partitions(&self) -> Vec<Partition> {
+    pub fn partitions(&self) -> Vec<GluePartition> {
         if self.version.partition_by.is_empty() {
             return Vec::new();
         }
         let columns = self.columns();
         let value = |partition: &plan::Partition, column| partition.values.get(column).cloned().unwrap_or_default();
-        let one = |partition: &plan::Partition| Partition {
+        let one = |partition: &plan::Partition| GluePartition {
             values: self.version.partition_by.iter().map(|column| value(partition, column)).collect(),
             // Readers refuse a partition whose columns are not the table's: HIVE_PARTITION_SCHEMA_MISMATCH.
             storage_descriptor: storage(columns.clone(), self.folder(partition)),
@@ -108,8 +108,8 @@ impl Wanted<'_> {
         parameters
     }
 
-    fn columns(&self) -> Vec<Column> {
-        let column = |column: &plan::Column| Column {
+    fn columns(&self) -> Vec<GlueColumn> {
+        let column = |column: &plan::Column| GlueColumn {
             name: column.name.to_lowercase(),
             kind: hive_type(&column.kind),
             comment: None,
@@ -117,8 +117,8 @@ impl Wanted<'_> {
         self.version.schema.iter().map(column).collect()
     }
 
-    fn keys(&self) -> Vec<Column> {
-        let key = |name: &String| Column { name: name.to_lowercase(), kind: "string".into(), comment: None };
+    fn keys(&self) -> Vec<GlueColumn> {
+        let key = |name: &String| GlueColumn { name: name.to_lowercase(), kind: "string".into(), comment: None };
         self.version.partition_by.iter().map(key).collect()
     }
 
@@ -139,7 +139,7 @@ impl Wanted<'_> {
     }
 }
 
-fn storage(columns: Vec<Column>, location: String) -> Storage {
+fn storage(columns: Vec<GlueColumn>, location: String) -> Storage {
     let parameters = BTreeMap::from([("serialization.format".into(), "1".into())]);
     Storage {
         columns,
@@ -166,11 +166,11 @@ pub fn same(left: &Storage, right: &Storage) -> bool {
         && same_columns(&left.columns, &right.columns)
 }
 
-fn same_columns(left: &[Column], right: &[Column]) -> bool {
+fn same_columns(left: &[GlueColumn], right: &[GlueColumn]) -> bool {
     let pairs = || left.iter().zip(right);
     left.len() == right.len() && pairs().all(|(left, right)| left.name == right.name && left.kind == right.kind)
 }
 
-fn named<'a>(columns: &'a [Column], name: &str) -> Option<&'a Column> {
+fn named<'a>(columns: &'a [GlueColumn], name: &str) -> Option<&'a GlueColumn> {
     columns.iter().find(|column| column.name == name)
 }

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::event::DateState;
 use crate::job::Job;
 use crate::plan::{self, Action, Select};
-use crate::run::{self, Ledger, Services, Work};
+use crate::run::{self, DateWork, Ledger, Services};
 
 /// States of a date whose tables readers see.
 pub const PUBLISHED: [DateState; 2] = [DateState::Done, DateState::NothingToDo];
@@ -25,7 +25,7 @@ pub struct Day {
     /// Steps that the plan would run.
     pub steps: u64,
     /// What it is made from, when there are raw pages.
-    pub work: Option<Work>,
+    pub work: Option<DateWork>,
 }
 
 /// What dates are planned with.
@@ -50,7 +50,7 @@ impl Planner<'_> {
         let job = prepare::load_job(self.project, name, &self.args.params, date)?;
         let select = Select { force, ..Select::default() };
         let code = prepare::code(self.project, &job, self.services)?;
-        let request = run::Request { job: &job, date, lake: &self.project.target()?.lake, code, select };
+        let request = run::PlanRequest { job: &job, date, lake: &self.project.target()?.lake, code, select };
         let gathered = run::gather(request, self.services.store.as_ref(), self.services.catalog.as_ref()).await?;
         if prepare::lacks_pages(&gathered) {
             drop(gathered);
@@ -60,13 +60,13 @@ impl Planner<'_> {
         let idle = planned.nothing_to_do();
         let steps = planned.steps.iter().filter(|step| step.action == Action::Run).count() as u64;
         let known = self.ledger.dates.get(&date).filter(|entry| !force && PUBLISHED.contains(&entry.state));
-        let holds = |work: &Work| work.holds(&gathered.facts, &planned);
+        let holds = |work: &DateWork| work.holds(&gathered.facts, &planned);
         let state = match known.filter(|entry| entry.done.as_ref().is_some_and(holds)) {
             Some(entry) => entry.state,
             None if idle => DateState::NothingToDo,
             None => DateState::Waiting,
         };
-        let work = Some(Work::of(&planned));
+        let work = Some(DateWork::of(&planned));
         drop(gathered);
         Ok(Day { job, state, idle, steps, work })
     }

@@ -18,7 +18,7 @@ use crate::job::Job;
 use crate::names::RunId;
 use crate::plan::{Action, Plan, Select, Written};
 use crate::report::{line, problem};
-use crate::run::{self, Attached, Book, Entry, Ledger, Outcome, Services, Work};
+use crate::run::{self, Attached, DateEntry, DateWork, Ledger, LedgerLease, Outcome, Services};
 use crate::targets::Stop;
 
 /// The dates of a backfill on their way.
@@ -34,7 +34,7 @@ pub struct Days<'a> {
     /// What every date was planned with; each is driven with its own, as a target knows the run it works for.
     pub services: &'a Services,
     /// What is written of them.
-    pub book: Mutex<Book>,
+    pub book: Mutex<LedgerLease>,
     /// How many dates are to run.
     pub of: usize,
     /// Why no more dates are begun: an error that is told last, or that a date failed and none is to follow.
@@ -67,7 +67,7 @@ impl Days<'_> {
         let before = self.book.lock().await.entry(date);
         let started_at = Some(Timestamp::now());
         let attempts = before.attempts + 1;
-        let mut entry = Entry { state: DateState::Running, attempts, started_at, ..Entry::default() };
+        let mut entry = DateEntry { state: DateState::Running, attempts, started_at, ..DateEntry::default() };
         self.book.lock().await.write([(date, entry.clone())]).await?;
         self.tell(number, date, &entry);
         let mut run = None;
@@ -101,7 +101,7 @@ impl Days<'_> {
     }
 
     /// Runs the job for a date; `run` becomes the run as soon as it is claimed.
-    async fn order(&self, date: Date, job: &Job, run: &mut Option<RunId>) -> Result<Ended> {
+    async fn order(&self, date: Date, job: &Job, run: &mut Option<RunId>) -> Result<DateOutcome> {
         let wishes = self.args.watching.wishes();
         let mut services = self.app.services_on(self.project, self.ground, wishes)?;
         services.stop = self.services.stop.clone();
@@ -111,13 +111,13 @@ impl Days<'_> {
         let code = prepare::code(self.project, job, &services)?;
         let order = Order { project: self.project, job, date, select, asked, code };
         let mut inner = self.sink();
-        let mut sink = Noting { inner: inner.as_mut(), run, several: self.args.parallel > 1 };
+        let mut sink = RunNoting { inner: inner.as_mut(), run, several: self.args.parallel > 1 };
         Ok(match order.execute(&services, wishes, &mut sink).await? {
-            Ran::Nothing(_, plan) => Ended::Nothing(Work::of(&plan)),
-            Ran::Published(_, plan, outcome) => Ended::published(&plan, *outcome)?,
+            Ran::Nothing(_, plan) => DateOutcome::Nothing(DateWork::of(&plan)),
+            Ran::Published(_, plan, outcome) => DateOutcome::published(&plan, *outcome)?,
             Ran::Attached(id, attached) => {
                 *run = Some(id);
-                Ended::attached(*attached)?
+                DateOutcome::attached(*attached)?
             }
         })
     }
@@ -151,7 +151,7 @@ impl Days<'_> {
         if self.args.parallel > 1 { self.app.lines() } else { self.app.sink() }
     }
 
-    fn tell(&self, number: usize, date: Date, entry: &Entry) {
+    fn tell(&self, number: usize, date: Date, entry: &DateEntry) {
         let took = entry.started_at.zip(entry.ended_at).map(|(began, ended)| ended.duration_since(began));
         self.sink().emit(Event::BackfillDate {
             date: date.to_string(),
@@ -168,14 +168,14 @@ impl Days<'_> {
 }
 
 /// What a date came to.
-enum Ended {
+enum DateOutcome {
     /// It was published before.
-    Nothing(Work),
+    Nothing(DateWork),
     /// It was published: by a run of so many steps and rows.
-    Published { steps: u64, rows: u64, work: Option<Work> },
+    Published { steps: u64, rows: u64, work: Option<DateWork> },
 }
 
-impl Ended {
+impl DateOutcome {
     /// Returns the error of a publication that Glue does not show: the date is to be looked at again.
     fn published(plan: &Plan, outcome: Outcome) -> Result<Self> {
         if let Some(mut error) = outcome.unshown {
@@ -185,7 +185,7 @@ impl Ended {
         let ran: Vec<_> = plan.steps.iter().filter(|step| step.action == Action::Run).collect();
         let results = ran.iter().filter_map(|step| outcome.results.get(&step.step.name));
         let rows = results.flat_map(|result| result.tables.values()).map(Written::rows).sum();
-        Ok(Self::Published { steps: ran.len() as u64, rows, work: Some(Work::of(plan)) })
+        Ok(Self::Published { steps: ran.len() as u64, rows, work: Some(DateWork::of(plan)) })
     }
 
     fn attached(attached: Attached) -> Result<Self> {
@@ -205,14 +205,14 @@ impl Ended {
     }
 }
 
-fn settle(entry: &mut Entry, ended: Ended) {
+fn settle(entry: &mut DateEntry, ended: DateOutcome) {
     match ended {
-        Ended::Nothing(work) => {
+        DateOutcome::Nothing(work) => {
             (entry.state, entry.done) = (DateState::NothingToDo, Some(work));
             // One that gave way to another run has published nothing.
             entry.run = None;
         }
-        Ended::Published { steps, rows, work } => {
+        DateOutcome::Published { steps, rows, work } => {
             (entry.state, entry.done) = (DateState::Done, work);
             (entry.steps, entry.rows) = (steps, rows);
         }
@@ -220,14 +220,14 @@ fn settle(entry: &mut Entry, ended: Ended) {
 }
 
 /// A listener that notes the run on its way to another one.
-struct Noting<'a> {
+struct RunNoting<'a> {
     inner: &'a mut dyn Sink,
     run: &'a mut Option<RunId>,
     /// Whether runs of other dates tell their stories at the same time: only what names its run is told then.
     several: bool,
 }
 
-impl Sink for Noting<'_> {
+impl Sink for RunNoting<'_> {
     fn emit(&mut self, event: Event) {
         if let Event::RunStarted { run, .. } = &event {
             *self.run = Some(run.clone());

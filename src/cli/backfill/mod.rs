@@ -1,15 +1,16 @@
 //! `soflow backfill`: a job for each date of a range, with a ledger, so that the same command goes on.
 
 mod args;
-mod confirm;
 mod day;
 mod each;
 mod survey;
 
+use std::io::{IsTerminal as _, Write as _};
+
 use futures_util::StreamExt as _;
 use jiff::civil::Date;
 use serde_json::{Value as Json, json};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot, watch};
 
 use super::app::{App, Project, yesterday};
 use super::args::TargetOptions;
@@ -18,7 +19,8 @@ use crate::config::TargetKind;
 use crate::error::{Error, Kind, Result};
 use crate::event::DateState;
 use crate::report::{Align, Cell, Table, count, date_word, line, paint, seconds};
-use crate::run::{Book, Ledger, Range, read_ledger};
+use crate::run::{DateRange, Ledger, LedgerLease, read_ledger};
+use crate::targets::Stop;
 pub use args::BackfillArgs;
 use each::Days;
 use survey::Survey;
@@ -27,7 +29,7 @@ use survey::Survey;
 pub async fn backfill(app: &App, args: &BackfillArgs) -> Result<u8> {
     let options = TargetOptions { engine: args.engine.clone(), parallel: None, cluster: args.cluster.clone() };
     let project = app.project(Some(&options))?;
-    let range = Range { job: args.job.clone(), from: args.from, to: args.to.unwrap_or_else(yesterday) };
+    let range = DateRange { job: args.job.clone(), from: args.from, to: args.to.unwrap_or_else(yesterday) };
     check(&project, args, &range)?;
     app.warn(&project, app.sink().as_mut());
     let ground = app.ground(&project).await?;
@@ -46,10 +48,10 @@ pub async fn backfill(app: &App, args: &BackfillArgs) -> Result<u8> {
     show(app, &survey)?;
     let to_run = survey.to_run();
     if !to_run.is_empty() && !args.yes {
-        confirm::confirm(services.stop.clone(), &command(args, &range)).await?;
+        confirm(services.stop.clone(), &command(args, &range)).await?;
     }
     let force = args.watching.force_lease;
-    let mut book = Book::take(ground.store.clone(), artifacts, &range, &app.owner(), force).await?;
+    let mut book = LedgerLease::take(ground.store.clone(), artifacts, &range, &app.owner(), force).await?;
     let entries: Vec<_> = survey.entries(&book.ledger).collect();
     book.write(entries).await?;
     let of = to_run.len();
@@ -78,8 +80,38 @@ pub async fn backfill(app: &App, args: &BackfillArgs) -> Result<u8> {
     answer(app, args, &range, &ledger)
 }
 
+/// Asks whether to begin.
+///
+/// # Errors
+/// `Usage` where nobody can be asked, `Interrupted` when the answer is anything but yes.
+async fn confirm(mut stop: watch::Receiver<Stop>, command: &str) -> Result<()> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Err(Error::new(Kind::Usage, "nobody is here to be asked whether to begin")
+            .hint(format!("to begin without a question: `{command} --yes`"))
+            .hint("to see the plan alone: `--dry-run`"));
+    }
+    let mut stderr = std::io::stderr();
+    write!(stderr, "Begin? [y/N] ")?;
+    stderr.flush()?;
+    let (tell, told) = oneshot::channel();
+    // A thread of its own: Ctrl-C must be heard while the terminal is read, and a pool would wait for its last reader.
+    std::thread::spawn(move || {
+        let mut answer = String::new();
+        let _ = std::io::stdin().read_line(&mut answer);
+        let _ = tell.send(answer);
+    });
+    let yes = tokio::select! {
+        answer = told => answer.is_ok_and(|answer| ["y", "yes"].contains(&answer.trim().to_lowercase().as_str())),
+        _ = stop.wait_for(|stop| *stop != Stop::Go) => { writeln!(stderr)?; false }
+    };
+    match yes {
+        true => Ok(()),
+        false => Err(Error::new(Kind::Interrupted, "not confirmed: nothing was run")),
+    }
+}
+
 /// Refuses what cannot be meant.
-fn check(project: &Project, args: &BackfillArgs, range: &Range) -> Result<()> {
+fn check(project: &Project, args: &BackfillArgs, range: &DateRange) -> Result<()> {
     if range.from > range.to {
         let (from, to) = (range.from, range.to);
         return Err(Error::new(Kind::Usage, format!("`--from {from}` is after the last date, {to}"))
@@ -96,14 +128,14 @@ fn check(project: &Project, args: &BackfillArgs, range: &Range) -> Result<()> {
 /// Shows the plan where the story is told, so that stdout has the answer alone.
 fn show(app: &App, survey: &Survey) -> Result<()> {
     if app.tells_ndjson() {
-        app.sink().emit(crate::event::Event::Note { text: survey.sentence() });
+        app.sink().emit(crate::event::Event::Note { text: survey.line() });
         return Ok(());
     }
-    Ok(std::io::Write::write_all(&mut stderr(), survey.text(&app.err_style).as_bytes())?)
+    Ok(stderr().write_all(survey.text(&app.err_style).as_bytes())?)
 }
 
 /// Returns the command that does the same again.
-fn command(args: &BackfillArgs, range: &Range) -> String {
+fn command(args: &BackfillArgs, range: &DateRange) -> String {
     let mut command = format!("soflow backfill {} --from {} --to {}", range.job, range.from, range.to);
     for param in &args.params {
         command.push_str(&format!(" --param={param}"));
@@ -118,7 +150,7 @@ fn command(args: &BackfillArgs, range: &Range) -> String {
     command
 }
 
-fn answer(app: &App, args: &BackfillArgs, range: &Range, ledger: &Ledger) -> Result<u8> {
+fn answer(app: &App, args: &BackfillArgs, range: &DateRange, ledger: &Ledger) -> Result<u8> {
     let all = |state| ledger.dates.iter().filter(move |(_, entry)| entry.state == state);
     let code = if all(DateState::Failed).next().is_some() { Kind::Job.exit_code() } else { 0 };
     if app.json {
@@ -150,7 +182,7 @@ fn document(ledger: &Ledger) -> Result<Json> {
 }
 
 /// Returns what to type next: nothing when all is done.
-fn next(args: &BackfillArgs, range: &Range, ledger: &Ledger) -> Vec<String> {
+fn next(args: &BackfillArgs, range: &DateRange, ledger: &Ledger) -> Vec<String> {
     let open = |state| !matches!(state, DateState::Done | DateState::NothingToDo | DateState::NoRaw);
     let mut next: Vec<String> = Vec::new();
     if let Some((_, entry)) = ledger.dates.iter().find(|(_, entry)| entry.state == DateState::Failed) {
@@ -196,7 +228,7 @@ fn table(app: &App, ledger: &Ledger) -> String {
 }
 
 /// Returns all dates of a range, oldest first.
-fn dates(range: &Range) -> Vec<Date> {
+fn dates(range: &DateRange) -> Vec<Date> {
     let days = range.from.series(jiff::Span::new().days(1));
     days.take_while(|date| *date <= range.to).collect()
 }

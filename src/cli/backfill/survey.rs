@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::event::{DateState, RunState};
 use crate::job::Job;
 use crate::report::{Style, paint, plural};
-use crate::run::{self, Entry, Ledger, Range, Services};
+use crate::run::{self, DateEntry, DateRange, Ledger, Services};
 
 /// How many dates are looked at together: on a laptop the disk is what one waits for, on S3 the answers.
 const AT_ONCE: usize = 8;
@@ -27,7 +27,7 @@ const EARLIER: usize = 10;
 
 /// What a backfill would do.
 pub struct Survey {
-    range: Range,
+    range: DateRange,
     target: String,
     days: BTreeMap<Date, Day>,
     /// What each date may cost: the least, the most, and how that is known; or that it is not.
@@ -42,7 +42,7 @@ impl Survey {
     pub async fn of(
         project: &Project,
         args: &BackfillArgs,
-        range: &Range,
+        range: &DateRange,
         ledger: &Ledger,
         services: &Services,
     ) -> Result<Self> {
@@ -107,7 +107,7 @@ impl Survey {
     }
 
     /// Returns what the ledger is to say of each date before any is run.
-    pub fn entries(&self, ledger: &Ledger) -> impl Iterator<Item = (Date, Entry)> {
+    pub fn entries(&self, ledger: &Ledger) -> impl Iterator<Item = (Date, DateEntry)> {
         self.days.iter().map(|(date, day)| {
             let known = ledger.dates.get(date).cloned().unwrap_or_default();
             let entry = match (day.state, known.state) {
@@ -115,9 +115,11 @@ impl Survey {
                 (DateState::Waiting, DateState::Failed | DateState::Cancelled) => known,
                 // So is how it was done, also when nothing is to be done any more.
                 (DateState::Done | DateState::NothingToDo, DateState::Done) => known,
-                (DateState::NothingToDo, _) => Entry { state: day.state, done: day.work.clone(), ..known },
-                (DateState::Waiting, _) => Entry { state: day.state, attempts: known.attempts, ..Entry::default() },
-                _ => Entry { state: day.state, ..known },
+                (DateState::NothingToDo, _) => DateEntry { state: day.state, done: day.work.clone(), ..known },
+                (DateState::Waiting, _) => {
+                    DateEntry { state: day.state, attempts: known.attempts, ..DateEntry::default() }
+                }
+                _ => DateEntry { state: day.state, ..known },
             };
             (*date, entry)
         })
@@ -147,8 +149,8 @@ impl Survey {
         Some((all(low), all(high)))
     }
 
-    /// Returns the plan in one sentence.
-    pub fn sentence(&self) -> String {
+    /// Returns the plan in one line.
+    pub fn line(&self) -> String {
         let run = self.to_run().len() as u64;
         let (days, raw) = (plural(self.days.len() as u64, "date"), self.named(DateState::NoRaw).len());
         format!("{days}: {run} to run, {} up to date, {raw} without raw pages.", self.up_to_date())
@@ -156,7 +158,7 @@ impl Survey {
 
     /// Returns the plan for people.
     pub fn text(&self, style: &Style) -> String {
-        let Range { job, from, to } = &self.range;
+        let DateRange { job, from, to } = &self.range;
         let mut shown = format!("{} from {from} to {to} on {}\n\n", paint(style.strong, job), self.target);
         let mut tell = |label: &str, text: String| shown.push_str(&format!("  {label:<15} {text}\n"));
         tell("dates", self.days.len().to_string());
@@ -180,7 +182,7 @@ impl Survey {
 
     /// Returns the plan as a document.
     pub fn json(&self) -> Json {
-        let Range { job, from, to } = &self.range;
+        let DateRange { job, from, to } = &self.range;
         let days = self.days.iter().map(|(date, day)| {
             let steps = if day.state == DateState::Waiting { day.steps } else { 0 };
             (date.to_string(), json!({ "state": day.state, "steps": steps }))

@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::super::app::{App, Project};
 use super::super::ground::Ground;
 use crate::error::Result;
-use crate::ingest::api::state::{self, Last, Progress, Quota, Reader, State, Trouble};
+use crate::ingest::api::state::{self, Last, Progress, Quota, State, Trouble};
 use crate::report::{Align, Cell, Table, count};
+use crate::store::lease::Claim;
 
 /// How far an endpoint has been read.
 #[derive(Serialize)]
@@ -37,7 +38,7 @@ struct Unfinished<'a> {
 struct Answer<'a> {
     endpoints: Vec<Row<'a>>,
     quota: Option<&'a Quota>,
-    reader: Option<&'a Reader>,
+    reader: Option<&'a Claim>,
 }
 
 /// Prints how far the API has been read.

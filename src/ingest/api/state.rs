@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::walk::Walk;
@@ -16,13 +16,12 @@ use crate::error::{Error, Kind, Result};
 use crate::ingest::manifest::Line;
 use crate::mask;
 use crate::names::Uri;
-use crate::store::{Owner, Store, Tag};
+use crate::store::document::{self, StoredDocument};
+use crate::store::lease::{Claim, Leased, LeasedDocument, Taking};
+use crate::store::{Owner, Store};
 
 /// Version of the state's form.
 const VERSION: u32 = 1;
-
-/// How long a reader is believed without a word from it.
-pub const LASTS: SignedDuration = SignedDuration::from_secs(90);
 
 /// What is known of reading the API into a lake.
 ///
@@ -34,24 +33,13 @@ pub struct State {
     /// Makes every writing unlike any other.
     pub writing: u64,
     /// Who reads now.
-    pub reader: Option<Reader>,
+    pub reader: Option<Claim>,
     /// What is left of the quota.
     pub quota: Option<Quota>,
     /// Until when a method must not be asked again, by its template such as `/questions/{ids}`.
     pub backoffs: BTreeMap<String, Timestamp>,
     /// What has been read, by site and endpoint.
     pub sites: BTreeMap<String, BTreeMap<String, Progress>>,
-}
-
-/// Who reads the API.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Reader {
-    /// Who.
-    pub owner: Owner,
-    /// Since when, UTC.
-    pub since: Timestamp,
-    /// Until when, UTC, unless a word comes.
-    pub until: Timestamp,
 }
 
 /// Requests that the API allows.
@@ -162,25 +150,45 @@ impl State {
     }
 }
 
-/// The state of a lake that this process may change.
-pub struct Book {
-    store: Arc<dyn Store>,
-    uri: Uri,
-    me: Owner,
-    tag: Tag,
-    /// What is known.
-    pub state: State,
+impl StoredDocument for State {
+    fn parse(uri: &Uri, body: &[u8]) -> Result<Self> {
+        let state: Self = serde_json::from_slice(body).map_err(|error| {
+            let error = Error::new(Kind::Machine, format!("`{uri}` cannot be read")).caused_by(error);
+            error.hint(
+                "it says how far the API was read: restore an earlier version of it, or move it away to begin anew",
+            )
+        })?;
+        if state.v > VERSION {
+            let message = format!("`{uri}` was written by a newer soflow: its form is {}, known is {VERSION}", state.v);
+            return Err(Error::new(Kind::Usage, message).hint("use that soflow"));
+        }
+        Ok(Self { v: VERSION, ..state })
+    }
+
+    fn stamp(&mut self) {
+        self.writing += 1;
+    }
 }
+
+impl Leased for State {
+    fn claim(&self) -> Option<&Claim> {
+        self.reader.as_ref()
+    }
+
+    fn set_claim(&mut self, claim: Option<Claim>) {
+        self.reader = claim;
+    }
+}
+
+/// The state of a lake that this process may change.
+pub type Book = LeasedDocument<State>;
 
 /// Returns what is known of reading the API into the lake with these artifacts, or `None` when it never was.
 ///
 /// # Errors
 /// Those of the store; `Machine` when the object is damaged.
 pub async fn look(store: &dyn Store, artifacts: &Uri) -> Result<Option<State>> {
-    match store.get(&uri(artifacts)).await? {
-        Some(text) => parse(&text, artifacts).map(Some),
-        None => Ok(None),
-    }
+    Ok(document::read(store, &uri(artifacts)).await?.map(|(state, _)| state))
 }
 
 impl Book {
@@ -189,31 +197,10 @@ impl Book {
     /// # Errors
     /// `Held` when someone else has it, unless `force`; those of the store.
     pub async fn take(store: Arc<dyn Store>, artifacts: &Uri, me: &Owner, force: bool) -> Result<Self> {
-        let uri = uri(artifacts);
-        loop {
-            let (mut state, tag) = match store.get_tagged(&uri).await? {
-                Some((text, tag)) => (parse(&text, artifacts)?, Some(tag)),
-                None => (State { v: VERSION, ..State::default() }, None),
-            };
-            if let Some(reader) = &state.reader
-                && !force
-                && reader.until > store.now()
-                && reader.owner != *me
-                && !reader.owner.is_gone(me)
-            {
-                return Err(held(reader));
-            }
-            let now = store.now();
-            state.reader = Some(Reader { owner: me.clone(), since: now, until: now + LASTS });
-            state.writing += 1;
-            let body = to_json(&state)?;
-            let taken = match &tag {
-                Some(tag) => store.put_if_match(&uri, &body, tag).await?,
-                None => store.put_if_absent(&uri, &body).await?,
-            };
-            if let Some(tag) = taken {
-                return Ok(Self { store, uri, me: me.clone(), tag, state });
-            }
+        let begin = || Ok(State { v: VERSION, ..State::default() });
+        match Self::acquire(store, uri(artifacts), me, force, begin).await? {
+            Taking::Ours(ours) => Ok(ours),
+            Taking::Theirs(state) => Err(held(state.reader.as_ref())),
         }
     }
 
@@ -222,10 +209,7 @@ impl Book {
     /// # Errors
     /// `Held` when someone else reads by now; those of the store.
     pub async fn save(&mut self) -> Result<()> {
-        if let Some(reader) = &mut self.state.reader {
-            reader.until = self.store.now() + LASTS;
-        }
-        self.write().await
+        self.write().await?.map_err(|there| held(there.as_ref().and_then(|state| state.reader.as_ref())))
     }
 
     /// Gives the right back.
@@ -234,27 +218,7 @@ impl Book {
     /// As [`Book::save`].
     pub async fn close(mut self) -> Result<()> {
         self.state.reader = None;
-        self.write().await
-    }
-
-    async fn write(&mut self) -> Result<()> {
-        self.state.writing += 1;
-        let body = to_json(&self.state)?;
-        loop {
-            if let Some(tag) = self.store.put_if_match(&self.uri, &body, &self.tag).await? {
-                self.tag = tag;
-                return Ok(());
-            }
-            match self.store.get_tagged(&self.uri).await? {
-                Some((text, tag)) => match serde_json::from_slice::<State>(&text) {
-                    // An earlier word of ours, to which no answer came.
-                    Ok(State { reader: Some(reader), .. }) if reader.owner == self.me => self.tag = tag,
-                    Ok(State { reader: Some(reader), .. }) => return Err(held(&reader)),
-                    _ => return Err(lost(&self.uri)),
-                },
-                None => return Err(lost(&self.uri)),
-            }
-        }
+        self.save().await
     }
 }
 
@@ -275,36 +239,15 @@ fn uri(artifacts: &Uri) -> Uri {
     artifacts.join("ingest/api.json")
 }
 
-fn parse(text: &[u8], artifacts: &Uri) -> Result<State> {
-    let at = uri(artifacts);
-    let state: State = serde_json::from_slice(text).map_err(|error| {
-        let error = Error::new(Kind::Machine, format!("`{at}` cannot be read")).caused_by(error);
-        error.hint("it says how far the API was read: restore an earlier version of it, or move it away to begin anew")
-    })?;
-    if state.v > VERSION {
-        let message = format!("`{at}` was written by a newer soflow: its form is {}, known is {VERSION}", state.v);
-        return Err(Error::new(Kind::Usage, message).hint("use that soflow"));
-    }
-    Ok(State { v: VERSION, ..state })
-}
-
-fn to_json(state: &State) -> Result<Vec<u8>> {
-    serde_json::to_vec(state)
-        .map_err(|error| Error::new(Kind::Internal, "cannot write how far the API was read").caused_by(error))
-}
-
-fn held(reader: &Reader) -> Error {
-    let (owner, since) = (&reader.owner, reader.since);
-    let message = format!("{owner} reads the API into this lake since {since:.0}");
-    Error::new(Kind::Held, message)
-        .detail(format!("it is theirs until {:.0} at least, and for as long as they go on", reader.until))
+fn held(reader: Option<&Claim>) -> Error {
+    let Some(Claim { owner, since, until, .. }) = reader else {
+        return Error::new(Kind::Held, "how far the API was read was changed by someone else")
+            .hint("run the same command again: it goes on from what is written there");
+    };
+    Error::new(Kind::Held, format!("{owner} reads the API into this lake since {since:.0}"))
+        .detail(format!("it is theirs until {until:.0} at least, and for as long as they go on"))
         .hint("wait until they are done: `soflow ingest status` tells")
         .hint("or take it from them: add `--force-lease`")
-}
-
-fn lost(uri: &Uri) -> Error {
-    Error::new(Kind::Held, format!("`{uri}` was changed by someone else"))
-        .hint("run the same command again: it goes on from what is written there")
 }
 
 #[cfg(test)]

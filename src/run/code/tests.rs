@@ -17,7 +17,7 @@ impl Code {
     }
 
     fn digest(&self, script: &str) -> Digest {
-        Reader::new(self.0.path()).digest(Path::new(script)).unwrap()
+        CodeReader::new(self.0.path()).digest(Path::new(script)).unwrap()
     }
 
     /// Asserts which files the digest of a script changes with.

@@ -10,7 +10,7 @@ use crate::error::Result;
 
 /// What a name in a folder is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum EntryKind {
     /// A file.
     File,
     /// A folder.
@@ -19,7 +19,7 @@ pub enum Entry {
     Link,
 }
 
-impl Entry {
+impl EntryKind {
     /// Returns whether it is a folder, directly or by a link.
     pub const fn is_folder(self) -> bool {
         matches!(self, Self::Folder | Self::Link)
@@ -30,7 +30,7 @@ impl Entry {
 pub struct Tree<'a> {
     /// Where it is.
     pub root: &'a Path,
-    listed: BTreeMap<PathBuf, BTreeMap<String, Entry>>,
+    listed: BTreeMap<PathBuf, BTreeMap<String, EntryKind>>,
 }
 
 impl<'a> Tree<'a> {
@@ -40,7 +40,7 @@ impl<'a> Tree<'a> {
     }
 
     /// Returns what is in a folder; nothing when it is not there or is a file.
-    pub fn entries(&mut self, folder: &Path) -> Result<&BTreeMap<String, Entry>> {
+    pub fn entries(&mut self, folder: &Path) -> Result<&BTreeMap<String, EntryKind>> {
         if !self.listed.contains_key(folder) {
             let found = list(&self.root.join(folder))?;
             self.listed.insert(folder.to_path_buf(), found);
@@ -48,19 +48,19 @@ impl<'a> Tree<'a> {
         Ok(&self.listed[folder])
     }
 
-    fn entry(&mut self, path: &Path) -> Result<Option<Entry>> {
+    fn entry(&mut self, path: &Path) -> Result<Option<EntryKind>> {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
         Ok(self.entries(path.parent().unwrap_or(Path::new("")))?.get(name).copied())
     }
 
     /// Returns whether there is a folder.
     pub fn is_folder(&mut self, path: &Path) -> Result<bool> {
-        Ok(self.entry(path)?.is_some_and(Entry::is_folder))
+        Ok(self.entry(path)?.is_some_and(EntryKind::is_folder))
     }
 
     /// Returns the path when there is a file.
     pub fn existing(&mut self, path: PathBuf) -> Result<Option<PathBuf>> {
-        Ok((self.entry(&path)? == Some(Entry::File)).then_some(path))
+        Ok((self.entry(&path)? == Some(EntryKind::File)).then_some(path))
     }
 
     /// Returns the files below a folder whose names are wanted; what is hidden, compiled or a virtual environment is
@@ -77,8 +77,8 @@ impl<'a> Tree<'a> {
             }
             let path = folder.join(&name);
             match entry {
-                Entry::Folder => found.extend(self.below(&path, wanted)?),
-                Entry::File if wanted(&name) => found.push(path),
+                EntryKind::Folder => found.extend(self.below(&path, wanted)?),
+                EntryKind::File if wanted(&name) => found.push(path),
                 _ => {}
             }
         }
@@ -86,7 +86,7 @@ impl<'a> Tree<'a> {
     }
 }
 
-fn list(folder: &Path) -> Result<BTreeMap<String, Entry>> {
+fn list(folder: &Path) -> Result<BTreeMap<String, EntryKind>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -99,9 +99,9 @@ fn list(folder: &Path) -> Result<BTreeMap<String, Entry>> {
         let entry = entry?;
         let kind = entry.file_type()?;
         let kind = match kind.is_symlink() {
-            true if entry.path().is_dir() => Entry::Link,
-            _ if kind.is_dir() => Entry::Folder,
-            _ => Entry::File,
+            true if entry.path().is_dir() => EntryKind::Link,
+            _ if kind.is_dir() => EntryKind::Folder,
+            _ => EntryKind::File,
         };
         // Python code in UTF-8 can name no other.
         found.extend(entry.file_name().into_string().ok().map(|name| (name, kind)));

@@ -1,4 +1,4 @@
-//! The heartbeat of a lease, and the fence before what cannot be taken back.
+//! The heartbeat of a lease, and the check before what cannot be taken back.
 
 use std::time::Duration;
 
@@ -7,24 +7,42 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::{LASTS, Lease, Loss, Standing};
+use super::{LASTS, Lease, Loss};
 use crate::error::{Error, Kind, Result};
 use crate::store::Store;
 
-/// How often a holder renews it, and how soon again after that has failed.
-pub(super) const HEARTBEAT: Duration = Duration::from_secs(30);
+/// How often a holder renews its claim, and how soon again after that has failed.
+pub(super) const INTERVAL: Duration = Duration::from_secs(30);
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// What must be left of a lease before its holder does what cannot be taken back: longer than a call to AWS may take, see
 /// `aws::session`.
 const ENOUGH: SignedDuration = SignedDuration::from_secs(45);
 
-/// A lease that a task of its own renews, so that nothing the holder waits for lets it run out. Dropped, it runs out.
-pub struct Held {
-    lease: Lease,
-    told: watch::Receiver<(Moment, Standing)>,
-    tell: watch::Sender<(Moment, Standing)>,
-    pub(super) heart: JoinHandle<()>,
+/// A task that renews a claim, so that nothing its holder waits for lets it run out. It ends when this is dropped.
+pub struct Heartbeat(pub(super) JoinHandle<()>);
+
+impl Heartbeat {
+    /// Calls `renew` every 30 seconds, until it says that the claim is lost.
+    pub fn start<F: Future<Output = Result<bool>> + Send>(renew: impl Fn() -> F + Send + 'static) -> Self {
+        Self(tokio::spawn(async move {
+            let mut pause = INTERVAL;
+            loop {
+                tokio::time::sleep(pause).await;
+                pause = match renew().await {
+                    Ok(true) => INTERVAL,
+                    Ok(false) => return,
+                    Err(_) => AGAIN,
+                };
+            }
+        }))
+    }
+}
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// When a lease was ours for sure, by two clocks: the monotonic one does not count the sleep of a machine, the other one
@@ -47,28 +65,38 @@ impl Moment {
     }
 }
 
-impl Held {
+/// What was found out last: when that was, and how the lease was lost, if it was.
+type Known = (Moment, Option<Loss>);
+
+/// A lease that is renewed. Dropped, it runs out.
+pub struct HeldLease {
+    lease: Lease,
+    known: watch::Sender<Known>,
+    pub(super) heartbeat: Heartbeat,
+}
+
+impl HeldLease {
     pub(super) fn new(lease: Lease) -> Self {
-        let (tell, told) = watch::channel((Moment::now(lease.store.as_ref()), Standing::Ours));
-        let heart = tokio::spawn(beat(lease.clone(), tell.clone()));
-        Self { lease, told, tell, heart }
+        let known = watch::Sender::new((Moment::now(lease.store.as_ref()), None));
+        let (renewed, tell) = (lease.clone(), known.clone());
+        let heartbeat = Heartbeat::start(move || {
+            let (lease, known) = (renewed.clone(), tell.clone());
+            async move { renew(&lease, &known).await.map(|loss| loss.is_none()) }
+        });
+        Self { lease, known, heartbeat }
     }
 
     /// Returns how the lease was lost, as far as is known.
     pub fn loss(&self) -> Option<Loss> {
-        match &self.told.borrow().1 {
-            Standing::Ours => None,
-            Standing::Lost(loss) => Some(loss.clone()),
-        }
+        self.known.borrow().1.clone()
     }
 
-    /// Asks whether the lease is still ours.
+    /// Asks whether the lease is still ours; returns how it was lost.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn check(&self) -> Result<Option<Loss>> {
-        renew(&self.lease, &self.tell).await?;
-        Ok(self.loss())
+        renew(&self.lease, &self.known).await
     }
 
     /// Returns once it is certain that the lease is ours for as long as a call takes: asked for right before something is
@@ -78,7 +106,7 @@ impl Held {
     /// # Errors
     /// `Held` when it has been lost; those of the store.
     pub async fn ensure(&self, anew: bool) -> Result<()> {
-        let since = self.told.borrow().0;
+        let since = self.known.borrow().0;
         let fresh = LASTS - since.age(self.lease.store.as_ref()) >= ENOUGH;
         let loss = if fresh && !anew { self.loss() } else { self.check().await? };
         let Some(Loss { to, .. }) = loss else { return Ok(()) };
@@ -90,29 +118,15 @@ impl Held {
     /// # Errors
     /// Those of the store.
     pub async fn release(&self) -> Result<()> {
-        self.heart.abort();
+        self.heartbeat.0.abort();
         self.lease.release().await
     }
 }
 
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.heart.abort();
-    }
-}
-
-async fn renew(lease: &Lease, tell: &watch::Sender<(Moment, Standing)>) -> Result<()> {
+async fn renew(lease: &Lease, known: &watch::Sender<Known>) -> Result<Option<Loss>> {
     // Before it is written: an answer may take long.
     let at = Moment::now(lease.store.as_ref());
-    let standing = lease.renew().await?;
-    tell.send_replace((at, standing));
-    Ok(())
-}
-
-async fn beat(lease: Lease, tell: watch::Sender<(Moment, Standing)>) {
-    let mut pause = HEARTBEAT;
-    while tell.borrow().1 == Standing::Ours {
-        tokio::time::sleep(pause).await;
-        pause = if renew(&lease, &tell).await.is_ok() { HEARTBEAT } else { AGAIN };
-    }
+    let loss = lease.renew().await?;
+    known.send_replace((at, loss.clone()));
+    Ok(loss)
 }

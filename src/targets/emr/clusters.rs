@@ -15,7 +15,7 @@ use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::names::Uri;
-use crate::store::lease::{Claim, Held, Lease, Manner, Turn, describe};
+use crate::store::lease::{Claim, HeldLease, Lease, LeaseMode, Turn, describe};
 use crate::targets::{Note, Placed};
 
 /// A cluster that a run may put steps on.
@@ -25,7 +25,7 @@ pub(super) struct Acquired {
     /// Whether it takes steps already, as far as is known.
     pub ready: bool,
     /// The right to use it.
-    pub lease: Held,
+    pub lease: HeldLease,
 }
 
 /// What came of making a cluster.
@@ -120,10 +120,10 @@ impl Inner {
         }
         let fits: Vec<&Candidate> =
             candidates.iter().filter(|found| found.fits && Some(found.id.as_str()) != asker.not).collect();
-        let manner = if self.force { Manner::Force } else { Manner::Ask };
+        let mode = LeaseMode::forced(self.force);
         for found in &fits {
             let lease = self.claim(&found.id, asker);
-            if self.turn((&lease, found), asker, manner, true).await?.is_ok() {
+            if self.turn((&lease, found), asker, mode, true).await?.is_ok() {
                 asker.tell(chosen(found, &found.reason));
                 return Ok(reused(found, lease));
             }
@@ -147,7 +147,7 @@ impl Inner {
         };
         let state = cluster.status.state.as_str();
         let lease = self.claim(&had.cluster, asker);
-        let has_turn = matches!(lease.take(Manner::Ask).await?, Turn::Ours { .. }) || !ALIVE.contains(&state);
+        let has_turn = matches!(lease.take(LeaseMode::Once).await?, Turn::Ours { .. }) || !ALIVE.contains(&state);
         // Steps that are there stay there, whoever else has come meanwhile.
         if !has_turn && !self.has_steps(&had.cluster, asker.what).await? {
             return Ok(None);
@@ -180,11 +180,11 @@ impl Inner {
         &self,
         (lease, found): (&Lease, &Candidate),
         asker: &Asker<'_>,
-        manner: Manner,
+        mode: LeaseMode,
         fresh: bool,
     ) -> Result<Result<(), (usize, String)>> {
-        let beside = match lease.take(manner).await? {
-            Turn::Ours { .. } if manner == Manner::Force => return Ok(Ok(())),
+        let beside = match lease.take(mode).await? {
+            Turn::Ours { .. } if mode == LeaseMode::Force => return Ok(Ok(())),
             Turn::Ours { beside, stale }
                 if fresh && found.state == "WAITING" && beside.is_empty() && stale.is_empty() =>
             {
@@ -205,10 +205,10 @@ impl Inner {
         let lease = self.claim(&found.id, asker);
         let began = Instant::now();
         let patience = Duration::from_secs(self.settings.queue_seconds);
-        let manner = if patience.is_zero() { Manner::Ask } else { Manner::Queue };
+        let mode = if patience.is_zero() { LeaseMode::Once } else { LeaseMode::Queue };
         let mut told = None;
         loop {
-            let now = match self.turn((&lease, found), asker, manner, false).await? {
+            let now = match self.turn((&lease, found), asker, mode, false).await? {
                 Ok(()) => {
                     asker.tell(chosen(found, "its turn has come"));
                     return Ok(reused(found, lease));

@@ -22,7 +22,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::names::Uri;
 use crate::store::Owner;
-use crate::store::lease::{Manner, Turn, describe, sweep};
+use crate::store::lease::{LeaseMode, Turn, describe, sweep};
 use crate::targets::{Note, Placed, Stop};
 
 /// A request for a cluster that was sent again: a second cluster of its name may come up.
@@ -44,7 +44,7 @@ impl Inner {
         let guard = self.claim(&format!("create-{}-{}", identity.shape, identity.hash), asker);
         let mut told: Vec<Owner> = Vec::new();
         let stale = loop {
-            let holders = match guard.take(Manner::Queue).await? {
+            let holders = match guard.take(LeaseMode::Queue).await? {
                 Turn::Ours { stale, .. } => break stale,
                 Turn::Waiting { holders, .. } => holders,
             };
@@ -79,7 +79,7 @@ impl Inner {
         found.retain(|found| found.fits && Some(found.id.as_str()) != asker.not);
         for candidate in found.iter().filter(|found| ours.as_ref().is_none_or(|id| *id == found.id)) {
             let lease = self.claim(&candidate.id, asker);
-            if self.turn((&lease, candidate), asker, Manner::Ask, true).await?.is_ok() {
+            if self.turn((&lease, candidate), asker, LeaseMode::Once, true).await?.is_ok() {
                 asker.tell(chosen(candidate, &candidate.reason));
                 return Ok(Created::Ours(reused(candidate, lease)));
             }
@@ -92,7 +92,7 @@ impl Inner {
         asker.tell(self.price());
         let id = self.make_once(&order, since, doubt, asker).await?;
         let lease = self.claim(&id, asker);
-        lease.take(Manner::Queue).await?;
+        lease.take(LeaseMode::Queue).await?;
         // Making a cluster is rare and slow: the time to tidy up. What fails now succeeds the next time.
         let _ = sweep(self.store.as_ref(), &self.leases()).await;
         asker.tell(Event::ClusterChosen {
@@ -151,7 +151,7 @@ impl Inner {
     /// Ends a cluster unless someone uses it; returns whether it did.
     pub(super) async fn end_unused(&self, id: &str, what: &str) -> Result<bool> {
         let lease = self.lease(id, what);
-        let free = matches!(&lease.take(Manner::Ask).await?, Turn::Ours { beside, .. } if beside.is_empty())
+        let free = matches!(&lease.take(LeaseMode::Once).await?, Turn::Ours { beside, .. } if beside.is_empty())
             && self.api.active_steps(id).await?.is_empty();
         if free {
             self.api.terminate(&[id]).await?;

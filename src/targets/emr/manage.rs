@@ -11,7 +11,7 @@ use super::identity::Named;
 use super::pool::{ALIVE, Candidate};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
-use crate::store::lease::{Book, Claim, Manner, Turn, describe, sweep};
+use crate::store::lease::{Claim, LeaseMode, LeaseState, Turn, describe, sweep};
 use crate::targets::Note;
 
 /// States of clusters that are there, those that are ending included.
@@ -77,7 +77,7 @@ pub struct Shown {
     /// Its steps that have not ended.
     pub active: Vec<Step>,
     /// Who has its lease and who waits.
-    pub book: Book,
+    pub book: LeaseState,
     /// Runs without the lease whose steps have not ended.
     pub left: Vec<String>,
 }
@@ -234,7 +234,7 @@ impl Inner {
         }
         // The lease first: no run may begin on it while it ends.
         let lease = self.lease(id, DOWN);
-        if let Turn::Waiting { holders, .. } = lease.take(if force { Manner::Force } else { Manner::Ask }).await? {
+        if let Turn::Waiting { holders, .. } = lease.take(LeaseMode::forced(force)).await? {
             return Err(in_use(id, &format!("held by {}", describe(&holders))));
         }
         let active = self.api.active_steps(id).await?;

@@ -14,7 +14,7 @@ use crate::store::Store;
 
 /// What runs that go on refer to.
 #[derive(Default)]
-pub struct Going {
+pub struct OpenRuns {
     /// Their ids.
     pub runs: BTreeSet<RunId>,
     /// The versions they were planned from, as table and run.
@@ -25,7 +25,7 @@ pub struct Going {
     pub prefixes: BTreeSet<String>,
 }
 
-impl Going {
+impl OpenRuns {
     /// Returns what the runs that go on refer to.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ pub fn prefixes_of(version: &Version) -> impl Iterator<Item = String> {
 
 /// The partitions that are needed below a prefix.
 #[derive(Default)]
-struct Parts {
+struct LivePartitions {
     /// By the columns that their directories are made of.
     values: BTreeMap<Vec<String>, BTreeSet<PartitionValues>>,
     /// As they are spelled: one that reads as other values today stays, too.
@@ -63,35 +63,35 @@ struct Parts {
 
 /// What must stay below the curated location, and what of the rest is ours.
 #[derive(Default)]
-pub struct Needed {
+pub struct LiveSet {
     runs: BTreeSet<RunId>,
     whole: BTreeSet<String>,
     /// Where kept versions were written, also those of no partition.
     written: BTreeSet<String>,
-    parts: BTreeMap<String, Parts>,
+    parts: BTreeMap<String, LivePartitions>,
     named: BTreeSet<String>,
     asked: BTreeSet<RunId>,
 }
 
 /// What a file below the curated location is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum Liveness {
     /// Someone refers to it.
-    Needed,
+    Live,
     /// We wrote it, and nobody refers to it any more.
     Garbage,
     /// Nothing tells that it is ours.
     Unknown,
-    /// Hidden from readers, as what Spark keeps for itself: not worth a word.
+    /// Hidden from readers, as what Spark keeps for itself: not told.
     Hidden,
 }
 
-impl Needed {
+impl LiveSet {
     /// Keeps all that `going` refers to.
-    pub fn by_runs(going: &Going) -> Self {
-        let mut needed = Self { runs: going.runs.clone(), whole: going.prefixes.clone(), ..Self::default() };
-        going.versions.values().for_each(|version| needed.keep(version));
-        needed
+    pub fn by_runs(going: &OpenRuns) -> Self {
+        let mut live = Self { runs: going.runs.clone(), whole: going.prefixes.clone(), ..Self::default() };
+        going.versions.values().for_each(|version| live.keep(version));
+        live
     }
 
     /// Keeps all that the versions of an index refer to.
@@ -134,40 +134,40 @@ impl Needed {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn fate(&mut self, below: &str, runs: &Runs, store: &dyn Store) -> Result<Fate> {
+    pub async fn liveness(&mut self, below: &str, runs: &Runs, store: &dyn Store) -> Result<Liveness> {
         let parts: Vec<&str> = below.split('/').collect();
         let hidden = |part: &&str| part.is_empty() || part.starts_with(['.', '_']) || part.ends_with("_$folder$");
-        let others = if parts.iter().any(hidden) { Fate::Hidden } else { Fate::Unknown };
+        let others = if parts.iter().any(hidden) { Liveness::Hidden } else { Liveness::Unknown };
         let [table, run, rest @ ..] = parts.as_slice() else { return Ok(others) };
         let Some(run) = run.strip_prefix("run=").and_then(|run| run.parse::<RunId>().ok()) else { return Ok(others) };
         let prefix = plan::run_prefix(table, &run);
         if self.runs.contains(&run) || self.whole.contains(&prefix) {
-            return Ok(Fate::Needed);
+            return Ok(Liveness::Live);
         }
         // What an engine left beside the data, and the columns of a table without rows, stay as long as the version does.
         if rest.iter().any(hidden) && self.written.contains(&prefix) {
-            return Ok(Fate::Needed);
+            return Ok(Liveness::Live);
         }
         if let Some(parts) = self.parts.get(&prefix) {
             match parts.is_needed(rest) {
-                Some(true) => return Ok(Fate::Needed),
+                Some(true) => return Ok(Liveness::Live),
                 Some(false) => self.named.extend([prefix.clone()]),
                 None => return Ok(others),
             }
         }
         // What steps write: files whose names Spark gives them, also before they are whole.
         if !rest.iter().any(hidden) && !rest.last().is_some_and(|name| name.contains(".parquet")) {
-            return Ok(Fate::Unknown);
+            return Ok(Liveness::Unknown);
         }
         if !self.named.contains(&prefix) && self.asked.insert(run.clone()) {
             let wrote = runs.wrote(store, &run).await?;
             self.named.extend(wrote.iter().map(|table| plan::run_prefix(table, &run)));
         }
-        Ok(if self.named.contains(&prefix) { Fate::Garbage } else { others })
+        Ok(if self.named.contains(&prefix) { Liveness::Garbage } else { others })
     }
 }
 
-impl Parts {
+impl LivePartitions {
     /// Returns whether a file is in one of the partitions; `None` when it is in no partition at all.
     fn is_needed(&self, rest: &[&str]) -> Option<bool> {
         let folders = rest.split_last().map_or(&[][..], |(_, folders)| folders);

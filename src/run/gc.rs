@@ -15,11 +15,11 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::gather::{Gathered, result_uri};
-use super::needed::{Fate, Going, Needed, prefixes_of};
+use super::gather::{Gathered, read_result, result_uri};
+use super::live::{LiveSet, Liveness, OpenRuns, prefixes_of};
 use super::records::Runs;
 use super::repair::must_be_whole;
-use crate::catalog::{Catalog, Entry, Index, VersionFile};
+use crate::catalog::{Catalog, Index, TableHistory, VersionFile};
 use crate::config::Lake;
 use crate::error::Result;
 use crate::names::{Digest, RunId, Uri};
@@ -66,7 +66,7 @@ const WRITING: SignedDuration = SignedDuration::from_hours(1);
 type Waiting = (Object, Option<StepResult>);
 
 /// What was there before anything else was looked at.
-struct There {
+struct Listing {
     curated: Vec<Object>,
     results: Vec<Object>,
     scratch: Vec<Object>,
@@ -92,7 +92,7 @@ impl Collection<'_> {
         runs.look(store, &lake.artifacts).await?;
         must_be_whole(store, catalog, &lake.artifacts).await?;
         let index = catalog.index().await?;
-        let going = Going::of(&runs, lake, catalog).await?;
+        let going = OpenRuns::of(&runs, lake, catalog).await?;
         garbage.versions = self.old_versions(&index, &going);
         let old = self.old_results(&there, &going, &mut garbage).await?;
         if !self.dry_run {
@@ -102,24 +102,24 @@ impl Collection<'_> {
             store.remove_all(&uris(old.iter().map(|(object, _)| object))).await?;
             runs.look(store, &lake.artifacts).await?;
         }
-        let going = Going::of(&runs, lake, catalog).await?;
-        let mut needed = Needed::by_runs(&going);
-        self.waiting_results(&old, &going).await?.iter().for_each(|result| needed.add_result(result));
+        let going = OpenRuns::of(&runs, lake, catalog).await?;
+        let mut live = LiveSet::by_runs(&going);
+        self.waiting_results(&old, &going).await?.iter().for_each(|result| live.add_result(result));
         let index = self.index_without(&garbage.versions).await?;
-        needed.add_index(&index, catalog).await?;
+        live.add_index(&index, catalog).await?;
         let about = self.unnamed(&there.versions, &index, &going);
         for file in &about {
-            needed.name(catalog.version(&file.table, &file.run).await.ok().flatten().iter().flat_map(prefixes_of));
-            needed.name([plan::run_prefix(&file.table, &file.run)]);
+            live.name(catalog.version(&file.table, &file.run).await.ok().flatten().iter().flat_map(prefixes_of));
+            live.name([plan::run_prefix(&file.table, &file.run)]);
         }
-        old.iter().filter_map(|(_, result)| result.as_ref()).for_each(|result| needed.name(result.prefixes()));
+        old.iter().filter_map(|(_, result)| result.as_ref()).for_each(|result| live.name(result.prefixes()));
         let is_told = |file: &&&VersionFile| garbage.versions.contains(&(file.table.clone(), file.run.clone()));
         let untold: Vec<Object> = about.iter().filter(|file| !is_told(file)).map(|file| file.object.clone()).collect();
         let about: Vec<Object> = about.into_iter().map(|file| file.object.clone()).collect();
         let is_over = |object: &&Object| self.now.duration_since(object.modified) > WRITING && !self.is_young(object);
         let mut left: Vec<Object> = there.unfinished.iter().filter(is_over).cloned().collect();
         left.extend(self.old_scratch(&there.scratch, &runs, &mut garbage));
-        let files = self.unneeded(&there, &mut needed, &runs, &mut garbage).await?;
+        let files = self.unneeded(&there, &mut live, &runs, &mut garbage).await?;
         let old: Vec<Object> = old.into_iter().map(|(object, _)| object).collect();
         garbage.bytes = [&files, &old, &untold, &left].into_iter().flatten().map(|object| object.bytes).sum();
         garbage.files = uris(&files);
@@ -134,7 +134,7 @@ impl Collection<'_> {
         Ok(garbage)
     }
 
-    async fn there(&self) -> Result<There> {
+    async fn there(&self) -> Result<Listing> {
         let Self { lake, store, catalog, .. } = *self;
         let [results, scratch] = ["results", "scratch"].map(|name| lake.artifacts.join(name));
         let (curated, results, scratch) =
@@ -143,7 +143,7 @@ impl Collection<'_> {
         for location in [&lake.curated, &lake.artifacts, &lake.raw] {
             unfinished.extend(store.unfinished(location).await?);
         }
-        Ok(There {
+        Ok(Listing {
             curated: curated.objects,
             results: results.objects,
             scratch: scratch.objects,
@@ -161,7 +161,7 @@ impl Collection<'_> {
         self.lake.artifacts.to_path().is_none() && !self.is_old(object.modified)
     }
 
-    fn old_versions(&self, index: &Index, going: &Going) -> Vec<(String, RunId)> {
+    fn old_versions(&self, index: &Index, going: &OpenRuns) -> Vec<(String, RunId)> {
         let mut old = Vec::new();
         for (table, entry) in &index.tables {
             let spared = spared(entry);
@@ -178,7 +178,7 @@ impl Collection<'_> {
     }
 
     /// Returns the results that waited too long.
-    async fn old_results(&self, there: &There, going: &Going, garbage: &mut Garbage) -> Result<Vec<Waiting>> {
+    async fn old_results(&self, there: &Listing, going: &OpenRuns, garbage: &mut Garbage) -> Result<Vec<Waiting>> {
         let mut old = Vec::new();
         for object in &there.results {
             let Some(job) = job_of(object) else {
@@ -188,7 +188,8 @@ impl Collection<'_> {
                 continue;
             };
             if self.is_old(object.modified) && !going.jobs.contains(job) {
-                old.push((object.clone(), read_result(self.store, &object.uri).await?));
+                let result = read_result(self.store, &object.uri).await?;
+                old.push((object.clone(), result.map(|(_, result)| result)));
             }
         }
         Ok(old)
@@ -196,12 +197,12 @@ impl Collection<'_> {
 
     /// Returns the results that wait by now: a run that has ended since the first look may have left some. And of those
     /// that do not any more what a run of the same job may have taken before.
-    async fn waiting_results(&self, old: &[Waiting], going: &Going) -> Result<Vec<StepResult>> {
+    async fn waiting_results(&self, old: &[Waiting], going: &OpenRuns) -> Result<Vec<StepResult>> {
         let taken = |(object, _): &&Waiting| job_of(object).is_some_and(|job| going.jobs.contains(job));
         let mut waiting: Vec<StepResult> = old.iter().filter(taken).filter_map(|(_, result)| result.clone()).collect();
         for object in self.store.list(&self.lake.artifacts.join("results")).await? {
             if job_of(&object).is_some() && !old.iter().any(|(old, _)| *old == object) {
-                waiting.extend(read_result(self.store, &object.uri).await?);
+                waiting.extend(read_result(self.store, &object.uri).await?.map(|(_, result)| result));
             }
         }
         Ok(waiting)
@@ -219,13 +220,13 @@ impl Collection<'_> {
     }
 
     /// Returns the files about versions that nobody refers to: a publication or a collection that was cut short left them.
-    fn unnamed<'a>(&self, files: &'a [VersionFile], index: &Index, going: &Going) -> Vec<&'a VersionFile> {
-        let is_needed = |file: &VersionFile| {
+    fn unnamed<'a>(&self, files: &'a [VersionFile], index: &Index, going: &OpenRuns) -> Vec<&'a VersionFile> {
+        let is_live = |file: &VersionFile| {
             let is_kept = index.tables.get(&file.table).is_some_and(|entry| entry.keeps(&file.run));
             let version = (file.table.clone(), file.run.clone());
             is_kept || going.runs.contains(&file.run) || going.versions.contains_key(&version)
         };
-        files.iter().filter(|file| !is_needed(file)).collect()
+        files.iter().filter(|file| !is_live(file)).collect()
     }
 
     fn old_scratch(&self, scratch: &[Object], runs: &Runs, garbage: &mut Garbage) -> Vec<Object> {
@@ -244,8 +245,8 @@ impl Collection<'_> {
 
     async fn unneeded(
         &self,
-        there: &There,
-        needed: &mut Needed,
+        there: &Listing,
+        live: &mut LiveSet,
         runs: &Runs,
         garbage: &mut Garbage,
     ) -> Result<Vec<Object>> {
@@ -253,9 +254,9 @@ impl Collection<'_> {
         let mut files = Vec::new();
         for object in there.curated.iter().filter(|object| !unfinished.contains(&object.uri)) {
             let below = object.uri.below(&self.lake.curated).unwrap_or_default();
-            match needed.fate(below, runs, self.store).await? {
-                Fate::Garbage if !self.is_young(object) => files.push(object.clone()),
-                Fate::Unknown => garbage.unknown.push(object.uri.clone()),
+            match live.liveness(below, runs, self.store).await? {
+                Liveness::Garbage if !self.is_young(object) => files.push(object.clone()),
+                Liveness::Unknown => garbage.unknown.push(object.uri.clone()),
                 _ => {}
             }
         }
@@ -264,15 +265,10 @@ impl Collection<'_> {
 }
 
 /// Returns the versions that a rollback, or taking one back, goes to.
-fn spared(entry: &Entry) -> BTreeSet<&RunId> {
+fn spared(entry: &TableHistory) -> BTreeSet<&RunId> {
     let seen_last = entry.history.iter().filter(|known| known.until.is_some()).max_by_key(|known| known.until);
     let spared = entry.before().into_iter().chain(seen_last).map(|known| &known.run);
     spared.chain([&entry.current]).collect()
-}
-
-async fn read_result(store: &dyn Store, uri: &Uri) -> Result<Option<StepResult>> {
-    let body = store.get(uri).await?.unwrap_or_default();
-    Ok(serde_json::from_slice::<(Digest, StepResult)>(&body).ok().map(|(_, result)| result))
 }
 
 /// Returns the job whose step an object is the result of.
@@ -296,7 +292,7 @@ pub async fn is_kept(gathered: &Gathered<'_>, plan: &Plan, store: &dyn Store, ca
         let Some(reused) = &step.reused else { continue };
         let waiting = read_result(store, &result_uri(&facts.lake.artifacts, &facts.job.name, &step.result)).await?;
         // One of the same name may be another's, who has done the same work again.
-        if waiting.as_ref() != Some(reused) {
+        if waiting.as_ref().map(|(_, result)| result) != Some(reused) {
             return Ok(false);
         }
     }
