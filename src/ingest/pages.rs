@@ -187,7 +187,7 @@ async fn write(
     let held = raw::digests(store, &request.raw, &folder).await?;
     let (new, already) = without_copies(inputs, &held, summary);
     if new.is_empty() {
-        return Ok(Written { endpoint, run: None, pages: 0, items: 0, bytes: 0, already });
+        return Ok(Written { endpoint, already, ..Written::default() });
     }
     let run = format!("pages-{}", Digest::of(new.iter().map(|input| &input.body)).short());
     folder.run.clone_from(&run);
@@ -195,10 +195,7 @@ async fn write(
     for input in new {
         put(&mut writer, input).await?;
     }
-    let lines = writer.commit().await?;
-    let sum = |of: fn(&Line) -> Option<u64>| lines.iter().filter_map(of).sum();
-    let (items, bytes) = (sum(|line| line.n_items), sum(|line| line.stored_bytes));
-    Ok(Written { endpoint, run: Some(run), pages: lines.len() as u64, items, bytes, already })
+    Ok(Written { already, ..Written::new(endpoint, run, &writer.commit().await?) })
 }
 
 /// Stores a page, which must be as it was when it was looked at.

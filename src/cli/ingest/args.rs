@@ -21,7 +21,7 @@ pub enum IngestCommand {
     /// Put the Stack Exchange data dump, `.7z`, `.xml` or `.xml.gz`, into raw, row for row
     Dump(DumpArgs),
     /// Write the made-up sample into raw
-    Sample(SampleArgs),
+    Sample,
 }
 
 #[derive(Debug, Args)]
@@ -92,11 +92,4 @@ pub struct DumpArgs {
     /// Take the place of another dump's tables under the same date
     #[arg(long)]
     pub replace: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct SampleArgs {
-    /// Multiplies the number of rows
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub scale: u32,
 }
