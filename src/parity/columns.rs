@@ -1,7 +1,5 @@
 //! Which columns are compared, and what each is for.
 
-use std::collections::BTreeSet;
-
 use arrow::datatypes::DataType;
 
 use super::diff::{SchemaDiff, TableDiff};
@@ -58,7 +56,7 @@ pub(super) struct Roles {
 }
 
 impl Roles {
-    pub fn new(shared: &[Wanted], key: &[String], partition_by: &BTreeSet<String>) -> Result<Self> {
+    pub fn new(shared: &[Wanted], key: &[String]) -> Result<Self> {
         let find = |name: &String| {
             shared.iter().find(|column| column.name == *name).cloned().ok_or_else(|| {
                 Error::new(Kind::Usage, format!("the key column `{name}` is not on both sides in comparable types"))
@@ -67,10 +65,7 @@ impl Roles {
         let named = key.iter().map(find).collect::<Result<Vec<_>>>()?;
         let keyed = !key.is_empty();
         let is_key = |column: &Wanted| if keyed { named.contains(column) } else { !has_float(&column.kind) };
-        // Within a partition its columns have one value, which says nothing unless they are part of the key.
-        let is_value = |column: &Wanted| !is_key(column) && !partition_by.contains(&column.name);
-        let key = shared.iter().filter(|column| is_key(column)).cloned().collect();
-        let values = shared.iter().filter(|column| is_value(column)).cloned().collect();
+        let (key, values) = shared.iter().cloned().partition(is_key);
         Ok(Self { key, values, shown: if keyed { named } else { shared.to_vec() }, keyed })
     }
 }
