@@ -6,7 +6,6 @@ pub mod api;
 pub mod dump;
 mod files;
 mod manifest;
-mod mixture;
 mod page;
 pub mod pages;
 pub mod raw;

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 
 use crate::config::Auth;
 
-use crate::ingest::dump::Table;
+use crate::ingest::dump::DumpTable;
 
 #[derive(Debug, Subcommand)]
 pub enum IngestCommand {
@@ -85,7 +85,7 @@ pub struct DumpArgs {
     pub date: Option<Date>,
     /// The tables to take, such as posts,comments [default: all]
     #[arg(long, value_name = "TABLES", value_delimiter = ',')]
-    pub only: Vec<Table>,
+    pub only: Vec<DumpTable>,
     /// When the dump was taken [default: when its files were written]
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub taken: Option<Date>,

@@ -21,7 +21,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::ingest::manifest::Line;
 use crate::ingest::raw::{self, Folder};
-use crate::ingest::{Summary, Written, mixture};
+use crate::ingest::{Summary, Written, sample};
 use crate::names::Uri;
 use crate::store::{Owner, Store};
 
@@ -85,7 +85,7 @@ pub async fn fetch(
     sink: &mut dyn Sink,
 ) -> Result<Summary> {
     raw::check_names(&request.site, &[])?;
-    mixture::refuse(store.as_ref(), &request.raw, &request.site, "api-").await?;
+    sample::refuse_mixture(store.as_ref(), &request.raw, &request.site, "api-").await?;
     let mut reader = ApiReader::begin(store, request, client, clock, sink).await?;
     let done = reader.read_all().await;
     let ApiReader { book, sink, .. } = reader;
@@ -149,7 +149,7 @@ impl<'a> ApiReader<'a> {
     }
 
     async fn endpoint(&mut self, endpoint: &'static Endpoint) -> Result<Written> {
-        let mut sum = Written { endpoint: endpoint.name.into(), run: None, pages: 0, items: 0, bytes: 0, already: 0 };
+        let mut sum = Written { endpoint: endpoint.name.into(), ..Written::default() };
         if endpoint.name == "answers" && self.came_along().await? {
             return Ok(sum);
         }

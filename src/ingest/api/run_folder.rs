@@ -10,7 +10,7 @@ use super::state::Task;
 use crate::error::{Error, Kind, Result};
 use crate::ingest::manifest::{self, Line};
 use crate::ingest::page;
-use crate::ingest::raw::{Folder, Form};
+use crate::ingest::raw::{Folder, PageFormat};
 use crate::names::Uri;
 use crate::store::Store;
 
@@ -31,7 +31,7 @@ impl ApiRunFolder<'_> {
     /// Stores the next page of `task`, and returns its manifest line. A page that an interrupted call left there is
     /// written over.
     pub async fn put(&self, task: &Task, response: &ApiResponse, line: Line) -> Result<Line> {
-        let name = Folder::page_name(task.pages + 1, Form::Json);
+        let name = Folder::page_name(task.pages + 1, PageFormat::Json);
         let stored = page::compress(&response.body)?;
         self.store.put(&self.folder.uri(self.raw).join(&name), &stored).await?;
         Ok(Line {
@@ -95,7 +95,7 @@ impl ApiRunFolder<'_> {
         }
         let mut known = HashSet::new();
         for number in 1..=task.pages {
-            let uri = self.folder.uri(self.raw).join(&Folder::page_name(number, Form::Json));
+            let uri = self.folder.uri(self.raw).join(&Folder::page_name(number, PageFormat::Json));
             let body = self.store.get(&uri).await?.and_then(|stored| response::decoded(stored, None));
             match body.map(|body| response::read(200, body, Expected::Items)) {
                 Some(Ok(page)) => known.extend(page.rows(endpoint.id, Sort::Creation).into_iter().map(|row| row.id)),

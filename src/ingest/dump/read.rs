@@ -9,9 +9,9 @@ use fs_err as fs;
 use tokio::sync::mpsc::Sender;
 
 use super::archive::{self, Next, Visitor};
-use super::parts::{Part, Parts};
-use super::rows::Rows;
-use super::source::{Packed, Source};
+use super::parts::{PartCutter, RowPart};
+use super::rows::RowReader;
+use super::source::{DumpFile, Packing};
 use crate::error::Result;
 
 /// What is read from a file, or from a decoder, at a time.
@@ -21,7 +21,7 @@ const READ_AT_ONCE: usize = 1 << 18;
 #[derive(Debug)]
 pub enum Said {
     /// The next rows, and how many bytes of the source are read.
-    Part(usize, Part, u64),
+    Part(usize, RowPart, u64),
     /// A file that nobody asked for had to be unpacked so far: its name, bytes read and in all.
     Passed(String, u64, u64),
     /// All rows of the source were handed over, and it is whole.
@@ -33,10 +33,10 @@ pub enum Said {
 ///
 /// # Errors
 /// Those of the files.
-pub fn read(sources: &[(usize, Source)], part_bytes: usize, say: &Sender<Said>) -> Result<()> {
+pub fn read(sources: &[(usize, DumpFile)], part_bytes: usize, say: &Sender<Said>) -> Result<()> {
     for together in sources.chunk_by(|(_, a), (_, b)| a.path == b.path) {
         let next = match together {
-            [(_, first), ..] if matches!(first.packed, Packed::Member { .. }) => members(together, part_bytes, say)?,
+            [(_, first), ..] if matches!(first.packed, Packing::Member { .. }) => members(together, part_bytes, say)?,
             files => file(files, part_bytes, say)?,
         };
         if next == Next::Stop {
@@ -46,12 +46,12 @@ pub fn read(sources: &[(usize, Source)], part_bytes: usize, say: &Sender<Said>) 
     Ok(())
 }
 
-fn file(files: &[(usize, Source)], part_bytes: usize, say: &Sender<Said>) -> Result<Next> {
+fn file(files: &[(usize, DumpFile)], part_bytes: usize, say: &Sender<Said>) -> Result<Next> {
     for (index, source) in files {
         let read = Arc::new(AtomicU64::new(0));
         let input = Counted { inner: fs::File::open(&source.path)?, read: Arc::clone(&read) };
         let mut input: Box<dyn Read> = match source.packed {
-            Packed::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(READ_AT_ONCE, input))),
+            Packing::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(READ_AT_ONCE, input))),
             _ => Box::new(input),
         };
         if rows(&mut input, &read, (*index, source), part_bytes, say)? == Next::Stop {
@@ -62,7 +62,7 @@ fn file(files: &[(usize, Source)], part_bytes: usize, say: &Sender<Said>) -> Res
 }
 
 /// Reads the members of one archive, in its own order: packed together, they can only be unpacked in that.
-fn members(sources: &[(usize, Source)], part_bytes: usize, say: &Sender<Said>) -> Result<Next> {
+fn members(sources: &[(usize, DumpFile)], part_bytes: usize, say: &Sender<Said>) -> Result<Next> {
     let Some((_, first)) = sources.first() else { return Ok(Next::GoOn) };
     let archive = first.name.strip_suffix(&format!("/{}", member(first))).unwrap_or(&first.name);
     let wanted: Vec<String> = sources.iter().map(|(_, source)| member(source).into()).collect();
@@ -72,16 +72,16 @@ fn members(sources: &[(usize, Source)], part_bytes: usize, say: &Sender<Said>) -
 }
 
 /// Returns the path in its archive.
-fn member(source: &Source) -> &str {
+fn member(source: &DumpFile) -> &str {
     match &source.packed {
-        Packed::Member { member, .. } => member,
-        Packed::Plain | Packed::Gzip => "",
+        Packing::Member { member, .. } => member,
+        Packing::Plain | Packing::Gzip => "",
     }
 }
 
 /// Hands over the rows of an archive's members.
 struct Members<'a> {
-    sources: &'a [(usize, Source)],
+    sources: &'a [(usize, DumpFile)],
     archive: &'a str,
     part_bytes: usize,
     say: &'a Sender<Said>,
@@ -116,12 +116,12 @@ impl Visitor for Members<'_> {
 fn rows(
     input: &mut dyn Read,
     read: &AtomicU64,
-    (index, source): (usize, &Source),
+    (index, source): (usize, &DumpFile),
     part_bytes: usize,
     say: &Sender<Said>,
 ) -> Result<Next> {
     let input = BufReader::with_capacity(READ_AT_ONCE, input);
-    let mut parts = Parts::new(Rows::new(input, source.table, &source.name), source.table, part_bytes);
+    let mut parts = PartCutter::new(RowReader::new(input, source.table, &source.name), source.table, part_bytes);
     while let Some(part) = parts.next_part()? {
         if say.blocking_send(Said::Part(index, part, read.load(Ordering::Relaxed))).is_err() {
             return Ok(Next::Stop);

@@ -260,3 +260,20 @@ fn digests(folder: &Path) -> BTreeMap<String, String> {
     }
     found
 }
+
+async fn refusal(there: &str, run: &str) -> Option<String> {
+    let lake = tempfile::tempdir().unwrap();
+    let raw = Uri::from_path(lake.path()).join("raw");
+    let page = format!("site=s/endpoint=questions/dt=2026-01-01/run={there}/000001.json.gz");
+    FileStore.put(&raw.join(&page), b"x").await.unwrap();
+    refuse_mixture(&FileStore, &raw, "s", run).await.err().map(|error| error.message)
+}
+
+#[tokio::test]
+async fn samples_and_real_pages_stay_apart() {
+    assert_eq!(refusal("pages-1", "pages-2").await, None);
+    assert_eq!(refusal("sample-7-x1", "sample-7-x1").await, None);
+    assert!(refusal("pages-1", "sample-7-x1").await.unwrap().contains("raw holds real pages"));
+    assert!(refusal("sample-7-x1", "pages-1").await.unwrap().contains("raw holds the made-up sample"));
+    assert!(refusal("sample-7-x1", "sample-7-x10").await.unwrap().contains("another size"));
+}
