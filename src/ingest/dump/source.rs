@@ -1,13 +1,14 @@
 //! One file of the dump: where it is, what it holds, and what tells its content from another one's.
 
 use std::io::{self, Read};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 use fs_err as fs;
 use jiff::{Timestamp, TimestampRound, Unit};
 
-use super::archive::{self, Next, Visitor};
+use super::archive::{self, Unpacked};
 use super::damage;
 use super::table::DumpTable;
 use crate::error::{Error, Kind, Result};
@@ -79,9 +80,14 @@ impl DumpFile {
             Packing::Gzip => checksum(&self.name, &mut MultiGzDecoder::new(file()?))?,
             Packing::Member { crc: Some(crc), .. } => (*crc, self.bytes as u32),
             Packing::Member { crc: None, member } => {
-                let mut reader = Checksum { name: &self.name, found: (0, 0) };
-                archive::read(&self.path, &self.name, std::slice::from_ref(member), &mut reader)?;
-                reader.found
+                let mut found = (0, 0);
+                archive::read(&self.path, &self.name, std::slice::from_ref(member), &mut |met| {
+                    if let Unpacked::Wanted(_, content) = met {
+                        found = checksum(&self.name, content)?;
+                    }
+                    Ok(ControlFlow::Continue(()))
+                })?;
+                found
             }
         };
         let digest = Digest::of([crc.to_be_bytes(), length.to_be_bytes()]);
@@ -126,23 +132,6 @@ fn checksum(name: &str, input: &mut dyn Read) -> Result<(u32, u32)> {
                 length = length.wrapping_add(read as u32);
             }
         }
-    }
-}
-
-/// Reads a member of an archive for its checksum.
-struct Checksum<'a> {
-    name: &'a str,
-    found: (u32, u32),
-}
-
-impl Visitor for Checksum<'_> {
-    fn take(&mut self, _: &str, content: &mut dyn Read) -> Result<Next> {
-        self.found = checksum(self.name, content)?;
-        Ok(Next::Stop)
-    }
-
-    fn pass(&mut self, _: &str, _: u64, _: u64) -> Next {
-        Next::GoOn
     }
 }
 
