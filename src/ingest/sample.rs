@@ -21,6 +21,9 @@ use crate::store::Store;
 /// The logical date of the sample: its last day.
 pub const SAMPLE_DATE: Date = date(2026, 10, 31);
 
+/// What it has pages of.
+const ENDPOINTS: [&str; 3] = ["answers", "comments", "questions"];
+
 /// How the run folders of every sample begin, also of larger ones.
 const SAMPLE_RUN: &str = "sample-";
 
@@ -36,13 +39,18 @@ pub async fn write(store: &dyn Store, raw: &Uri, site: &str, sink: &mut dyn Sink
     let run = format!("{SAMPLE_RUN}7-x1");
     refuse_mixture(store, raw, site, &run).await?;
     let mut summary = Summary { site: site.into(), ..Summary::default() };
-    for (endpoint, pages) in unpack()? {
+    let mut unpacked = None;
+    for endpoint in ENDPOINTS.map(String::from) {
         let folder = Folder { site: site.into(), endpoint: endpoint.clone(), date: SAMPLE_DATE, run: run.clone() };
         let written = match store.get(&folder.manifest(raw)).await? {
             Some(there) => Written { endpoint, already: manifest::parse(&there).len() as u64, ..Written::default() },
             None => {
                 let mut writer = Writer::new(store, raw, folder, PageFormat::Json);
-                for (body, fetched_at) in pages {
+                let pages = match &mut unpacked {
+                    Some(pages) => pages,
+                    None => unpacked.insert(unpack()?),
+                };
+                for (body, fetched_at) in pages.remove(&endpoint).unwrap_or_default() {
                     let page = page::inspect(&body);
                     let line = Line { fetched_at, sha256: Some(page.digest), ..page.line };
                     writer.page(&page::compress(&body)?, line).await?;

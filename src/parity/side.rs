@@ -81,6 +81,9 @@ pub(super) fn hashes(side: &Side<'_>, columns: &[Wanted], hasher: &RowHasher) ->
 
 /// Returns some rows of a side. Rows count through the files in their order; `wanted` is sorted.
 pub(super) fn pick(side: &Side<'_>, columns: &[Wanted], mut wanted: &[usize]) -> Result<RecordBatch> {
+    if columns.is_empty() {
+        return shaped(columns, Vec::new(), wanted.len()).map_err(failed);
+    }
     let (mut picked, mut start) = (vec![shaped(columns, empty(columns), 0).map_err(failed)?], 0);
     for file in &side.files {
         if wanted.is_empty() {

@@ -9,8 +9,6 @@ use super::*;
 use crate::event::Event;
 use crate::store::FileStore;
 
-const ENDPOINTS: [&str; 3] = ["answers", "comments", "questions"];
-
 /// Midnight (UTC) of the first day.
 const START: i64 = 1_746_057_600;
 const DAYS: i64 = 549;
