@@ -15,5 +15,5 @@ mod summary;
 mod testing;
 
 pub use manifest::Line;
-pub use raw::{Held, RawPage};
+pub use raw::{HeldPages, RawPage};
 pub use summary::{Skipped, Summary, Written};

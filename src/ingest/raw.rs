@@ -188,7 +188,7 @@ async fn of_folder(
 
 /// What raw holds of an endpoint for a date.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Held {
+pub struct HeldPages {
     /// `questions`.
     pub endpoint: String,
     /// The logical date.
@@ -200,7 +200,7 @@ pub struct Held {
 }
 
 /// Returns what raw holds of `site`, by endpoint and date. One listing, and one small read a run.
-pub async fn dates(store: &dyn Store, raw: &Uri, site: &str) -> Result<Vec<Held>> {
+pub async fn dates(store: &dyn Store, raw: &Uri, site: &str) -> Result<Vec<HeldPages>> {
     let mut runs: BTreeMap<Folder, u64> = BTreeMap::new();
     for object in store.list(&raw.join(&format!("site={site}"))).await? {
         if let Some((folder, _)) = Folder::parse(raw, &object.uri) {
@@ -214,7 +214,7 @@ pub async fn dates(store: &dyn Store, raw: &Uri, site: &str) -> Result<Vec<Held>
         *(if complete { finished } else { unfinished }) += pages;
     }
     let held =
-        held.into_iter().map(|((endpoint, date), (pages, unfinished))| Held { endpoint, date, pages, unfinished });
+        held.into_iter().map(|((endpoint, date), (pages, unfinished))| HeldPages { endpoint, date, pages, unfinished });
     Ok(held.collect())
 }
 
@@ -330,7 +330,7 @@ mod tests {
         // What the damaged line said of answers inside the page is lost, so they are looked for.
         let answers = list(&FileStore, &raw, "stackoverflow", &["answers"], date(2026, 11, 22)).await.unwrap();
         assert_eq!(answers["answers"], pages[1..]);
-        let held = Held { endpoint: "questions".into(), date: date(2026, 11, 22), pages: 2, unfinished: 1 };
+        let held = HeldPages { endpoint: "questions".into(), date: date(2026, 11, 22), pages: 2, unfinished: 1 };
         assert_eq!(dates(&FileStore, &raw, "stackoverflow").await.unwrap(), [held]);
         assert_eq!(dates(&FileStore, &raw, "superuser").await.unwrap(), []);
     }

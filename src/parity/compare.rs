@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use arrow::array::RecordBatch;
 use arrow::row::{RowConverter, SortField};
 
-use super::columns::{Roles, shared};
-use super::diff::{ColumnDiff, EXAMPLES, Example, Keys, TableDiff};
+use super::columns::{ColumnRoles, shared};
+use super::diff::{ColumnDiff, EXAMPLES, Example, KeyExamples, TableDiff};
 use super::equal::equal;
-use super::side::{Side, Wanted, failed, hashes, pick};
+use super::side::{ComparedColumn, Side, failed, hashes, pick};
 use crate::audit::rows::{RowHasher, row_text, text};
 use crate::error::Result;
 
@@ -39,7 +39,7 @@ pub fn compare(
         return Ok(diff);
     }
     let shared = shared([left, right], ignore, &mut diff)?;
-    let roles = Roles::new(&shared, key)?;
+    let roles = ColumnRoles::new(&shared, key)?;
     let hasher = RowHasher::default();
     let (left_rows, right_rows) = (hashes(left, &shared, &hasher)?, hashes(right, &shared, &hasher)?);
     (diff.rows_left, diff.rows_right) = (left_rows.len() as u64, right_rows.len() as u64);
@@ -76,7 +76,7 @@ fn except(rows: &[u128], others: &[u128]) -> Vec<usize> {
 }
 
 /// Returns the keys that more than one row has.
-fn repeated(side: &Side<'_>, roles: &Roles, hasher: &RowHasher) -> Result<Keys> {
+fn repeated(side: &Side<'_>, roles: &ColumnRoles, hasher: &RowHasher) -> Result<KeyExamples> {
     let hashes = hashes(side, &roles.key, hasher)?;
     let mut seen = HashMap::<u128, (usize, usize)>::with_capacity(hashes.len());
     for (at, hash) in hashes.into_iter().enumerate() {
@@ -86,17 +86,17 @@ fn repeated(side: &Side<'_>, roles: &Roles, hasher: &RowHasher) -> Result<Keys> 
     first.sort_unstable();
     let shown = pick(side, &roles.shown, &first[..first.len().min(EXAMPLES)])?;
     let examples = (0..shown.num_rows()).map(|row| row_text(&shown, row)).collect();
-    Ok(Keys { count: first.len() as u64, examples })
+    Ok(KeyExamples { count: first.len() as u64, examples })
 }
 
 /// Returns rows as keys, the first few as examples.
-fn keys(rest: &RecordBatch, roles: &Roles, rows: &[usize]) -> Result<Keys> {
+fn keys(rest: &RecordBatch, roles: &ColumnRoles, rows: &[usize]) -> Result<KeyExamples> {
     let shown = columns_of(rest, &roles.shown)?;
     let examples = rows.iter().take(EXAMPLES).map(|row| row_text(&shown, *row)).collect();
-    Ok(Keys { count: rows.len() as u64, examples })
+    Ok(KeyExamples { count: rows.len() as u64, examples })
 }
 
-fn columns_of(batch: &RecordBatch, columns: &[Wanted]) -> Result<RecordBatch> {
+fn columns_of(batch: &RecordBatch, columns: &[ComparedColumn]) -> Result<RecordBatch> {
     let at = columns.iter().map(|column| batch.schema().index_of(&column.name)).collect::<Result<Vec<_>, _>>();
     at.and_then(|at| batch.project(&at)).map_err(failed)
 }
@@ -117,7 +117,7 @@ struct Paired {
 
 impl Rest {
     /// Pairs the rows of each key in the order of their values.
-    fn pair(&self, roles: &Roles) -> Result<Paired> {
+    fn pair(&self, roles: &ColumnRoles) -> Result<Paired> {
         let [left_keys, right_keys] = self.encoded(&roles.key)?;
         let [left_values, right_values] = self.encoded(&roles.values)?;
         let order = |keys: &[Vec<u8>], values: &[Vec<u8>]| {
@@ -148,7 +148,7 @@ impl Rest {
     }
 
     /// Returns bytes of both sides that sort as the values of the rows do.
-    fn encoded(&self, columns: &[Wanted]) -> Result<[Vec<Vec<u8>>; 2]> {
+    fn encoded(&self, columns: &[ComparedColumn]) -> Result<[Vec<Vec<u8>>; 2]> {
         if columns.is_empty() {
             return Ok([&self.left, &self.right].map(|side| vec![Vec::new(); side.num_rows()]));
         }
@@ -164,8 +164,8 @@ impl Rest {
     /// Returns in how many pairs a column differs, `None` when in none.
     fn differing(
         &self,
-        column: &Wanted,
-        roles: &Roles,
+        column: &ComparedColumn,
+        roles: &ColumnRoles,
         pairs: &[(usize, usize)],
         tolerance: f64,
     ) -> Result<Option<ColumnDiff>> {

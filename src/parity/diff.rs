@@ -21,13 +21,13 @@ pub struct TableDiff {
     /// Rows on the right.
     pub rows_right: u64,
     /// Rows whose key is only on the left.
-    pub only_left: Keys,
+    pub only_left: KeyExamples,
     /// Rows whose key is only on the right.
-    pub only_right: Keys,
+    pub only_right: KeyExamples,
     /// Keys that more than one row on the left has. No difference when the right has them too.
-    pub repeated_left: Keys,
+    pub repeated_left: KeyExamples,
     /// Keys that more than one row on the right has.
-    pub repeated_right: Keys,
+    pub repeated_right: KeyExamples,
     /// Columns that one side lacks or that have another type.
     pub schema: Vec<SchemaDiff>,
     /// Columns with different values in rows of the same key.
@@ -36,7 +36,7 @@ pub struct TableDiff {
 
 /// Some keys, by number and example.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Keys {
+pub struct KeyExamples {
     /// How many.
     pub count: u64,
     /// The first few, as text.
@@ -127,14 +127,14 @@ pub fn describe(table: &str, diff: &TableDiff) -> String {
 fn repeated(diff: &TableDiff) -> String {
     let sides = [(&diff.left, &diff.repeated_left), (&diff.right, &diff.repeated_right)];
     let repeated = sides.into_iter().filter(|(_, keys)| keys.count > 0);
-    let line = |(side, keys): (&String, &Keys)| {
+    let line = |(side, keys): (&String, &KeyExamples)| {
         let what = if keys.count == 1 { "key has" } else { "keys have" };
         listed(&format!("{} {what} more than one row in {side}", keys.count), &diff.key.join(", "), keys)
     };
     repeated.map(line).collect()
 }
 
-fn listed(what: &str, key: &str, keys: &Keys) -> String {
+fn listed(what: &str, key: &str, keys: &KeyExamples) -> String {
     let mut text = format!("  {what}\n");
     let label = if key.is_empty() { "row" } else { key };
     for example in &keys.examples {

@@ -13,7 +13,7 @@ mod equal;
 mod side;
 
 pub use compare::compare;
-pub use diff::{ColumnDiff, Example, Keys, SchemaDiff, TableDiff, describe};
+pub use diff::{ColumnDiff, Example, KeyExamples, SchemaDiff, TableDiff, describe};
 pub use side::Side;
 
 #[cfg(test)]

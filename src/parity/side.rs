@@ -26,27 +26,27 @@ pub(super) type File = (PathBuf, PartitionValues);
 
 /// A column to read, in the type it is compared in.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Wanted {
+pub(super) struct ComparedColumn {
     pub name: String,
     pub kind: DataType,
 }
 
 impl Side<'_> {
     /// Returns the columns in the first file and then its partition columns, all in their canonical types.
-    pub(super) fn columns(&self) -> Result<Vec<Wanted>> {
+    pub(super) fn columns(&self) -> Result<Vec<ComparedColumn>> {
         let Some((path, values)) = self.files.first() else { return Ok(Vec::new()) };
         let file = ParquetFile::open(path)?;
-        let wanted = |field: &std::sync::Arc<Field>| Wanted {
+        let wanted = |field: &std::sync::Arc<Field>| ComparedColumn {
             name: field.name().clone(),
             kind: canonical_kind(field.data_type()),
         };
-        let partition = values.keys().map(|name| Wanted { name: name.clone(), kind: DataType::LargeUtf8 });
+        let partition = values.keys().map(|name| ComparedColumn { name: name.clone(), kind: DataType::LargeUtf8 });
         Ok(file.schema().fields().iter().map(wanted).chain(partition).collect())
     }
 }
 
 /// Calls `see` with every batch of a file.
-fn read(file: &File, columns: &[Wanted], mut see: impl FnMut(RecordBatch) -> Result<()>) -> Result<()> {
+fn read(file: &File, columns: &[ComparedColumn], mut see: impl FnMut(RecordBatch) -> Result<()>) -> Result<()> {
     let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
     for batch in ParquetFile::open(&file.0)?.batches(&names, &file.1)? {
         let batch = batch?;
@@ -57,7 +57,7 @@ fn read(file: &File, columns: &[Wanted], mut see: impl FnMut(RecordBatch) -> Res
     Ok(())
 }
 
-fn shaped(columns: &[Wanted], arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch, ArrowError> {
+fn shaped(columns: &[ComparedColumn], arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch, ArrowError> {
     let fields: Vec<Field> = columns.iter().map(|column| Field::new(&column.name, column.kind.clone(), true)).collect();
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(Schema::new(fields).into(), arrays, &options)
@@ -68,7 +68,7 @@ pub(super) fn failed(error: ArrowError) -> Error {
 }
 
 /// Returns one hash for each row of a side over `columns`.
-pub(super) fn hashes(side: &Side<'_>, columns: &[Wanted], hasher: &RowHasher) -> Result<Vec<u128>> {
+pub(super) fn hashes(side: &Side<'_>, columns: &[ComparedColumn], hasher: &RowHasher) -> Result<Vec<u128>> {
     let mut hashes = Vec::new();
     for file in &side.files {
         read(file, columns, |batch| {
@@ -80,7 +80,7 @@ pub(super) fn hashes(side: &Side<'_>, columns: &[Wanted], hasher: &RowHasher) ->
 }
 
 /// Returns some rows of a side. Rows count through the files in their order; `wanted` is sorted.
-pub(super) fn pick(side: &Side<'_>, columns: &[Wanted], mut wanted: &[usize]) -> Result<RecordBatch> {
+pub(super) fn pick(side: &Side<'_>, columns: &[ComparedColumn], mut wanted: &[usize]) -> Result<RecordBatch> {
     if columns.is_empty() {
         return shaped(columns, Vec::new(), wanted.len()).map_err(failed);
     }
@@ -103,6 +103,6 @@ pub(super) fn pick(side: &Side<'_>, columns: &[Wanted], mut wanted: &[usize]) ->
     concat_batches(&picked[0].schema(), &picked).map_err(failed)
 }
 
-fn empty(columns: &[Wanted]) -> Vec<ArrayRef> {
+fn empty(columns: &[ComparedColumn]) -> Vec<ArrayRef> {
     columns.iter().map(|column| new_empty_array(&column.kind)).collect()
 }

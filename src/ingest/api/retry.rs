@@ -16,7 +16,7 @@ const VIOLATION: i64 = 60;
 
 /// First wait when something before the API keeps us out, in seconds. Bans last 30 seconds to minutes. Source:
 /// api.stackexchange.com/docs/throttle.
-const EDGE: i64 = 60;
+const BLOCKED: i64 = 60;
 
 /// Makes a filter from another one. Source: api.stackexchange.com/docs/create-filter.
 const CREATE_FILTER: &str = "https://api.stackexchange.com/2.3/filters/create";
@@ -27,9 +27,9 @@ const DAY: i64 = 86_400;
 /// How often each class of fault was met for one question.
 #[derive(Debug, Default)]
 pub struct RetryBudget {
-    passing: u32,
+    transient: u32,
     backoff: u32,
-    edge: u32,
+    blocked: u32,
 }
 
 impl RetryBudget {
@@ -37,9 +37,9 @@ impl RetryBudget {
     /// so that clients do not march in step; `backoff` the last one the method asked for, in seconds.
     pub fn wait(&mut self, class: FaultClass, backoff: i64, spread: f64) -> Option<u64> {
         let (met, most, seconds) = match class {
-            FaultClass::Transient => (&mut self.passing, 5, 1),
+            FaultClass::Transient => (&mut self.transient, 5, 1),
             FaultClass::Backoff => (&mut self.backoff, 3, backoff.max(VIOLATION) + BACKOFF_MARGIN),
-            FaultClass::Blocked => (&mut self.edge, 3, EDGE),
+            FaultClass::Blocked => (&mut self.blocked, 3, BLOCKED),
             FaultClass::Quota(_) | FaultClass::BadRequest | FaultClass::MissingField(_) | FaultClass::Credentials => {
                 return None;
             }
