@@ -94,7 +94,8 @@ def growth(scales: list[int]) -> None:
     print("## Growth on Sail\n\n| rows | wall s | s per 10,000 rows | peak memory MB |\n|---|---|---|---|")
     for scale in scales:
         with lake() as environment:
-            run(["ingest", "sample", "--scale", str(scale)], environment)
+            raw = environment["SOFLOW_LAKE"].removeprefix("file:") + "/raw"
+            subprocess.run([sys.executable, ROOT / "benches/sample", raw, "--scale", str(scale)], check=True)
             seconds, peak = whole_job([], environment)
             rows = scale * 13_468
             print(f"| {scale}x, {rows:,} | {seconds:.1f} | {seconds / rows * 1e4:.2f} | {peak:.0f} |", flush=True)

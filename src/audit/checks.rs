@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::landed::{Column, Opened};
+use super::landed::{LandedColumn, Opened};
 use super::{unique, values};
 use crate::error::Result;
 use crate::job::{Check, Table};
@@ -78,7 +78,7 @@ impl Subject {
     }
 
     /// Returns the column as the footers describe it; `None` for a partition column.
-    pub(super) fn column(&self, name: &str) -> Option<&Column> {
+    pub(super) fn column(&self, name: &str) -> Option<&LandedColumn> {
         self.opened.landed.schema.iter().find(|column| column.name == name)
     }
 

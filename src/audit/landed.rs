@@ -20,9 +20,9 @@ use crate::store::Object;
 pub struct Landed {
     /// The columns in the files, in their order; partition columns are not among them. Those that the step left for a table
     /// without rows; empty when it left none.
-    pub schema: Vec<Column>,
+    pub schema: Vec<LandedColumn>,
     /// The partitions, sorted by value; one without values when the table has no partitions.
-    pub partitions: Vec<Part>,
+    pub partitions: Vec<LandedPartition>,
     /// Rows in all files.
     pub rows: u64,
     /// Bytes of all files.
@@ -41,7 +41,7 @@ pub struct Opened {
 
 /// A column of what landed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Column {
+pub struct LandedColumn {
     /// Its name.
     pub name: String,
     /// Its type as Spark DDL: `bigint`, `array<string>`.
@@ -70,7 +70,7 @@ pub enum Bound {
 
 /// One partition of what landed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
+pub struct LandedPartition {
     /// Its values by column.
     pub values: PartitionValues,
     /// Its directory below the prefix as it is spelled there; empty when the table has no partitions.
@@ -114,12 +114,13 @@ pub async fn read(
 fn open(reader: &Arc<Reader>, files: &[DataFile], partition_by: &[String]) -> Result<Opened> {
     let footers = reader.map(files, |file| footer(file, reader, partition_by))?;
     let mut landed = Landed::default();
-    let mut parts = BTreeMap::<&PartitionValues, Part>::new();
+    let mut parts = BTreeMap::<&PartitionValues, LandedPartition>::new();
     let mut opened = Vec::with_capacity(files.len());
     for (file, (parquet, columns)) in files.iter().zip(footers) {
         let (rows, bytes) = (parquet.rows(), file.object.bytes);
         let (values, directory) = (file.values.clone(), file.directory.clone());
-        let part = parts.entry(&file.values).or_insert(Part { values, directory, rows: 0, bytes: 0, files: 0 });
+        let part =
+            parts.entry(&file.values).or_insert(LandedPartition { values, directory, rows: 0, bytes: 0, files: 0 });
         part.rows += rows;
         part.bytes += bytes;
         part.files += 1;
@@ -141,18 +142,18 @@ fn open(reader: &Arc<Reader>, files: &[DataFile], partition_by: &[String]) -> Re
 }
 
 /// Returns the columns that a step left for a table without rows: of these files neither rows nor values count.
-fn declared(object: &Object, reader: &Arc<Reader>, partition_by: &[String]) -> Result<Vec<Column>> {
+fn declared(object: &Object, reader: &Arc<Reader>, partition_by: &[String]) -> Result<Vec<LandedColumn>> {
     let file = ParquetFile::of(object, reader)?;
     check_names(&object.uri, &file, &[])?;
     let fields = file.schema().fields().iter().filter(|field| !partition_by.contains(field.name()));
     let column = |field: &FieldRef| {
         let (name, kind) = (field.name().clone(), ddl(field.data_type()));
-        Column { name, kind, nullable: true, nulls: Some(0), min: None, max: None }
+        LandedColumn { name, kind, nullable: true, nulls: Some(0), min: None, max: None }
     };
     Ok(fields.map(column).collect())
 }
 
-fn footer(file: &DataFile, reader: &Arc<Reader>, partition_by: &[String]) -> Result<(ParquetFile, Vec<Column>)> {
+fn footer(file: &DataFile, reader: &Arc<Reader>, partition_by: &[String]) -> Result<(ParquetFile, Vec<LandedColumn>)> {
     let uri = &file.object.uri;
     reader.go_on()?;
     let opened = ParquetFile::of(&file.object, reader)?;
@@ -195,7 +196,7 @@ fn alike_members(kind: &DataType) -> Option<(String, String)> {
 }
 
 /// Refuses two files of one table whose columns differ in name, type or order, naming the first difference.
-fn check_same(first: &[Column], second: &[Column], [a, b]: [&Uri; 2]) -> Result<()> {
+fn check_same(first: &[LandedColumn], second: &[LandedColumn], [a, b]: [&Uri; 2]) -> Result<()> {
     let differ = |what: String| Err(Error::new(Kind::Audit, format!("the files of one table differ: {what}")));
     for column in first {
         match second.iter().find(|other| other.name == column.name) {
@@ -221,7 +222,7 @@ fn check_same(first: &[Column], second: &[Column], [a, b]: [&Uri; 2]) -> Result<
 }
 
 /// Adds what a further file tells about a column; `rows` are those known so far and those of the file.
-fn merge(known: &mut Column, new: Column, rows: [u64; 2]) {
+fn merge(known: &mut LandedColumn, new: LandedColumn, rows: [u64; 2]) {
     let valueless = [known.nulls == Some(rows[0]), new.nulls == Some(rows[1])];
     known.nullable |= new.nullable;
     known.nulls = known.nulls.zip(new.nulls).map(|(known, new)| known + new);

@@ -26,5 +26,5 @@ mod values;
 
 pub use checks::{Finding, Subject, check};
 pub use files::is_in;
-pub use landed::{Bound, Column, Landed, Opened, Part, read, rows_so_far};
+pub use landed::{Bound, Landed, LandedColumn, LandedPartition, Opened, read, rows_so_far};
 pub use reader::Reader;

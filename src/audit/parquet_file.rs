@@ -27,13 +27,13 @@ pub(super) const BATCH_ROWS: usize = 8192;
 /// A Parquet file whose footer has been read.
 pub struct ParquetFile {
     uri: Uri,
-    origin: Origin,
+    origin: FileOrigin,
     metadata: Arc<ParquetMetaData>,
     schema: SchemaRef,
 }
 
 /// Where the bytes of a file come from.
-enum Origin {
+enum FileOrigin {
     /// A file of this machine, whatever it holds now.
     Path(PathBuf),
     /// A file of this machine, as a listing showed it.
@@ -54,7 +54,7 @@ impl ParquetFile {
         let (file, uri) = (fs::File::open(path)?, Uri::from_path(path));
         guarded(&uri.clone(), None, move || {
             let metadata = footer(file, &uri)?;
-            Self::new(uri, Origin::Path(path.into()), metadata)
+            Self::new(uri, FileOrigin::Path(path.into()), metadata)
         })
     }
 
@@ -67,14 +67,14 @@ impl ParquetFile {
         guarded(&object.uri, None, || {
             if uri.to_path().is_some() {
                 let metadata = footer(listed(object)?, &uri)?;
-                return Self::new(uri, Origin::Listed(object.clone()), metadata);
+                return Self::new(uri, FileOrigin::Listed(object.clone()), metadata);
             }
             let (remote, metadata) = Remote::open(object, reader)?;
-            Self::new(uri, Origin::Remote(remote), metadata)
+            Self::new(uri, FileOrigin::Remote(remote), metadata)
         })
     }
 
-    fn new(uri: Uri, origin: Origin, metadata: ParquetMetaData) -> Result<Self> {
+    fn new(uri: Uri, origin: FileOrigin, metadata: ParquetMetaData) -> Result<Self> {
         let described = metadata.file_metadata().schema_descr();
         // Without the Arrow schema that some writers embed: types follow from what is stored, not from who stored it.
         let arrow = parquet_to_arrow_schema(described, None).map_err(|error| broken(&uri, None, error))?;
@@ -172,9 +172,9 @@ impl ParquetFile {
         let roots: Vec<usize> = stored.iter().filter_map(|column| self.schema.index_of(column).ok()).collect();
         let mask = ProjectionMask::roots(self.metadata.file_metadata().schema_descr(), roots);
         let file = match &self.origin {
-            Origin::Remote(remote) => return Ok(Box::new(remote.rows(groups.to_vec(), prepared, mask, failed)?)),
-            Origin::Path(path) => fs::File::open(path)?,
-            Origin::Listed(object) => listed(object)?,
+            FileOrigin::Remote(remote) => return Ok(Box::new(remote.rows(groups.to_vec(), prepared, mask, failed)?)),
+            FileOrigin::Path(path) => fs::File::open(path)?,
+            FileOrigin::Listed(object) => listed(object)?,
         };
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file.into_file(), prepared);
         let builder = builder.with_projection(mask).with_row_groups(groups.to_vec()).with_batch_size(BATCH_ROWS);

@@ -33,7 +33,7 @@ pub(super) struct Remote {
 }
 
 /// The rows of some row groups, of which one is in memory.
-pub(super) struct Rows<'a, F> {
+pub(super) struct RemoteRows<'a, F> {
     remote: &'a Remote,
     decoder: ParquetPushDecoder,
     group: Option<Group>,
@@ -81,10 +81,10 @@ impl Remote {
         prepared: ArrowReaderMetadata,
         mask: ProjectionMask,
         failed: F,
-    ) -> Result<Rows<'_, F>> {
+    ) -> Result<RemoteRows<'_, F>> {
         let decoder = ParquetPushDecoderBuilder::new_with_metadata(prepared).with_projection(mask);
         let decoder = decoder.with_row_groups(groups).with_batch_size(BATCH_ROWS).build();
-        Ok(Rows { remote: self, decoder: decoder.map_err(&failed)?, group: None, failed })
+        Ok(RemoteRows { remote: self, decoder: decoder.map_err(&failed)?, group: None, failed })
     }
 
     /// Returns the bytes of each range, read in as few pieces as is worth it.
@@ -110,7 +110,7 @@ impl Remote {
     }
 }
 
-impl<F: Fn(ParquetError) -> Error> Rows<'_, F> {
+impl<F: Fn(ParquetError) -> Error> RemoteRows<'_, F> {
     /// Reads the next row group; `None` after the last one.
     fn advance(&mut self) -> Result<Option<Group>> {
         let mut room = None;
@@ -128,7 +128,7 @@ impl<F: Fn(ParquetError) -> Error> Rows<'_, F> {
     }
 }
 
-impl<F: Fn(ParquetError) -> Error> Iterator for Rows<'_, F> {
+impl<F: Fn(ParquetError) -> Error> Iterator for RemoteRows<'_, F> {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -11,19 +11,19 @@ use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::errors::Result;
 
 use super::kind::ddl;
-use super::landed::{Bound, Column};
+use super::landed::{Bound, LandedColumn};
 use super::parquet_file::ParquetFile;
 
 /// Longer texts are no bound worth keeping in a run record.
 const LONGEST_TEXT: usize = 64;
 
 /// Returns the columns of a file with what its footer tells about them.
-pub(super) fn columns(file: &ParquetFile) -> Result<Vec<Column>> {
+pub(super) fn columns(file: &ParquetFile) -> Result<Vec<LandedColumn>> {
     let schema = file.schema();
     let columns = schema.fields().iter().map(|field| {
         let (nulls, bounds) = of_column(file, field.name())?;
         let (min, max) = bounds.unzip();
-        Ok(Column {
+        Ok(LandedColumn {
             name: field.name().clone(),
             kind: ddl(field.data_type()),
             nullable: field.is_nullable(),

@@ -39,7 +39,7 @@ pub async fn submit(app: &App, args: &SubmitArgs) -> Result<u8> {
     if args.sample {
         let lake = &project.target()?.lake;
         let _lock = LakeLock::guard(&lake.artifacts, "ingest sample", Timestamp::now())?;
-        sample::write(services.store.as_ref(), &lake.raw, SAMPLE_SITE, 1, sink.as_mut()).await?;
+        sample::write(services.store.as_ref(), &lake.raw, SAMPLE_SITE, sink.as_mut()).await?;
     }
     let code = prepare::code(&project, &job, &services)?;
     let order = Order { project: &project, job: &job, date, select, asked: asked(&args.selection), code };

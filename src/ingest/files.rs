@@ -11,7 +11,7 @@ use crate::error::Result;
 
 /// A file that may be a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct PageFile {
     /// Where it is.
     pub path: PathBuf,
     /// Its path below the folder with `/` between the parts, for people and for the manifest.
@@ -22,14 +22,14 @@ pub struct Found {
 ///
 /// Links are followed; a folder that was seen already, by whichever name, is not walked again, and neither is `raw`,
 /// which holds what was ingested before.
-pub fn find(folder: &Path, raw: Option<&Path>) -> Result<(Vec<Found>, Vec<Skipped>)> {
+pub fn find(folder: &Path, raw: Option<&Path>) -> Result<(Vec<PageFile>, Vec<Skipped>)> {
     let raw = raw.and_then(|raw| fs::canonicalize(raw).ok());
-    let mut walk = Walk { raw, ..Walk::default() };
+    let mut walk = FolderWalk { raw, ..FolderWalk::default() };
     if fs::metadata(folder)?.is_dir() {
         walk.folder(folder, "")?;
     } else {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        walk.found.push(Found { path: folder.to_path_buf(), name });
+        walk.found.push(PageFile { path: folder.to_path_buf(), name });
     }
     walk.found.sort_by(|a, b| natural(&a.name, &b.name));
     walk.skipped.sort_by(|a, b| natural(&a.path, &b.path));
@@ -37,14 +37,14 @@ pub fn find(folder: &Path, raw: Option<&Path>) -> Result<(Vec<Found>, Vec<Skippe
 }
 
 #[derive(Default)]
-struct Walk {
+struct FolderWalk {
     raw: Option<PathBuf>,
     seen: HashSet<PathBuf>,
-    found: Vec<Found>,
+    found: Vec<PageFile>,
     skipped: Vec<Skipped>,
 }
 
-impl Walk {
+impl FolderWalk {
     fn folder(&mut self, folder: &Path, prefix: &str) -> Result<()> {
         let canonical = fs::canonicalize(folder)?;
         if self.raw.as_ref() == Some(&canonical) && !prefix.is_empty() {
@@ -82,7 +82,7 @@ impl Walk {
         } else if !about.is_file() {
             self.skip(&name, "not a regular file");
         } else if lower.ends_with(".json") || lower.ends_with(".json.gz") {
-            self.found.push(Found { path, name });
+            self.found.push(PageFile { path, name });
         } else {
             self.skip(&name, "not a `.json` or `.json.gz` file");
         }

@@ -6,7 +6,6 @@ pub mod api;
 pub mod dump;
 mod files;
 mod manifest;
-mod mixture;
 mod page;
 pub mod pages;
 pub mod raw;
@@ -16,5 +15,5 @@ mod summary;
 mod testing;
 
 pub use manifest::Line;
-pub use raw::{Held, RawPage};
+pub use raw::{HeldPages, RawPage};
 pub use summary::{Skipped, Summary, Written};

@@ -29,7 +29,7 @@ const IDS: [(&str, &str); 3] = [("comment_id", "comments"), ("answer_id", "answe
 
 /// What a page says about itself.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Facts {
+pub struct PageFacts {
     /// SHA-256 of its body; of the file when that is not unpacked.
     pub digest: String,
     /// The endpoint all its items agree on.
@@ -40,7 +40,7 @@ pub struct Facts {
     pub unreadable: Option<String>,
 }
 
-impl Facts {
+impl PageFacts {
     /// Returns what is known of something that is no readable page, because of `why`.
     pub fn sealed(digest: String, why: String) -> Self {
         Self { digest, unreadable: Some(why), ..Self::default() }
@@ -48,15 +48,15 @@ impl Facts {
 }
 
 /// Returns what `file`, the bytes as downloaded, says about itself.
-pub fn inspect(file: &[u8]) -> Facts {
+pub fn inspect(file: &[u8]) -> PageFacts {
     let body = match unpacked(file) {
         Ok(body) => body,
-        Err(why) => return Facts::sealed(sha256(file), why),
+        Err(why) => return PageFacts::sealed(sha256(file), why),
     };
     let (digest, line) = (sha256(&body), Line { bytes: Some(body.len() as u64), ..Line::default() });
     let wrapper = match wrapper_of(&body) {
         Ok(wrapper) => wrapper,
-        Err(why) => return Facts { line, ..Facts::sealed(digest, why) },
+        Err(why) => return PageFacts { line, ..PageFacts::sealed(digest, why) },
     };
     let number = |key: &str| wrapper.get(key).and_then(Value::as_i64);
     let items = wrapper.get("items").and_then(Value::as_array);
@@ -68,7 +68,7 @@ pub fn inspect(file: &[u8]) -> Facts {
         (None, None) => Some(NO_ITEMS.into()),
         (None, Some(_)) => None,
     };
-    Facts {
+    PageFacts {
         digest,
         endpoint: items.and_then(|items| endpoint_of(items)),
         unreadable: why,

@@ -11,11 +11,11 @@ use fs_err as fs;
 use jiff::civil::Date;
 use jiff::{Timestamp, Unit};
 
-use super::files::{self, Found};
+use super::files::{self, PageFile};
 use super::manifest::Line;
-use super::mixture;
-use super::page::{self, Facts};
-use super::raw::{self, Folder, Form, Writer};
+use super::page::{self, PageFacts};
+use super::raw::{self, Folder, PageFormat, Writer};
+use super::sample;
 use super::summary::{Skipped, Summary, Written, counted};
 use crate::error::{Error, Kind, Result};
 use crate::event::Sink;
@@ -46,8 +46,8 @@ pub struct Request {
 }
 
 /// A file that goes to raw.
-struct Input {
-    found: Found,
+struct PageInput {
+    found: PageFile,
     /// Digest of the file as it was when it was inspected.
     file: String,
     /// Digest of its body.
@@ -64,7 +64,7 @@ struct Input {
 /// `Machine` when reading or writing fails: no page counts then that was not complete, and the same call goes on.
 pub async fn ingest(store: &dyn Store, request: &Request, sink: &mut dyn Sink) -> Result<Summary> {
     raw::check_names(&request.site, request.endpoint.as_deref().as_slice())?;
-    mixture::refuse(store, &request.raw, &request.site, "pages-").await?;
+    sample::refuse_mixture(store, &request.raw, &request.site, "pages-").await?;
     let (found, skipped) = find(request)?;
     let mut summary = Summary { site: request.site.clone(), skipped, ..Summary::default() };
     for (endpoint, inputs) in sort_out(request, found)? {
@@ -78,7 +78,7 @@ pub async fn ingest(store: &dyn Store, request: &Request, sink: &mut dyn Sink) -
     Ok(summary)
 }
 
-fn find(request: &Request) -> Result<(Vec<Found>, Vec<Skipped>)> {
+fn find(request: &Request) -> Result<(Vec<PageFile>, Vec<Skipped>)> {
     let folder = request.folder.display();
     if !request.folder.exists() {
         return Err(Error::new(Kind::Usage, format!("there is no folder `{folder}`")));
@@ -96,11 +96,11 @@ fn find(request: &Request) -> Result<(Vec<Found>, Vec<Skipped>)> {
 }
 
 /// Returns the pages by endpoint. Holds one page in memory at a time.
-fn sort_out(request: &Request, found: Vec<Found>) -> Result<BTreeMap<String, Vec<Input>>> {
+fn sort_out(request: &Request, found: Vec<PageFile>) -> Result<BTreeMap<String, Vec<PageInput>>> {
     let own_name = fs::canonicalize(&request.folder)?;
     let own_name = if own_name.is_dir() { Some(own_name.as_path()) } else { own_name.parent() };
     let own_name = own_name.and_then(|path| path.file_name()).unwrap_or_default().to_string_lossy();
-    let mut sorted: BTreeMap<String, Vec<Input>> = BTreeMap::new();
+    let mut sorted: BTreeMap<String, Vec<PageInput>> = BTreeMap::new();
     let mut untold = Vec::new();
     for found in found {
         let (file, facts) = look(&found.path)?;
@@ -110,7 +110,7 @@ fn sort_out(request: &Request, found: Vec<Found>) -> Result<BTreeMap<String, Vec
                 let (source, sha256) = (Some(found.name.clone()), Some(facts.digest.clone()));
                 let line = Line { source, fetched_at, sha256, ..facts.line };
                 let (body, unreadable) = (facts.digest, facts.unreadable);
-                sorted.entry(endpoint).or_default().push(Input { found, file, body, line, unreadable });
+                sorted.entry(endpoint).or_default().push(PageInput { found, file, body, line, unreadable });
             }
             Err(why) => untold.push(format!("{}: {why}", found.name)),
         }
@@ -119,19 +119,19 @@ fn sort_out(request: &Request, found: Vec<Found>) -> Result<BTreeMap<String, Vec
 }
 
 /// Returns the digest of a file, and what it says about itself.
-fn look(path: &Path) -> Result<(String, Facts)> {
+fn look(path: &Path) -> Result<(String, PageFacts)> {
     match page::whole(fs::File::open(path)?) {
         Ok(bytes) => Ok((page::sha256(&bytes), page::inspect(&bytes))),
         Err(error) if error.kind() == ErrorKind::FileTooLarge => {
             let digest = page::sha256_of(path)?;
-            Ok((digest.clone(), Facts::sealed(digest, page::too_large())))
+            Ok((digest.clone(), PageFacts::sealed(digest, page::too_large())))
         }
         Err(error) => Err(error.into()),
     }
 }
 
 /// Returns the endpoint of the page at `path`, or why it cannot be told.
-fn endpoint_of(path: &str, facts: &Facts, otherwise: Option<&str>) -> std::result::Result<String, String> {
+fn endpoint_of(path: &str, facts: &PageFacts, otherwise: Option<&str>) -> std::result::Result<String, String> {
     let (folders, file) = path.rsplit_once('/').unwrap_or_default();
     let known = |name: &str| {
         let name = name.to_lowercase();
@@ -169,7 +169,7 @@ fn untold_error(untold: &[String]) -> Error {
 }
 
 /// Returns when the file was written last, cut to seconds, and never a time to come.
-fn modified(found: &Found, now: Timestamp) -> Result<Timestamp> {
+fn modified(found: &PageFile, now: Timestamp) -> Result<Timestamp> {
     let modified = Timestamp::try_from(fs::metadata(&found.path)?.modified()?).unwrap_or(now).min(now);
     let round = jiff::TimestampRound::new().smallest(Unit::Second).mode(jiff::RoundMode::Floor);
     Ok(modified.round(round).unwrap_or(modified))
@@ -179,7 +179,7 @@ async fn write(
     store: &dyn Store,
     request: &Request,
     endpoint: String,
-    inputs: Vec<Input>,
+    inputs: Vec<PageInput>,
     summary: &mut Summary,
 ) -> Result<Written> {
     let mut folder =
@@ -187,22 +187,22 @@ async fn write(
     let held = raw::digests(store, &request.raw, &folder).await?;
     let (new, already) = without_copies(inputs, &held, summary);
     if new.is_empty() {
-        return Ok(Written { endpoint, run: None, pages: 0, items: 0, bytes: 0, already });
+        return Ok(Written { endpoint, already, ..Written::default() });
     }
     let run = format!("pages-{}", Digest::of(new.iter().map(|input| &input.body)).short());
     folder.run.clone_from(&run);
-    let mut writer = Writer::new(store, &request.raw, folder, Form::Json);
+    let mut writer = Writer::new(store, &request.raw, folder, PageFormat::Json);
     for input in new {
         put(&mut writer, input).await?;
     }
-    let lines = writer.commit().await?;
-    let sum = |of: fn(&Line) -> Option<u64>| lines.iter().filter_map(of).sum();
-    let (items, bytes) = (sum(|line| line.n_items), sum(|line| line.stored_bytes));
-    Ok(Written { endpoint, run: Some(run), pages: lines.len() as u64, items, bytes, already })
+    Ok(Written { already, ..Written::new(endpoint, run, &writer.commit().await?) })
 }
 
 /// Stores a page, which must be as it was when it was looked at.
-async fn put(writer: &mut Writer<'_>, Input { found: Found { path, name }, file, line, .. }: Input) -> Result<()> {
+async fn put(
+    writer: &mut Writer<'_>,
+    PageInput { found: PageFile { path, name }, file, line, .. }: PageInput,
+) -> Result<()> {
     let unchanged = |now: String| {
         let error = Error::new(Kind::Machine, format!("`{name}` changed while it was ingested"));
         let error = error.hint("run the same command again when nothing writes to the folder any more");
@@ -223,7 +223,7 @@ async fn put(writer: &mut Writer<'_>, Input { found: Found { path, name }, file,
 }
 
 /// Returns the inputs that raw does not hold yet, each body once, and how many it holds.
-fn without_copies(inputs: Vec<Input>, held: &BTreeSet<String>, summary: &mut Summary) -> (Vec<Input>, u64) {
+fn without_copies(inputs: Vec<PageInput>, held: &BTreeSet<String>, summary: &mut Summary) -> (Vec<PageInput>, u64) {
     let mut first: BTreeMap<String, String> = BTreeMap::new();
     let (mut new, mut already) = (Vec::new(), 0);
     for input in inputs {

@@ -31,14 +31,14 @@ fn carried_by(folder: &str) -> Vec<String> {
 
 /// What a page is written in, and what its name ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum PageFormat {
     /// One response of the API.
     Json,
     /// Rows of a data dump, one XML element a line.
     Xml,
 }
 
-impl Form {
+impl PageFormat {
     const ALL: [Self; 2] = [Self::Json, Self::Xml];
 
     const fn suffix(self) -> &'static str {
@@ -69,7 +69,7 @@ impl Folder {
     }
 
     /// Returns the name of page `number`, which counts from 1; six digits keep a million in order.
-    pub fn page_name(number: u64, form: Form) -> String {
+    pub fn page_name(number: u64, form: PageFormat) -> String {
         format!("{number:06}{}", form.suffix())
     }
 
@@ -88,7 +88,7 @@ impl Folder {
             date: date.strip_prefix("dt=")?.parse().ok()?,
             run: run.strip_prefix("run=")?.into(),
         };
-        Form::ALL.iter().any(|form| page.ends_with(form.suffix())).then(|| (folder, (*page).to_string()))
+        PageFormat::ALL.iter().any(|form| page.ends_with(form.suffix())).then(|| (folder, (*page).to_string()))
     }
 }
 
@@ -188,7 +188,7 @@ async fn of_folder(
 
 /// What raw holds of an endpoint for a date.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Held {
+pub struct HeldPages {
     /// `questions`.
     pub endpoint: String,
     /// The logical date.
@@ -200,7 +200,7 @@ pub struct Held {
 }
 
 /// Returns what raw holds of `site`, by endpoint and date. One listing, and one small read a run.
-pub async fn dates(store: &dyn Store, raw: &Uri, site: &str) -> Result<Vec<Held>> {
+pub async fn dates(store: &dyn Store, raw: &Uri, site: &str) -> Result<Vec<HeldPages>> {
     let mut runs: BTreeMap<Folder, u64> = BTreeMap::new();
     for object in store.list(&raw.join(&format!("site={site}"))).await? {
         if let Some((folder, _)) = Folder::parse(raw, &object.uri) {
@@ -214,7 +214,7 @@ pub async fn dates(store: &dyn Store, raw: &Uri, site: &str) -> Result<Vec<Held>
         *(if complete { finished } else { unfinished }) += pages;
     }
     let held =
-        held.into_iter().map(|((endpoint, date), (pages, unfinished))| Held { endpoint, date, pages, unfinished });
+        held.into_iter().map(|((endpoint, date), (pages, unfinished))| HeldPages { endpoint, date, pages, unfinished });
     Ok(held.collect())
 }
 
@@ -229,13 +229,13 @@ pub(super) struct Writer<'a> {
     store: &'a dyn Store,
     raw: &'a Uri,
     folder: Folder,
-    form: Form,
+    form: PageFormat,
     lines: Vec<Line>,
 }
 
 impl<'a> Writer<'a> {
     /// Returns a writer of `folder`. Pages that an interrupted writer left there are written over.
-    pub fn new(store: &'a dyn Store, raw: &'a Uri, folder: Folder, form: Form) -> Self {
+    pub fn new(store: &'a dyn Store, raw: &'a Uri, folder: Folder, form: PageFormat) -> Self {
         Self { store, raw, folder, form, lines: Vec::new() }
     }
 
@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn the_layout_is_read_as_it_is_written() {
         let raw = Uri::parse("s3://bucket/raw", "/".as_ref()).unwrap();
-        let page = folder("pages-1").uri(&raw).join(&Folder::page_name(7, Form::Json));
+        let page = folder("pages-1").uri(&raw).join(&Folder::page_name(7, PageFormat::Json));
         let text = "s3://bucket/raw/site=stackoverflow/endpoint=questions/dt=2026-11-22/run=pages-1/000007.json.gz";
         assert_eq!(page.as_str(), text);
         assert_eq!(Folder::parse(&raw, &page), Some((folder("pages-1"), "000007.json.gz".into())));
@@ -310,7 +310,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let raw = Uri::from_path(home.path());
         let fetched_at: Timestamp = "2026-11-22T08:00:00Z".parse().unwrap();
-        let mut good = Writer::new(&FileStore, &raw, folder("good"), Form::Json);
+        let mut good = Writer::new(&FileStore, &raw, folder("good"), PageFormat::Json);
         for _ in 0..2 {
             good.page(b"x", Line { fetched_at: Some(fetched_at), ..Line::default() }).await.unwrap();
         }
@@ -318,7 +318,7 @@ mod tests {
         let manifest = folder("good").manifest(&raw).to_path().unwrap();
         let text = fs_err::read_to_string(&manifest).unwrap();
         fs_err::write(&manifest, &text[..text.len() - 20]).unwrap();
-        Writer::new(&FileStore, &raw, folder("half"), Form::Json).page(b"x", Line::default()).await.unwrap();
+        Writer::new(&FileStore, &raw, folder("half"), PageFormat::Json).page(b"x", Line::default()).await.unwrap();
 
         let pages = list(&FileStore, &raw, "stackoverflow", &["questions"], date(2026, 11, 22)).await.unwrap();
         let pages = &pages["questions"];
@@ -330,7 +330,7 @@ mod tests {
         // What the damaged line said of answers inside the page is lost, so they are looked for.
         let answers = list(&FileStore, &raw, "stackoverflow", &["answers"], date(2026, 11, 22)).await.unwrap();
         assert_eq!(answers["answers"], pages[1..]);
-        let held = Held { endpoint: "questions".into(), date: date(2026, 11, 22), pages: 2, unfinished: 1 };
+        let held = HeldPages { endpoint: "questions".into(), date: date(2026, 11, 22), pages: 2, unfinished: 1 };
         assert_eq!(dates(&FileStore, &raw, "stackoverflow").await.unwrap(), [held]);
         assert_eq!(dates(&FileStore, &raw, "superuser").await.unwrap(), []);
     }
@@ -340,9 +340,9 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let raw = Uri::from_path(home.path());
         for (endpoint, form, holds) in [
-            ("questions", Form::Json, vec!["answers".to_string()]),
-            ("posts", Form::Xml, vec!["questions".into(), "answers".into()]),
-            ("answers", Form::Json, vec![]),
+            ("questions", PageFormat::Json, vec!["answers".to_string()]),
+            ("posts", PageFormat::Xml, vec!["questions".into(), "answers".into()]),
+            ("answers", PageFormat::Json, vec![]),
         ] {
             let folder = Folder { endpoint: endpoint.into(), ..folder("run") };
             let mut writer = Writer::new(&FileStore, &raw, folder, form);

@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
+use super::manifest::Line;
 use crate::event::{Event, Sink};
 use crate::names::Uri;
 
 /// What was done for one endpoint.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Written {
     /// `questions`, `answers`, `comments`, …
     pub endpoint: String,
@@ -20,6 +21,15 @@ pub struct Written {
     pub bytes: u64,
     /// Pages that raw held already for this date.
     pub already: u64,
+}
+
+impl Written {
+    /// Returns what was done when a run folder of these pages was written.
+    pub(super) fn new(endpoint: String, run: String, lines: &[Line]) -> Self {
+        let sum = |of: fn(&Line) -> Option<u64>| lines.iter().filter_map(of).sum();
+        let (items, bytes) = (sum(|line| line.n_items), sum(|line| line.stored_bytes));
+        Self { endpoint, run: Some(run), pages: lines.len() as u64, items, bytes, already: 0 }
+    }
 }
 
 /// A file that was not taken, or cannot be read.

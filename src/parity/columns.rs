@@ -1,16 +1,14 @@
 //! Which columns are compared, and what each is for.
 
-use std::collections::BTreeSet;
-
 use arrow::datatypes::DataType;
 
 use super::diff::{SchemaDiff, TableDiff};
-use super::side::{Side, Wanted};
+use super::side::{ComparedColumn, Side};
 use crate::audit::kind::{ddl, has_float};
 use crate::error::{Error, Kind, Result};
 
 /// The columns both sides have in comparable types; those that differ are put into `diff`.
-pub(super) fn shared(sides: [&Side<'_>; 2], ignore: &[String], diff: &mut TableDiff) -> Result<Vec<Wanted>> {
+pub(super) fn shared(sides: [&Side<'_>; 2], ignore: &[String], diff: &mut TableDiff) -> Result<Vec<ComparedColumn>> {
     let [left, right] = [sides[0].columns()?, sides[1].columns()?];
     let [left, right] = [left, right]
         .map(|columns| columns.into_iter().filter(|column| !ignore.contains(&column.name)).collect::<Vec<_>>());
@@ -26,7 +24,7 @@ pub(super) fn shared(sides: [&Side<'_>; 2], ignore: &[String], diff: &mut TableD
             diff.schema.push(SchemaDiff { column: column.name.clone(), left: Some(a), right: b });
         }
         if let Some(kind) = other.and_then(|other| common(&column.kind, &other.kind)) {
-            shared.push(Wanted { name: column.name.clone(), kind });
+            shared.push(ComparedColumn { name: column.name.clone(), kind });
         }
     }
     for column in right.iter().filter(|column| left.iter().all(|other| other.name != column.name)) {
@@ -47,18 +45,18 @@ fn common(left: &DataType, right: &DataType) -> Option<DataType> {
 }
 
 /// What each column is for.
-pub(super) struct Roles {
+pub(super) struct ColumnRoles {
     /// Rows are matched by these.
-    pub key: Vec<Wanted>,
+    pub key: Vec<ComparedColumn>,
     /// And compared in these.
-    pub values: Vec<Wanted>,
+    pub values: Vec<ComparedColumn>,
     /// Rows are shown as these.
-    pub shown: Vec<Wanted>,
+    pub shown: Vec<ComparedColumn>,
     pub keyed: bool,
 }
 
-impl Roles {
-    pub fn new(shared: &[Wanted], key: &[String], partition_by: &BTreeSet<String>) -> Result<Self> {
+impl ColumnRoles {
+    pub fn new(shared: &[ComparedColumn], key: &[String]) -> Result<Self> {
         let find = |name: &String| {
             shared.iter().find(|column| column.name == *name).cloned().ok_or_else(|| {
                 Error::new(Kind::Usage, format!("the key column `{name}` is not on both sides in comparable types"))
@@ -66,11 +64,8 @@ impl Roles {
         };
         let named = key.iter().map(find).collect::<Result<Vec<_>>>()?;
         let keyed = !key.is_empty();
-        let is_key = |column: &Wanted| if keyed { named.contains(column) } else { !has_float(&column.kind) };
-        // Within a partition its columns have one value, which says nothing unless they are part of the key.
-        let is_value = |column: &Wanted| !is_key(column) && !partition_by.contains(&column.name);
-        let key = shared.iter().filter(|column| is_key(column)).cloned().collect();
-        let values = shared.iter().filter(|column| is_value(column)).cloned().collect();
+        let is_key = |column: &ComparedColumn| if keyed { named.contains(column) } else { !has_float(&column.kind) };
+        let (key, values) = shared.iter().cloned().partition(is_key);
         Ok(Self { key, values, shown: if keyed { named } else { shared.to_vec() }, keyed })
     }
 }

@@ -1,14 +1,15 @@
-//! The comparison: columns, then partition by partition, then the rows that are in another partition on the other side.
+//! The comparison: what both sides have alike goes, what is left is paired by key and compared cell by cell.
 
-use super::columns::{Roles, shared};
-use super::diff::{EXAMPLES, Example, Keys, TableDiff};
+use std::collections::HashMap;
+
+use arrow::array::RecordBatch;
+use arrow::row::{RowConverter, SortField};
+
+use super::columns::{ColumnRoles, shared};
+use super::diff::{ColumnDiff, EXAMPLES, Example, KeyExamples, TableDiff};
 use super::equal::equal;
-use super::join::join;
-use super::moved::Lone;
-use super::pairing::pair;
-use super::partitions::{Partition, partition_columns, partitions};
-use super::side::{File, Side, column, hashes, texts};
-use crate::audit::rows::{RowHasher, text};
+use super::side::{ComparedColumn, Side, failed, hashes, pick};
+use crate::audit::rows::{RowHasher, row_text, text};
 use crate::error::Result;
 
 /// Returns the differences between two versions of a table, whose rows are matched by `key`.
@@ -18,9 +19,10 @@ use crate::error::Result;
 /// How a value is stored is no difference (INT96 or INT64, microseconds or nanoseconds, dictionaries), numbers may
 /// differ by `tolerance`, and a row in another partition differs in its partition columns.
 ///
-/// Memory: about 40 bytes for each row of the largest partition, one column of it from both sides at a time, and 24
-/// bytes for each row that only one side has; the row numbers of matched rows add 8 bytes a row of a partition. Rows
-/// that share a key are kept whole while their partition is compared.
+/// Rows that share a key go together where all their values are equal; the rest does in the order of their values, so
+/// that numbers which differ by a rounding error meet.
+///
+/// Memory: about 64 bytes a row, and the rows that are not on both sides exactly alike.
 ///
 /// # Errors
 /// `Usage` when a key column is not on both sides in comparable types, `Audit` when a file is broken.
@@ -37,114 +39,150 @@ pub fn compare(
         return Ok(diff);
     }
     let shared = shared([left, right], ignore, &mut diff)?;
-    let partition_by = partition_columns(left, right);
-    let work = Work { roles: Roles::new(&shared, key, &partition_by)?, hasher: RowHasher::default(), tolerance };
-    let partitions = partitions(left, right, &partition_by);
-    let (mut lone_left, mut lone_right) = (Vec::new(), Vec::new());
-    for (at, partition) in partitions.iter().enumerate() {
-        let lone = work.partition(partition, &mut diff)?;
-        lone_left.extend(lone.left.into_iter().map(|(hash, row)| Lone { hash, partition: at as u32, row }));
-        lone_right.extend(lone.right.into_iter().map(|(hash, row)| Lone { hash, partition: at as u32, row }));
+    let roles = ColumnRoles::new(&shared, key)?;
+    let hasher = RowHasher::default();
+    let (left_rows, right_rows) = (hashes(left, &shared, &hasher)?, hashes(right, &shared, &hasher)?);
+    (diff.rows_left, diff.rows_right) = (left_rows.len() as u64, right_rows.len() as u64);
+    if roles.keyed {
+        diff.repeated_left = repeated(left, &roles, &hasher)?;
+        diff.repeated_right = repeated(right, &roles, &hasher)?;
     }
-    if !key.is_empty() {
-        work.moved(&partitions, [&mut lone_left, &mut lone_right], ignore, &mut diff)?;
+    let rest = Rest {
+        left: pick(left, &shared, &except(&left_rows, &right_rows))?,
+        right: pick(right, &shared, &except(&right_rows, &left_rows))?,
+    };
+    drop((left_rows, right_rows));
+    let paired = rest.pair(&roles)?;
+    diff.only_left = keys(&rest.left, &roles, &paired.only_left)?;
+    diff.only_right = keys(&rest.right, &roles, &paired.only_right)?;
+    for column in &roles.values {
+        diff.columns.extend(rest.differing(column, &roles, &paired.pairs, tolerance)?);
     }
-    diff.only_left = work.keys(&lone_left, |partition| &partitions[partition].left)?;
-    diff.only_right = work.keys(&lone_right, |partition| &partitions[partition].right)?;
-    let position = |name: &String| shared.iter().position(|column| column.name == *name);
-    diff.columns.sort_by_key(|column| position(&column.column));
     Ok(diff)
 }
 
+/// Returns the rows, in their order, that are not among `others`; each of those stands for one row.
+fn except(rows: &[u128], others: &[u128]) -> Vec<usize> {
+    let mut left = HashMap::<u128, usize>::with_capacity(others.len());
+    others.iter().for_each(|other| *left.entry(*other).or_default() += 1);
+    let mut is_new = |row: &u128| match left.get_mut(row) {
+        Some(count) if *count > 0 => {
+            *count -= 1;
+            false
+        }
+        _ => true,
+    };
+    rows.iter().enumerate().filter(|(_, row)| is_new(row)).map(|(at, _)| at).collect()
+}
+
+/// Returns the keys that more than one row has.
+fn repeated(side: &Side<'_>, roles: &ColumnRoles, hasher: &RowHasher) -> Result<KeyExamples> {
+    let hashes = hashes(side, &roles.key, hasher)?;
+    let mut seen = HashMap::<u128, (usize, usize)>::with_capacity(hashes.len());
+    for (at, hash) in hashes.into_iter().enumerate() {
+        seen.entry(hash).or_insert((at, 0)).1 += 1;
+    }
+    let mut first: Vec<usize> = seen.into_values().filter(|(_, rows)| *rows > 1).map(|(first, _)| first).collect();
+    first.sort_unstable();
+    let shown = pick(side, &roles.shown, &first[..first.len().min(EXAMPLES)])?;
+    let examples = (0..shown.num_rows()).map(|row| row_text(&shown, row)).collect();
+    Ok(KeyExamples { count: first.len() as u64, examples })
+}
+
+/// Returns rows as keys, the first few as examples.
+fn keys(rest: &RecordBatch, roles: &ColumnRoles, rows: &[usize]) -> Result<KeyExamples> {
+    let shown = columns_of(rest, &roles.shown)?;
+    let examples = rows.iter().take(EXAMPLES).map(|row| row_text(&shown, *row)).collect();
+    Ok(KeyExamples { count: rows.len() as u64, examples })
+}
+
+fn columns_of(batch: &RecordBatch, columns: &[ComparedColumn]) -> Result<RecordBatch> {
+    let at = columns.iter().map(|column| batch.schema().index_of(&column.name)).collect::<Result<Vec<_>, _>>();
+    at.and_then(|at| batch.project(&at)).map_err(failed)
+}
+
+/// The rows that the other side does not have exactly alike.
+struct Rest {
+    left: RecordBatch,
+    right: RecordBatch,
+}
+
+/// How they belong together, by row number.
 #[derive(Default)]
-struct LoneRows {
-    left: Vec<(u128, u32)>,
-    right: Vec<(u128, u32)>,
+struct Paired {
+    pairs: Vec<(usize, usize)>,
+    only_left: Vec<usize>,
+    only_right: Vec<usize>,
 }
 
-/// What all partitions are compared by.
-pub(super) struct Work {
-    pub(super) roles: Roles,
-    hasher: RowHasher,
-    tolerance: f64,
-}
-
-impl Work {
-    /// Compares one partition and returns the rows that only one side has there.
-    fn partition(&self, partition: &Partition<'_>, diff: &mut TableDiff) -> Result<LoneRows> {
-        let (left, right) = (&partition.left, &partition.right);
-        let hash_left = hashes(left, &self.roles.key, &self.hasher)?;
-        let hash_right = hashes(right, &self.roles.key, &self.hasher)?;
-        diff.rows_left += hash_left.len() as u64;
-        diff.rows_right += hash_right.len() as u64;
-        let mut joined = join(&hash_left, &hash_right);
-        if self.roles.keyed {
-            self.repeated(left, &joined.repeated_left, &mut diff.repeated_left)?;
-            self.repeated(right, &joined.repeated_right, &mut diff.repeated_right)?;
-        }
-        pair(&mut joined, left, right, &self.roles.values)?;
-        // By row and not by hash, which is another one in each process: examples are the same every time.
-        joined.pairs.sort_unstable();
-        let lone = |rows: Vec<u32>, hashes: &[u128]| {
-            rows.into_iter().map(|row| (hashes[row as usize], row)).collect::<Vec<_>>()
+impl Rest {
+    /// Pairs the rows of each key in the order of their values.
+    fn pair(&self, roles: &ColumnRoles) -> Result<Paired> {
+        let [left_keys, right_keys] = self.encoded(&roles.key)?;
+        let [left_values, right_values] = self.encoded(&roles.values)?;
+        let order = |keys: &[Vec<u8>], values: &[Vec<u8>]| {
+            let mut rows: Vec<usize> = (0..keys.len()).collect();
+            rows.sort_by_key(|row| (&keys[*row], &values[*row]));
+            rows
         };
-        let lone = LoneRows { left: lone(joined.only_left, &hash_left), right: lone(joined.only_right, &hash_right) };
-        drop((hash_left, hash_right));
-        self.values([left, right], &joined.pairs, diff)?;
-        Ok(lone)
-    }
-
-    fn repeated(&self, files: &[&File], rows: &[u32], keys: &mut Keys) -> Result<()> {
-        keys.count += rows.len() as u64;
-        let room = EXAMPLES.saturating_sub(keys.examples.len());
-        let texts = texts(files, &self.roles.shown, rows.iter().copied().take(room))?;
-        keys.examples.extend(rows.iter().filter_map(|row| texts.get(row).cloned()));
-        Ok(())
-    }
-
-    /// Compares all columns of matched rows, one column in memory at a time.
-    pub(super) fn values(
-        &self,
-        [left, right]: [&[&File]; 2],
-        pairs: &[(u32, u32)],
-        diff: &mut TableDiff,
-    ) -> Result<()> {
-        if pairs.is_empty() {
-            return Ok(());
-        }
-        for wanted in &self.roles.values {
-            let (a, b) = (column(left, wanted)?, column(right, wanted)?);
-            let equal = equal(&a, &b, self.tolerance)?;
-            let differs = |(l, r): &&(u32, u32)| !equal(*l as usize, *r as usize);
-            let mut differing = pairs.iter().filter(differs).copied();
-            let known = diff.columns.iter().find(|known| known.column == wanted.name);
-            let room = EXAMPLES - known.map_or(0, |known| known.examples.len());
-            let first: Vec<(u32, u32)> = differing.by_ref().take(room).collect();
-            let count = (first.len() + differing.count()) as u64;
-            if count == 0 {
-                continue;
+        let (left, right) = (order(&left_keys, &left_values), order(&right_keys, &right_values));
+        let mut paired = Paired::default();
+        let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
+        while let (Some(l), Some(r)) = (left.peek().copied(), right.peek().copied()) {
+            let order = left_keys[l].cmp(&right_keys[r]);
+            match (order.is_le().then(|| left.next()).flatten(), order.is_ge().then(|| right.next()).flatten()) {
+                (Some(l), Some(r)) => paired.pairs.push((l, r)),
+                (l, r) => {
+                    paired.only_left.extend(l);
+                    paired.only_right.extend(r);
+                }
             }
-            let keys = texts(left, &self.roles.shown, first.iter().map(|(l, _)| *l))?;
-            let example = |(l, r): &(u32, u32)| Example {
-                key: keys.get(l).cloned().unwrap_or_default(),
-                left: text(&a, *l as usize),
-                right: text(&b, *r as usize),
-            };
-            let found = diff.column(&wanted.name);
-            found.rows += count;
-            found.examples.extend(first.iter().map(example));
         }
-        Ok(())
+        paired.only_left.extend(left);
+        paired.only_right.extend(right);
+        // In the order of the files: examples are the first rows.
+        paired.pairs.sort_unstable();
+        paired.only_left.sort_unstable();
+        paired.only_right.sort_unstable();
+        Ok(paired)
     }
 
-    /// Returns lone rows as keys, the first partitions and rows as examples.
-    fn keys<'a>(&self, lone: &[Lone], files: impl Fn(usize) -> &'a Vec<&'a File>) -> Result<Keys> {
-        let mut places: Vec<(u32, u32)> = lone.iter().map(|lone| (lone.partition, lone.row)).collect();
-        places.sort_unstable();
-        let mut keys = Keys { count: places.len() as u64, examples: Vec::new() };
-        for (partition, row) in places.into_iter().take(EXAMPLES) {
-            keys.examples.extend(texts(files(partition as usize), &self.roles.shown, [row])?.into_values());
+    /// Returns bytes of both sides that sort as the values of the rows do.
+    fn encoded(&self, columns: &[ComparedColumn]) -> Result<[Vec<Vec<u8>>; 2]> {
+        if columns.is_empty() {
+            return Ok([&self.left, &self.right].map(|side| vec![Vec::new(); side.num_rows()]));
         }
-        Ok(keys)
+        let fields = columns.iter().map(|column| SortField::new(column.kind.clone())).collect();
+        let converter = RowConverter::new(fields).map_err(failed)?;
+        let encode = |side: &RecordBatch| -> Result<Vec<Vec<u8>>> {
+            let rows = converter.convert_columns(columns_of(side, columns)?.columns()).map_err(failed)?;
+            Ok(rows.iter().map(|row| row.data().to_vec()).collect())
+        };
+        Ok([encode(&self.left)?, encode(&self.right)?])
+    }
+
+    /// Returns in how many pairs a column differs, `None` when in none.
+    fn differing(
+        &self,
+        column: &ComparedColumn,
+        roles: &ColumnRoles,
+        pairs: &[(usize, usize)],
+        tolerance: f64,
+    ) -> Result<Option<ColumnDiff>> {
+        let of = |side: &RecordBatch| columns_of(side, std::slice::from_ref(column)).map(|one| one.column(0).clone());
+        let (left, right) = (of(&self.left)?, of(&self.right)?);
+        let equal = equal(&left, &right, tolerance)?;
+        let differing: Vec<_> = pairs.iter().filter(|(l, r)| !equal(*l, *r)).collect();
+        if differing.is_empty() {
+            return Ok(None);
+        }
+        let shown = columns_of(&self.left, &roles.shown)?;
+        let example = |(l, r): &&(usize, usize)| Example {
+            key: row_text(&shown, *l),
+            left: text(&left, *l),
+            right: text(&right, *r),
+        };
+        let examples = differing.iter().take(EXAMPLES).map(example).collect();
+        Ok(Some(ColumnDiff { column: column.name.clone(), rows: differing.len() as u64, examples }))
     }
 }

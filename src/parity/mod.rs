@@ -1,25 +1,19 @@
 //! Two versions of a table, row by row: how soflow shows that two engines gave the same result, or where they did not.
 //!
 //! ```text
-//! files of both sides -> partitions -> join by key hash -> compare column by column -> TableDiff -> text or JSON
+//! files of both sides -> rows the other side has not -> pairs of the same key -> compare cell by cell -> TableDiff
 //! ```
 //!
 //! Knows nothing of engines: it compares Parquet files, read through [`crate::audit`].
 
 mod columns;
 mod compare;
-mod describe;
 mod diff;
 mod equal;
-mod join;
-mod moved;
-mod pairing;
-mod partitions;
 mod side;
 
 pub use compare::compare;
-pub use describe::describe;
-pub use diff::{ColumnDiff, Example, Keys, SchemaDiff, TableDiff};
+pub use diff::{ColumnDiff, Example, KeyExamples, SchemaDiff, TableDiff, describe};
 pub use side::Side;
 
 #[cfg(test)]

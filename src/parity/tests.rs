@@ -259,6 +259,14 @@ fn a_side_without_files_lacks_rows_and_not_columns() {
 }
 
 #[test]
+fn tables_without_a_column_in_common_are_counted() {
+    let (left, right) = files(vec![ints("a", &[Some(1), Some(2)])], vec![ints("b", &[Some(1)])]);
+    let diff = diff(left, right, &[]);
+    assert_eq!((diff.rows_left, diff.rows_right, diff.only_left.count), (2, 1, 1));
+    assert_eq!(diff.schema.len(), 2);
+}
+
+#[test]
 fn a_key_that_is_not_there_is_an_error() {
     let (left, right) = files(vec![id(&[1])], vec![ints("other", &[Some(1)])]);
     assert_eq!(try_diff(left, right, &["id"], &[]).unwrap_err().kind, Kind::Usage);

@@ -12,7 +12,7 @@ use jiff::civil::{Date, date};
 use serde_json::Value;
 use soflow::error::{Error, Result};
 use soflow::event::{Event, Sink};
-use soflow::ingest::api::client::{Client, Manner};
+use soflow::ingest::api::client::{AuthScheme, Client};
 use soflow::ingest::api::endpoint::endpoint;
 use soflow::ingest::api::secret::{Credentials, Secret};
 use soflow::ingest::api::state::{self, State};
@@ -32,7 +32,7 @@ pub struct Lab {
     pub raw: Uri,
     pub artifacts: Uri,
     pub key: Option<&'static str>,
-    pub manner: Manner,
+    pub manner: AuthScheme,
     pub filters: BTreeMap<String, String>,
     pub told: Arc<Mutex<Vec<Event>>>,
     _home: tempfile::TempDir,
@@ -90,7 +90,7 @@ impl Lab {
             raw: lake.join("raw"),
             artifacts: lake.join("artifacts"),
             key: None,
-            manner: Manner::Bearer,
+            manner: AuthScheme::Bearer,
             filters: BTreeMap::new(),
             told: Arc::default(),
             _home: home,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use soflow::error::Kind as Failure;
-use soflow::ingest::api::client::Manner;
+use soflow::ingest::api::client::AuthScheme;
 use soflow::ingest::api::state::Book;
 use soflow::store::{FileStore, Owner};
 
@@ -67,8 +67,8 @@ fn a_second_reader_is_told_who_the_first_one_is() {
 #[test]
 fn a_key_is_sent_in_a_header_and_stands_nowhere() {
     const KEY: &str = "s3cr3t-key((";
-    for manner in [Manner::Bearer, Manner::Query] {
-        let options = Options { key: Some(KEY.into()), query_auth: manner == Manner::Query, ..Options::default() };
+    for manner in [AuthScheme::Bearer, AuthScheme::Query] {
+        let options = Options { key: Some(KEY.into()), query_auth: manner == AuthScheme::Query, ..Options::default() };
         let mut lab = Lab::with(options, World::made(7, 150));
         (lab.key, lab.manner) = (Some(KEY), manner);
         lab.read(&["questions"], lab.all()).unwrap();
@@ -83,8 +83,8 @@ fn a_key_is_sent_in_a_header_and_stands_nowhere() {
         let shown = format!("{error:?} {:?} {:?}", lab.told.lock().unwrap(), lab.state());
         assert!(!shown.contains(KEY), "{shown}");
         let url_has_it = lab.double.requests().iter().any(|asked| asked.param("key").is_some());
-        assert_eq!(url_has_it, manner == Manner::Query);
-        assert_eq!(lab.double.requests()[0].header("authorization").is_some(), manner == Manner::Bearer);
+        assert_eq!(url_has_it, manner == AuthScheme::Query);
+        assert_eq!(lab.double.requests()[0].header("authorization").is_some(), manner == AuthScheme::Bearer);
         let quota = lab.state().quota.unwrap();
         assert_eq!((quota.counted.as_str(), quota.max), ("key", Some(10_000)));
         for file in lab.files() {

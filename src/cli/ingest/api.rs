@@ -16,7 +16,7 @@ use crate::config::Auth;
 use crate::error::{Error, Kind, Result};
 use crate::event::Sink;
 use crate::ingest::Summary;
-use crate::ingest::api::client::{Client, Manner};
+use crate::ingest::api::client::{AuthScheme, Client};
 use crate::ingest::api::endpoint::{self, Endpoint};
 use crate::ingest::api::state::{self, Quota};
 use crate::ingest::api::{Clock, Forecast, Request, Span, fetch, forecast};
@@ -32,8 +32,8 @@ pub async fn from_api(
     let request = request(app, project, args)?;
     let settings = &project.resolved.settings.ingest;
     let manner = match args.auth.unwrap_or(settings.auth) {
-        Auth::Bearer => Manner::Bearer,
-        Auth::Query => Manner::Query,
+        Auth::Bearer => AuthScheme::Bearer,
+        Auth::Query => AuthScheme::Query,
     };
     let credentials = credentials::credentials(app, project, ground).await?;
     let client = Client::new(&settings.api, credentials, manner)?;

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 
 use crate::config::Auth;
 
-use crate::ingest::dump::Table;
+use crate::ingest::dump::DumpTable;
 
 #[derive(Debug, Subcommand)]
 pub enum IngestCommand {
@@ -21,7 +21,7 @@ pub enum IngestCommand {
     /// Put the Stack Exchange data dump, `.7z`, `.xml` or `.xml.gz`, into raw, row for row
     Dump(DumpArgs),
     /// Write the made-up sample into raw
-    Sample(SampleArgs),
+    Sample,
 }
 
 #[derive(Debug, Args)]
@@ -85,18 +85,11 @@ pub struct DumpArgs {
     pub date: Option<Date>,
     /// The tables to take, such as posts,comments [default: all]
     #[arg(long, value_name = "TABLES", value_delimiter = ',')]
-    pub only: Vec<Table>,
+    pub only: Vec<DumpTable>,
     /// When the dump was taken [default: when its files were written]
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub taken: Option<Date>,
     /// Take the place of another dump's tables under the same date
     #[arg(long)]
     pub replace: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct SampleArgs {
-    /// Multiplies the number of rows
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub scale: u32,
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 pub use args::IngestCommand;
-use args::{PagesArgs, SampleArgs};
+use args::PagesArgs;
 
 use super::app::{App, Project, yesterday};
 use super::ground::Ground;
@@ -33,7 +33,7 @@ pub async fn ingest(app: &App, command: &IngestCommand) -> Result<u8> {
         IngestCommand::Api(_) => Some("ingest api"),
         IngestCommand::Pages(_) => Some("ingest pages"),
         IngestCommand::Dump(_) => Some("ingest dump"),
-        IngestCommand::Sample(_) => Some("ingest sample"),
+        IngestCommand::Sample => Some("ingest sample"),
     };
     // A file that is being written looks like one that a crash left.
     let artifacts = &project.target()?.lake.artifacts;
@@ -43,7 +43,7 @@ pub async fn ingest(app: &App, command: &IngestCommand) -> Result<u8> {
         IngestCommand::Status => status::status(app, &project, &ground).await,
         IngestCommand::Pages(args) => from_pages(app, &project, &ground, args, sink).await,
         IngestCommand::Dump(args) => dump::from_dump(app, &project, &ground, args, sink).await,
-        IngestCommand::Sample(args) => from_sample(app, &project, &ground, args, sink).await,
+        IngestCommand::Sample => from_sample(app, &project, &ground, sink).await,
     }
 }
 
@@ -67,15 +67,9 @@ async fn from_pages(
     tell(app, project, &Arrived { summary, date, unit: "items" }, sink)
 }
 
-async fn from_sample(
-    app: &App,
-    project: &Project,
-    ground: &Ground,
-    args: &SampleArgs,
-    mut sink: Box<dyn Sink>,
-) -> Result<u8> {
+async fn from_sample(app: &App, project: &Project, ground: &Ground, mut sink: Box<dyn Sink>) -> Result<u8> {
     let (raw, site) = (&project.target()?.lake.raw, super::submit::SAMPLE_SITE);
-    let summary = sample::write(ground.store.as_ref(), raw, site, args.scale, sink.as_mut()).await?;
+    let summary = sample::write(ground.store.as_ref(), raw, site, sink.as_mut()).await?;
     tell(app, project, &Arrived { summary, date: sample::SAMPLE_DATE, unit: "items" }, sink)
 }
 

@@ -1,15 +1,15 @@
-//! One question to the API, asked until there is a page: at the pace that is asked for, within the quota, with patience.
+//! One question to the API, asked until there is a page: at the pace that is asked for, within the quota, with retries.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::answer::{Class, Fault, Wanted};
-use super::client::Answer;
+use super::client::ApiResponse;
 use super::endpoint::Endpoint;
-use super::fetch::{Current, Reader};
-use super::patience::{BACKOFF_MARGIN, Patience, failure, filtered_out, quota_until, used_up};
+use super::fetch::{ApiReader, Current};
+use super::response::{Expected, Fault, FaultClass};
+use super::retry::{BACKOFF_MARGIN, RetryBudget, failure, filtered_out, quota_until, used_up};
 use super::state::Quota;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -21,18 +21,18 @@ const BETWEEN: SignedDuration = SignedDuration::from_millis(40);
 /// Longest wait without a word to others that we are alive.
 pub(super) const NAP: Duration = Duration::from_secs(30);
 
-impl Reader<'_> {
+impl ApiReader<'_> {
     /// Asks until there is a page, or no use in asking.
     pub(super) async fn ask(
         &mut self,
         endpoint: &Endpoint,
         params: &BTreeMap<String, String>,
-        wanted: Wanted,
+        wanted: Expected,
         mut current: Option<&mut Current<'_>>,
-    ) -> Result<Answer> {
+    ) -> Result<ApiResponse> {
         let method = endpoint.method;
-        let filter = params.get("filter").filter(|_| wanted == Wanted::Items);
-        let mut patience = Patience::default();
+        let filter = params.get("filter").filter(|_| wanted == Expected::Items);
+        let mut retries = RetryBudget::default();
         let mut backoff = 0;
         for asked in 1.. {
             self.keep_to_quota()?;
@@ -42,13 +42,13 @@ impl Reader<'_> {
             }
             self.asked_at = Some(self.clock.now());
             let fault = match self.client.ask(method, params, wanted).await {
-                Ok(answer) => {
-                    self.learn(method, &answer);
-                    return Ok(answer);
+                Ok(response) => {
+                    self.learn(method, &response);
+                    return Ok(response);
                 }
                 // Without a filter the API always sends it, so this answer was not the API's, or not all of it.
-                Err(fault @ Fault { class: Class::Lacks(_), .. }) if filter.is_none() => {
-                    Fault { class: Class::Passing, ..fault }
+                Err(fault @ Fault { class: FaultClass::MissingField(_), .. }) if filter.is_none() => {
+                    Fault { class: FaultClass::Transient, ..fault }
                 }
                 Err(fault) => fault,
             };
@@ -58,16 +58,16 @@ impl Reader<'_> {
                 }
                 self.progress(endpoint).task = Some(task.clone());
             }
-            if let Class::Quota(seconds) = fault.class {
+            if let FaultClass::Quota(seconds) = fault.class {
                 return Err(self.quota_is_out(seconds).await?);
             }
             if let Some(until) = self.book.state.backoffs.get(method) {
                 backoff = until.as_second() - self.clock.now().as_second();
             }
-            if let (Class::Lacks(field), Some(filter)) = (fault.class, filter) {
+            if let (FaultClass::MissingField(field), Some(filter)) = (fault.class, filter) {
                 return Err(filtered_out(endpoint, filter, &format!(".{field}")));
             }
-            let Some(millis) = patience.wait(fault.class, backoff, self.clock.spread()) else {
+            let Some(millis) = retries.wait(fault.class, backoff, self.clock.spread()) else {
                 return Err(failure(method, &fault, asked));
             };
             self.book.save().await?;
@@ -103,15 +103,15 @@ impl Reader<'_> {
     }
 
     /// Takes note of what an answer says of the times to come.
-    fn learn(&mut self, method: &str, answer: &Answer) {
+    fn learn(&mut self, method: &str, response: &ApiResponse) {
         let (now, counted) = (self.clock.now(), self.client.counted().to_string());
-        if let Some(seconds) = answer.page.backoff {
+        if let Some(seconds) = response.page.backoff {
             let until = now + SignedDuration::from_secs(seconds + BACKOFF_MARGIN);
             self.book.state.backoffs.insert(method.into(), until);
         }
-        if let Some(remaining) = answer.page.quota_remaining {
+        if let Some(remaining) = response.page.quota_remaining {
             let until = (remaining <= 0).then(|| quota_until(now, None));
-            self.book.state.quota = Some(Quota { counted, remaining, max: answer.page.quota_max, at: now, until });
+            self.book.state.quota = Some(Quota { counted, remaining, max: response.page.quota_max, at: now, until });
         }
     }
 

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderValue, USER_AGENT};
 
-use super::answer::{self, Class, Fault, Page, Wanted};
-use super::body;
+use super::response::{self, ApiPage, Expected, Fault, FaultClass};
 use super::secret::Credentials;
 use crate::error::{Error, Kind, Result};
 use crate::ingest::page;
@@ -20,7 +19,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 
 /// How key and token are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
+pub enum AuthScheme {
     /// In the header `Authorization`. Source: meta.stackexchange.com/questions/417382.
     Bearer,
     /// As parameters, as it was done before June 2026.
@@ -32,19 +31,19 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     credentials: Credentials,
-    manner: Manner,
+    auth: AuthScheme,
     header: Option<HeaderValue>,
 }
 
 /// An answer that is a page.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct ApiResponse {
     /// The HTTP status.
     pub status: u16,
     /// The body as it was sent, decompressed.
     pub body: Vec<u8>,
     /// What it says.
-    pub page: Page,
+    pub page: ApiPage,
 }
 
 impl Client {
@@ -52,18 +51,18 @@ impl Client {
     ///
     /// # Errors
     /// `Machine` when TLS cannot be set up; `Usage` when the key cannot be one.
-    pub fn new(base: &str, credentials: Credentials, manner: Manner) -> Result<Self> {
+    pub fn new(base: &str, credentials: Credentials, auth: AuthScheme) -> Result<Self> {
         let http = WayOut::of_environment(None)?.client().read_timeout(SILENCE).build();
         let http =
             http.map_err(|error| Error::new(Kind::Machine, "cannot set up TLS").caused_by(error.without_url()))?;
-        let secret = credentials.token.as_ref().or(credentials.key.as_ref()).filter(|_| manner == Manner::Bearer);
+        let secret = credentials.token.as_ref().or(credentials.key.as_ref()).filter(|_| auth == AuthScheme::Bearer);
         let header = secret.map(|secret| HeaderValue::from_str(&format!("Bearer {}", secret.expose()))).transpose();
         let mut header =
             header.map_err(|_| Error::new(Kind::Usage, "the API's key has characters that no header can have"))?;
         if let Some(value) = &mut header {
             value.set_sensitive(true);
         }
-        Ok(Self { http, base: base.trim_end_matches('/').into(), credentials, manner, header })
+        Ok(Self { http, base: base.trim_end_matches('/').into(), credentials, auth, header })
     }
 
     /// Returns what the API counts the requests against.
@@ -79,37 +78,42 @@ impl Client {
     ///
     /// # Errors
     /// The fault, with its class. No error shows the URL.
-    pub async fn ask(&self, path: &str, params: &BTreeMap<String, String>, wanted: Wanted) -> Result<Answer, Fault> {
+    pub async fn ask(
+        &self,
+        path: &str,
+        params: &BTreeMap<String, String>,
+        wanted: Expected,
+    ) -> Result<ApiResponse, Fault> {
         let lost = |error: reqwest::Error| {
             let error = error.without_url();
             let hint =
                 if net::lost(&error) == Lost::Untrusted { format!("; {}", net::NAME_AUTHORITY) } else { String::new() };
             let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
             let last = causes.last().map_or_else(|| error.to_string(), ToString::to_string);
-            Fault { class: Class::Passing, status: None, error: None, message: last + &hint, body: Vec::new() }
+            Fault { class: FaultClass::Transient, status: None, error: None, message: last + &hint, body: Vec::new() }
         };
         let request = self.request(path, params).map_err(lost)?;
-        let mut answer = self.http.execute(request).await.map_err(lost)?;
-        let status = answer.status().as_u16();
-        let said = answer.headers().get(CONTENT_ENCODING).and_then(|value| value.to_str().ok()).map(String::from);
+        let mut response = self.http.execute(request).await.map_err(lost)?;
+        let status = response.status().as_u16();
+        let said = response.headers().get(CONTENT_ENCODING).and_then(|value| value.to_str().ok()).map(String::from);
         let mut sent = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(lost)? {
+        while let Some(chunk) = response.chunk().await.map_err(lost)? {
             sent.extend_from_slice(&chunk);
             if sent.len() > page::MOST {
                 return Err(unread(status, "the answer does not end"));
             }
         }
-        let Some(body) = body::decoded(sent, said.as_deref()) else {
+        let Some(body) = response::decoded(sent, said.as_deref()) else {
             return Err(unread(status, "the answer is cut short or damaged"));
         };
-        let page = answer::read(status, body.clone(), wanted)?;
-        Ok(Answer { status, body, page })
+        let page = response::read(status, body.clone(), wanted)?;
+        Ok(ApiResponse { status, body, page })
     }
 
     fn request(&self, path: &str, params: &BTreeMap<String, String>) -> reqwest::Result<reqwest::Request> {
         let Credentials { key, token } = &self.credentials;
         let mut query: Vec<(&str, &str)> = params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        if self.manner == Manner::Query {
+        if self.auth == AuthScheme::Query {
             query.extend(key.iter().map(|key| ("key", key.expose())));
             query.extend(token.iter().map(|token| ("access_token", token.expose())));
         }
@@ -123,5 +127,5 @@ impl Client {
 }
 
 fn unread(status: u16, message: &str) -> Fault {
-    Fault { class: Class::Passing, status: Some(status), error: None, message: message.into(), body: Vec::new() }
+    Fault { class: FaultClass::Transient, status: Some(status), error: None, message: message.into(), body: Vec::new() }
 }

@@ -16,12 +16,12 @@ pub struct Endpoint {
     /// The field that tells its items apart.
     pub id: &'static str,
     /// The order in which everything of a window is come by.
-    pub order: Order,
+    pub order: ReadOrder,
 }
 
 /// How new and changed items are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum ReadOrder {
     /// By last activity: whatever is created or changed moves to the end.
     Activity,
     /// By creation: changes cannot be seen.
@@ -69,19 +69,25 @@ impl Sort {
 }
 
 const ENDPOINTS: [Endpoint; 7] = [
-    Endpoint { name: "questions", item: "question", method: "/questions", id: "question_id", order: Order::Activity },
-    Endpoint { name: "answers", item: "answer", method: "/answers", id: "answer_id", order: Order::Activity },
-    Endpoint { name: "comments", item: "comment", method: "/comments", id: "comment_id", order: Order::Creation },
-    Endpoint { name: "posts", item: "post", method: "/posts", id: "post_id", order: Order::Activity },
-    Endpoint { name: "tags", item: "tag", method: "/tags", id: "name", order: Order::Name },
+    Endpoint {
+        name: "questions",
+        item: "question",
+        method: "/questions",
+        id: "question_id",
+        order: ReadOrder::Activity,
+    },
+    Endpoint { name: "answers", item: "answer", method: "/answers", id: "answer_id", order: ReadOrder::Activity },
+    Endpoint { name: "comments", item: "comment", method: "/comments", id: "comment_id", order: ReadOrder::Creation },
+    Endpoint { name: "posts", item: "post", method: "/posts", id: "post_id", order: ReadOrder::Activity },
+    Endpoint { name: "tags", item: "tag", method: "/tags", id: "name", order: ReadOrder::Name },
     Endpoint {
         name: "synonyms",
         item: "tag_synonym",
         method: "/tags/synonyms",
         id: "from_tag",
-        order: Order::Creation,
+        order: ReadOrder::Creation,
     },
-    Endpoint { name: "users", item: "user", method: "/users", id: "user_id", order: Order::Modification },
+    Endpoint { name: "users", item: "user", method: "/users", id: "user_id", order: ReadOrder::Modification },
 ];
 
 /// Returns the endpoint called `name`.

@@ -8,20 +8,20 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::answer::Wanted;
 use super::ask::NAP;
-use super::client::{Answer, Client};
-use super::endpoint::{Endpoint, Order};
-use super::folder::Pages;
-use super::patience::{filtered_out, stuck_at};
+use super::client::{ApiResponse, Client};
+use super::cursor::{Cursor, ItemKey, PAGE};
+use super::endpoint::{Endpoint, ReadOrder};
+use super::response::Expected;
+use super::retry::{filtered_out, stuck_at};
+use super::run_folder::ApiRunFolder;
 use super::state::{Book, Last, Progress, Task, Trouble};
-use super::walk::{Key, PAGE, Walk};
 use super::window::Window;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::ingest::manifest::Line;
 use crate::ingest::raw::{self, Folder};
-use crate::ingest::{Summary, Written, mixture};
+use crate::ingest::{Summary, Written, sample};
 use crate::names::Uri;
 use crate::store::{Owner, Store};
 
@@ -85,10 +85,10 @@ pub async fn fetch(
     sink: &mut dyn Sink,
 ) -> Result<Summary> {
     raw::check_names(&request.site, &[])?;
-    mixture::refuse(store.as_ref(), &request.raw, &request.site, "api-").await?;
-    let mut reader = Reader::begin(store, request, client, clock, sink).await?;
+    sample::refuse_mixture(store.as_ref(), &request.raw, &request.site, "api-").await?;
+    let mut reader = ApiReader::begin(store, request, client, clock, sink).await?;
     let done = reader.read_all().await;
-    let Reader { book, sink, .. } = reader;
+    let ApiReader { book, sink, .. } = reader;
     let closed = book.close().await;
     let summary = done?;
     closed?;
@@ -100,13 +100,13 @@ pub async fn fetch(
 pub(super) struct Current<'a> {
     endpoint: &'static Endpoint,
     pub(super) task: Task,
-    pub(super) pages: Pages<'a>,
+    pub(super) pages: ApiRunFolder<'a>,
     /// The ids on its pages.
-    known: HashSet<Key>,
+    known: HashSet<ItemKey>,
 }
 
 /// Who reads, and with what.
-pub(super) struct Reader<'a> {
+pub(super) struct ApiReader<'a> {
     store: Arc<dyn Store>,
     pub(super) request: &'a Request,
     pub(super) client: &'a Client,
@@ -118,7 +118,7 @@ pub(super) struct Reader<'a> {
     threads: Option<(i64, i64)>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> ApiReader<'a> {
     /// Takes the right to read.
     pub(super) async fn begin(
         store: Arc<dyn Store>,
@@ -149,7 +149,7 @@ impl<'a> Reader<'a> {
     }
 
     async fn endpoint(&mut self, endpoint: &'static Endpoint) -> Result<Written> {
-        let mut sum = Written { endpoint: endpoint.name.into(), run: None, pages: 0, items: 0, bytes: 0, already: 0 };
+        let mut sum = Written { endpoint: endpoint.name.into(), ..Written::default() };
         if endpoint.name == "answers" && self.came_along().await? {
             return Ok(sum);
         }
@@ -207,7 +207,7 @@ impl<'a> Reader<'a> {
         match span {
             Span::Between(from, until) if read.cover(from, until) && !again => Ok(None),
             Span::Between(from, until) => Ok(Some(Window::new(from, until, now))),
-            Span::Follow if endpoint.order == Order::Name => Ok(Some(Window::new(now, now, now))),
+            Span::Follow if endpoint.order == ReadOrder::Name => Ok(Some(Window::new(now, now, now))),
             Span::Follow => read.end().map(|end| Some(Window::following(end))).ok_or_else(|| {
                 let message = format!("{} were never read: there is nothing to follow", endpoint.name);
                 let hint = format!("begin with `soflow ingest api {} --since 2026-01-01`", endpoint.name);
@@ -220,7 +220,7 @@ impl<'a> Reader<'a> {
     async fn start(&mut self, endpoint: &Endpoint, date: Date, window: Window) -> Result<Task> {
         // Two windows may begin within a second.
         let run = format!("api-{}-{}", self.clock.now().strftime("%Y%m%dT%H%M%SZ"), self.book.state.writing);
-        let task = Task::new(date, run, window, window.walks(endpoint));
+        let task = Task::new(date, run, window, window.lists(endpoint));
         self.progress(endpoint).task = Some(task.clone());
         self.book.save().await?;
         Ok(task)
@@ -235,11 +235,11 @@ impl<'a> Reader<'a> {
             date: task.date,
             run: task.run.clone(),
         };
-        let mut pages = Pages { store: store.as_ref(), raw: &request.raw, folder: folder(&task) };
+        let mut pages = ApiRunFolder { store: store.as_ref(), raw: &request.raw, folder: folder(&task) };
         let known = match pages.known(&task, endpoint).await? {
             Some(known) => known,
             None => {
-                let text = format!("Pages of {} are gone from raw: reading them again.", endpoint.name);
+                let text = format!("ApiRunFolder of {} are gone from raw: reading them again.", endpoint.name);
                 self.sink.emit(Event::Note { text });
                 task = self.start(endpoint, task.date, task.window).await?;
                 pages.folder = folder(&task);
@@ -247,18 +247,18 @@ impl<'a> Reader<'a> {
             }
         };
         let mut current = Current { endpoint, task, pages, known };
-        while let Some(walk) = current.task.walks.first().cloned() {
-            let params = self.params(endpoint, &walk);
-            let answer = self.ask(endpoint, &params, Wanted::Items, Some(&mut current)).await?;
-            sum.bytes += self.take(walk, params, &answer, &mut current).await?;
+        while let Some(cursor) = current.task.walks.first().cloned() {
+            let params = self.params(endpoint, &cursor);
+            let response = self.ask(endpoint, &params, Expected::Items, Some(&mut current)).await?;
+            sum.bytes += self.take(cursor, params, &response, &mut current).await?;
             sum.pages += 1;
-            sum.items += answer.page.items.len() as u64;
+            sum.items += response.page.items.len() as u64;
         }
         let Current { task, pages, .. } = current;
         pages.commit(&task).await?;
         let at = self.clock.now();
         let progress = self.progress(endpoint);
-        if endpoint.order != Order::Name {
+        if endpoint.order != ReadOrder::Name {
             let seen = task.newest.map_or(task.window.settled, |newest| newest.max(task.window.settled));
             let until = task.window.until.unwrap_or(seen);
             progress.read.add(task.window.from, until);
@@ -278,59 +278,59 @@ impl<'a> Reader<'a> {
     /// Stores a page, and goes on behind it. Returns the bytes stored.
     async fn take(
         &mut self,
-        mut walk: Walk,
+        mut cursor: Cursor,
         params: BTreeMap<String, String>,
-        answer: &Answer,
+        response: &ApiResponse,
         current: &mut Current<'_>,
     ) -> Result<u64> {
         let Current { endpoint, task, pages, known } = current;
-        let rows = answer.page.rows(endpoint.id, walk.sort);
+        let rows = response.page.rows(endpoint.id, cursor.sort);
         let filter = params.get("filter").cloned();
-        if let (Some(filter), true, false) = (&filter, rows.is_empty(), answer.page.items.is_empty()) {
+        if let (Some(filter), true, false) = (&filter, rows.is_empty(), response.page.items.is_empty()) {
             return Err(filtered_out(endpoint, filter, &format!("{}.{}", endpoint.item, endpoint.id)));
         }
         // A date that is still to come says nothing of how far is read.
         let now = self.clock.now().as_second();
         let newest = rows.iter().filter_map(|row| match &row.value {
-            Some(Key::Number(value)) if *value <= now => Some(*value),
+            Some(ItemKey::Number(value)) if *value <= now => Some(*value),
             _ => None,
         });
         task.newest = newest.chain(task.newest).max();
         let fresh = rows.iter().filter(|row| known.insert(row.id.clone())).count();
         let created = || rows.iter().filter_map(|row| row.created);
-        let holds = answer.page.holds();
+        let holds = response.page.holds();
         task.nested |= holds.iter().any(|name| name == "answers");
         let line = Line {
             holds,
             method: Some(endpoint.method.into()),
             params,
-            status: Some(answer.status),
+            status: Some(response.status),
             fetched_at: Some(self.whole_second()),
-            n_items: Some(answer.page.items.len() as u64),
+            n_items: Some(response.page.items.len() as u64),
             n_new: Some(fresh as u64),
             created_min: created().min(),
             created_max: created().max(),
             watermark_before: self.progress(endpoint).read.end(),
             watermark_after: task.newest,
-            has_more: Some(answer.page.has_more),
-            quota_remaining: answer.page.quota_remaining,
-            backoff: answer.page.backoff,
+            has_more: Some(response.page.has_more),
+            quota_remaining: response.page.quota_remaining,
+            backoff: response.page.backoff,
             ..Line::default()
         };
         // After a long wait for the answer someone else may read on in this folder: then the page is theirs to write.
         if self.asked_at.is_some_and(|at| self.clock.now().duration_since(at).unsigned_abs() > NAP) {
             self.book.save().await?;
         }
-        let line = pages.put(task, answer, line).await?;
+        let line = pages.put(task, response, line).await?;
         let bytes = line.stored_bytes.unwrap_or_default();
         task.pages += 1;
-        task.items += answer.page.items.len() as u64;
+        task.items += response.page.items.len() as u64;
         task.lines.push(line);
-        let ended = walk.take(&rows, fresh > 0, answer.page.has_more);
-        if ended.map_err(|stuck| stuck_at(endpoint, &walk, stuck, filter.as_ref()))? {
+        let ended = cursor.take(&rows, fresh > 0, response.page.has_more);
+        if ended.map_err(|stuck| stuck_at(endpoint, &cursor, stuck, filter.as_ref()))? {
             task.walks.remove(0);
         } else if let Some(first) = task.walks.first_mut() {
-            *first = walk;
+            *first = cursor;
         }
         pages.put_lines(task).await?;
         self.progress(endpoint).task = Some(task.clone());
@@ -345,20 +345,20 @@ impl<'a> Reader<'a> {
         self.sink.emit(Event::Fetched { endpoint: endpoint.name.into(), pages, items, left, ended });
     }
 
-    pub(super) fn params(&self, endpoint: &Endpoint, walk: &Walk) -> BTreeMap<String, String> {
-        let (page, size) = walk.page();
+    pub(super) fn params(&self, endpoint: &Endpoint, cursor: &Cursor) -> BTreeMap<String, String> {
+        let (page, size) = cursor.page();
         let mut params = BTreeMap::from([
             ("site".to_string(), self.request.site.clone()),
-            ("sort".into(), walk.sort.name().into()),
+            ("sort".into(), cursor.sort.name().into()),
             ("order".into(), "asc".into()),
             ("pagesize".into(), size.min(PAGE).to_string()),
         ]);
         let mut more = |name: &str, value: Option<String>| params.extend(value.map(|value| (name.to_string(), value)));
         more("page", (page > 1).then(|| page.to_string()));
-        more("min", walk.min.as_ref().map(ToString::to_string));
-        more("max", walk.max.as_ref().map(ToString::to_string));
-        more("fromdate", walk.created.0.map(|from| from.to_string()));
-        more("todate", walk.created.1.map(|to| to.to_string()));
+        more("min", cursor.min.as_ref().map(ToString::to_string));
+        more("max", cursor.max.as_ref().map(ToString::to_string));
+        more("fromdate", cursor.created.0.map(|from| from.to_string()));
+        more("todate", cursor.created.1.map(|to| to.to_string()));
         more("filter", self.request.filters.get(endpoint.name).cloned());
         params
     }

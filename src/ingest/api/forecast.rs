@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::answer::Wanted;
 use super::client::Client;
+use super::cursor::PAGE;
 use super::endpoint::Endpoint;
-use super::fetch::{Clock, Reader, Request};
+use super::fetch::{ApiReader, Clock, Request};
+use super::response::Expected;
 use super::state::Quota;
-use super::walk::PAGE;
 use crate::error::{Error, Kind, Result};
 use crate::event::Sink;
 use crate::ingest::raw;
@@ -38,7 +38,7 @@ pub async fn forecast(
     sink: &mut dyn Sink,
 ) -> Result<(Vec<Forecast>, Option<Quota>)> {
     raw::check_names(&request.site, &[])?;
-    let mut reader = Reader::begin(store, request, client, clock, sink).await?;
+    let mut reader = ApiReader::begin(store, request, client, clock, sink).await?;
     let mut forecasts = Vec::new();
     let mut done = Ok(());
     for endpoint in &request.endpoints {
@@ -57,15 +57,15 @@ pub async fn forecast(
     Ok((forecasts, quota))
 }
 
-impl Reader<'_> {
+impl ApiReader<'_> {
     async fn forecast(&mut self, endpoint: &'static Endpoint) -> Result<Forecast> {
         let (mut items, mut requests) = (0, 0);
-        let walks = self.wanted(endpoint)?.map_or_else(Vec::new, |window| window.walks(endpoint));
-        for walk in walks {
-            let mut params = self.params(endpoint, &walk);
+        let lists = self.wanted(endpoint)?.map_or_else(Vec::new, |window| window.lists(endpoint));
+        for cursor in lists {
+            let mut params = self.params(endpoint, &cursor);
             // The built-in filter that leaves everything else out.
             params.insert("filter".into(), "total".into());
-            let page = self.ask(endpoint, &params, Wanted::Total, None).await?.page;
+            let page = self.ask(endpoint, &params, Expected::Total, None).await?.page;
             let total = page.total.ok_or_else(|| Error::new(Kind::Internal, "a total without a number"))?;
             items += total;
             // Each page but the last has one item that the next one has too.

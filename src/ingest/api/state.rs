@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::walk::Walk;
+use super::cursor::Cursor;
 use super::window::{Spans, Window};
 use crate::error::{Error, Kind, Result};
 use crate::ingest::manifest::Line;
@@ -83,7 +83,7 @@ pub struct Task {
     /// The window.
     pub window: Window,
     /// The lists that are still to be read; the first is being read.
-    pub walks: Vec<Walk>,
+    pub walks: Vec<Cursor>,
     /// Pages stored so far.
     pub pages: u64,
     /// Items in them.
@@ -102,7 +102,7 @@ pub struct Task {
 
 impl Task {
     /// Returns the task of reading the lists of a window.
-    pub fn new(date: Date, run: String, window: Window, walks: Vec<Walk>) -> Self {
+    pub fn new(date: Date, run: String, window: Window, walks: Vec<Cursor>) -> Self {
         let (pages, items, requests, parts) = (0, 0, 0, 0);
         Self { date, run, window, walks, pages, items, requests, newest: None, nested: false, lines: Vec::new(), parts }
     }

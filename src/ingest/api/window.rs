@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::endpoint::{Endpoint, Order, Sort};
-use super::walk::{Key, Walk};
+use super::cursor::{Cursor, ItemKey};
+use super::endpoint::{Endpoint, ReadOrder, Sort};
 
 /// How far back reading on from the watermark begins: what was answered from the API's caches may have been older.
 const OVERLAP_SECONDS: i64 = 3600;
@@ -46,21 +46,21 @@ impl Window {
     /// The API's `min` and `max` follow the sort, `fromdate` and `todate` always the creation. Items created in a window
     /// that ended long ago and changed since stand behind it in the order of activity: they are a list of their own. It
     /// is read second, so that what changes meanwhile is found there.
-    pub fn walks(&self, endpoint: &Endpoint) -> Vec<Walk> {
+    pub fn lists(&self, endpoint: &Endpoint) -> Vec<Cursor> {
         let (first, last) = (Some(self.from), self.until.map(|until| until - 1));
-        let walk = |sort| Walk::new(sort, first.map(Key::Number), last.map(Key::Number));
+        let cursor = |sort| Cursor::new(sort, first.map(ItemKey::Number), last.map(ItemKey::Number));
         match endpoint.order {
-            Order::Name => vec![Walk::new(Sort::Name, None, None)],
-            Order::Creation => vec![walk(Sort::Creation)],
-            Order::Modification => {
-                let changed = walk(Sort::Modified).created(None, Some(self.from - 1));
-                vec![walk(Sort::Creation), changed]
+            ReadOrder::Name => vec![Cursor::new(Sort::Name, None, None)],
+            ReadOrder::Creation => vec![cursor(Sort::Creation)],
+            ReadOrder::Modification => {
+                let changed = cursor(Sort::Modified).created(None, Some(self.from - 1));
+                vec![cursor(Sort::Creation), changed]
             }
-            Order::Activity => {
+            ReadOrder::Activity => {
                 let since = self.until.map(|until| {
-                    Walk::new(Sort::Activity, Some(Key::Number(until)), None).created(first, Some(until - 1))
+                    Cursor::new(Sort::Activity, Some(ItemKey::Number(until)), None).created(first, Some(until - 1))
                 });
-                std::iter::once(walk(Sort::Activity)).chain(since).collect()
+                std::iter::once(cursor(Sort::Activity)).chain(since).collect()
             }
         }
     }
@@ -111,18 +111,18 @@ mod tests {
     #[test]
     fn a_past_window_is_two_lists_without_an_item_in_common_and_a_recent_one_is_one() {
         let questions = endpoint("questions").unwrap();
-        let past = Window::new(1_000, 2_000, 1_000_000).walks(questions);
+        let past = Window::new(1_000, 2_000, 1_000_000).lists(questions);
         let [within, since] = past.as_slice() else { panic!("{past:?}") };
-        assert_eq!((&within.min, &within.max), (&Some(Key::Number(1_000)), &Some(Key::Number(1_999))));
+        assert_eq!((&within.min, &within.max), (&Some(ItemKey::Number(1_000)), &Some(ItemKey::Number(1_999))));
         assert_eq!(
             (&since.min, &since.max, since.created),
-            (&Some(Key::Number(2_000)), &None, (Some(1_000), Some(1_999)))
+            (&Some(ItemKey::Number(2_000)), &None, (Some(1_000), Some(1_999)))
         );
-        let recent = Window::new(1_000, 2_000, 2_000 + RECENT_SECONDS).walks(questions);
+        let recent = Window::new(1_000, 2_000, 2_000 + RECENT_SECONDS).lists(questions);
         assert_eq!(recent.len(), 1);
         assert_eq!(recent[0].max, None);
-        assert_eq!(Window::new(1_000, 2_000, 1_000_000).walks(endpoint("comments").unwrap()).len(), 1);
-        assert_eq!(Window::new(1_000, 2_000, 1_000_000).walks(endpoint("tags").unwrap())[0].min, None);
+        assert_eq!(Window::new(1_000, 2_000, 1_000_000).lists(endpoint("comments").unwrap()).len(), 1);
+        assert_eq!(Window::new(1_000, 2_000, 1_000_000).lists(endpoint("tags").unwrap())[0].min, None);
     }
 
     proptest! {

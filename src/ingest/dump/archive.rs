@@ -3,6 +3,7 @@
 //! Unpacking takes as much memory as the archive's dictionary, whatever its size.
 
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use fs_err as fs;
@@ -35,14 +36,16 @@ pub struct Member {
     pub modified: Option<Timestamp>,
 }
 
-/// What to do after a member was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Go on.
-    GoOn,
-    /// Nobody wants the rest.
-    Stop,
+/// What is met on the way through an archive.
+pub enum Unpacked<'a> {
+    /// A wanted member: its path and its content.
+    Wanted(&'a str, &'a mut dyn Read),
+    /// Another one that had to be unpacked: its path, the bytes passed over so far, and in all.
+    Passed(&'a str, u64, u64),
 }
+
+/// What is done with it, in the order of the archive. After `Break`, or an error, nothing more is read.
+pub type Visit<'a> = dyn FnMut(Unpacked<'_>) -> Result<ControlFlow<()>> + 'a;
 
 /// Returns the files in the archive at `path`, which people know as `name`. Reads its header only.
 ///
@@ -67,24 +70,12 @@ pub fn list(path: &Path, name: &str) -> Result<Vec<Member>> {
         .collect()
 }
 
-/// What is done with members, in the order of the archive.
-pub trait Visitor {
-    /// Takes the content of a wanted member.
-    ///
-    /// # Errors
-    /// Whatever is wrong with it; nothing more is read then.
-    fn take(&mut self, member: &str, content: &mut dyn Read) -> Result<Next>;
-
-    /// Hears that so many bytes of another member, of so many in all, are passed over.
-    fn pass(&mut self, member: &str, done: u64, total: u64) -> Next;
-}
-
-/// Shows the members of the archive at `path` to `visitor`: those that are `wanted`, and of the others only those that
+/// Shows the members of the archive at `path` to `visit`: those that are `wanted`, and of the others only those that
 /// have to be unpacked to get to a wanted one, because they are packed together.
 ///
 /// # Errors
-/// Those of the visitor, and `Usage` when the archive is damaged.
-pub fn read(path: &Path, name: &str, wanted: &[String], visitor: &mut dyn Visitor) -> Result<()> {
+/// Those of `visit`, and `Usage` when the archive is damaged.
+pub fn read(path: &Path, name: &str, wanted: &[String], visit: &mut Visit<'_>) -> Result<()> {
     let (archive, mut file) = open(path, name)?;
     let password = Password::empty();
     for block in 0..archive.blocks.len() {
@@ -94,17 +85,17 @@ pub fn read(path: &Path, name: &str, wanted: &[String], visitor: &mut dyn Visito
         if left == 0 {
             continue;
         }
-        let mut said = Ok(Next::GoOn);
+        let mut said = Ok(ControlFlow::Continue(()));
         let decoded = decoder.for_each_entries(&mut |entry, content| {
             if wanted.contains(&entry.name) {
                 left -= 1;
-                said = visitor.take(&entry.name, content);
+                said = visit(Unpacked::Wanted(&entry.name, content));
             } else {
-                said = pass(entry, content, visitor).map_err(|error| damage::while_reading(name, 0, error));
+                said = pass(name, entry, content, visit);
             }
-            Ok(matches!(said, Ok(Next::GoOn)) && left > 0)
+            Ok(matches!(said, Ok(ControlFlow::Continue(()))) && left > 0)
         });
-        if said? == Next::Stop {
+        if said?.is_break() {
             return Ok(());
         }
         decoded.map_err(|error| unusable(name, error))?;
@@ -112,16 +103,16 @@ pub fn read(path: &Path, name: &str, wanted: &[String], visitor: &mut dyn Visito
     Ok(())
 }
 
-fn pass(entry: &ArchiveEntry, content: &mut dyn Read, visitor: &mut dyn Visitor) -> std::io::Result<Next> {
+fn pass(name: &str, entry: &ArchiveEntry, content: &mut dyn Read, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
     let (mut buffer, mut done) = (vec![0; PASSED_AT_ONCE], 0);
     loop {
-        let read = content.read(&mut buffer)?;
+        let read = content.read(&mut buffer).map_err(|error| damage::while_reading(name, 0, error))?;
         if read == 0 {
-            return Ok(Next::GoOn);
+            return Ok(ControlFlow::Continue(()));
         }
         done += read as u64;
-        if visitor.pass(&entry.name, done, entry.size) == Next::Stop {
-            return Ok(Next::Stop);
+        if visit(Unpacked::Passed(&entry.name, done, entry.size))?.is_break() {
+            return Ok(ControlFlow::Break(()));
         }
     }
 }

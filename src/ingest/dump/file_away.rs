@@ -5,15 +5,14 @@ use std::collections::VecDeque;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::held::Held;
-use super::intake::Request;
-use super::parts::Part;
+use super::intake::{HeldDump, Request};
+use super::parts::RowPart;
 use super::read::{self, Said};
-use super::source::Source;
+use super::source::DumpFile;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::ingest::manifest::Line;
-use crate::ingest::raw::{Folder, Form, Writer};
+use crate::ingest::raw::{Folder, PageFormat, Writer};
 use crate::ingest::summary::Written;
 use crate::store::Store;
 
@@ -24,11 +23,11 @@ const COMPRESSED_AT_ONCE: usize = 8;
 /// A table on its way into raw.
 pub struct Incoming {
     /// Its file.
-    pub source: Source,
+    pub source: DumpFile,
     /// The folder its rows go to.
     pub folder: Folder,
     /// What is there already.
-    pub held: Held,
+    pub held: HeldDump,
 }
 
 /// Puts tables into raw, one after the other, and returns what was written of each.
@@ -75,14 +74,14 @@ pub async fn all(
 }
 
 /// A part as it is stored, and its line in the manifest.
-type Packed = Result<(Vec<u8>, Line)>;
+type PackedPart = Result<(Vec<u8>, Line)>;
 
 /// The table at hand.
 struct Filing<'a> {
     incoming: &'a Incoming,
     writer: Writer<'a>,
     /// Parts being compressed, in order, each with the bytes of the source that are read with it.
-    packing: VecDeque<(JoinHandle<Packed>, u64)>,
+    packing: VecDeque<(JoinHandle<PackedPart>, u64)>,
     at_once: usize,
     common: Line,
     rows: u64,
@@ -106,14 +105,14 @@ impl<'a> Filing<'a> {
             fetched_at: Some(request.taken.unwrap_or_else(|| source.taken(request.now))),
             ..Line::default()
         };
-        let writer = Writer::new(store, &request.raw, folder.clone(), Form::Xml);
+        let writer = Writer::new(store, &request.raw, folder.clone(), PageFormat::Xml);
         let at_once = request.threads.clamp(1, COMPRESSED_AT_ONCE);
         let filing = Self { incoming, writer, packing: VecDeque::new(), at_once, common, rows: 0 };
         filing.tell(0, sink);
         Ok(filing)
     }
 
-    async fn part(&mut self, part: Part, read: u64, sink: &mut dyn Sink) -> Result<()> {
+    async fn part(&mut self, part: RowPart, read: u64, sink: &mut dyn Sink) -> Result<()> {
         if self.packing.len() >= self.at_once {
             self.store_next(sink).await?;
         }
@@ -153,14 +152,7 @@ impl<'a> Filing<'a> {
         }
         let (what, total) = (source.name.clone(), source.bytes);
         sink.emit(Event::Reading { what, done: total, total, rows: self.rows });
-        Ok(Written {
-            endpoint: folder.endpoint.clone(),
-            run: Some(folder.run.clone()),
-            pages: lines.len() as u64,
-            items: self.rows,
-            bytes: lines.iter().filter_map(|line| line.stored_bytes).sum(),
-            already: 0,
-        })
+        Ok(Written::new(folder.endpoint.clone(), folder.run.clone(), &lines))
     }
 
     fn tell(&self, done: u64, sink: &mut dyn Sink) {

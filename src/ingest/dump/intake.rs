@@ -1,19 +1,19 @@
 //! From the files of a dump to run folders in raw.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::file_away::{self, Incoming};
-use super::find::{self, Found};
-use super::held;
-use super::source::Source;
-use super::table::Table;
+use super::find::{self, DumpFiles};
+use super::source::DumpFile;
+use super::table::DumpTable;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
-use crate::ingest::mixture;
 use crate::ingest::raw::{self, Folder};
+use crate::ingest::sample;
 use crate::ingest::summary::{Summary, Written};
 use crate::names::Uri;
 use crate::store::Store;
@@ -33,7 +33,7 @@ pub struct Request {
     /// The logical date the rows are filed under.
     pub date: Date,
     /// The tables to take; empty: all.
-    pub only: Vec<Table>,
+    pub only: Vec<DumpTable>,
     /// When the dump was taken; `None`: when its files were written.
     pub taken: Option<Timestamp>,
     /// Whether a table takes the place of another dump's under the same date.
@@ -56,13 +56,15 @@ pub async fn ingest(store: &dyn Store, request: &Request, sink: &mut dyn Sink) -
     let found = find::find(&request.input, &request.only)?;
     let site = site(request, &found)?;
     raw::check_names(&site, &[])?;
-    mixture::refuse(store, &request.raw, &site, super::RUN).await?;
+    sample::refuse_mixture(store, &request.raw, &site, super::RUN).await?;
     let mut summary = Summary { site: site.clone(), skipped: found.skipped, ..Summary::default() };
     let mut new = Vec::new();
     for source in found.sources {
         let incoming = look(store, request, &site, source, sink).await?;
         match incoming.held.complete {
-            Some(already) => summary.endpoints.push(there(&incoming, already)),
+            Some(already) => {
+                summary.endpoints.push(Written { endpoint: incoming.folder.endpoint, already, ..Written::default() })
+            }
             None => new.push(incoming),
         }
     }
@@ -73,7 +75,7 @@ pub async fn ingest(store: &dyn Store, request: &Request, sink: &mut dyn Sink) -
 }
 
 /// Returns the site that is asked for, or else the one that names tell.
-fn site(request: &Request, found: &Found) -> Result<String> {
+fn site(request: &Request, found: &DumpFiles) -> Result<String> {
     let input = request.input.display();
     match (&request.site, found.sites.as_slice()) {
         (Some(site), _) => Ok(site.clone()),
@@ -91,7 +93,7 @@ async fn look(
     store: &dyn Store,
     request: &Request,
     site: &str,
-    source: Source,
+    source: DumpFile,
     sink: &mut dyn Sink,
 ) -> Result<Incoming> {
     if source.is_read_for_its_checksum() && source.bytes >= LONG_TO_CHECK {
@@ -99,16 +101,55 @@ async fn look(
     }
     let run = source.run()?;
     let folder = Folder { site: site.into(), endpoint: source.table.endpoint().into(), date: request.date, run };
-    let held = held::held(store, &request.raw, &folder).await?;
+    let held = held(store, &request.raw, &folder).await?;
     let other = held.others.iter().find(|(_, complete)| *complete);
     match other {
-        Some((other, _)) if held.complete.is_none() && !request.replace => {
-            Err(held::another(&folder, other, &source.name))
-        }
+        Some((other, _)) if held.complete.is_none() && !request.replace => Err(another(&folder, other, &source.name)),
         _ => Ok(Incoming { source, folder, held }),
     }
 }
 
-fn there(incoming: &Incoming, already: u64) -> Written {
-    Written { endpoint: incoming.folder.endpoint.clone(), run: None, pages: 0, items: 0, bytes: 0, already }
+/// The dumps of one table, site and date.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct HeldDump {
+    /// How many pages the very folder has, when it is complete.
+    pub complete: Option<u64>,
+    /// Whether an interrupted ingest left something in it.
+    pub begun: bool,
+    /// Folders of other dumps, and whether they are complete.
+    pub others: Vec<(Folder, bool)>,
+}
+
+/// Returns what is there of `folder`, and of others like it.
+async fn held(store: &dyn Store, raw: &Uri, folder: &Folder) -> Result<HeldDump> {
+    let mut pages: BTreeMap<Folder, u64> = BTreeMap::new();
+    for object in store.list(&raw::of_date(raw, &folder.site, &folder.endpoint, folder.date)).await? {
+        if let Some((found, _)) = Folder::parse(raw, &object.uri).filter(|(found, _)| found.run.starts_with(super::RUN))
+        {
+            *pages.entry(found).or_default() += 1;
+        }
+    }
+    // A table without rows has a manifest and no page.
+    pages.entry(folder.clone()).or_default();
+    let mut held = HeldDump::default();
+    for (found, pages) in pages {
+        let complete = store.size(&found.manifest(raw)).await?.is_some();
+        if found == *folder {
+            held.complete = complete.then_some(pages);
+            held.begun = !complete && pages > 0;
+        } else {
+            held.others.push((found, complete));
+        }
+    }
+    Ok(held)
+}
+
+/// Returns the error of a table that raw holds another dump of.
+fn another(folder: &Folder, other: &Folder, name: &str) -> Error {
+    let Folder { site, endpoint, date, .. } = folder;
+    let message = format!("raw holds another dump of {endpoint} of {site} for {date}, nothing was written");
+    Error::new(Kind::Usage, message)
+        .detail(format!("there: run={}\n`{name}`: run={}", other.run, folder.run))
+        .hint("file this one under a date of its own with `--date YYYY-MM-DD`")
+        .hint("or add `--replace`: the other one is removed as soon as this one is complete")
 }

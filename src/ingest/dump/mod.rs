@@ -8,18 +8,16 @@ mod archive;
 mod damage;
 mod file_away;
 mod find;
-mod held;
 mod intake;
 mod parts;
 mod read;
 mod rows;
-mod site;
 mod source;
 mod table;
 
 pub use intake::{Request, ingest};
 pub use parts::PART_BYTES;
-pub use table::Table;
+pub use table::DumpTable;
 
 /// How the run folders of dumps begin.
 const RUN: &str = "dump-";

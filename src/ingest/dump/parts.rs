@@ -6,8 +6,8 @@ use flate2::Compression;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::rows::Rows;
-use super::table::Table;
+use super::rows::RowReader;
+use super::table::DumpTable;
 use crate::error::Result;
 use crate::ingest::manifest::Line;
 use crate::ingest::page;
@@ -24,7 +24,7 @@ const TO_THE_SECOND: usize = 19;
 
 /// Consecutive rows of one table, one a line.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Part {
+pub struct RowPart {
     /// The rows, each followed by a line feed.
     pub text: Vec<u8>,
     /// How many.
@@ -34,17 +34,17 @@ pub struct Part {
 }
 
 /// Cuts rows into parts.
-pub struct Parts<R> {
-    rows: Rows<R>,
+pub struct PartCutter<R> {
+    rows: RowReader<R>,
     created: &'static str,
     at_most: usize,
     /// Whether the row that `rows` is at did not fit into the part before.
     pending: bool,
 }
 
-impl<R: BufRead> Parts<R> {
+impl<R: BufRead> PartCutter<R> {
     /// Returns the parts of the rows of `table`, each of at most `at_most` bytes unless it is one long row.
-    pub fn new(rows: Rows<R>, table: Table, at_most: usize) -> Self {
+    pub fn new(rows: RowReader<R>, table: DumpTable, at_most: usize) -> Self {
         Self { rows, created: table.created(), at_most, pending: false }
     }
 
@@ -52,9 +52,9 @@ impl<R: BufRead> Parts<R> {
     ///
     /// # Errors
     /// Those of the rows.
-    pub fn next_part(&mut self) -> Result<Option<Part>> {
+    pub fn next_part(&mut self) -> Result<Option<RowPart>> {
         // All of it at once: growing by doubling would hold up to three times as much.
-        let mut part = Part { text: Vec::with_capacity(self.at_most), ..Part::default() };
+        let mut part = RowPart { text: Vec::with_capacity(self.at_most), ..RowPart::default() };
         while self.pending || self.rows.advance()? {
             let row = self.rows.row();
             self.pending = !part.text.is_empty() && part.text.len() + row.len() >= self.at_most;
@@ -67,7 +67,7 @@ impl<R: BufRead> Parts<R> {
     }
 }
 
-impl Part {
+impl RowPart {
     fn push(&mut self, row: &[u8], created: &str) {
         if let Some(at) = created_at(row, created) {
             let (first, last) = self.created.get_or_insert((at, at));
@@ -111,8 +111,9 @@ fn created_at(row: &[u8], attribute: &str) -> Option<[u8; TO_THE_SECOND]> {
 mod tests {
     use super::*;
 
-    fn parts(text: &str, at_most: usize) -> Vec<Part> {
-        let mut parts = Parts::new(Rows::new(text.as_bytes(), Table::Votes, "Votes.xml"), Table::Votes, at_most);
+    fn parts(text: &str, at_most: usize) -> Vec<RowPart> {
+        let mut parts =
+            PartCutter::new(RowReader::new(text.as_bytes(), DumpTable::Votes, "Votes.xml"), DumpTable::Votes, at_most);
         std::iter::from_fn(|| parts.next_part().unwrap()).collect()
     }
 

@@ -1,6 +1,7 @@
 //! The reading thread: unpacks the files one after the other and hands over their rows in parts.
 
 use std::io::{BufReader, Read};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,10 +9,10 @@ use flate2::read::MultiGzDecoder;
 use fs_err as fs;
 use tokio::sync::mpsc::Sender;
 
-use super::archive::{self, Next, Visitor};
-use super::parts::{Part, Parts};
-use super::rows::Rows;
-use super::source::{Packed, Source};
+use super::archive::{self, Unpacked};
+use super::parts::{PartCutter, RowPart};
+use super::rows::RowReader;
+use super::source::{DumpFile, Packing};
 use crate::error::Result;
 
 /// What is read from a file, or from a decoder, at a time.
@@ -21,7 +22,7 @@ const READ_AT_ONCE: usize = 1 << 18;
 #[derive(Debug)]
 pub enum Said {
     /// The next rows, and how many bytes of the source are read.
-    Part(usize, Part, u64),
+    Part(usize, RowPart, u64),
     /// A file that nobody asked for had to be unpacked so far: its name, bytes read and in all.
     Passed(String, u64, u64),
     /// All rows of the source were handed over, and it is whole.
@@ -33,102 +34,91 @@ pub enum Said {
 ///
 /// # Errors
 /// Those of the files.
-pub fn read(sources: &[(usize, Source)], part_bytes: usize, say: &Sender<Said>) -> Result<()> {
+pub fn read(sources: &[(usize, DumpFile)], part_bytes: usize, say: &Sender<Said>) -> Result<()> {
     for together in sources.chunk_by(|(_, a), (_, b)| a.path == b.path) {
         let next = match together {
-            [(_, first), ..] if matches!(first.packed, Packed::Member { .. }) => members(together, part_bytes, say)?,
+            [(_, first), ..] if matches!(first.packed, Packing::Member { .. }) => members(together, part_bytes, say)?,
             files => file(files, part_bytes, say)?,
         };
-        if next == Next::Stop {
+        if next.is_break() {
             break;
         }
     }
     Ok(())
 }
 
-fn file(files: &[(usize, Source)], part_bytes: usize, say: &Sender<Said>) -> Result<Next> {
+fn file(files: &[(usize, DumpFile)], part_bytes: usize, say: &Sender<Said>) -> Result<ControlFlow<()>> {
     for (index, source) in files {
         let read = Arc::new(AtomicU64::new(0));
         let input = Counted { inner: fs::File::open(&source.path)?, read: Arc::clone(&read) };
         let mut input: Box<dyn Read> = match source.packed {
-            Packed::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(READ_AT_ONCE, input))),
+            Packing::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(READ_AT_ONCE, input))),
             _ => Box::new(input),
         };
-        if rows(&mut input, &read, (*index, source), part_bytes, say)? == Next::Stop {
-            return Ok(Next::Stop);
+        if rows(&mut input, &read, (*index, source), part_bytes, say)?.is_break() {
+            return Ok(ControlFlow::Break(()));
         }
     }
-    Ok(Next::GoOn)
+    Ok(ControlFlow::Continue(()))
 }
 
 /// Reads the members of one archive, in its own order: packed together, they can only be unpacked in that.
-fn members(sources: &[(usize, Source)], part_bytes: usize, say: &Sender<Said>) -> Result<Next> {
-    let Some((_, first)) = sources.first() else { return Ok(Next::GoOn) };
+fn members(sources: &[(usize, DumpFile)], part_bytes: usize, say: &Sender<Said>) -> Result<ControlFlow<()>> {
+    let Some((_, first)) = sources.first() else { return Ok(ControlFlow::Continue(())) };
     let archive = first.name.strip_suffix(&format!("/{}", member(first))).unwrap_or(&first.name);
     let wanted: Vec<String> = sources.iter().map(|(_, source)| member(source).into()).collect();
-    let mut members = Members { sources, archive, part_bytes, say, heard: 0, next: Next::GoOn };
-    archive::read(&first.path, archive, &wanted, &mut members)?;
-    Ok(members.next)
+    let (mut heard, mut next) = (0, ControlFlow::Continue(()));
+    archive::read(&first.path, archive, &wanted, &mut |met| {
+        match met {
+            Unpacked::Wanted(name, content) => {
+                if let Some((index, source)) = sources.iter().find(|(_, source)| member(source) == name) {
+                    let read = Arc::new(AtomicU64::new(0));
+                    let mut content = Counted { inner: content, read: Arc::clone(&read) };
+                    next = rows(&mut content, &read, (*index, source), part_bytes, say)?;
+                }
+            }
+            // As often as a part of rows would be heard of.
+            Unpacked::Passed(name, done, total) if done == total || done / part_bytes as u64 != heard => {
+                heard = done / part_bytes as u64;
+                let what = format!("{archive}/{name} to pass it over");
+                next = sent(say, Said::Passed(what, done, total));
+            }
+            Unpacked::Passed(..) => {}
+        }
+        Ok(next)
+    })?;
+    Ok(next)
+}
+
+/// Says something; `Break` when nobody will ever hear it.
+fn sent(say: &Sender<Said>, said: Said) -> ControlFlow<()> {
+    if say.blocking_send(said).is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 /// Returns the path in its archive.
-fn member(source: &Source) -> &str {
+fn member(source: &DumpFile) -> &str {
     match &source.packed {
-        Packed::Member { member, .. } => member,
-        Packed::Plain | Packed::Gzip => "",
-    }
-}
-
-/// Hands over the rows of an archive's members.
-struct Members<'a> {
-    sources: &'a [(usize, Source)],
-    archive: &'a str,
-    part_bytes: usize,
-    say: &'a Sender<Said>,
-    /// Parts of the member that were passed over.
-    heard: u64,
-    next: Next,
-}
-
-impl Visitor for Members<'_> {
-    fn take(&mut self, name: &str, content: &mut dyn Read) -> Result<Next> {
-        if let Some((index, source)) = self.sources.iter().find(|(_, source)| member(source) == name) {
-            let read = Arc::new(AtomicU64::new(0));
-            let mut content = Counted { inner: content, read: Arc::clone(&read) };
-            self.next = rows(&mut content, &read, (*index, source), self.part_bytes, self.say)?;
-        }
-        Ok(self.next)
-    }
-
-    fn pass(&mut self, name: &str, done: u64, total: u64) -> Next {
-        // As often as a part of rows would be heard of.
-        if done == total || done / self.part_bytes as u64 != self.heard {
-            self.heard = done / self.part_bytes as u64;
-            let what = format!("{}/{name} to pass it over", self.archive);
-            if self.say.blocking_send(Said::Passed(what, done, total)).is_err() {
-                self.next = Next::Stop;
-            }
-        }
-        self.next
+        Packing::Member { member, .. } => member,
+        Packing::Plain | Packing::Gzip => "",
     }
 }
 
 fn rows(
     input: &mut dyn Read,
     read: &AtomicU64,
-    (index, source): (usize, &Source),
+    (index, source): (usize, &DumpFile),
     part_bytes: usize,
     say: &Sender<Said>,
-) -> Result<Next> {
+) -> Result<ControlFlow<()>> {
     let input = BufReader::with_capacity(READ_AT_ONCE, input);
-    let mut parts = Parts::new(Rows::new(input, source.table, &source.name), source.table, part_bytes);
+    let mut parts = PartCutter::new(RowReader::new(input, source.table, &source.name), source.table, part_bytes);
     while let Some(part) = parts.next_part()? {
-        if say.blocking_send(Said::Part(index, part, read.load(Ordering::Relaxed))).is_err() {
-            return Ok(Next::Stop);
+        if sent(say, Said::Part(index, part, read.load(Ordering::Relaxed))).is_break() {
+            return Ok(ControlFlow::Break(()));
         }
     }
     source.check_unchanged()?;
-    Ok(if say.blocking_send(Said::End(index)).is_err() { Next::Stop } else { Next::GoOn })
+    Ok(sent(say, Said::End(index)))
 }
 
 /// Counts what is read.

@@ -6,7 +6,7 @@
 use std::io::{BufRead, Read as _};
 
 use super::damage;
-use super::table::Table;
+use super::table::DumpTable;
 use crate::encoding::{self, Foreign, MARK};
 use crate::error::{Error, Kind, Result};
 
@@ -19,18 +19,18 @@ const SHOWN: usize = 100;
 const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 
 /// Reads rows.
-pub struct Rows<R> {
+pub struct RowReader<R> {
     input: R,
-    table: Table,
+    table: DumpTable,
     name: String,
     line: Vec<u8>,
     number: u64,
     rows: u64,
-    state: State,
+    state: XmlState,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum XmlState {
     /// Before the root element.
     Before,
     /// Inside of it.
@@ -39,10 +39,10 @@ enum State {
     After,
 }
 
-impl<R: BufRead> Rows<R> {
+impl<R: BufRead> RowReader<R> {
     /// Returns a reader of the file of `table` that people know as `name`.
-    pub fn new(input: R, table: Table, name: &str) -> Self {
-        let (line, state) = (Vec::new(), State::Before);
+    pub fn new(input: R, table: DumpTable, name: &str) -> Self {
+        let (line, state) = (Vec::new(), XmlState::Before);
         Self { input, table, name: name.into(), line, number: 0, rows: 0, state }
     }
 
@@ -75,7 +75,7 @@ impl<R: BufRead> Rows<R> {
     /// Returns whether the line is a row.
     fn take_line(&mut self) -> Result<bool> {
         if self.line.len() as u64 > LONGEST_LINE {
-            if self.state == State::Before && self.line.contains(&b'\r') {
+            if self.state == XmlState::Before && self.line.contains(&b'\r') {
                 return Err(self.carriage_returns());
             }
             return Err(self.wrong(&format!("is longer than {} MiB", LONGEST_LINE >> 20), ""));
@@ -83,51 +83,51 @@ impl<R: BufRead> Rows<R> {
         let whole = self.line.ends_with(b"\n");
         let text = match encoding::text(&self.line) {
             Ok(text) => text,
-            Err(_) if !whole && self.state == State::Inside => return Err(self.cut_short()),
+            Err(_) if !whole && self.state == XmlState::Inside => return Err(self.cut_short()),
             Err(foreign) => return Err(self.foreign(foreign)),
         };
         let text = if self.number == 1 { text.strip_prefix(MARK).unwrap_or(text) } else { text };
         let text = text.trim_matches(BLANKS);
         // In the values of rows it is escaped.
-        if self.state == State::Before && text.contains('\r') {
+        if self.state == XmlState::Before && text.contains('\r') {
             return Err(self.carriage_returns());
         }
         if text.is_empty() {
             return Ok(false);
         }
         match self.state {
-            State::Before => self.state = self.opened(text)?,
-            State::Inside if closes(text, self.table) => self.state = State::After,
-            State::Inside if is_row(text) => return Ok(true),
-            State::Inside if !whole => return Err(self.cut_short()),
-            State::Inside => return Err(self.wrong(no_row(text), text)),
-            State::After => return Err(self.wrong("comes after the end of the table", text)),
+            XmlState::Before => self.state = self.opened(text)?,
+            XmlState::Inside if closes(text, self.table) => self.state = XmlState::After,
+            XmlState::Inside if is_row(text) => return Ok(true),
+            XmlState::Inside if !whole => return Err(self.cut_short()),
+            XmlState::Inside => return Err(self.wrong(no_row(text), text)),
+            XmlState::After => return Err(self.wrong("comes after the end of the table", text)),
         }
         Ok(false)
     }
 
     /// Returns the state after a line before the rows.
-    fn opened(&self, text: &str) -> Result<State> {
+    fn opened(&self, text: &str) -> Result<XmlState> {
         if let Some(declaration) = text.strip_prefix("<?xml").and_then(|rest| rest.strip_suffix("?>")) {
             let told = declaration.split("encoding=").nth(1).map(|value| value.trim_matches(['"', '\'', ' ']));
             return match told {
                 Some(other) if !other.to_ascii_lowercase().starts_with("utf-8") => {
                     Err(self.wrong("says the file is not UTF-8", text).hint("take the dump as it was published"))
                 }
-                _ => Ok(State::Before),
+                _ => Ok(XmlState::Before),
             };
         }
         let Some(tag) = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')) else {
             return Err(self.no_dump(text));
         };
         let (root, state) = match tag.strip_suffix('/') {
-            Some(root) => (root.trim_end(), State::After),
-            None => (tag, State::Inside),
+            Some(root) => (root.trim_end(), XmlState::After),
+            None => (tag, XmlState::Inside),
         };
         if root.eq_ignore_ascii_case(self.table.endpoint()) {
             return Ok(state);
         }
-        match Table::ALL.into_iter().find(|table| root.eq_ignore_ascii_case(table.endpoint())) {
+        match DumpTable::ALL.into_iter().find(|table| root.eq_ignore_ascii_case(table.endpoint())) {
             Some(other) => Err(self.other_table(other)),
             None => Err(self.no_dump(text)),
         }
@@ -136,9 +136,9 @@ impl<R: BufRead> Rows<R> {
     /// Checks that the file may end here.
     fn end(&self) -> Result<()> {
         match self.state {
-            State::After => Ok(()),
-            State::Before if self.number == 0 => Err(damage::empty(&self.name)),
-            State::Before | State::Inside => Err(self.cut_short()),
+            XmlState::After => Ok(()),
+            XmlState::Before if self.number == 0 => Err(damage::empty(&self.name)),
+            XmlState::Before | XmlState::Inside => Err(self.cut_short()),
         }
     }
 
@@ -171,7 +171,7 @@ impl<R: BufRead> Rows<R> {
             .hint(format!("such a file begins with `<?xml …?>` and `<{root}>`, each on a line of its own"))
     }
 
-    fn other_table(&self, other: Table) -> Error {
+    fn other_table(&self, other: DumpTable) -> Error {
         let (named, is) = (self.table.endpoint(), other.endpoint());
         let message = format!("`{}` is called after {named}, and its root element is `<{is}>`", self.name);
         Error::new(Kind::Usage, message).hint(format!("if these are {is}, rename the file to `{is}.xml`"))
@@ -184,7 +184,7 @@ impl<R: BufRead> Rows<R> {
 }
 
 /// Returns whether `text` is the end of the root element.
-fn closes(text: &str, table: Table) -> bool {
+fn closes(text: &str, table: DumpTable) -> bool {
     let tag = text.strip_prefix("</").and_then(|rest| rest.strip_suffix('>'));
     tag.is_some_and(|tag| tag.trim_end().eq_ignore_ascii_case(table.endpoint()))
 }

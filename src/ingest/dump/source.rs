@@ -1,15 +1,16 @@
 //! One file of the dump: where it is, what it holds, and what tells its content from another one's.
 
 use std::io::{self, Read};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 use fs_err as fs;
 use jiff::{Timestamp, TimestampRound, Unit};
 
-use super::archive::{self, Next, Visitor};
+use super::archive::{self, Unpacked};
 use super::damage;
-use super::table::Table;
+use super::table::DumpTable;
 use crate::error::{Error, Kind, Result};
 use crate::ingest::page::GZIP;
 use crate::names::Digest;
@@ -19,7 +20,7 @@ const CHECKED_AT_ONCE: usize = 1 << 18;
 
 /// How the rows are packed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Packed {
+pub enum Packing {
     /// Not at all.
     Plain,
     /// With gzip.
@@ -35,15 +36,15 @@ pub enum Packed {
 
 /// A table's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
+pub struct DumpFile {
     /// The table.
-    pub table: Table,
+    pub table: DumpTable,
     /// What people know it as: `Posts.xml.gz`, `stackoverflow.com-Posts.7z/Posts.xml`.
     pub name: String,
     /// The file, or the archive it is in.
     pub path: PathBuf,
     /// How the rows are packed.
-    pub packed: Packed,
+    pub packed: Packing,
     /// Bytes to read: as packed by gzip, as unpacked from an archive.
     pub bytes: u64,
     /// When the rows were written: of an archive's member, what the archive says.
@@ -57,12 +58,12 @@ pub fn written(about: &std::fs::Metadata) -> Result<Timestamp> {
     Ok(Timestamp::try_from(about.modified()?).unwrap_or(Timestamp::UNIX_EPOCH))
 }
 
-impl Source {
+impl DumpFile {
     /// Returns how a file of the disk is packed, by its content: names are changed more easily.
-    pub fn packing(path: &Path) -> Result<Packed> {
+    pub fn packing(path: &Path) -> Result<Packing> {
         let mut start = Vec::new();
         fs::File::open(path)?.take(GZIP.len() as u64).read_to_end(&mut start)?;
-        Ok(if start == GZIP { Packed::Gzip } else { Packed::Plain })
+        Ok(if start == GZIP { Packing::Gzip } else { Packing::Plain })
     }
 
     /// Returns the name of the run folder for this content: the same for the same rows, however they are packed.
@@ -75,13 +76,18 @@ impl Source {
     pub fn run(&self) -> Result<String> {
         let file = || fs::File::open(&self.path).map(io::BufReader::new);
         let (crc, length) = match &self.packed {
-            Packed::Plain => checksum(&self.name, &mut file()?)?,
-            Packed::Gzip => checksum(&self.name, &mut MultiGzDecoder::new(file()?))?,
-            Packed::Member { crc: Some(crc), .. } => (*crc, self.bytes as u32),
-            Packed::Member { crc: None, member } => {
-                let mut reader = Checksum { name: &self.name, found: (0, 0) };
-                archive::read(&self.path, &self.name, std::slice::from_ref(member), &mut reader)?;
-                reader.found
+            Packing::Plain => checksum(&self.name, &mut file()?)?,
+            Packing::Gzip => checksum(&self.name, &mut MultiGzDecoder::new(file()?))?,
+            Packing::Member { crc: Some(crc), .. } => (*crc, self.bytes as u32),
+            Packing::Member { crc: None, member } => {
+                let mut found = (0, 0);
+                archive::read(&self.path, &self.name, std::slice::from_ref(member), &mut |met| {
+                    if let Unpacked::Wanted(_, content) = met {
+                        found = checksum(&self.name, content)?;
+                    }
+                    Ok(ControlFlow::Continue(()))
+                })?;
+                found
             }
         };
         let digest = Digest::of([crc.to_be_bytes(), length.to_be_bytes()]);
@@ -90,7 +96,7 @@ impl Source {
 
     /// Returns whether [`Source::run`] reads the file as a whole.
     pub fn is_read_for_its_checksum(&self) -> bool {
-        !matches!(self.packed, Packed::Member { crc: Some(_), .. })
+        !matches!(self.packed, Packing::Member { crc: Some(_), .. })
     }
 
     /// Makes sure that the file is the one that was found: its folder in raw is named after what was in it then.
@@ -99,7 +105,7 @@ impl Source {
     /// `Machine` when it was written to meanwhile.
     pub fn check_unchanged(&self) -> Result<()> {
         let about = fs::metadata(&self.path)?;
-        let same_size = about.len() == self.bytes || matches!(self.packed, Packed::Member { .. });
+        let same_size = about.len() == self.bytes || matches!(self.packed, Packing::Member { .. });
         if same_size && written(&about)? == self.written {
             return Ok(());
         }
@@ -129,23 +135,6 @@ fn checksum(name: &str, input: &mut dyn Read) -> Result<(u32, u32)> {
     }
 }
 
-/// Reads a member of an archive for its checksum.
-struct Checksum<'a> {
-    name: &'a str,
-    found: (u32, u32),
-}
-
-impl Visitor for Checksum<'_> {
-    fn take(&mut self, _: &str, content: &mut dyn Read) -> Result<Next> {
-        self.found = checksum(self.name, content)?;
-        Ok(Next::Stop)
-    }
-
-    fn pass(&mut self, _: &str, _: u64, _: u64) -> Next {
-        Next::GoOn
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,10 +146,17 @@ mod tests {
         let path = home.path().join("x.7z");
         let run = |content: &[u8], packed: Option<u32>| {
             fs::write(&path, seven_zip(&[("Tags.xml", b"<tags/>"), ("Posts.xml", content)], true)).unwrap();
-            let packed = Packed::Member { member: "Posts.xml".into(), crc: packed };
+            let packed = Packing::Member { member: "Posts.xml".into(), crc: packed };
             let (name, bytes, time) = ("x.7z/Posts.xml".to_string(), content.len() as u64, Timestamp::UNIX_EPOCH);
-            let source =
-                Source { table: Table::Posts, name, path: path.clone(), packed, bytes, modified: time, written: time };
+            let source = DumpFile {
+                table: DumpTable::Posts,
+                name,
+                path: path.clone(),
+                packed,
+                bytes,
+                modified: time,
+                written: time,
+            };
             source.run().unwrap()
         };
         assert_eq!(run(b"<posts>1", None), run(b"<posts>1", Some(crc32fast::hash(b"<posts>1"))));
@@ -174,16 +170,23 @@ mod tests {
         fs::write(&path, "<posts>\n").unwrap();
         let about = fs::metadata(&path).unwrap();
         let written = written(&about).unwrap();
-        let (name, packed) = ("Posts.xml".to_string(), Packed::Plain);
-        let source =
-            Source { table: Table::Posts, name, path: path.clone(), packed, bytes: 8, modified: written, written };
+        let (name, packed) = ("Posts.xml".to_string(), Packing::Plain);
+        let source = DumpFile {
+            table: DumpTable::Posts,
+            name,
+            path: path.clone(),
+            packed,
+            bytes: 8,
+            modified: written,
+            written,
+        };
         source.check_unchanged().unwrap();
         fs::write(&path, "<posts>\n</posts>").unwrap();
         let set = |time| fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
         set(about.modified().unwrap());
         assert!(source.check_unchanged().is_err(), "another size");
-        let member = Packed::Member { member: "Posts.xml".into(), crc: None };
-        let source = Source { packed: member, ..source };
+        let member = Packing::Member { member: "Posts.xml".into(), crc: None };
+        let source = DumpFile { packed: member, ..source };
         source.check_unchanged().unwrap();
         set(about.modified().unwrap() + std::time::Duration::from_secs(9));
         assert_eq!(source.check_unchanged().unwrap_err().message, "`Posts.xml` changed while it was ingested");

@@ -6,7 +6,7 @@ use crate::error::{Error, Kind, Result};
 
 /// A table of the data dump; each is one XML file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Table {
+pub enum DumpTable {
     /// Badges that users were given.
     Badges,
     /// Comments below posts.
@@ -25,7 +25,7 @@ pub enum Table {
     Votes,
 }
 
-impl Table {
+impl DumpTable {
     /// All of them, in the order of their endpoints.
     pub const ALL: [Self; 8] = [
         Self::Badges,
@@ -76,7 +76,7 @@ impl Table {
     }
 }
 
-impl FromStr for Table {
+impl FromStr for DumpTable {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
@@ -87,7 +87,7 @@ impl FromStr for Table {
 
 /// Returns the names of all tables as they are typed.
 fn all() -> String {
-    Table::ALL.map(|table| format!("`{}`", table.endpoint())).join(", ")
+    DumpTable::ALL.map(|table| format!("`{}`", table.endpoint())).join(", ")
 }
 
 #[cfg(test)]
@@ -97,16 +97,16 @@ mod tests {
     #[test]
     fn tables_are_known_by_the_last_part_of_a_name_in_any_case() {
         for (stem, table) in [
-            ("Posts", Some(Table::Posts)),
-            ("POSTHISTORY", Some(Table::PostHistory)),
-            ("stackoverflow.com-PostLinks", Some(Table::PostLinks)),
+            ("Posts", Some(DumpTable::Posts)),
+            ("POSTHISTORY", Some(DumpTable::PostHistory)),
+            ("stackoverflow.com-PostLinks", Some(DumpTable::PostLinks)),
             ("Posts-old", None),
             ("Sites", None),
             ("", None),
         ] {
-            assert_eq!(Table::of_stem(stem), table, "{stem}");
+            assert_eq!(DumpTable::of_stem(stem), table, "{stem}");
         }
-        assert_eq!("PostHistory".parse::<Table>().unwrap(), Table::PostHistory);
-        assert!("answers".parse::<Table>().unwrap_err().message.ends_with("`users`, `votes`"));
+        assert_eq!("PostHistory".parse::<DumpTable>().unwrap(), DumpTable::PostHistory);
+        assert!("answers".parse::<DumpTable>().unwrap_err().message.ends_with("`users`, `votes`"));
     }
 }

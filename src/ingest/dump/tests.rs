@@ -217,7 +217,7 @@ async fn only_what_is_asked_for_is_taken() {
         [("Badges.xml", &xml("badges", 3)), ("Comments.xml", &xml("comments", 2)), ("Votes.xml", &xml("votes", 1))];
     for together in [true, false] {
         let home = Home::new(&[("stackoverflow.com.7z", &seven_zip(&files, together))]);
-        let request = Request { only: vec![Table::Votes, Table::Comments], ..home.request() };
+        let request = Request { only: vec![DumpTable::Votes, DumpTable::Comments], ..home.request() };
         let mut events = Vec::new();
         let summary = ingest(&FileStore, &request, &mut events).await.unwrap();
         assert_eq!(counts(&summary), [("comments", 2, 2, 0), ("votes", 1, 1, 0)]);
@@ -226,7 +226,7 @@ async fn only_what_is_asked_for_is_taken() {
         let passed = Event::Reading { what, done: total, total, rows: 0 };
         assert_eq!(events.contains(&passed), together, "{events:?}");
         assert_eq!(home.seen("comments").await, expected("comments", 2));
-        let missing = Request { only: vec![Table::Posts], ..home.request() };
+        let missing = Request { only: vec![DumpTable::Posts], ..home.request() };
         let error = ingest(&FileStore, &missing, &mut Vec::new()).await.unwrap_err();
         assert!(error.message.starts_with("there is no `posts` in "), "{error}");
         assert_eq!(error.hints, ["there are `badges`, `comments`, `votes`"]);

@@ -9,6 +9,10 @@ use super::*;
 use crate::event::Event;
 use crate::store::FileStore;
 
+/// Midnight (UTC) of the first day.
+const START: i64 = 1_746_057_600;
+const DAYS: i64 = 549;
+
 struct Sample {
     home: tempfile::TempDir,
     summary: Summary,
@@ -37,13 +41,13 @@ fn runtime() -> tokio::runtime::Runtime {
 async fn sample() -> Sample {
     let home = tempfile::tempdir().unwrap();
     let raw = Uri::from_path(home.path());
-    let summary = write(&FileStore, &raw, "stackoverflow", 1, &mut Vec::new()).await.unwrap();
+    let summary = write(&FileStore, &raw, "stackoverflow", &mut Vec::new()).await.unwrap();
     let (mut items, mut wrappers): (BTreeMap<_, Vec<Value>>, _) = (BTreeMap::new(), Vec::new());
-    for endpoint in Endpoint::ALL {
-        for mut page in pages_of(&raw, endpoint.name()).await {
+    for endpoint in ENDPOINTS {
+        for mut page in pages_of(&raw, endpoint).await {
             let Value::Array(of_page) = page["items"].take() else { panic!("no items") };
-            assert!(of_page.len() <= PAGE_SIZE);
-            items.entry(endpoint.name()).or_default().extend(of_page);
+            assert!(of_page.len() <= 100);
+            items.entry(endpoint).or_default().extend(of_page);
             wrappers.push(page);
         }
     }
@@ -68,11 +72,11 @@ fn the_sample_is_the_same_on_every_machine() {
     assert_eq!(totals, [("answers", 36, 3507), ("comments", 76, 7541), ("questions", 25, 2420)]);
     let raw = Uri::from_path(sample.home.path());
     let mut digests = Vec::new();
-    for endpoint in Endpoint::ALL {
-        let names = [endpoint.name()];
+    for endpoint in ENDPOINTS {
+        let names = [endpoint];
         let listed = raw::list(&FileStore, &raw, "stackoverflow", &names, SAMPLE_DATE);
         let listed = runtime().block_on(listed).unwrap();
-        let pages = &listed[endpoint.name()];
+        let pages = &listed[endpoint];
         assert_eq!(pages[0].fetched_at.to_string(), "2026-11-01T04:00:02Z");
         digests.push(pages[0].line.sha256.clone().unwrap());
     }
@@ -113,10 +117,9 @@ fn everything_happens_in_the_window_and_belongs_to_something() {
     assert!((3..8).contains(&orphans.count()));
     let last = questions.values().filter_map(|question| question["creation_date"].as_i64()).max().unwrap();
     assert!(end - last < 86_400);
-    for endpoint in Endpoint::ALL {
-        let created: Vec<_> =
-            sample.items[endpoint.name()].iter().filter_map(|item| item["creation_date"].as_i64()).collect();
-        assert!(created.is_sorted(), "{endpoint:?}");
+    for endpoint in ENDPOINTS {
+        let created: Vec<_> = sample.items[endpoint].iter().filter_map(|item| item["creation_date"].as_i64()).collect();
+        assert!(created.is_sorted(), "{endpoint}");
     }
 }
 
@@ -230,21 +233,17 @@ fn trends_can_be_seen() {
 async fn a_complete_sample_is_left_alone_and_an_incomplete_one_completed() {
     let home = tempfile::tempdir().unwrap();
     let raw = Uri::from_path(home.path());
-    write(&FileStore, &raw, "stackoverflow", 1, &mut Vec::new()).await.unwrap();
+    write(&FileStore, &raw, "stackoverflow", &mut Vec::new()).await.unwrap();
     let before = digests(home.path());
     let mut events = Vec::new();
-    let again = write(&FileStore, &raw, "stackoverflow", 1, &mut events).await.unwrap();
+    let again = write(&FileStore, &raw, "stackoverflow", &mut events).await.unwrap();
     assert!(matches!(events.as_slice(), [Event::Note { .. }]));
     assert_eq!(again.pages(), 0);
     let manifest = raw.join("site=stackoverflow/endpoint=answers/dt=2026-10-31/run=sample-7-x1/_manifest.jsonl");
     FileStore.remove(&manifest).await.unwrap();
-    let completed = write(&FileStore, &raw, "stackoverflow", 1, &mut Vec::new()).await.unwrap();
+    let completed = write(&FileStore, &raw, "stackoverflow", &mut Vec::new()).await.unwrap();
     assert_eq!(completed.endpoints.iter().filter(|written| written.pages > 0).count(), 1);
     assert_eq!(digests(home.path()), before);
-    for scale in [0, 101] {
-        let refused = write(&FileStore, &raw, "stackoverflow", scale, &mut Vec::new()).await.unwrap_err();
-        assert_eq!(refused.kind, Kind::Usage);
-    }
 }
 
 fn digests(folder: &Path) -> BTreeMap<String, String> {
@@ -260,14 +259,19 @@ fn digests(folder: &Path) -> BTreeMap<String, String> {
     found
 }
 
-#[test]
-fn a_larger_sample_has_more_rows_in_the_same_window() {
-    let (one, ten) = (World::new(1), World::new(10));
-    let (few, many) = (one.rows(Endpoint::Questions), ten.rows(Endpoint::Questions));
-    assert!((few * 10).abs_diff(many) < 12, "{few} {many}");
-    let ids: BTreeSet<u64> =
-        ten.outline.questions.iter().map(|row| row.id).chain(ten.outline.answers.iter().map(|row| row.id)).collect();
-    assert_eq!(ids.len(), many + ten.rows(Endpoint::Answers));
-    assert!(ten.outline.questions.iter().map(|row| row.id).is_sorted());
-    assert!(ten.outline.comments.iter().all(|row| row.created < START + DAYS * 86_400));
+async fn refusal(there: &str, run: &str) -> Option<String> {
+    let lake = tempfile::tempdir().unwrap();
+    let raw = Uri::from_path(lake.path()).join("raw");
+    let page = format!("site=s/endpoint=questions/dt=2026-01-01/run={there}/000001.json.gz");
+    FileStore.put(&raw.join(&page), b"x").await.unwrap();
+    refuse_mixture(&FileStore, &raw, "s", run).await.err().map(|error| error.message)
+}
+
+#[tokio::test]
+async fn samples_and_real_pages_stay_apart() {
+    assert_eq!(refusal("pages-1", "pages-2").await, None);
+    assert_eq!(refusal("sample-7-x1", "sample-7-x1").await, None);
+    assert!(refusal("pages-1", "sample-7-x1").await.unwrap().contains("raw holds real pages"));
+    assert!(refusal("sample-7-x1", "pages-1").await.unwrap().contains("raw holds the made-up sample"));
+    assert!(refusal("sample-7-x1", "sample-7-x10").await.unwrap().contains("another size"));
 }

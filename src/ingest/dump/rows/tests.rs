@@ -25,8 +25,8 @@ impl Read for Chunks<'_> {
     }
 }
 
-fn rows_of(input: impl BufRead, table: Table) -> Result<Vec<String>> {
-    let mut rows = Rows::new(input, table, "Posts.xml");
+fn rows_of(input: impl BufRead, table: DumpTable) -> Result<Vec<String>> {
+    let mut rows = RowReader::new(input, table, "Posts.xml");
     let mut all = Vec::new();
     while rows.advance()? {
         all.push(String::from_utf8(rows.row().to_vec()).unwrap());
@@ -35,12 +35,12 @@ fn rows_of(input: impl BufRead, table: Table) -> Result<Vec<String>> {
 }
 
 fn rows(text: &str) -> Result<Vec<String>> {
-    rows_of(text.as_bytes(), Table::Posts)
+    rows_of(text.as_bytes(), DumpTable::Posts)
 }
 
 /// Returns message and detail of what is wrong with `bytes`.
 fn wrong(bytes: &[u8]) -> String {
-    let error = rows_of(bytes, Table::Posts).unwrap_err();
+    let error = rows_of(bytes, DumpTable::Posts).unwrap_err();
     assert_eq!(error.kind, Kind::Usage);
     assert!(!error.hints.is_empty(), "{error}");
     match error.detail {
@@ -137,7 +137,7 @@ fn a_line_without_end_is_not_read_into_memory() {
             Ok(buffer.len())
         }
     }
-    let error = rows_of(BufReader::new(Endless(0)), Table::Posts).unwrap_err();
+    let error = rows_of(BufReader::new(Endless(0)), DumpTable::Posts).unwrap_err();
     assert_eq!(error.message, "line 1 of `Posts.xml` is longer than 16 MiB");
 }
 
@@ -149,7 +149,7 @@ fn what_the_system_says_is_not_damage() {
             Err(std::io::ErrorKind::PermissionDenied.into())
         }
     }
-    let error = rows_of(BufReader::new(Denied), Table::Posts).unwrap_err();
+    let error = rows_of(BufReader::new(Denied), DumpTable::Posts).unwrap_err();
     assert_eq!(error.kind, Kind::Machine);
 }
 
@@ -169,6 +169,6 @@ proptest! {
         expected.iter().for_each(|row| text.push_str(&format!("  {row}{end}")));
         text.push_str("</posts>");
         let input = BufReader::with_capacity(capacity, Chunks::new(text.as_bytes(), sizes));
-        prop_assert_eq!(rows_of(input, Table::Posts).unwrap(), expected);
+        prop_assert_eq!(rows_of(input, DumpTable::Posts).unwrap(), expected);
     }
 }

@@ -7,10 +7,10 @@ use super::*;
 struct List(Vec<(i64, i64)>);
 
 impl List {
-    fn answer(&self, walk: &Walk) -> (Vec<Row>, bool) {
-        let (page, size) = walk.page();
-        let least = match &walk.min {
-            Some(Key::Number(least)) => *least,
+    fn answer(&self, cursor: &Cursor) -> (Vec<ListItem>, bool) {
+        let (page, size) = cursor.page();
+        let least = match &cursor.min {
+            Some(ItemKey::Number(least)) => *least,
             _ => i64::MIN,
         };
         let mut sorted: Vec<_> = self.0.iter().filter(|(value, _)| *value >= least).collect();
@@ -18,30 +18,33 @@ impl List {
         let start = ((page - 1) * size) as usize;
         let end = start + size as usize;
         let rows = sorted.iter().skip(start).take(size as usize);
-        let row =
-            |&&(value, id): &&(i64, i64)| Row { id: Key::Number(id), value: Some(Key::Number(value)), created: None };
+        let row = |&&(value, id): &&(i64, i64)| ListItem {
+            id: ItemKey::Number(id),
+            value: Some(ItemKey::Number(value)),
+            created: None,
+        };
         (rows.map(row).collect(), sorted.len() > end)
     }
 }
 
 /// Reads `list` to its end, changing it with `between` before each page; returns the ids seen and the pages taken.
 fn read(list: &mut List, mut between: impl FnMut(&mut List, usize)) -> (Vec<i64>, usize) {
-    let mut walk = Walk::new(Sort::Activity, Some(Key::Number(0)), None);
+    let mut cursor = Cursor::new(Sort::Activity, Some(ItemKey::Number(0)), None);
     let mut seen = Vec::new();
     for pages in 1..500 {
         between(list, pages);
-        let (rows, more) = list.answer(&walk);
+        let (rows, more) = list.answer(&cursor);
         let before = seen.len();
         seen.extend(rows.iter().map(|row| match row.id {
-            Key::Number(id) => id,
-            Key::Text(_) => 0,
+            ItemKey::Number(id) => id,
+            ItemKey::Text(_) => 0,
         }));
         let fresh = seen[before..].iter().any(|id| !seen[..before].contains(id));
-        if walk.take(&rows, fresh, more).unwrap() {
+        if cursor.take(&rows, fresh, more).unwrap() {
             return (seen, pages);
         }
     }
-    panic!("no end in sight: {walk:?}");
+    panic!("no end in sight: {cursor:?}");
 }
 
 fn spread(items: i64) -> List {
@@ -59,9 +62,9 @@ fn a_list_is_read_with_one_item_of_each_page_twice() {
 
 #[test]
 fn a_crowded_second_is_read_in_pages_that_overlap() {
-    let crowd = |items: i64| List((0..items).map(|id| (5_000, id)).chain([(4_000, -1), (6_000, -2)]).collect());
+    let ties = |items: i64| List((0..items).map(|id| (5_000, id)).chain([(4_000, -1), (6_000, -2)]).collect());
     for (items, most) in [(99, 2), (100, 3), (101, 4), (250, 5), (1_000, 14)] {
-        let (seen, took) = read(&mut crowd(items), |_, _| {});
+        let (seen, took) = read(&mut ties(items), |_, _| {});
         let distinct: std::collections::BTreeSet<i64> = seen.into_iter().collect();
         assert_eq!(distinct.len() as i64, items + 2);
         assert!(took <= most, "{items} items took {took} pages");
@@ -82,16 +85,17 @@ fn items_that_move_up_within_a_crowded_second_are_not_passed_over() {
 
 #[test]
 fn what_never_ends_is_an_error() {
-    let start = || Walk::new(Sort::Activity, Some(Key::Number(0)), None);
-    let mut walk = start();
-    let ended = (0..10).find_map(|_| walk.take(&[], false, true).err());
+    let start = || Cursor::new(Sort::Activity, Some(ItemKey::Number(0)), None);
+    let mut cursor = start();
+    let ended = (0..10).find_map(|_| cursor.take(&[], false, true).err());
     assert_eq!(ended, Some(Stuck::Empty));
-    let nameless = Row { id: Key::Number(1), value: None, created: None };
+    let nameless = ListItem { id: ItemKey::Number(1), value: None, created: None };
     assert_eq!(start().take(&[nameless], true, true), Err(Stuck::Unordered));
-    let mut walk = start();
+    let mut cursor = start();
     let restless = (0..1_000_i64).find_map(|turn| {
-        let row = |id| Row { id: Key::Number(turn * 1_000 + id), value: Some(Key::Number(0)), created: None };
-        walk.take(&(0..50).map(row).collect::<Vec<_>>(), true, true).err()
+        let row =
+            |id| ListItem { id: ItemKey::Number(turn * 1_000 + id), value: Some(ItemKey::Number(0)), created: None };
+        cursor.take(&(0..50).map(row).collect::<Vec<_>>(), true, true).err()
     });
     assert_eq!(restless, Some(Stuck::Restless));
 }
@@ -101,13 +105,13 @@ fn what_never_ends_is_an_error() {
 fn a_second_whose_pages_bring_nothing_new_and_never_end_is_an_error() {
     for ignores_pages in [false, true] {
         let list = List((0..150).map(|id| (5_000, id)).collect());
-        let mut walk = Walk::new(Sort::Activity, Some(Key::Number(0)), None);
-        let first = list.answer(&walk).0;
+        let mut cursor = Cursor::new(Sort::Activity, Some(ItemKey::Number(0)), None);
+        let first = list.answer(&cursor).0;
         let mut seen = std::collections::HashSet::new();
         let ended = (0..30).find_map(|pages| {
-            let rows = if ignores_pages { first.clone() } else { list.answer(&walk).0 };
+            let rows = if ignores_pages { first.clone() } else { list.answer(&cursor).0 };
             let fresh = rows.iter().filter(|row| seen.insert(row.id.clone())).count() > 0;
-            walk.take(&rows, fresh, true).err().map(|stuck| (pages, stuck))
+            cursor.take(&rows, fresh, true).err().map(|stuck| (pages, stuck))
         });
         let (pages, stuck) = ended.unwrap();
         assert_eq!(stuck, Stuck::Circling);
@@ -118,12 +122,12 @@ fn a_second_whose_pages_bring_nothing_new_and_never_end_is_an_error() {
 #[test]
 fn a_walk_goes_on_from_what_was_written_down() {
     let list = List((0..400).map(|id| (5_000, id)).collect());
-    let mut walk = Walk::new(Sort::Activity, Some(Key::Number(0)), None);
+    let mut cursor = Cursor::new(Sort::Activity, Some(ItemKey::Number(0)), None);
     for _ in 0..3 {
-        let (rows, more) = list.answer(&walk);
-        walk.take(&rows, true, more).unwrap();
-        let text = serde_json::to_string(&walk).unwrap();
-        assert_eq!(serde_json::from_str::<Walk>(&text).unwrap(), walk, "{text}");
+        let (rows, more) = list.answer(&cursor);
+        cursor.take(&rows, true, more).unwrap();
+        let text = serde_json::to_string(&cursor).unwrap();
+        assert_eq!(serde_json::from_str::<Cursor>(&text).unwrap(), cursor, "{text}");
     }
 }
 

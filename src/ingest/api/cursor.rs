@@ -1,4 +1,5 @@
-//! Reads a sorted list to its end without page numbers: each page begins at the value the one before it ended with.
+//! Reads a sorted list to its end without page numbers (keyset pagination): each page begins at the value the one before
+//! it ended with.
 //!
 //! New and changed items only ever move behind the place that is being read, removed ones take nothing with them, and no
 //! limit on page numbers is met. Page numbers are needed inside one second with more items than a page holds; there the
@@ -23,14 +24,14 @@ const FRUITLESS_PAGES: u32 = 5;
 /// What items are ordered or told apart by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Key {
+pub enum ItemKey {
     /// An id, or seconds since 1970.
     Number(i64),
     /// A tag's name.
     Text(String),
 }
 
-impl std::fmt::Display for Key {
+impl std::fmt::Display for ItemKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Number(number) => number.fmt(f),
@@ -41,29 +42,29 @@ impl std::fmt::Display for Key {
 
 /// An item, as far as reading on is concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct ListItem {
     /// What tells it from others.
-    pub id: Key,
+    pub id: ItemKey,
     /// What it is ordered by.
-    pub value: Option<Key>,
+    pub value: Option<ItemKey>,
     /// Its `creation_date`.
     pub created: Option<i64>,
 }
 
 /// A way through a sorted list, as far as it has been gone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Walk {
+pub struct Cursor {
     /// What the list is sorted by, ascending.
     pub sort: Sort,
     /// Where the next page begins, inclusive.
-    pub min: Option<Key>,
+    pub min: Option<ItemKey>,
     /// Where the list ends, inclusive.
-    pub max: Option<Key>,
+    pub max: Option<ItemKey>,
     /// The first and last `creation_date` of items wanted, inclusive.
     pub created: (Option<i64>, Option<i64>),
     /// Set while more than a page of items has the value `min`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    crowd: Option<Crowd>,
+    #[serde(rename = "crowd", skip_serializing_if = "Option::is_none")]
+    ties: Option<TiedItems>,
     restarts: u64,
     /// How many items of the value `min` were come by so far: reading those again gets on without bringing anything.
     reach: u64,
@@ -73,14 +74,14 @@ pub struct Walk {
 
 /// The place within items of one value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Crowd {
+struct TiedItems {
     /// How many items from the value's first one on are known.
     covered: u64,
     /// The ids on the page before.
-    tail: Vec<Key>,
+    tail: Vec<ItemKey>,
 }
 
-impl Crowd {
+impl TiedItems {
     /// How many items the next page shares with what is known, at least.
     fn overlap(&self) -> u64 {
         OVERLAP.min(self.covered / 4)
@@ -108,10 +109,10 @@ pub enum Stuck {
     Unordered,
 }
 
-impl Walk {
+impl Cursor {
     /// Returns the way through everything from `min` to `max`, both inclusive.
-    pub fn new(sort: Sort, min: Option<Key>, max: Option<Key>) -> Self {
-        Self { sort, min, max, created: (None, None), crowd: None, restarts: 0, reach: 0, fruitless: 0 }
+    pub fn new(sort: Sort, min: Option<ItemKey>, max: Option<ItemKey>) -> Self {
+        Self { sort, min, max, created: (None, None), ties: None, restarts: 0, reach: 0, fruitless: 0 }
     }
 
     /// Returns the way through items with a `creation_date` from `from` to `to`, both inclusive.
@@ -124,7 +125,7 @@ impl Walk {
     pub fn page(&self) -> (u64, u64) {
         // Another size is another question: the API would answer the same one from its memory, as things were before.
         let most = PAGE - self.restarts;
-        self.crowd.as_ref().map_or((1, most), |crowd| crowd.next(most))
+        self.ties.as_ref().map_or((1, most), |ties| ties.next(most))
     }
 
     /// Goes on behind a page, which is `fresh` when an item of it was on no page before; returns whether the list has
@@ -132,17 +133,17 @@ impl Walk {
     ///
     /// # Errors
     /// `Stuck` when asking on would never end.
-    pub fn take(&mut self, rows: &[Row], fresh: bool, has_more: bool) -> Result<bool, Stuck> {
+    pub fn take(&mut self, rows: &[ListItem], fresh: bool, has_more: bool) -> Result<bool, Stuck> {
         let (page, size) = self.page();
         let start = (page - 1) * size;
         let last = rows.iter().filter_map(|row| row.value.as_ref()).max();
-        if let Some(crowd) = &self.crowd
-            && start < crowd.covered
-            && !rows.iter().any(|row| crowd.tail.contains(&row.id))
+        if let Some(ties) = &self.ties
+            && start < ties.covered
+            && !rows.iter().any(|row| ties.tail.contains(&row.id))
         {
             // Nothing that is known is where it should be: items between may have moved up and been passed over.
             self.restarts += 1;
-            self.crowd = None;
+            self.ties = None;
             return if self.restarts > RESTARTS { Err(Stuck::Restless) } else { Ok(false) };
         }
         if !has_more {
@@ -152,20 +153,20 @@ impl Walk {
         match last {
             Some(last) if self.min.as_ref().is_none_or(|min| last > min) => {
                 self.min = Some(last.clone());
-                (self.crowd, self.reach, self.fruitless) = (None, 0, 0);
+                (self.ties, self.reach, self.fruitless) = (None, 0, 0);
             }
             None if !rows.is_empty() => return Err(Stuck::Unordered),
             None => {
-                self.crowd = Some(Crowd { covered: start + size, tail: Vec::new() });
-                self.in_vain(Stuck::Empty)?;
+                self.ties = Some(TiedItems { covered: start + size, tail: Vec::new() });
+                self.count_fruitless(Stuck::Empty)?;
             }
             Some(_) => {
-                let before = self.crowd.as_ref().map_or(0, |crowd| crowd.covered);
-                self.crowd = Some(Crowd { covered, tail: rows.iter().map(|row| row.id.clone()).collect() });
+                let before = self.ties.as_ref().map_or(0, |ties| ties.covered);
+                self.ties = Some(TiedItems { covered, tail: rows.iter().map(|row| row.id.clone()).collect() });
                 if fresh {
                     (self.reach, self.fruitless) = (self.reach.max(covered), 0);
                 } else if covered <= before || covered > self.reach {
-                    self.in_vain(Stuck::Circling)?;
+                    self.count_fruitless(Stuck::Circling)?;
                 }
             }
         }
@@ -173,12 +174,11 @@ impl Walk {
     }
 
     /// Counts a page that brought nothing.
-    fn in_vain(&mut self, stuck: Stuck) -> Result<(), Stuck> {
+    fn count_fruitless(&mut self, stuck: Stuck) -> Result<(), Stuck> {
         self.fruitless += 1;
         if self.fruitless < FRUITLESS_PAGES { Ok(()) } else { Err(stuck) }
     }
 }
 
 #[cfg(test)]
-#[path = "walk_tests.rs"]
 mod tests;

@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::answer::{Class, Fault};
+use super::cursor::{Cursor, ItemKey, Stuck};
 use super::endpoint::Endpoint;
-use super::walk::{Key, Stuck, Walk};
+use super::response::{Fault, FaultClass};
 use crate::error::{Error, Kind};
 
 /// How much longer than asked for a `backoff` is waited: violations were reported of clients that came back on time.
@@ -16,7 +16,7 @@ const VIOLATION: i64 = 60;
 
 /// First wait when something before the API keeps us out, in seconds. Bans last 30 seconds to minutes. Source:
 /// api.stackexchange.com/docs/throttle.
-const EDGE: i64 = 60;
+const BLOCKED: i64 = 60;
 
 /// Makes a filter from another one. Source: api.stackexchange.com/docs/create-filter.
 const CREATE_FILTER: &str = "https://api.stackexchange.com/2.3/filters/create";
@@ -26,25 +26,27 @@ const DAY: i64 = 86_400;
 
 /// How often each class of fault was met for one question.
 #[derive(Debug, Default)]
-pub struct Patience {
-    passing: u32,
+pub struct RetryBudget {
+    transient: u32,
     backoff: u32,
-    edge: u32,
+    blocked: u32,
 }
 
-impl Patience {
+impl RetryBudget {
     /// Returns for how many milliseconds to wait before asking again; `None`: it is of no use. `spread` is from 0 to 1,
     /// so that clients do not march in step; `backoff` the last one the method asked for, in seconds.
-    pub fn wait(&mut self, class: Class, backoff: i64, spread: f64) -> Option<u64> {
+    pub fn wait(&mut self, class: FaultClass, backoff: i64, spread: f64) -> Option<u64> {
         let (met, most, seconds) = match class {
-            Class::Passing => (&mut self.passing, 5, 1),
-            Class::Backoff => (&mut self.backoff, 3, backoff.max(VIOLATION) + BACKOFF_MARGIN),
-            Class::Edge => (&mut self.edge, 3, EDGE),
-            Class::Quota(_) | Class::Question | Class::Lacks(_) | Class::Credentials => return None,
+            FaultClass::Transient => (&mut self.transient, 5, 1),
+            FaultClass::Backoff => (&mut self.backoff, 3, backoff.max(VIOLATION) + BACKOFF_MARGIN),
+            FaultClass::Blocked => (&mut self.blocked, 3, BLOCKED),
+            FaultClass::Quota(_) | FaultClass::BadRequest | FaultClass::MissingField(_) | FaultClass::Credentials => {
+                return None;
+            }
         };
         *met += 1;
         let millis = u64::try_from(seconds).unwrap_or_default() * 1000;
-        let millis = if class == Class::Backoff { millis } else { millis << (*met - 1) };
+        let millis = if class == FaultClass::Backoff { millis } else { millis << (*met - 1) };
         (*met <= most).then(|| millis + spread_of(millis, spread))
     }
 }
@@ -93,9 +95,9 @@ pub fn filtered_out(endpoint: &Endpoint, filter: &str, field: &str) -> Error {
         .hint(format!("and put its name, in quotes, at `ingest.filters.{name}` in config/soflow.yaml"))
 }
 
-/// Returns the failure that `walk` is, which is `stuck` in a list read with `filter`.
-pub fn stuck_at(endpoint: &Endpoint, walk: &Walk, stuck: Stuck, filter: Option<&String>) -> Error {
-    let field = walk.sort.field();
+/// Returns the failure that `cursor` is, which is `stuck` in a list read with `filter`.
+pub fn stuck_at(endpoint: &Endpoint, cursor: &Cursor, stuck: Stuck, filter: Option<&String>) -> Error {
+    let field = cursor.sort.field();
     let why = match (stuck, filter) {
         (Stuck::Unordered, Some(filter)) => {
             return filtered_out(endpoint, filter, &format!("{}.{field}", endpoint.item));
@@ -103,7 +105,8 @@ pub fn stuck_at(endpoint: &Endpoint, walk: &Walk, stuck: Stuck, filter: Option<&
         (Stuck::Unordered, None) => format!("its items do not have the field they are sorted by, `{field}`"),
         (Stuck::Empty, _) => "page after page is empty and says that there is more".into(),
         (Stuck::Circling, _) => {
-            let place = walk.min.as_ref().map_or_else(String::new, |min| format!(" with the `{field}` {}", shown(min)));
+            let place =
+                cursor.min.as_ref().map_or_else(String::new, |min| format!(" with the `{field}` {}", shown(min)));
             format!("page after page of items{place} brings nothing new and says that there is more")
         }
         (Stuck::Restless, _) => "one second has more items than a page, and they never keep still".into(),
@@ -113,10 +116,12 @@ pub fn stuck_at(endpoint: &Endpoint, walk: &Walk, stuck: Stuck, filter: Option<&
 }
 
 /// Returns what items are ordered by, for people.
-fn shown(key: &Key) -> String {
+fn shown(key: &ItemKey) -> String {
     match key {
-        Key::Number(second) => Timestamp::from_second(*second).map_or_else(|_| key.to_string(), |at| at.to_string()),
-        Key::Text(text) => format!("`{text}`"),
+        ItemKey::Number(second) => {
+            Timestamp::from_second(*second).map_or_else(|_| key.to_string(), |at| at.to_string())
+        }
+        ItemKey::Text(text) => format!("`{text}`"),
     }
 }
 
@@ -128,11 +133,11 @@ pub fn failure(method: &str, fault: &Fault, asked: u32) -> Error {
         None => fault.message.clone(),
     };
     match fault.class {
-        Class::Question | Class::Lacks(_) => {
+        FaultClass::BadRequest | FaultClass::MissingField(_) => {
             let error = Error::new(Kind::Usage, format!("the API refuses `{method}`: {said}"));
             error.hint("look at `--site`, and at `api` and `filters` below `ingest:`: `soflow config show --origin`")
         }
-        Class::Credentials => {
+        FaultClass::Credentials => {
             let error = Error::new(Kind::Machine, format!("the API does not let us read `{method}`: {said}"));
             match fault.message.contains("page above") {
                 true => error.hint("more than 2,500 items within one second need a key: set `SOFLOW_API_KEY`"),
@@ -141,13 +146,13 @@ pub fn failure(method: &str, fault: &Fault, asked: u32) -> Error {
                     .hint("if the API does not know `Authorization: Bearer` yet: add `--auth query`"),
             }
         }
-        Class::Edge => {
+        FaultClass::Blocked => {
             let error = Error::new(Kind::Machine, format!("`{method}` is kept from us before the API{times}: {said}"));
             error
                 .hint("this address was banned for a while, as after too many requests: stop other programs that ask the API")
                 .hint("wait some minutes; the same command goes on from where it stopped")
         }
-        Class::Backoff | Class::Passing | Class::Quota(_) => {
+        FaultClass::Backoff | FaultClass::Transient | FaultClass::Quota(_) => {
             let error = Error::new(Kind::Machine, format!("no usable answer of the API to `{method}`{times}: {said}"));
             error.hint("the same command goes on from where it stopped")
         }
@@ -158,22 +163,22 @@ pub fn failure(method: &str, fault: &Fault, asked: u32) -> Error {
 mod tests {
     use super::*;
 
-    fn waits(class: Class) -> Vec<Option<u64>> {
-        let mut patience = Patience::default();
-        (0..7).map(|_| patience.wait(class, 10, 0.0).map(|millis| millis / 1000)).collect()
+    fn waits(class: FaultClass) -> Vec<Option<u64>> {
+        let mut retries = RetryBudget::default();
+        (0..7).map(|_| retries.wait(class, 10, 0.0).map(|millis| millis / 1000)).collect()
     }
 
     #[test]
     fn each_class_is_waited_for_as_it_deserves() {
-        assert_eq!(waits(Class::Passing), [Some(1), Some(2), Some(4), Some(8), Some(16), None, None]);
-        assert_eq!(waits(Class::Backoff), [Some(62), Some(62), Some(62), None, None, None, None]);
-        assert_eq!(waits(Class::Edge), [Some(60), Some(120), Some(240), None, None, None, None]);
-        for class in [Class::Quota(3), Class::Question, Class::Credentials] {
+        assert_eq!(waits(FaultClass::Transient), [Some(1), Some(2), Some(4), Some(8), Some(16), None, None]);
+        assert_eq!(waits(FaultClass::Backoff), [Some(62), Some(62), Some(62), None, None, None, None]);
+        assert_eq!(waits(FaultClass::Blocked), [Some(60), Some(120), Some(240), None, None, None, None]);
+        for class in [FaultClass::Quota(3), FaultClass::BadRequest, FaultClass::Credentials] {
             assert_eq!(waits(class)[0], None);
         }
-        let mut patience = Patience::default();
-        assert_eq!(patience.wait(Class::Backoff, 300, 0.0), Some(302_000));
-        assert_eq!(patience.wait(Class::Passing, 0, 1.0), Some(1_250));
+        let mut retries = RetryBudget::default();
+        assert_eq!(retries.wait(FaultClass::Backoff, 300, 0.0), Some(302_000));
+        assert_eq!(retries.wait(FaultClass::Transient, 0, 1.0), Some(1_250));
     }
 
     #[test]

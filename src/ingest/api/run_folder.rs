@@ -2,16 +2,15 @@
 
 use std::collections::HashSet;
 
-use super::answer::{self, Wanted};
-use super::body;
-use super::client::Answer;
+use super::client::ApiResponse;
+use super::cursor::ItemKey;
 use super::endpoint::{Endpoint, Sort};
+use super::response::{self, Expected};
 use super::state::Task;
-use super::walk::Key;
 use crate::error::{Error, Kind, Result};
 use crate::ingest::manifest::{self, Line};
 use crate::ingest::page;
-use crate::ingest::raw::{Folder, Form};
+use crate::ingest::raw::{Folder, PageFormat};
 use crate::names::Uri;
 use crate::store::Store;
 
@@ -19,7 +18,7 @@ use crate::store::Store;
 const LINES: usize = 50;
 
 /// Where the pages of a window go.
-pub struct Pages<'a> {
+pub struct ApiRunFolder<'a> {
     /// The objects.
     pub store: &'a dyn Store,
     /// The location.
@@ -28,18 +27,18 @@ pub struct Pages<'a> {
     pub folder: Folder,
 }
 
-impl Pages<'_> {
+impl ApiRunFolder<'_> {
     /// Stores the next page of `task`, and returns its manifest line. A page that an interrupted call left there is
     /// written over.
-    pub async fn put(&self, task: &Task, answer: &Answer, line: Line) -> Result<Line> {
-        let name = Folder::page_name(task.pages + 1, Form::Json);
-        let stored = page::compress(&answer.body)?;
+    pub async fn put(&self, task: &Task, response: &ApiResponse, line: Line) -> Result<Line> {
+        let name = Folder::page_name(task.pages + 1, PageFormat::Json);
+        let stored = page::compress(&response.body)?;
         self.store.put(&self.folder.uri(self.raw).join(&name), &stored).await?;
         Ok(Line {
             page: name,
             endpoint: Some(self.folder.endpoint.clone()),
-            sha256: Some(page::sha256(&answer.body)),
-            bytes: Some(answer.body.len() as u64),
+            sha256: Some(page::sha256(&response.body)),
+            bytes: Some(response.body.len() as u64),
             stored_bytes: Some(stored.len() as u64),
             ..line
         })
@@ -88,7 +87,7 @@ impl Pages<'_> {
 
     /// Returns the ids on the pages that are stored already; `None` when a page, or what is known of some, is gone or
     /// cannot be read any more, so that the span is to be read anew.
-    pub async fn known(&self, task: &Task, endpoint: &Endpoint) -> Result<Option<HashSet<Key>>> {
+    pub async fn known(&self, task: &Task, endpoint: &Endpoint) -> Result<Option<HashSet<ItemKey>>> {
         for part in 1..=task.parts {
             if self.store.size(&self.part(part)).await?.is_none() {
                 return Ok(None);
@@ -96,9 +95,9 @@ impl Pages<'_> {
         }
         let mut known = HashSet::new();
         for number in 1..=task.pages {
-            let uri = self.folder.uri(self.raw).join(&Folder::page_name(number, Form::Json));
-            let body = self.store.get(&uri).await?.and_then(|stored| body::decoded(stored, None));
-            match body.map(|body| answer::read(200, body, Wanted::Items)) {
+            let uri = self.folder.uri(self.raw).join(&Folder::page_name(number, PageFormat::Json));
+            let body = self.store.get(&uri).await?.and_then(|stored| response::decoded(stored, None));
+            match body.map(|body| response::read(200, body, Expected::Items)) {
                 Some(Ok(page)) => known.extend(page.rows(endpoint.id, Sort::Creation).into_iter().map(|row| row.id)),
                 _ => return Ok(None),
             }

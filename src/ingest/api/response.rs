@@ -1,13 +1,15 @@
 //! What an answer of the API says, or why it is none.
 
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use serde_json::Value;
 
+use super::cursor::{ItemKey, ListItem};
 use super::endpoint::Sort;
-use super::walk::{Key, Row};
+use crate::ingest::page::{GZIP, MOST, whole};
 
 /// What a question wants to know; the answer must have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum Expected {
     /// A page of a list, and whether the list goes on.
     Items,
     /// How many items there are.
@@ -16,7 +18,7 @@ pub enum Wanted {
 
 /// A page, as far as it is understood. What reading on does not need may be missing or odd.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Page {
+pub struct ApiPage {
     /// Its items.
     pub items: Vec<Value>,
     /// Whether the list goes on.
@@ -31,11 +33,11 @@ pub struct Page {
     pub total: Option<i64>,
 }
 
-impl Page {
+impl ApiPage {
     /// Returns the items as reading on needs them; without those that have no id.
-    pub fn rows(&self, id: &str, sort: Sort) -> Vec<Row> {
+    pub fn rows(&self, id: &str, sort: Sort) -> Vec<ListItem> {
         let row = |item: &Value| {
-            Some(Row {
+            Some(ListItem {
                 id: key(item.get(id)?)?,
                 value: item.get(sort.field()).and_then(key),
                 created: item.get("creation_date").and_then(Value::as_i64),
@@ -55,10 +57,10 @@ impl Page {
     }
 }
 
-fn key(value: &Value) -> Option<Key> {
+fn key(value: &Value) -> Option<ItemKey> {
     match value {
-        Value::Number(number) => number.as_i64().map(Key::Number),
-        Value::String(text) => Some(Key::Text(text.clone())),
+        Value::Number(number) => number.as_i64().map(ItemKey::Number),
+        Value::String(text) => Some(ItemKey::Text(text.clone())),
         _ => None,
     }
 }
@@ -67,7 +69,7 @@ fn key(value: &Value) -> Option<Key> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     /// What is to be done about it.
-    pub class: Class,
+    pub class: FaultClass,
     /// The HTTP status; `None` when there was no answer.
     pub status: Option<u16>,
     /// The API's own number and name of it, `502 throttle_violation`.
@@ -80,19 +82,19 @@ pub struct Fault {
 
 /// What is to be done about an answer that is no page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
+pub enum FaultClass {
     /// Ask again soon.
-    Passing,
+    Transient,
     /// Too fast, or a `backoff` was not kept to: ask again after it, and a minute at least.
     Backoff,
     /// No requests are left for so many seconds.
     Quota(i64),
     /// Something before the API keeps us out: ask again after minutes, and few times.
-    Edge,
+    Blocked,
     /// Never ask again: the question is wrong.
-    Question,
+    BadRequest,
     /// Never ask again with the same filter: it leaves this field out, without which the rest would be lost.
-    Lacks(&'static str),
+    MissingField(&'static str),
     /// Never ask again: the key or token is wrong, or missing.
     Credentials,
 }
@@ -104,14 +106,14 @@ pub enum Class {
 ///
 /// # Errors
 /// The fault, with its class.
-pub fn read(status: u16, body: Vec<u8>, wanted: Wanted) -> Result<Page, Fault> {
+pub fn read(status: u16, body: Vec<u8>, wanted: Expected) -> Result<ApiPage, Fault> {
     let parsed: Option<Value> = serde_json::from_slice(&body).ok();
     let fault = |class, error, message: String, body| Fault { class, status: Some(status), error, message, body };
     let Some(Value::Object(wrapper)) = parsed else {
         let class = match status {
-            403 | 429 => Class::Edge,
-            400..=499 => Class::Question,
-            _ => Class::Passing,
+            403 | 429 => FaultClass::Blocked,
+            400..=499 => FaultClass::BadRequest,
+            _ => FaultClass::Transient,
         };
         let message = format!("HTTP {status} and no JSON: {}", beginning(&body));
         return Err(fault(class, None, message, body));
@@ -126,17 +128,17 @@ pub fn read(status: u16, body: Vec<u8>, wanted: Wanted) -> Result<Page, Fault> {
     let items = wrapper.get("items").and_then(Value::as_array);
     let has_more = wrapper.get("has_more").and_then(Value::as_bool);
     let lacks = match wanted {
-        Wanted::Items if items.is_none() => Some("items"),
-        Wanted::Items if has_more.is_none() => Some("has_more"),
-        Wanted::Total if number("total").is_none() => Some("total"),
+        Expected::Items if items.is_none() => Some("items"),
+        Expected::Items if has_more.is_none() => Some("has_more"),
+        Expected::Total if number("total").is_none() => Some("total"),
         _ => None,
     };
     if let Some(field) = lacks {
-        let class = if status == 200 { Class::Lacks(field) } else { Class::Passing };
+        let class = if status == 200 { FaultClass::MissingField(field) } else { FaultClass::Transient };
         let message = format!("HTTP {status} and JSON without `{field}`: {}", beginning(&body));
         return Err(fault(class, None, message, body));
     }
-    Ok(Page {
+    Ok(ApiPage {
         items: items.cloned().unwrap_or_default(),
         has_more: has_more.unwrap_or_default(),
         quota_remaining: number("quota_remaining"),
@@ -147,12 +149,12 @@ pub fn read(status: u16, body: Vec<u8>, wanted: Wanted) -> Result<Page, Fault> {
 }
 
 /// Returns the class of an error by its number. Source: api.stackexchange.com/docs/error-handling.
-fn class_of(id: i64, message: &str) -> Class {
+fn class_of(id: i64, message: &str) -> FaultClass {
     match id {
-        500 | 503 => Class::Passing,
-        502 => seconds_in(message).map_or(Class::Backoff, Class::Quota),
-        401..=403 | 405 | 406 => Class::Credentials,
-        _ => Class::Question,
+        500 | 503 => FaultClass::Transient,
+        502 => seconds_in(message).map_or(FaultClass::Backoff, FaultClass::Quota),
+        401..=403 | 405 | 406 => FaultClass::Credentials,
+        _ => FaultClass::BadRequest,
     }
 }
 
@@ -185,12 +187,60 @@ fn beginning(body: &[u8]) -> String {
     if words.is_empty() { "nothing".into() } else { format!("`{words}`") }
 }
 
+/// Returns the body that `sent` is, compressed or not; `None` when it is cut short, damaged or larger than [`MOST`].
+///
+/// The API compresses everything, also unasked, with gzip or deflate, and may not say so; early errors may be plain.
+/// Source: api.stackexchange.com/docs/compression.
+pub fn decoded(sent: Vec<u8>, said: Option<&str>) -> Option<Vec<u8>> {
+    if sent.starts_with(&GZIP) {
+        return whole(MultiGzDecoder::new(sent.as_slice())).ok();
+    }
+    let is_json = sent.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| b"{[<".contains(byte));
+    if is_json || !said.is_some_and(|said| said.contains("deflate")) {
+        return (sent.len() <= MOST).then_some(sent);
+    }
+    // `deflate` means zlib, and some servers send the bare stream. Source: RFC 9110, section 8.4.1.2.
+    whole(ZlibDecoder::new(sent.as_slice())).or_else(|_| whole(DeflateDecoder::new(sent.as_slice()))).ok()
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+
     use super::*;
 
+    const TEXT: &[u8] = b"{\"items\":[]}";
+
+    #[test]
+    fn every_encoding_is_seen_whatever_the_header_says() {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(TEXT).unwrap();
+        let gzip = gzip.finish().unwrap();
+        for said in [Some("gzip"), None, Some("deflate")] {
+            assert_eq!(decoded(gzip.clone(), said).unwrap(), TEXT);
+            assert_eq!(decoded(TEXT.to_vec(), said).unwrap(), TEXT);
+        }
+        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
+        zlib.write_all(TEXT).unwrap();
+        assert_eq!(decoded(zlib.finish().unwrap(), Some("deflate")).unwrap(), TEXT);
+        let mut bare = DeflateEncoder::new(Vec::new(), Compression::fast());
+        bare.write_all(TEXT).unwrap();
+        assert_eq!(decoded(bare.finish().unwrap(), Some("deflate")).unwrap(), TEXT);
+        assert_eq!(decoded(gzip[..gzip.len() - 4].to_vec(), Some("gzip")), None);
+    }
+
+    #[test]
+    fn a_bomb_is_not_unpacked() {
+        let mut bomb = GzEncoder::new(Vec::new(), Compression::fast());
+        bomb.write_all(&vec![b' '; MOST + 1]).unwrap();
+        assert_eq!(decoded(bomb.finish().unwrap(), None), None);
+    }
+
     fn fault(status: u16, body: &str) -> Fault {
-        read(status, body.as_bytes().to_vec(), Wanted::Items).unwrap_err()
+        read(status, body.as_bytes().to_vec(), Expected::Items).unwrap_err()
     }
 
     #[test]
@@ -199,46 +249,46 @@ mod tests {
             fault(400, &format!(r#"{{"error_id":{id},"error_message":"{message}","error_name":"n"}}"#)).class
         };
         for (id, expected) in [
-            (400, Class::Question),
-            (401, Class::Credentials),
-            (402, Class::Credentials),
-            (403, Class::Credentials),
-            (404, Class::Question),
-            (405, Class::Credentials),
-            (406, Class::Credentials),
-            (407, Class::Question),
-            (409, Class::Question),
-            (500, Class::Passing),
-            (503, Class::Passing),
-            (999, Class::Question),
+            (400, FaultClass::BadRequest),
+            (401, FaultClass::Credentials),
+            (402, FaultClass::Credentials),
+            (403, FaultClass::Credentials),
+            (404, FaultClass::BadRequest),
+            (405, FaultClass::Credentials),
+            (406, FaultClass::Credentials),
+            (407, FaultClass::BadRequest),
+            (409, FaultClass::BadRequest),
+            (500, FaultClass::Transient),
+            (503, FaultClass::Transient),
+            (999, FaultClass::BadRequest),
         ] {
             assert_eq!(class(id, "words"), expected, "{id}");
         }
-        assert_eq!(class(502, "Violation of backoff parameter"), Class::Backoff);
+        assert_eq!(class(502, "Violation of backoff parameter"), FaultClass::Backoff);
         assert_eq!(
             class(502, "too many requests from this IP, more requests available in 46472 seconds"),
-            Class::Quota(46_472)
+            FaultClass::Quota(46_472)
         );
-        assert_eq!(class(502, "too many requests"), Class::Backoff);
+        assert_eq!(class(502, "too many requests"), FaultClass::Backoff);
     }
 
     #[test]
     fn what_comes_from_the_edge_is_not_from_the_api() {
         for (status, expected) in [
-            (403, Class::Edge),
-            (429, Class::Edge),
-            (404, Class::Question),
-            (500, Class::Passing),
-            (502, Class::Passing),
-            (200, Class::Passing),
-            (301, Class::Passing),
+            (403, FaultClass::Blocked),
+            (429, FaultClass::Blocked),
+            (404, FaultClass::BadRequest),
+            (500, FaultClass::Transient),
+            (502, FaultClass::Transient),
+            (200, FaultClass::Transient),
+            (301, FaultClass::Transient),
         ] {
             assert_eq!(fault(status, "<html>\n <b>no</b>").class, expected, "{status}");
         }
         assert_eq!(fault(200, "<html>\n <b>no</b>").message, "HTTP 200 and no JSON: `<html> <b>no</b>`");
         assert_eq!(fault(200, "").message, "HTTP 200 and no JSON: nothing");
-        assert_eq!(fault(503, "{\"items\":5}").class, Class::Passing);
-        assert_eq!(fault(200, "{\"items\":[\"\u{0}").class, Class::Passing);
+        assert_eq!(fault(503, "{\"items\":5}").class, FaultClass::Transient);
+        assert_eq!(fault(200, "{\"items\":[\"\u{0}").class, FaultClass::Transient);
     }
 
     #[test]
@@ -251,10 +301,10 @@ mod tests {
             (r#"{"items":[],"has_more":"yes"}"#, "has_more"),
             (r#"{"items":[],"has_more":null}"#, "has_more"),
         ] {
-            assert_eq!(fault(200, body).class, Class::Lacks(field), "{body}");
+            assert_eq!(fault(200, body).class, FaultClass::MissingField(field), "{body}");
         }
-        let total = |body: &str| read(200, body.into(), Wanted::Total);
-        assert_eq!(total(r#"{"items":[],"has_more":true}"#).unwrap_err().class, Class::Lacks("total"));
+        let total = |body: &str| read(200, body.into(), Expected::Total);
+        assert_eq!(total(r#"{"items":[],"has_more":true}"#).unwrap_err().class, FaultClass::MissingField("total"));
         assert_eq!(total(r#"{"total":12}"#).unwrap().total, Some(12));
     }
 
@@ -262,16 +312,16 @@ mod tests {
     fn an_odd_wrapper_loses_no_page() {
         let body =
             r#"{"items":[{"question_id":1}],"quota_remaining":-1,"quota_max":"300","backoff":9.2,"has_more":true}"#;
-        let page = read(200, body.into(), Wanted::Items).unwrap();
+        let page = read(200, body.into(), Expected::Items).unwrap();
         assert_eq!((page.quota_remaining, page.quota_max, page.backoff), (Some(-1), Some(300), Some(10)));
         assert!(page.has_more);
         let bare = r#"{"items":[],"has_more":false,"quota_remaining":"many","backoff":0}"#;
-        assert_eq!(read(200, bare.into(), Wanted::Items).unwrap(), Page::default());
+        assert_eq!(read(200, bare.into(), Expected::Items).unwrap(), ApiPage::default());
     }
 
     #[test]
     fn nested_items_are_noticed() {
-        let page = |items: Value| Page { items: vec![items], ..Page::default() };
+        let page = |items: Value| ApiPage { items: vec![items], ..ApiPage::default() };
         assert_eq!(page(serde_json::json!({"answers": [{"comments": []}]})).holds(), ["answers", "comments"]);
         assert_eq!(page(serde_json::json!({"comments": []})).holds(), ["comments"]);
         assert!(page(serde_json::json!({"answers": 3})).holds().is_empty());
