@@ -88,7 +88,7 @@ impl Ward {
     /// Calls a service that takes forms; returns the first element of that name in its answer.
     pub fn form(
         &self,
-        service: &soflow::aws::FormService,
+        service: &soflow::aws::Service,
         operation: &str,
         fields: &[(&str, &str)],
         name: &str,

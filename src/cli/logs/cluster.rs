@@ -67,7 +67,8 @@ fn remarks(wanted: &Wanted, reader: &LogReader, look: &Look) -> Vec<String> {
     let expected = look.expected_at().filter(|at| *at > wanted.store.now());
     remarks.extend(match (reader.source(), expected) {
         (_, None) if look.goes_on() && look.started.is_none() => {
-            Some(format!("Step `{step}` has not started yet: it is {} on the cluster. {follow}", look.state))
+            let state = look.state.as_ref().map_or("", |state| state.as_str());
+            Some(format!("Step `{step}` has not started yet: it is {state} on the cluster. {follow}"))
         }
         (None, None) if look.goes_on() => Some(format!(
             "Nothing is there yet. Logs come to {} every {} minutes while a step runs. {follow}",

@@ -44,7 +44,7 @@ impl Calm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::{EMR, Pace};
+    use crate::aws::Pace;
     use tokio::time::Instant;
 
     #[test]
@@ -71,7 +71,7 @@ mod tests {
         }
         let (start, mut calls) = (Instant::now(), 0);
         while start.elapsed() < Duration::from_secs(600) {
-            pace.wait(&EMR, "ListSteps").await;
+            pace.wait("EMR", "ListSteps").await;
             calls += 1;
             if changing {
                 calm.hurry()

@@ -7,10 +7,10 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 use super::Inner;
-use super::api::Step;
+use super::answers::{ALIVE, ClusterState, Step, is_ready};
 use super::identity::Identity;
 use super::manage::users;
-use super::pool::{ALIVE, Candidate, judge};
+use super::pool::{Candidate, judge};
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -67,7 +67,7 @@ impl Inner {
     }
 
     /// Returns the clusters of this lake in any of these states, as `candidates` does.
-    pub(super) async fn judged(&self, states: &[&str]) -> Result<Vec<Candidate>, CallError> {
+    pub(super) async fn judged(&self, states: &[ClusterState]) -> Result<Vec<Candidate>, CallError> {
         let wanted = self.identity(&self.bootstrap_places());
         let clusters = self.api.list_clusters(states, None).await?;
         let max_age = i64::try_from(self.settings.shape.max_age_seconds).unwrap_or(i64::MAX);
@@ -145,9 +145,8 @@ impl Inner {
             Err(error) if error.is_unknown_cluster() => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let state = cluster.status.state.as_str();
         let lease = self.claim(&had.cluster, asker);
-        let has_turn = matches!(lease.take(Manner::Ask).await?, Turn::Ours { .. }) || !ALIVE.contains(&state);
+        let has_turn = matches!(lease.take(Manner::Ask).await?, Turn::Ours { .. }) || !ALIVE.contains(&cluster.state);
         // Steps that are there stay there, whoever else has come meanwhile.
         if !has_turn && !self.has_steps(&had.cluster, asker.what).await? {
             return Ok(None);
@@ -155,18 +154,17 @@ impl Inner {
         let event =
             Event::ClusterChosen { cluster: had.cluster.clone(), reused: true, reason: "its steps are there".into() };
         asker.tell(event);
-        let ready = ["RUNNING", "WAITING"].contains(&state);
-        Ok(Some(Acquired { placed: had.clone(), ready, lease: lease.hold() }))
+        Ok(Some(Acquired { placed: had.clone(), ready: is_ready(&cluster.state), lease: lease.hold() }))
     }
 
     async fn has_steps(&self, cluster: &str, run: &str) -> Result<bool, CallError> {
         let mut marker = None;
         loop {
-            let page = self.api.steps_page(cluster, marker).await?;
+            let page = self.api.steps_page(cluster, &[], marker).await?;
             if page.items.iter().any(|step| run_of(step) == run) {
                 return Ok(true);
             }
-            marker = page.next();
+            marker = page.next;
             if marker.is_none() {
                 return Ok(false);
             }
@@ -186,7 +184,7 @@ impl Inner {
         let beside = match lease.take(manner).await? {
             Turn::Ours { .. } if manner == Manner::Force => return Ok(Ok(())),
             Turn::Ours { beside, stale }
-                if fresh && found.state == "WAITING" && beside.is_empty() && stale.is_empty() =>
+                if fresh && found.state == ClusterState::Waiting && beside.is_empty() && stale.is_empty() =>
             {
                 return Ok(Ok(()));
             }
@@ -248,8 +246,8 @@ pub(super) fn chosen(found: &Candidate, reason: &str) -> Event {
 }
 
 pub(super) fn reused(found: &Candidate, lease: Lease) -> Acquired {
-    let ready = ["RUNNING", "WAITING"].contains(&found.state.as_str());
-    Acquired { placed: Placed { cluster: found.id.clone(), made: false }, ready, lease: lease.hold() }
+    let placed = Placed { cluster: found.id.clone(), made: false };
+    Acquired { placed, ready: is_ready(&found.state), lease: lease.hold() }
 }
 
 fn held(cluster: &str, holders: &str) -> Error {

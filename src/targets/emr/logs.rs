@@ -8,8 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Inner;
-use super::api::Step;
-use super::watch::ENDED;
+use super::answers::{ENDED, Step, StepState};
 use crate::error::Result;
 use crate::names::Uri;
 use cloudwatch::CloudWatch;
@@ -55,8 +54,8 @@ pub type Out<'a> = dyn FnMut(Piece<'_>) -> Result<()> + Send + 'a;
 /// What one look at the logs of a step found.
 #[derive(Clone, Debug, Default)]
 pub struct Look {
-    /// EMR's word for the step's state; empty when EMR does not know the step any more.
-    pub state: String,
+    /// Where the step is; `None` when EMR does not know it any more.
+    pub state: Option<StepState>,
     /// When it started, UTC.
     pub started: Option<Timestamp>,
     /// When it ended, UTC.
@@ -72,7 +71,7 @@ pub struct Look {
 impl Look {
     /// Returns whether the step has not ended yet.
     pub fn goes_on(&self) -> bool {
-        !self.state.is_empty() && !ENDED.contains(&self.state.as_str())
+        self.state.as_ref().is_some_and(|state| !ENDED.contains(state))
     }
 
     /// Returns when its logs should be in S3, UTC; `None` while it goes on.
@@ -144,17 +143,11 @@ impl LogReader {
         let step = self.find().await?;
         let mut look = Look::default();
         if let Some(step) = step {
-            let timeline = step.status.timeline;
-            look = Look {
-                state: step.status.state,
-                started: timeline.start_date_time,
-                ended: timeline.end_date_time,
-                ..look
-            };
-            let told = step.additional_info.resource_manager_application_ids;
+            look = Look { state: Some(step.state), started: step.started, ended: step.ended, ..look };
+            let told = step.applications;
             self.applications.extend(told.into_iter().filter(|id| !self.applications.contains(id)).collect::<Vec<_>>());
         }
-        if look.started.is_none() && !look.state.is_empty() {
+        if look.started.is_none() && look.state.is_some() {
             look.complete = !look.goes_on();
             return Ok(look);
         }
@@ -208,7 +201,7 @@ impl LogReader {
 
     async fn look_at_cloudwatch(&mut self, out: &mut Out<'_>) -> Result<bool> {
         let Some(place) = &mut self.cloudwatch else { return Ok(false) };
-        match place.read(&self.target.api.0, &mut self.applications, out).await? {
+        match place.read(self.target.api.session(), &mut self.applications, out).await? {
             Ok(any) => Ok(any),
             Err(refusal) => {
                 self.refused = Some(refusal);

@@ -3,18 +3,18 @@
 
 use std::sync::PoisonError;
 
+use aws_sdk_emr::operation::run_job_flow::builders::RunJobFlowInputBuilder;
 use jiff::Timestamp;
-use serde_json::Value as Json;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Inner;
-use super::api::Cluster;
+use super::answers::{ALIVE, Cluster};
 use super::clusters::{Acquired, Asker, Created, chosen, reused};
 use super::identity::{Identity, Named};
 use super::once::{Request, Unsent, once};
-use super::pool::{ALIVE, judge};
+use super::pool::judge;
 use super::request::Order;
 use super::steps::SKEW;
 use crate::aws::CallError;
@@ -154,7 +154,7 @@ impl Inner {
         let free = matches!(&lease.take(Manner::Ask).await?, Turn::Ours { beside, .. } if beside.is_empty())
             && self.api.active_steps(id).await?.is_empty();
         if free {
-            self.api.terminate(&[id]).await?;
+            self.api.terminate(id).await?;
         }
         lease.release().await?;
         Ok(free)
@@ -164,7 +164,7 @@ impl Inner {
 /// A cluster that is asked for.
 struct Making<'a> {
     inner: &'a Inner,
-    request: Json,
+    request: RunJobFlowInputBuilder,
     name: &'a str,
     since: Timestamp,
 }

@@ -6,6 +6,7 @@
 //! ```
 
 mod actual;
+pub mod answers;
 pub mod api;
 mod calm;
 mod cancel;
@@ -43,13 +44,14 @@ use crate::store::{Owner, Store};
 use crate::targets::{Ended, Opening, Placed, Shipped, StepOrder, Stop, Target};
 
 pub use actual::{Bill, Stay};
+use answers::ActionOnFailure;
 pub use api::Api;
 pub use calm::Calm;
 pub use identity::{Identity, MARK, Named};
 pub use logs::s3::{PUSHED_EVERY, Stream};
 pub use logs::{LogReader, Look, Out, Piece, Source};
 pub use manage::{Listed, Reaped, Shown, users};
-pub use pool::{ALIVE, Candidate};
+pub use pool::Candidate;
 pub use request::logs;
 pub use ship::Shipment;
 use watch::{Command, Progress, Watcher};
@@ -107,7 +109,7 @@ impl Inner {
     pub fn new(session: &Session, store: Arc<dyn Store>, settings: Settings) -> Self {
         let Settings { emr, lake, code, cache, host, owner, force } = settings;
         Self {
-            api: Api(session.clone()),
+            api: Api::new(session),
             store,
             settings: emr,
             lake,
@@ -134,8 +136,12 @@ impl Inner {
 
     /// With several steps at once EMR takes nothing but `CONTINUE`; otherwise what waits behind a failed step must not run
     /// on what that has not written. Source: EMR's API model, StepConcurrencyLevel.
-    fn action_on_failure(&self) -> &'static str {
-        if self.settings.shape.step_concurrency > 1 { "CONTINUE" } else { "CANCEL_AND_WAIT" }
+    fn action_on_failure(&self) -> ActionOnFailure {
+        if self.settings.shape.step_concurrency > 1 {
+            ActionOnFailure::Continue
+        } else {
+            ActionOnFailure::CancelAndWait
+        }
     }
 }
 

@@ -12,7 +12,7 @@ impl Inner {
     /// The prices that are not known.
     pub fn cost(&self) -> Result<Estimate, Missing> {
         // How long it will be needed nobody knows; what counts are the amounts of one hour.
-        cost::estimate(&self.settings.shape, self.api.0.region(), 1.0)
+        cost::estimate(&self.settings.shape, self.api.session().region(), 1.0)
     }
 
     /// Refuses to make what could cost more than the shape allows. Where a price is not known nothing is refused:

@@ -7,16 +7,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use super::api::{Api, JarStep, NewStep, Step};
+use super::answers::{ActionOnFailure, COMMAND_RUNNER, NewStep, Step};
+use super::api::Api;
 use super::once::{Request, Unsent, once};
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
 use crate::package::INTERPRETER;
 use crate::targets::{StepOrder, Stop};
-
-/// Runs a program of the primary node. Source: EMR release guide, "Run commands and scripts".
-const COMMAND_RUNNER: &str = "command-runner.jar";
 
 /// Most characters of a step's jar and arguments together. Source: EMR's API model, HadoopJarStepConfig.
 const MOST_CHARACTERS: usize = 10_240;
@@ -53,7 +51,7 @@ pub fn is_of(name: &str, run: &RunId) -> bool {
 ///
 /// # Errors
 /// `Usage` when it is beyond what EMR takes.
-pub fn new_step(order: &StepOrder, code: &CodePlace, action_on_failure: &'static str) -> Result<NewStep> {
+pub fn new_step(order: &StepOrder, code: &CodePlace, action_on_failure: ActionOnFailure) -> Result<NewStep> {
     let name = name(&order.run, &order.step);
     let args = arguments(order, code, &name);
     let characters: usize = COMMAND_RUNNER.len() + args.iter().map(|arg| arg.chars().count()).sum::<usize>();
@@ -66,7 +64,7 @@ pub fn new_step(order: &StepOrder, code: &CodePlace, action_on_failure: &'static
     if name.chars().count() > LONGEST_NAME {
         return Err(Error::new(Kind::Usage, format!("the step name `{name}` has more than {LONGEST_NAME} characters")));
     }
-    Ok(NewStep { name, action_on_failure, hadoop_jar_step: JarStep { jar: COMMAND_RUNNER, args } })
+    Ok(NewStep { name, action_on_failure, args })
 }
 
 /// Returns the command line, an argument an item: nothing is ever joined and split again.
@@ -154,10 +152,10 @@ impl Adding<'_> {
         let (mut all, mut marker) = (Vec::new(), None);
         let since = self.since - SKEW;
         loop {
-            let page = self.api.steps_page(self.cluster, marker).await?;
-            marker = page.next();
+            let page = self.api.steps_page(self.cluster, &[], marker).await?;
+            marker = page.next;
             // Newest first: what is older than the run is none of it.
-            let is_older = |step: &Step| step.status.timeline.creation_date_time.is_some_and(|at| at < since);
+            let is_older = |step: &Step| step.created.is_some_and(|at| at < since);
             let past = page.items.last().is_some_and(is_older);
             all.extend(page.items.into_iter().filter(|step| wanted(&step.name)));
             if past || marker.is_none() {
@@ -242,8 +240,8 @@ mod tests {
     #[test]
     fn options_stay_whole_whatever_is_in_them() {
         let spark = [("executor-memory", "4g"), ("spark.x", "a b,c 'd' \"e\" $(f)"), ("archives", "s3://b/x.zip#x")];
-        let step = new_step(&order(&spark), &code(true), "CONTINUE").unwrap();
-        insta::assert_snapshot!(step.hadoop_jar_step.args.join("\n"), @r#"
+        let step = new_step(&order(&spark), &code(true), ActionOnFailure::Continue).unwrap();
+        insta::assert_snapshot!(step.args.join("\n"), @r#"
         spark-submit
         --master
         yarn
@@ -274,18 +272,14 @@ mod tests {
     #[test]
     fn more_than_emr_takes_is_refused_before_any_call() {
         let long = "x".repeat(MOST_CHARACTERS);
-        let error = new_step(&order(&[("spark.x", &long)]), &code(false), "CONTINUE").unwrap_err();
+        let error = new_step(&order(&[("spark.x", &long)]), &code(false), ActionOnFailure::Continue).unwrap_err();
         assert_eq!(error.kind, Kind::Usage);
         assert!(error.message.contains("EMR takes 10240"), "{error}");
     }
 
     #[test]
     fn of_several_copies_the_first_is_the_one_and_later_ones_that_have_not_ended_are_spare() {
-        let step = |id: &str, name: &str, state: &str| {
-            let mut step = Step { id: id.into(), name: name.into(), ..Step::default() };
-            step.status.state = state.into();
-            step
-        };
+        let step = Step::testing;
         let found = Found::of(vec![
             step("s-5", "r/two", "PENDING"),
             step("s-4", "r/one", "RUNNING"),

@@ -1,7 +1,7 @@
 use tokio::time::Instant;
 
 use super::*;
-use crate::aws::{EMR, Pace};
+use crate::aws::Pace;
 
 /// An EMR that executes what it gave no answer to after a while, in front of which calls keep to a pace.
 struct Late {
@@ -41,7 +41,7 @@ impl Request for Late {
     type Made = usize;
 
     async fn send(&mut self) -> Result<usize, CallError> {
-        self.pace.wait(&EMR, self.operations.0).await;
+        self.pace.wait("EMR", self.operations.0).await;
         let delay = self.delays.get(self.sent).copied();
         self.sent += 1;
         let Some(delay) = delay else {
@@ -53,7 +53,7 @@ impl Request for Late {
     }
 
     async fn look(&mut self) -> Result<Option<usize>, CallError> {
-        self.pace.wait(&EMR, self.operations.1).await;
+        self.pace.wait("EMR", self.operations.1).await;
         if self.refuses_looks {
             return Err(lost("AccessDeniedException", false));
         }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_emr::types::StepCancellationOption;
 use tokio::sync::oneshot;
 
 use super::{Watched, Watcher, call_failed, fail};
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, StepState};
-use crate::targets::emr::api::Step;
+use crate::event::{self, Event};
+use crate::targets::emr::answers::{Step, StepState};
 use crate::targets::emr::steps::{self, Adding, Found, is_of, new_step};
 use crate::targets::{Ended, Note, StepOrder, Stop};
 
@@ -40,7 +41,7 @@ impl Watcher {
         }
         let mut taken: Vec<Watched> = batch
             .into_iter()
-            .map(|(order, end)| Watched { id: order.step_id.clone(), state: String::new(), order, end })
+            .map(|(order, end)| Watched { id: order.step_id.clone(), state: None, order, end })
             .collect();
         match self.submit(&mut taken, self.resumed).await {
             Ok(()) => self.state.watched.extend(taken),
@@ -89,7 +90,7 @@ impl Watcher {
         }
         let mut new = Vec::new();
         for step in steps.iter().filter(|step| step.id.is_none()) {
-            new.push(new_step(&step.order, &self.code, action)?);
+            new.push(new_step(&step.order, &self.code, action.clone())?);
         }
         if !new.is_empty() {
             let later = !self.state.there.is_empty();
@@ -104,7 +105,7 @@ impl Watcher {
         for step in steps.iter() {
             let (name, id) = (step.order.step.clone(), step.id.clone());
             self.state.there.extend(id.clone().map(|id| (step.name(), id)));
-            let _ = self.notes.send(Note::Step { step: name, state: StepState::Queued, id });
+            let _ = self.notes.send(Note::Step { step: name, state: event::StepState::Queued, id });
         }
         Ok(())
     }
@@ -123,16 +124,16 @@ impl Watcher {
 
     /// Cancels steps that are on the cluster a second time, and says so. What fails now is done at the next look.
     pub(super) async fn end_copies(&mut self, copies: Vec<Step>) {
-        let copies: Vec<Step> = copies.into_iter().filter(|step| step.status.state != "CANCEL_PENDING").collect();
+        let copies: Vec<Step> = copies.into_iter().filter(|step| step.state != StepState::CancelPending).collect();
         if copies.is_empty() {
             return;
         }
         let cluster = self.acquired.placed.cluster.clone();
         let ids: Vec<String> = copies.iter().map(|step| step.id.clone()).collect();
-        if self.target.api.cancel_steps(&cluster, &ids, "SEND_INTERRUPT").await.is_err() {
+        if self.target.api.cancel_steps(&cluster, &ids, StepCancellationOption::SendInterrupt).await.is_err() {
             return;
         }
-        let running: Vec<Step> = copies.iter().filter(|step| step.status.state == "RUNNING").cloned().collect();
+        let running: Vec<Step> = copies.iter().filter(|step| step.state == StepState::Running).cloned().collect();
         if let Err(error) = self.target.kill_applications(&cluster, &self.run, &running).await {
             self.tell(Event::Warning { text: format!("the application of a step may still be running: {error}") });
         }

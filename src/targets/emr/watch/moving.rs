@@ -7,7 +7,7 @@ use super::{Watcher, fail};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::store::lease::Loss;
-use crate::targets::emr::api::Cluster;
+use crate::targets::emr::answers::{Cluster, has_ended};
 use crate::targets::emr::clusters::{Acquired, Asker};
 use crate::targets::emr::manage::DOWN;
 use crate::targets::{Note, Stop};
@@ -75,7 +75,7 @@ impl Watcher {
         let mut unfinished = std::mem::take(&mut self.state.watched);
         for step in &mut unfinished {
             step.id = None;
-            step.state.clear();
+            step.state = None;
         }
         let submitted = self.submit(&mut unfinished, true).await;
         self.state.watched = unfinished;
@@ -98,9 +98,7 @@ impl Watcher {
         let token = format!("{run}.move-{}", self.state.moves);
         let asker = Asker { what: &run, token: &token, not: Some(&lost.id), notes: &self.notes };
         let acquired = self.target.acquire(&asker, None, candidates).await?;
-        while !["TERMINATED", "TERMINATED_WITH_ERRORS"]
-            .contains(&self.target.api.describe_cluster(&lost.id).await?.status.state.as_str())
-        {
+        while !has_ended(&self.target.api.describe_cluster(&lost.id).await?.state) {
             tokio::time::sleep(self.target.settings.poll_slowest).await;
         }
         Ok(acquired)
