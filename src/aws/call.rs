@@ -25,7 +25,7 @@ const AGENT: &str = concat!("soflow/", env!("CARGO_PKG_VERSION"));
 
 /// A request: a `POST` to `/`.
 #[derive(Debug)]
-struct Request<'a> {
+struct SignedRequest<'a> {
     service: &'a Service,
     operation: &'a str,
     /// Where it goes, without a path.
@@ -37,7 +37,7 @@ struct Request<'a> {
     body: Vec<u8>,
 }
 
-impl Request<'_> {
+impl SignedRequest<'_> {
     /// Returns a failure of this call that cannot have done anything.
     fn failure(&self, code: &str, message: String) -> CallError {
         let (service, operation) = (self.service.name, self.operation.to_string());
@@ -51,7 +51,7 @@ impl Request<'_> {
     }
 
     /// Returns what an answer says that is no success.
-    fn refusal(&self, answer: &Answer, code: Option<String>, message: Option<&str>) -> CallError {
+    fn refusal(&self, answer: &SignedAnswer, code: Option<String>, message: Option<&str>) -> CallError {
         let code = code.unwrap_or_else(|| format!("HTTP {}", answer.status.as_u16()));
         let otherwise = || answer.status.canonical_reason().unwrap_or_default().into();
         let message = message.map(String::from).or_else(|| page(&answer.body)).unwrap_or_else(otherwise);
@@ -61,7 +61,7 @@ impl Request<'_> {
 
 /// What came back.
 #[derive(Debug)]
-struct Answer {
+struct SignedAnswer {
     status: http::StatusCode,
     /// The error's code, when a header tells it.
     code: Option<String>,
@@ -82,7 +82,7 @@ impl Session {
         let target = format!("{}.{operation}", service.api);
         let headers = vec![("content-type", "application/x-amz-json-1.1".into()), ("x-amz-target", target)];
         let (endpoint, region) = self.place(service);
-        let mut request = Request { service, operation, endpoint, region, headers, body: Vec::new() };
+        let mut request = SignedRequest { service, operation, endpoint, region, headers, body: Vec::new() };
         request.body =
             serde_json::to_vec(input).map_err(|error| request.failure("Serialization", error.to_string()))?;
         let answer = self.deliver(&request, read_json).await?;
@@ -105,7 +105,8 @@ impl Session {
         let body: Vec<String> = pairs.map(|(key, value)| format!("{}={}", encoded(key), encoded(value))).collect();
         let headers = vec![("content-type", "application/x-www-form-urlencoded; charset=utf-8".into())];
         let (endpoint, region) = self.place(service);
-        let request = Request { service, operation, endpoint, region, headers, body: body.join("&").into_bytes() };
+        let request =
+            SignedRequest { service, operation, endpoint, region, headers, body: body.join("&").into_bytes() };
         self.deliver(&request, read_xml).await
     }
 
@@ -120,8 +121,8 @@ impl Session {
 
     async fn deliver<T>(
         &self,
-        request: &Request<'_>,
-        read: impl Fn(&Request<'_>, &Answer) -> Result<T, CallError>,
+        request: &SignedRequest<'_>,
+        read: impl Fn(&SignedRequest<'_>, &SignedAnswer) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
         self.paced(request.service.name, request.operation, Retry::Safe, || async {
             self.post(request).await.and_then(|answer| read(request, &answer))
@@ -129,7 +130,7 @@ impl Session {
         .await
     }
 
-    async fn post(&self, request: &Request<'_>) -> Result<Answer, CallError> {
+    async fn post(&self, request: &SignedRequest<'_>) -> Result<SignedAnswer, CallError> {
         let signed = self.signed(request).await.map_err(|error| {
             let causes = error.causes().join(": ");
             request.failure(NO_CREDENTIALS, if causes.is_empty() { error.message } else { causes })
@@ -144,10 +145,10 @@ impl Session {
         let code = header("x-amzn-errortype").map(short_code);
         let body = tokio::time::timeout(self.policy.answer, ByteStream::new(answer.into_body()).collect()).await;
         let body = body.map_err(|over| lost(&over))?.map_err(|error| lost(&error))?.into_bytes();
-        Ok(Answer { status: http::StatusCode::from_u16(status).unwrap_or_default(), code, body })
+        Ok(SignedAnswer { status: http::StatusCode::from_u16(status).unwrap_or_default(), code, body })
     }
 
-    async fn signed(&self, request: &Request<'_>) -> Result<HttpRequest> {
+    async fn signed(&self, request: &SignedRequest<'_>) -> Result<HttpRequest> {
         let internal = |error: Box<dyn std::error::Error + Send + Sync>| {
             Error::new(Kind::Internal, "a request cannot be signed").caused_by(error)
         };
@@ -176,7 +177,7 @@ impl Session {
     }
 }
 
-fn read_json(request: &Request<'_>, answer: &Answer) -> Result<Json, CallError> {
+fn read_json(request: &SignedRequest<'_>, answer: &SignedAnswer) -> Result<Json, CallError> {
     let parsed = if answer.body.is_empty() { Ok(Json::Null) } else { serde_json::from_slice::<Json>(&answer.body) };
     if answer.status.is_success() {
         return match parsed {
@@ -191,7 +192,7 @@ fn read_json(request: &Request<'_>, answer: &Answer) -> Result<Json, CallError> 
     Err(request.refusal(answer, code, text("message").or(text("Message"))))
 }
 
-fn read_xml(request: &Request<'_>, answer: &Answer) -> Result<Xml, CallError> {
+fn read_xml(request: &SignedRequest<'_>, answer: &SignedAnswer) -> Result<Xml, CallError> {
     let parsed = Xml::parse(&String::from_utf8_lossy(&answer.body));
     if answer.status.is_success() {
         return parsed.map_err(|error| request.unusable(format!("the answer is not XML: {error}")));
@@ -230,10 +231,16 @@ mod tests {
 
     fn refused(status: u16, body: &str) -> CallError {
         let (endpoint, headers, body) = (String::new(), Vec::new(), Vec::from(body));
-        let request =
-            Request { service: &IAM, operation: "GetRole", endpoint, region: "us-east-1", headers, body: Vec::new() };
+        let request = SignedRequest {
+            service: &IAM,
+            operation: "GetRole",
+            endpoint,
+            region: "us-east-1",
+            headers,
+            body: Vec::new(),
+        };
         let status = http::StatusCode::from_u16(status).unwrap();
-        read_xml(&request, &Answer { status, code: None, body: body.into() }).unwrap_err()
+        read_xml(&request, &SignedAnswer { status, code: None, body: body.into() }).unwrap_err()
     }
 
     #[test]

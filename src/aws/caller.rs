@@ -49,10 +49,11 @@ impl Session {
     /// # Errors
     /// The last failure; at once when trying again is of no use.
     pub async fn caller(&self) -> Result<Caller, CallError> {
-        let (sts, operation) = (self.sts(), "GetCallerIdentity");
-        let answer = self.send("STS", operation, Retry::Safe, || sts.get_caller_identity().send()).await?;
+        let sts = self.sts();
+        let call = || sts.get_caller_identity().send();
+        let answer = self.send("STS", "GetCallerIdentity", Retry::Safe, call).await?;
         let caller = answer.account.zip(answer.arn).map(|(account, arn)| Caller { account, arn });
-        caller.ok_or_else(|| self.lacks("STS", operation, "the caller"))
+        caller.ok_or_else(|| self.lacks("STS", "GetCallerIdentity", "the caller"))
     }
 
     /// Returns what can be told of the credentials, fetched when there are none yet.

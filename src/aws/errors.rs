@@ -108,28 +108,28 @@ pub(super) fn unanswered(call: CallError, error: &(dyn std::error::Error + 'stat
 }
 
 /// What an SDK's client says of an operation that failed.
-pub trait Failure: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static {}
+pub trait OperationError: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static {}
 
-impl<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static> Failure for E {}
+impl<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static> OperationError for E {}
 
 /// Returns a failed operation of an SDK's client in the form of all calls. `service` is what people call it.
-pub fn sdk_error<E: Failure>(
+pub fn sdk_error<E: OperationError>(
     service: &'static str,
     operation: &str,
     partition: Partition,
     error: &SdkError<E>,
 ) -> CallError {
-    let call = |code: &str, message: String, maybe_done| {
+    let failed = |code: &str, message: String, maybe_done| {
         let (operation, code) = (operation.into(), code.into());
         CallError { service, operation, code, message, maybe_done, partition: partition.id }
     };
     match error {
-        _ if has_no_credentials(error) => call(NO_CREDENTIALS, causes(error), false),
+        _ if has_no_credentials(error) => failed(NO_CREDENTIALS, causes(error), false),
         SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) | SdkError::ResponseError(_) => {
-            unanswered(call("", String::new(), false), error.source().unwrap_or(error))
+            unanswered(failed("", String::new(), false), error.source().unwrap_or(error))
         }
         _ => {
-            let Some(answer) = error.raw_response() else { return call("Failed", causes(error), false) };
+            let Some(answer) = error.raw_response() else { return failed("Failed", causes(error), false) };
             let status = answer.status().as_u16();
             let code = error.code().map_or_else(|| code_of(service, status), String::from);
             // A success whose answer cannot be read was done.
@@ -142,13 +142,13 @@ pub fn sdk_error<E: Failure>(
                 None if maybe_done && status < 300 => causes(error),
                 None => format!("HTTP {status} and not a word"),
             };
-            call(&code, error.message().map_or_else(told, String::from), maybe_done)
+            failed(&code, error.message().map_or_else(told, String::from), maybe_done)
         }
     }
 }
 
 /// Returns S3's failure of an operation.
-pub fn s3_error<E: Failure>(operation: &str, partition: Partition, error: &SdkError<E>) -> CallError {
+pub fn s3_error<E: OperationError>(operation: &str, partition: Partition, error: &SdkError<E>) -> CallError {
     sdk_error("S3", operation, partition, error)
 }
 

@@ -41,7 +41,7 @@ const SLOWED_MOST: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub struct Pace {
     quota: f64,
-    buckets: Arc<Mutex<BTreeMap<&'static str, Bucket>>>,
+    buckets: Arc<Mutex<BTreeMap<&'static str, TokenBucket>>>,
     slowed: Arc<Mutex<BTreeMap<&'static str, Slowed>>>,
 }
 
@@ -54,7 +54,7 @@ struct Slowed {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Bucket {
+struct TokenBucket {
     tokens: f64,
     at: Instant,
 }
@@ -112,7 +112,7 @@ impl Pace {
     fn take(&self, name: &'static str, burst: f64, refill: f64) -> Duration {
         let now = Instant::now();
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let bucket = buckets.entry(name).or_insert(Bucket { tokens: burst, at: now });
+        let bucket = buckets.entry(name).or_insert(TokenBucket { tokens: burst, at: now });
         let gained = now.duration_since(bucket.at).as_secs_f64() * refill;
         bucket.tokens = (bucket.tokens + gained).min(burst) - 1.0;
         bucket.at = now;

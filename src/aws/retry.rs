@@ -6,7 +6,7 @@ use aws_sdk_s3::error::SdkError;
 use tokio::time::Instant;
 
 use super::Session;
-use super::errors::{CallError, Failure, sdk_error};
+use super::errors::{CallError, OperationError, sdk_error};
 
 /// When a failed call is sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Session {
     ///
     /// # Errors
     /// The last failure; with [`Retry::NotDone`] one that may have been done has `maybe_done` set.
-    pub async fn send<T, E: Failure, F: Future<Output = Result<T, SdkError<E>>>>(
+    pub async fn send<T, E: OperationError, F: Future<Output = Result<T, SdkError<E>>>>(
         &self,
         service: &'static str,
         operation: &str,
@@ -145,7 +145,7 @@ impl Session {
 }
 
 /// Returns a number from 0 to 1. Of hash seeds, which the standard library draws at random: good enough to spread calls.
-fn jitter() -> f64 {
+pub fn jitter() -> f64 {
     use std::hash::{BuildHasher as _, Hasher as _};
     let drawn = std::collections::hash_map::RandomState::new().build_hasher().finish();
     (drawn >> 11) as f64 / (1_u64 << 53) as f64

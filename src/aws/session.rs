@@ -16,7 +16,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::service_config::ServiceConfigKey;
 
 use super::clock::ServerClock;
-use super::credentials::Keys;
+use super::credentials::CachedCredentials;
 use super::errors::{BAD_ANSWER, CallError};
 use super::pace::Pace;
 use super::partition::{Partition, Variant};
@@ -42,7 +42,7 @@ pub struct Session {
     pub(super) sdk: SdkConfig,
     pub(super) http: SharedHttpConnector,
     pub(super) pace: Pace,
-    pub(super) keys: Keys,
+    pub(super) keys: CachedCredentials,
     region: String,
     clock: ServerClock,
     /// What to type when there are no credentials.
@@ -82,7 +82,7 @@ impl Session {
         }
         let sdk = loader.load().await;
         let config = config.with_region(region).with_use_fips(sdk.use_fips()).with_use_dual_stack(sdk.use_dual_stack());
-        let keys = Keys::of_profile(config, profile.name);
+        let keys = CachedCredentials::of_profile(config, profile.name);
         let sdk = sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(keys.clone())).build();
         Self::made(sdk, &way, (keys, profile.sign_in), options.quota, RetryPolicy::default())
     }
@@ -114,7 +114,7 @@ impl Session {
 
     fn with(sdk: SdkConfig, quota: f64, policy: RetryPolicy) -> Result<Self> {
         let provider = sdk.credentials_provider().ok_or_else(|| Error::new(Kind::Usage, "there are no credentials"))?;
-        let (way, keys) = (WayOut::default(), Keys::of_provider(provider));
+        let (way, keys) = (WayOut::default(), CachedCredentials::of_provider(provider));
         let sdk = sdk
             .into_builder()
             .http_client(way.sdk_client())
@@ -129,7 +129,7 @@ impl Session {
     fn made(
         sdk: SdkConfig,
         way: &WayOut,
-        (keys, sign_in): (Keys, String),
+        (keys, sign_in): (CachedCredentials, String),
         quota: f64,
         policy: RetryPolicy,
     ) -> Result<Self> {

@@ -17,7 +17,7 @@ use crate::store::Owner;
 use crate::store::lease::describe;
 use crate::targets::Note;
 use crate::targets::emr::answers::is_ending;
-use crate::targets::emr::{Inner, Listed, Shown, users};
+use crate::targets::emr::{Clusters, Listed, Shown, users};
 
 /// Looks after clusters.
 pub async fn cluster(app: &App, command: &ClusterCommand) -> Result<u8> {
@@ -42,7 +42,7 @@ pub async fn cluster(app: &App, command: &ClusterCommand) -> Result<u8> {
     }
 }
 
-async fn up(app: &App, clusters: &Arc<Inner>, no_wait: bool) -> Result<u8> {
+async fn up(app: &App, clusters: &Arc<Clusters>, no_wait: bool) -> Result<u8> {
     let (notes, mut heard) = mpsc::unbounded_channel();
     let mut sink = app.sink();
     let token = token(&app.owner());
@@ -93,7 +93,7 @@ fn tell(note: Note, sink: &mut dyn Sink) {
 }
 
 /// Returns the cluster a person means: the one named, or the only one there is.
-async fn the_one(clusters: &Inner, named: Option<&str>) -> Result<String> {
+async fn the_one(clusters: &Clusters, named: Option<&str>) -> Result<String> {
     if let Some(named) = named {
         return Ok(named.into());
     }
@@ -113,7 +113,7 @@ async fn the_one(clusters: &Inner, named: Option<&str>) -> Result<String> {
     }
 }
 
-async fn list(app: &App, clusters: &Inner) -> Result<u8> {
+async fn list(app: &App, clusters: &Clusters) -> Result<u8> {
     let listed = clusters.list().await?;
     if app.json {
         return app.print_json(&json!({ "clusters": listed })).map(|()| 0);
@@ -210,7 +210,7 @@ fn show(app: &App, shown: &Shown) -> Result<u8> {
     Ok(0)
 }
 
-async fn down(app: &App, clusters: &Inner, id: &str, force: bool) -> Result<u8> {
+async fn down(app: &App, clusters: &Clusters, id: &str, force: bool) -> Result<u8> {
     let cluster = clusters.down(id, force).await?;
     let state = cluster.state.as_str();
     if app.json {
@@ -220,7 +220,7 @@ async fn down(app: &App, clusters: &Inner, id: &str, force: bool) -> Result<u8> 
     Ok(0)
 }
 
-async fn reap(app: &App, clusters: &Inner, dry_run: bool) -> Result<u8> {
+async fn reap(app: &App, clusters: &Clusters, dry_run: bool) -> Result<u8> {
     let reaped = clusters.reap(dry_run).await?;
     if app.json {
         return app.print_json(&json!({ "dry_run": dry_run, "clusters": reaped })).map(|()| 0);

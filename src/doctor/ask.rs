@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use tokio::sync::Semaphore;
 
 use super::finding::Finding;
-use crate::aws::{CallError, Failure, Retry, SdkError, Service, Session, Xml, advice, permission};
+use crate::aws::{CallError, OperationError, Retry, SdkError, Service, Session, Xml, advice, permission};
 
 /// Most calls at once: IAM and EC2 answer more slowly to clients that ask everything at the same time.
 const AT_ONCE: usize = 4;
@@ -67,7 +67,7 @@ impl<'a> Asker<'a> {
     }
 
     /// Asks with an SDK's client; `absent` are the codes with which the service says that there is no such thing.
-    pub async fn sdk<T, E: Failure, F: Future<Output = Result<T, SdkError<E>>>>(
+    pub async fn sdk<T, E: OperationError, F: Future<Output = Result<T, SdkError<E>>>>(
         &self,
         service: &'static str,
         operation: &str,

@@ -121,7 +121,7 @@ fn error_detail(detail: types::ErrorDetail) -> ErrorDetail {
 
 /// A step.
 #[derive(Clone, Debug)]
-pub struct Step {
+pub struct EmrStep {
     /// `s-…`.
     pub id: String,
     /// The name given to AddJobFlowSteps.
@@ -151,7 +151,7 @@ pub struct FailureDetails {
     pub log_file: String,
 }
 
-impl Step {
+impl EmrStep {
     pub(super) fn new(id: Option<String>, name: Option<String>, status: Option<types::StepStatus>) -> Read<Self> {
         let status = must(status, "the status of a step")?;
         let failure = status.failure_details.map(|details| FailureDetails {
@@ -262,7 +262,7 @@ pub(super) mod testing {
         }
     }
 
-    impl Step {
+    impl EmrStep {
         /// Returns a step of which nothing is known but this.
         pub fn testing(id: &str, name: &str, state: &str) -> Self {
             let status = StepStatus::builder().state(state.into()).build();
@@ -283,7 +283,7 @@ pub(super) mod testing {
         let blank = Some(ClusterStatus::builder().build());
         assert_eq!(Cluster::new(id(), name(), blank).unwrap_err(), "the state of a cluster");
         let blank = Some(StepStatus::builder().build());
-        assert_eq!(Step::new(id(), name(), blank).unwrap_err(), "the state of a step");
+        assert_eq!(EmrStep::new(id(), name(), blank).unwrap_err(), "the state of a step");
     }
 
     #[test]

@@ -13,11 +13,11 @@ use aws_sdk_emr::types::{InstanceFleetType, StepCancellationOption, StepConfig, 
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use super::answers::{ACTIVE, Cluster, ClusterState, Instance, NewStep, Read, Step, StepState, must};
-use crate::aws::{CallError, Failure, Retry, SdkError, Session};
+use super::answers::{ACTIVE, Cluster, ClusterState, EmrStep, Instance, NewStep, Read, StepState, must};
+use crate::aws::{CallError, OperationError, Retry, SdkError, Session};
 
 /// A page of a list, and where the next one starts; `None` on the last one.
-pub struct Page<T> {
+pub struct ListPage<T> {
     /// What is on it.
     pub items: Vec<T>,
     /// Where the next one starts.
@@ -45,7 +45,7 @@ impl Api {
         &self.session
     }
 
-    async fn send<T, E: Failure, F: Future<Output = Result<T, SdkError<E>>>>(
+    async fn send<T, E: OperationError, F: Future<Output = Result<T, SdkError<E>>>>(
         &self,
         operation: &str,
         retry: Retry,
@@ -64,10 +64,10 @@ impl Api {
         operation: &str,
         (items, marker): (Option<Vec<S>>, Option<String>),
         read: impl Fn(S) -> Read<T>,
-    ) -> Result<Page<T>, CallError> {
+    ) -> Result<ListPage<T>, CallError> {
         let items = must(items, "the list").and_then(|items| items.into_iter().map(read).collect());
         let items = items.map_err(|what| self.lacks(operation, what))?;
-        Ok(Page { items, next: marker.filter(|marker| !marker.is_empty()) })
+        Ok(ListPage { items, next: marker.filter(|marker| !marker.is_empty()) })
     }
 
     /// Returns the clusters in any of these states, in no order.
@@ -130,29 +130,29 @@ impl Api {
         cluster: &str,
         states: &[StepState],
         marker: Option<String>,
-    ) -> Result<Page<Step>, CallError> {
+    ) -> Result<ListPage<EmrStep>, CallError> {
         let states = (!states.is_empty()).then(|| states.to_vec());
         let list = || self.client.list_steps().cluster_id(cluster).set_step_states(states.clone());
         let answer = self.send("ListSteps", Retry::Safe, || list().set_marker(marker.clone()).send()).await?;
-        let step = |step: StepSummary| self.applications.of(Step::new(step.id, step.name, step.status)?);
+        let step = |step: StepSummary| self.applications.of(EmrStep::new(step.id, step.name, step.status)?);
         self.page("ListSteps", (answer.steps, answer.marker), step)
     }
 
     /// Returns the steps in any of these states, the newest first.
-    pub async fn steps_in(&self, cluster: &str, states: &[StepState]) -> Result<Vec<Step>, CallError> {
+    pub async fn steps_in(&self, cluster: &str, states: &[StepState]) -> Result<Vec<EmrStep>, CallError> {
         all(|marker| self.steps_page(cluster, states, marker)).await
     }
 
     /// Returns the steps that have not ended.
-    pub async fn active_steps(&self, cluster: &str) -> Result<Vec<Step>, CallError> {
+    pub async fn active_steps(&self, cluster: &str) -> Result<Vec<EmrStep>, CallError> {
         self.steps_in(cluster, &ACTIVE).await
     }
 
     /// Returns a step.
-    pub async fn describe_step(&self, cluster: &str, step: &str) -> Result<Step, CallError> {
+    pub async fn describe_step(&self, cluster: &str, step: &str) -> Result<EmrStep, CallError> {
         let call = || self.client.describe_step().cluster_id(cluster).step_id(step).send();
         let told = self.send("DescribeStep", Retry::Safe, call).await?.step;
-        let step = must(told, "the step").and_then(|step| Step::new(step.id, step.name, step.status));
+        let step = must(told, "the step").and_then(|step| EmrStep::new(step.id, step.name, step.status));
         step.and_then(|step| self.applications.of(step)).map_err(|what| self.lacks("DescribeStep", what))
     }
 
@@ -193,7 +193,7 @@ impl Api {
 }
 
 /// Returns what is on all pages.
-async fn all<T, F: Future<Output = Result<Page<T>, CallError>>>(
+async fn all<T, F: Future<Output = Result<ListPage<T>, CallError>>>(
     page: impl Fn(Option<String>) -> F,
 ) -> Result<Vec<T>, CallError> {
     let (mut items, mut marker) = (Vec::new(), None);
@@ -214,9 +214,9 @@ struct Applications(Arc<Mutex<BTreeMap<String, Vec<String>>>>);
 
 impl Applications {
     /// Returns a step with its applications.
-    fn of(&self, step: Step) -> Read<Step> {
+    fn of(&self, step: EmrStep) -> Read<EmrStep> {
         let told = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&step.id).cloned();
-        Ok(Step { applications: told.unwrap_or_default(), ..step })
+        Ok(EmrStep { applications: told.unwrap_or_default(), ..step })
     }
 }
 

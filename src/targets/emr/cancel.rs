@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use aws_sdk_emr::types::StepCancellationOption;
 use jiff::Timestamp;
 
-use super::Inner;
-use super::answers::{ActionOnFailure, ENDED, NewStep, Step, StepState};
-use super::calm::Calm;
+use super::Clusters;
+use super::answers::{ActionOnFailure, ENDED, EmrStep, NewStep, StepState};
 use super::failure::from_state;
 use super::logs::s3;
+use super::poll::PollInterval;
 use super::steps::{SKEW, is_of};
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
@@ -23,11 +23,11 @@ const CANCELLED_AT_ONCE: usize = 256;
 const LOOKS: u32 = 12;
 
 /// Returns whether a step is of a run that was claimed at `since`.
-fn is_recent(step: &Step, run: &RunId, since: Timestamp) -> bool {
+fn is_recent(step: &EmrStep, run: &RunId, since: Timestamp) -> bool {
     is_of(&step.name, run) && step.created.is_none_or(|made| made >= since - SKEW)
 }
 
-impl Inner {
+impl Clusters {
     /// Ends what has not ended of a run on a cluster.
     ///
     /// # Errors
@@ -42,7 +42,7 @@ impl Inner {
         if active.is_empty() {
             return Ok(());
         }
-        let running: Vec<Step> = active.iter().filter(|step| step.state == StepState::Running).cloned().collect();
+        let running: Vec<EmrStep> = active.iter().filter(|step| step.state == StepState::Running).cloned().collect();
         for option in [StepCancellationOption::SendInterrupt, StepCancellationOption::TerminateProcess] {
             let left: Vec<String> =
                 self.active_of(cluster, run, since).await?.into_iter().map(|step| step.id).collect();
@@ -57,7 +57,7 @@ impl Inner {
             .hint(format!("end the cluster with them: `soflow cluster down {cluster} --force`")))
     }
 
-    async fn active_of(&self, cluster: &str, run: &RunId, since: Timestamp) -> Result<Vec<Step>, CallError> {
+    async fn active_of(&self, cluster: &str, run: &RunId, since: Timestamp) -> Result<Vec<EmrStep>, CallError> {
         let mut active = self.api.active_steps(cluster).await?;
         active.retain(|step| is_recent(step, run, since));
         Ok(active)
@@ -86,20 +86,20 @@ impl Inner {
     }
 
     async fn await_none(&self, cluster: &str, run: &RunId, since: Timestamp) -> Result<bool> {
-        let mut calm = Calm::new(self.settings.poll_fastest, self.settings.poll_slowest);
+        let mut interval = PollInterval::new(self.settings.poll_fastest, self.settings.poll_slowest);
         for _ in 0..LOOKS {
-            tokio::time::sleep(calm.pause()).await;
+            tokio::time::sleep(interval.pause()).await;
             if self.active_of(cluster, run, since).await?.is_empty() {
                 return Ok(true);
             }
-            calm.relax();
+            interval.lengthen();
         }
         Ok(false)
     }
 
     /// In cluster mode a step is only the client of its application, which does not end with it. Source: EMR management
     /// guide, "Cancel steps": asynchronous processes are not affected.
-    pub(super) async fn kill_applications(&self, cluster: &str, run: &RunId, ended: &[Step]) -> Result<()> {
+    pub(super) async fn kill_applications(&self, cluster: &str, run: &RunId, ended: &[EmrStep]) -> Result<()> {
         let root = super::logs(&self.lake).join(cluster);
         let mut applications = Vec::new();
         for step in ended {

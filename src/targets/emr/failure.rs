@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::Inner;
-use super::answers::{Cluster, FailureDetails, Instance, Step, StepState};
+use super::Clusters;
+use super::answers::{Cluster, EmrStep, FailureDetails, Instance, StepState};
 use super::logs::s3;
 use crate::diagnose::{self, Class, ClusterEnd, Finding, LostInstance};
 use crate::error::{Error, Kind};
@@ -17,7 +17,7 @@ use crate::targets::{Cause, Ended, Note, StepEnd};
 const LOOKS: u32 = 14;
 
 /// Why a cluster ended.
-pub(super) struct Lost {
+pub(super) struct ClusterLoss {
     finding: Finding,
     /// One line.
     pub summary: String,
@@ -25,7 +25,7 @@ pub(super) struct Lost {
     pub elsewhere: bool,
 }
 
-impl Lost {
+impl ClusterLoss {
     /// Returns the error of a run that ends with its cluster.
     pub fn into_error(self, cluster: &Cluster) -> Error {
         let mut error = self.finding.error(&format!("cluster `{}` ended", cluster.id));
@@ -35,9 +35,9 @@ impl Lost {
     }
 }
 
-impl Inner {
+impl Clusters {
     /// Returns why a cluster ended: one call about its primary node, which may have been a spot instance.
-    pub(super) async fn why_lost(&self, cluster: &Cluster) -> Lost {
+    pub(super) async fn why_lost(&self, cluster: &Cluster) -> ClusterLoss {
         // What cannot be asked must not hide that the cluster ended.
         let primaries = self.api.primaries(&cluster.id).await.unwrap_or_default();
         let lost = |instance: Instance| LostInstance {
@@ -60,11 +60,11 @@ impl Inner {
         // One that never took steps will not do so elsewhere either. What ends one that did, be it a person, the idle timer
         // or the loss of its primary node, is told by codes that also stand for other things.
         let elsewhere = cluster.ready.is_some();
-        Lost { summary: finding.summary.clone(), elsewhere, finding }
+        ClusterLoss { summary: finding.summary.clone(), elsewhere, finding }
     }
 
     /// Returns why a step failed. Logs come minutes after the step has ended; what EMR says by itself may come later too.
-    pub(super) async fn explain(&self, cluster: &str, step: &Step, notes: &UnboundedSender<Note>) -> Cause {
+    pub(super) async fn explain(&self, cluster: &str, step: &EmrStep, notes: &UnboundedSender<Note>) -> Cause {
         let mut details = step.failure.clone();
         let mut applications = step.applications.clone();
         let mut told = false;
@@ -98,7 +98,7 @@ impl Inner {
         cause(&known, step, &details)
     }
 
-    async fn read_logs(&self, cluster: &str, step: &Step, known: &[String]) -> Option<(Finding, Vec<String>)> {
+    async fn read_logs(&self, cluster: &str, step: &EmrStep, known: &[String]) -> Option<(Finding, Vec<String>)> {
         let root = super::logs(&self.lake).join(cluster);
         let logs = s3::StepLogs { store: self.store.as_ref(), root: &root, step: &step.id, applications: known };
         // A log that cannot be read must not hide that the step failed.
@@ -108,12 +108,12 @@ impl Inner {
 }
 
 /// Returns why a step failed as far as EMR says it by itself.
-pub(super) fn from_state(step: &Step) -> Cause {
+pub(super) fn from_state(step: &EmrStep) -> Cause {
     let details = &step.failure;
     cause(&from_details(details).unwrap_or_default(), step, details)
 }
 
-impl Step {
+impl EmrStep {
     /// Returns how a step that has ended did, and when it ran; `failed`: what a failure is told as.
     pub(super) fn outcome(&self, failed: StepEnd) -> Ended {
         let how = match self.state {
@@ -138,7 +138,7 @@ fn from_details(details: &FailureDetails) -> Option<Finding> {
     Some(finding)
 }
 
-fn cause(finding: &Finding, step: &Step, details: &FailureDetails) -> Cause {
+fn cause(finding: &Finding, step: &EmrStep, details: &FailureDetails) -> Cause {
     let ended = match (&step.state, details.reason.as_str()) {
         (state, "" | "Unknown Error") => format!("EMR: {state}"),
         (state, reason) => format!("EMR: {state}, {reason}"),

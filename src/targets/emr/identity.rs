@@ -26,7 +26,7 @@ pub struct Identity {
 
 /// What a cluster's name tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
+pub struct ClusterName {
     /// What kind of cluster it is.
     pub identity: Identity,
     /// Which request made it.
@@ -76,7 +76,7 @@ impl Identity {
     }
 }
 
-impl Named {
+impl ClusterName {
     /// Returns what a name tells, or `None` when soflow did not make it.
     pub fn parse(name: &str) -> Option<Self> {
         let parts: Vec<&str> = name.strip_prefix(MARK)?.split('/').collect();

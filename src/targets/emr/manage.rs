@@ -4,11 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::Inner;
-use super::answers::{ALIVE, Cluster, ClusterState, Instance, Step, is_ending, is_ready};
-use super::clusters::{Asker, Created, left_behind};
-use super::identity::Named;
-use super::pool::Candidate;
+use super::Clusters;
+use super::answers::{ALIVE, Cluster, ClusterState, EmrStep, Instance, is_ending, is_ready};
+use super::candidates::Candidate;
+use super::clusters::{ClusterRequest, Created, left_behind};
+use super::identity::ClusterName;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::store::lease::{Book, Claim, Manner, Turn, describe, sweep};
@@ -81,7 +81,7 @@ pub struct Shown {
     /// Its instances, also those that have ended.
     pub instances: Vec<Instance>,
     /// Its steps that have not ended.
-    pub active: Vec<Step>,
+    pub active: Vec<EmrStep>,
     /// Who has its lease and who waits.
     pub book: Book,
     /// Runs without the lease whose steps have not ended.
@@ -97,25 +97,25 @@ pub struct Reaped {
     pub reason: String,
 }
 
-impl Inner {
+impl Clusters {
     /// Returns a cluster of the target's shape: one that is there and free, or a new one; its id, and whether it is ready.
     ///
     /// # Errors
     /// As a run's.
     pub async fn up(&self, token: &str, notes: &UnboundedSender<Note>) -> Result<(String, bool)> {
-        let asker = Asker { what: token, token, not: None, notes };
+        let request = ClusterRequest { what: token, token, not: None, notes };
         let found = self.candidates().await?;
         if let Some(best) = found.iter().find(|found| found.fits) {
-            asker.tell(Event::ClusterChosen { cluster: best.id.clone(), reused: true, reason: best.reason.clone() });
+            request.tell(Event::ClusterChosen { cluster: best.id.clone(), reused: true, reason: best.reason.clone() });
             return Ok((best.id.clone(), is_ready(&best.state)));
         }
-        match self.create(&asker).await? {
+        match self.create(&request).await? {
             Created::Ours(acquired) => {
                 acquired.lease.release().await?;
                 Ok((acquired.placed.cluster, acquired.ready))
             }
             Created::Taken(found) => {
-                asker.tell(Event::ClusterChosen { cluster: found.id.clone(), reused: true, reason: found.reason });
+                request.tell(Event::ClusterChosen { cluster: found.id.clone(), reused: true, reason: found.reason });
                 Ok((found.id, false))
             }
         }
@@ -126,7 +126,7 @@ impl Inner {
     /// # Errors
     /// `Machine` with the reason when it ends instead.
     pub async fn await_ready(&self, id: &str, notes: &UnboundedSender<Note>) -> Result<Cluster> {
-        let mut calm = super::calm::Calm::new(self.settings.poll_fastest, self.settings.poll_slowest);
+        let mut interval = super::poll::PollInterval::new(self.settings.poll_fastest, self.settings.poll_slowest);
         let mut state = None;
         loop {
             let cluster = self.api.describe_cluster(id).await?;
@@ -135,7 +135,7 @@ impl Inner {
                 let (now, reason) = (cluster.state.to_string(), cluster.reason.message.clone());
                 let _ = notes.send(Note::Event(Event::ClusterChanged { cluster: id.into(), state: now, reason }));
                 state = Some(cluster.state.clone());
-                calm.hurry();
+                interval.shorten();
             }
             if is_ready(&cluster.state) {
                 return Ok(cluster);
@@ -143,8 +143,8 @@ impl Inner {
             if is_ending(&cluster.state) {
                 return Err(self.why_lost(&cluster).await.into_error(&cluster));
             }
-            tokio::time::sleep(calm.pause()).await;
-            calm.relax();
+            tokio::time::sleep(interval.pause()).await;
+            interval.lengthen();
         }
     }
 
@@ -253,9 +253,9 @@ impl Inner {
         self.described(id).await
     }
 
-    fn check_ours(&self, cluster: &Cluster) -> Result<Named> {
+    fn check_ours(&self, cluster: &Cluster) -> Result<ClusterName> {
         let wanted = self.identity(&self.bootstrap_places()).lake;
-        Named::parse(&cluster.name).filter(|named| named.identity.lake == wanted).ok_or_else(|| {
+        ClusterName::parse(&cluster.name).filter(|named| named.identity.lake == wanted).ok_or_else(|| {
             Error::new(Kind::Usage, format!("soflow did not make cluster `{}` for this lake", cluster.id))
                 .hint(format!("end it yourself: `aws emr terminate-clusters --cluster-ids {}`", cluster.id))
         })
@@ -273,7 +273,9 @@ impl Inner {
         let mut clusters = self.api.list_clusters(&ALIVE, None).await?;
         clusters.sort_by_key(Cluster::age_order);
         for (at, cluster) in clusters.iter().enumerate() {
-            let Some(named) = Named::parse(&cluster.name).filter(|named| named.identity.lake == lake) else { continue };
+            let Some(named) = ClusterName::parse(&cluster.name).filter(|named| named.identity.lake == lake) else {
+                continue;
+            };
             let twin = clusters[..at].iter().find(|older| older.name == cluster.name);
             let Some(reason) = self.reason_to_reap(cluster, &named, twin, now).await? else { continue };
             if dry_run || self.end_unused(&cluster.id, "cluster reap").await? {
@@ -289,7 +291,7 @@ impl Inner {
     async fn reason_to_reap(
         &self,
         cluster: &Cluster,
-        named: &Named,
+        named: &ClusterName,
         twin: Option<&Cluster>,
         now: Timestamp,
     ) -> Result<Option<String>> {
@@ -298,7 +300,7 @@ impl Inner {
             return Ok(None);
         }
         let steps = self.api.steps_page(&cluster.id, &[], None).await?.items;
-        if steps.iter().any(Step::is_active) {
+        if steps.iter().any(EmrStep::is_active) {
             return Ok(None);
         }
         if let Some(twin) = twin {

@@ -25,7 +25,7 @@ const GLUE_FACTORY: &str = "com.amazonaws.glue.catalog.metastore.AWSGlueDataCata
 const MANAGED_POLICY_TAG: (&str, &str) = ("for-use-with-amazon-emr-managed-policies", "true");
 
 /// What a cluster is asked for with.
-pub struct Order<'a> {
+pub struct ClusterOrder<'a> {
     /// The shape.
     pub shape: &'a Shape,
     /// What the name says about it.
@@ -38,7 +38,7 @@ pub struct Order<'a> {
     pub token: &'a str,
 }
 
-impl Order<'_> {
+impl ClusterOrder<'_> {
     /// Returns the request.
     pub fn request(&self) -> RunJobFlowInputBuilder {
         let shape = self.shape;

@@ -2,8 +2,8 @@
 //!
 //! One task of its own: steps come in through a channel, and one ListSteps call a tick serves all of them.
 
-mod adding;
-mod moving;
+mod failover;
+mod submit;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
-use super::Inner;
-use super::answers::{Cluster, ClusterState, Step, StepState, is_ending, is_ready};
-use super::calm::Calm;
+use super::Clusters;
+use super::answers::{Cluster, ClusterState, EmrStep, StepState, is_ending, is_ready};
 use super::clusters::Acquired;
+use super::poll::PollInterval;
 use super::steps::{CodePlace, is_of};
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
@@ -25,7 +25,7 @@ use crate::names::RunId;
 use crate::targets::{Ended, Note, StepEnd, StepOrder, Stop};
 
 /// What the watcher is asked for.
-pub(super) enum Command {
+pub(super) enum WatchCommand {
     /// Add a step and say how it ended; what the person wants meanwhile.
     Step(Box<StepOrder>, oneshot::Sender<Result<Ended>>, watch::Receiver<Stop>),
     /// End all steps that have not ended.
@@ -44,7 +44,7 @@ struct Watched {
 
 /// Watches the steps of one run.
 pub(super) struct Watcher {
-    pub target: Arc<Inner>,
+    pub target: Arc<Clusters>,
     pub run: RunId,
     pub since: Timestamp,
     /// Whether an earlier process may have added steps.
@@ -52,13 +52,13 @@ pub(super) struct Watcher {
     pub code: CodePlace,
     pub acquired: Acquired,
     pub notes: UnboundedSender<Note>,
-    pub commands: UnboundedReceiver<Command>,
-    pub state: Progress,
+    pub commands: UnboundedReceiver<WatchCommand>,
+    pub state: WatchState,
 }
 
 /// How far a watcher is.
 #[derive(Default)]
-pub(super) struct Progress {
+pub(super) struct WatchState {
     watched: Vec<Watched>,
     /// A cluster that is waited for, and its state as it was told last.
     cluster: Option<(String, ClusterState)>,
@@ -81,8 +81,8 @@ impl Watcher {
     /// Works until the command channel closes.
     pub async fn run(mut self) {
         let settings = &self.target.settings;
-        let mut calm = Calm::new(settings.poll_fastest, settings.poll_slowest);
-        let mut next = Instant::now() + calm.pause();
+        let mut interval = PollInterval::new(settings.poll_fastest, settings.poll_slowest);
+        let mut next = Instant::now() + interval.pause();
         loop {
             tokio::select! {
                 command = self.commands.recv() => {
@@ -93,27 +93,27 @@ impl Watcher {
                     let mut command = Some(command);
                     while let Some(one) = command.take().or_else(|| self.commands.try_recv().ok()) {
                         match one {
-                            Command::Step(order, end, stop) => {
+                            WatchCommand::Step(order, end, stop) => {
                                 self.state.stop.get_or_insert(stop);
                                 batch.push((*order, end));
                             }
                             // What came before must be there to be ended.
-                            Command::Cancel => {
+                            WatchCommand::Cancel => {
                                 self.add(std::mem::take(&mut batch)).await;
                                 self.cancel().await;
                             }
-                            Command::Close(abandon, done) => {
+                            WatchCommand::Close(abandon, done) => {
                                 let _ = done.send(self.close(abandon).await);
                             }
                         }
                     }
                     self.add(batch).await;
-                    calm.hurry();
-                    next = Instant::now() + calm.pause();
+                    interval.shorten();
+                    next = Instant::now() + interval.pause();
                 }
                 () = tokio::time::sleep_until(next), if !self.state.watched.is_empty() => {
-                    if self.tick().await { calm.hurry() } else { calm.relax() }
-                    next = Instant::now() + calm.pause();
+                    if self.tick().await { interval.shorten() } else { interval.lengthen() }
+                    next = Instant::now() + interval.pause();
                 }
             }
         }
@@ -203,7 +203,7 @@ impl Watcher {
                 }
             }
         }
-        let completed = |step: &&Step| step.state == StepState::Completed;
+        let completed = |step: &&EmrStep| step.state == StepState::Completed;
         let lost = match lost {
             None if !ended.iter().all(|step| completed(&step)) && !self.state.cancelling => {
                 let cluster = self.target.api.describe_cluster(&self.acquired.placed.cluster).await?;
@@ -236,7 +236,7 @@ impl Watcher {
 
     /// Returns the steps that are watched, by id, in as few calls as there are pages with any of them; and copies of the
     /// run's steps that were met on the way, newer than those.
-    async fn statuses(&self) -> Result<(BTreeMap<String, Step>, Vec<Step>), CallError> {
+    async fn statuses(&self) -> Result<(BTreeMap<String, EmrStep>, Vec<EmrStep>), CallError> {
         let wanted: Vec<&String> = self.state.watched.iter().filter_map(|step| step.id.as_ref()).collect();
         let cluster = &self.acquired.placed.cluster;
         let (mut found, mut copies, mut marker) = (BTreeMap::new(), Vec::new(), None);
@@ -262,7 +262,7 @@ impl Watcher {
     }
 
     /// Tells those who wait for these steps how they ended.
-    async fn finish(&mut self, ended: impl Iterator<Item = &Step>) {
+    async fn finish(&mut self, ended: impl Iterator<Item = &EmrStep>) {
         for step in ended {
             let Some(at) = self.state.watched.iter().position(|known| known.id.as_ref() == Some(&step.id)) else {
                 continue;

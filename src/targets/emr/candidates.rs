@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::answers::{ALIVE, Cluster, ClusterState};
-use super::identity::{Identity, Named};
+use super::identity::{ClusterName, Identity};
 
 /// A cluster looked at, and what was decided.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +27,7 @@ pub fn judge(clusters: &[Cluster], wanted: &Identity, max_age: i64, now: Timesta
     let mut found: Vec<(usize, Candidate)> = clusters
         .iter()
         .filter_map(|cluster| {
-            let named = Named::parse(&cluster.name).filter(|named| named.identity.lake == wanted.lake)?;
+            let named = ClusterName::parse(&cluster.name).filter(|named| named.identity.lake == wanted.lake)?;
             let made = cluster.created.unwrap_or(now);
             let age = now.duration_since(made);
             let verdict = verdict(&named.identity, wanted, &cluster.state, age, max_age);
@@ -105,10 +105,10 @@ mod tests {
     fn names_carry_the_identity_there_and_back() {
         let name = wanted().name("daily.2026-11-22.3");
         assert_eq!(name, "soflow/1a2b3c4d/small/ffffffffffff/10u/1s/daily.2026-11-22.3");
-        let named = Named::parse(&name).unwrap();
+        let named = ClusterName::parse(&name).unwrap();
         assert_eq!((named.identity, named.token.as_str()), (wanted(), "daily.2026-11-22.3"));
         for other in ["etl", "soflow/x", "soflow/a/b/c/du/1s/t", "SOFLOW/1a2b3c4d/small/ffffffffffff/10u/1s/t"] {
-            assert_eq!(Named::parse(other), None, "{other}");
+            assert_eq!(ClusterName::parse(other), None, "{other}");
         }
     }
 

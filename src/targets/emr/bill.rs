@@ -1,12 +1,14 @@
-//! What a run has cost: the lives of its clusters' instances, cut to the time the run had them.
+//! What a cluster may cost, told before one is made and refused above the shape's limit; and what a run has cost: the lives of
+//! its clusters' instances, cut to the time the run had them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Inner;
+use super::Clusters;
 use super::answers::Instance;
-use crate::cost::{self, Actual, InstanceLife, Market, Missing, StepTime};
+use crate::cost::{self, Actual, Estimate, InstanceLife, Market, Missing, StepTime};
 use crate::error::{Error, Kind, Result};
+use crate::event::Event;
 use crate::targets::Placed;
 
 /// A run as far as its cost goes.
@@ -33,7 +35,48 @@ pub struct Bill {
     pub missing: Option<Missing>,
 }
 
-impl Inner {
+impl Clusters {
+    /// Returns what an hour of a new cluster would cost.
+    ///
+    /// # Errors
+    /// The prices that are not known.
+    pub fn cost(&self) -> Result<Estimate, Missing> {
+        // How long it will be needed nobody knows; what counts are the amounts of one hour.
+        cost::estimate(&self.settings.shape, self.api.session().region(), 1.0)
+    }
+
+    /// Refuses to make what could cost more than the shape allows. Where a price is not known nothing is refused:
+    /// [`Self::price`] warns then.
+    ///
+    /// # Errors
+    /// `Usage` with the amounts.
+    pub(super) fn check_price(&self) -> Result<()> {
+        let (name, limit) = (&self.settings.cluster, self.settings.shape.max_dollars_per_hour);
+        let Ok(cost) = self.cost() else { return Ok(()) };
+        let most = cost.full_per_hour.high;
+        if f64::from(most) <= limit {
+            return Ok(());
+        }
+        let message = format!("a cluster of shape `{name}` could cost {most} an hour, its limit is ${limit:.2}");
+        Err(Error::new(Kind::Usage, message)
+            .detail(cost.per_hour())
+            .hint(format!(
+                "make it smaller: `clusters: {{ {name}: {{ scaling: {{ max: … }} }} }}` in config/soflow.yaml"
+            ))
+            .hint(format!("or allow more there: `max-dollars-per-hour: {:.0}`", f64::from(most).ceil())))
+    }
+
+    /// Returns what is told about the price of a cluster that is about to be made.
+    pub(super) fn price(&self) -> Event {
+        let name = &self.settings.cluster;
+        match self.cost() {
+            Ok(cost) => Event::Note { text: format!("A cluster of shape {name} costs {}.", cost.per_hour()) },
+            Err(missing) => Event::Warning {
+                text: format!("{missing}: whether shape `{name}` stays below its `max-dollars-per-hour` is not known"),
+            },
+        }
+    }
+
     /// Returns what a run has cost until now: one ListInstances call a cluster.
     ///
     /// # Errors
