@@ -125,3 +125,17 @@ fn the_reader_of_imports_sees_nested_lists() {
     assert_eq!(named("let x = crate::run::drive();"), ["run"]);
     assert_eq!(named("// no import"), Vec::<String>::new());
 }
+
+#[test]
+fn the_crates_of_aws_are_named_in_few_places() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&src, &mut files);
+    // The doctor asks S3 what nobody else asks.
+    let may = ["aws/", "doctor/buckets.rs", "doctor/settings.rs", "store/s3", "store/upload.rs", "targets/emr/"];
+    for file in files {
+        let name = file.strip_prefix(&src).unwrap().to_string_lossy().into_owned();
+        let named = fs::read_to_string(&file).unwrap().contains("aws_sdk_");
+        assert!(!named || may.iter().any(|start| name.starts_with(start)), "{name} names an SDK crate of AWS");
+    }
+}

@@ -37,7 +37,7 @@ pub enum Meaning {
 
 /// Something known about failed calls: what it means; the codes it comes with, AWS's and our own; what the message has in
 /// it then, one of several or, empty, whatever it is; what to say, or, empty, AWS's words; what to do.
-struct Known(Meaning, &'static str, &'static str, &'static str, &'static [&'static str]);
+struct KnownFailure(Meaning, &'static str, &'static str, &'static str, &'static [&'static str]);
 
 const AGAIN: &str = "run the same command again: what was done is found, not repeated";
 const WAY: &str = "`soflow doctor` checks the way to AWS";
@@ -51,8 +51,8 @@ const INVALID: &str = "ValidationException InvalidRequestException";
 
 /// What is known, the more particular first. Sources: the common errors of each service's API reference, S3's list of error
 /// codes, the SDKs' list of throttling codes, and EMR's words where one code has many meanings.
-const KNOWN: &[Known] = &[
-    Known(
+const KNOWN: &[KnownFailure] = &[
+    KnownFailure(
         Meaning::Throttled,
         "Throttling ThrottlingException ThrottledException RequestThrottled RequestThrottledException \
          TooManyRequestsException RequestLimitExceeded BandwidthLimitExceeded SlowDown PriorRequestNotComplete",
@@ -60,32 +60,32 @@ const KNOWN: &[Known] = &[
         "{service} is throttling this account: {operation}",
         &[AGAIN, "ask for a higher quota, or lower what else calls {service} in this account"],
     ),
-    Known(
+    KnownFailure(
         Meaning::Denied,
         "AccessDenied AccessDeniedException UnauthorizedOperation AuthorizationError",
         "",
         "{service} does not allow `{operation}`",
         &["`aws sts get-caller-identity` shows who is asking; `soflow doctor` lists what is missing"],
     ),
-    Known(Meaning::Clock, "RequestTimeTooSkewed RequestExpired", "", CLOCK, &[SET_CLOCK]),
-    Known(Meaning::Clock, SIGNATURE, "Signature expired|Signature not yet current", CLOCK, &[SET_CLOCK]),
-    Known(
+    KnownFailure(Meaning::Clock, "RequestTimeTooSkewed RequestExpired", "", CLOCK, &[SET_CLOCK]),
+    KnownFailure(Meaning::Clock, SIGNATURE, "Signature expired|Signature not yet current", CLOCK, &[SET_CLOCK]),
+    KnownFailure(
         Meaning::Credentials,
         SIGNATURE,
         "",
         "AWS does not accept the signature: the secret does not belong to the key",
         &["put in the key's secret again: `aws configure`; if it is right, look at the clock: `timedatectl`"],
     ),
-    Known(Meaning::Expired, "ExpiredToken ExpiredTokenException TokenRefreshRequired", "", EXPIRED, &[SIGN_IN]),
-    Known(Meaning::Expired, NO_CREDENTIALS, "expired", EXPIRED, &[SIGN_IN]),
-    Known(
+    KnownFailure(Meaning::Expired, "ExpiredToken ExpiredTokenException TokenRefreshRequired", "", EXPIRED, &[SIGN_IN]),
+    KnownFailure(Meaning::Expired, NO_CREDENTIALS, "expired", EXPIRED, &[SIGN_IN]),
+    KnownFailure(
         Meaning::Expired,
         BAD_REQUEST,
         "",
         "S3 does not say why it refuses `{operation}`, as when the credentials have expired",
         &["`aws sts get-caller-identity` tells whether they have; sign in again: `aws sso login`"],
     ),
-    Known(
+    KnownFailure(
         Meaning::Credentials,
         "UnrecognizedClientException InvalidClientTokenId InvalidAccessKeyId AuthFailure InvalidToken InvalidSecurity",
         "",
@@ -93,7 +93,7 @@ const KNOWN: &[Known] = &[
         &["see which ones are used: `aws configure list`; then check `profile:` of the target, AWS_PROFILE and \
            AWS_ACCESS_KEY_ID"],
     ),
-    Known(
+    KnownFailure(
         Meaning::Credentials,
         "NoCredentials MissingAuthenticationToken MissingAuthenticationTokenException",
         "",
@@ -103,66 +103,72 @@ const KNOWN: &[Known] = &[
             "`soflow doctor` says which one the profile takes",
         ],
     ),
-    Known(
+    KnownFailure(
         Meaning::Other,
         "OptInRequired SubscriptionRequiredException NotSignedUp",
         "",
         "the account has not signed up for {service}, or not in this region",
         &["open the service once in the AWS console, in this region; `aws sts get-caller-identity` shows the account"],
     ),
-    Known(
+    KnownFailure(
         Meaning::OtherRegion,
         "PermanentRedirect TemporaryRedirect Redirect AuthorizationHeaderMalformed IllegalLocationConstraintException",
         "",
         "bucket `{bucket}` is in another region than the target's",
         &["see where it is, `aws s3api get-bucket-location --bucket {bucket}`, and set `region:` of the target"],
     ),
-    Known(
+    KnownFailure(
         Meaning::Other,
         "NoSuchBucket",
         "",
         "there is no bucket `{bucket}`",
         &["make it: `aws s3 mb s3://{bucket}`, or correct `lake:` in config/soflow.yaml"],
     ),
-    Known(
+    KnownFailure(
         Meaning::ClusterEnding,
         INVALID,
         "shutting down|terminated",
         "the cluster is ending and takes nothing more",
         &["submit again: a new cluster is made; `soflow cluster list` shows which there are"],
     ),
-    Known(
+    KnownFailure(
         Meaning::NoCluster,
         INVALID,
         "Specified job flow ID not valid|Cluster id {}is not valid|Step id {}is not valid",
         "EMR knows no such cluster in this region, or none any more",
         &["`soflow cluster list` shows those of this target"],
     ),
-    Known(
+    KnownFailure(
         Meaning::Other,
         INVALID,
         "Maximum number of active steps",
         "256 steps are waiting on the cluster, which is the most it takes",
         &["wait for some to end, or take another cluster: `soflow cluster up`"],
     ),
-    Known(Meaning::Invalid, INVALID, "", "", &[]),
-    Known(
+    KnownFailure(Meaning::Invalid, INVALID, "", "", &[]),
+    KnownFailure(
         Meaning::Other,
         NOT_SENT,
         "dns error|failed to lookup address|name resolution",
         "{service} has no address: no network, or a region that does not exist",
         &[AGAIN, "check the network, the region, and HTTPS_PROXY if there is a proxy: `soflow doctor`"],
     ),
-    Known(
+    KnownFailure(
         Meaning::Other,
         UNTRUSTED,
         "",
         "what answers is not {service}: its certificate is not trusted",
         &[NAME_AUTHORITY],
     ),
-    Known(Meaning::Other, NOT_SENT, "", "{service} cannot be reached", &[AGAIN, WAY]),
-    Known(Meaning::Other, NO_ANSWER, "", "{service} did not answer `{operation}`", &[AGAIN, WAY]),
-    Known(Meaning::Other, BAD_ANSWER, "", "the answer of {service} to `{operation}` cannot be used", &[AGAIN, WAY]),
+    KnownFailure(Meaning::Other, NOT_SENT, "", "{service} cannot be reached", &[AGAIN, WAY]),
+    KnownFailure(Meaning::Other, NO_ANSWER, "", "{service} did not answer `{operation}`", &[AGAIN, WAY]),
+    KnownFailure(
+        Meaning::Other,
+        BAD_ANSWER,
+        "",
+        "the answer of {service} to `{operation}` cannot be used",
+        &[AGAIN, WAY],
+    ),
 ];
 
 /// What to say and to do about a failed call.
@@ -176,8 +182,8 @@ pub struct Advice {
     pub hints: Vec<String>,
 }
 
-fn known(call: &CallError) -> Option<&'static Known> {
-    KNOWN.iter().find(|Known(_, codes, words, ..)| {
+fn known(call: &CallError) -> Option<&'static KnownFailure> {
+    KNOWN.iter().find(|KnownFailure(_, codes, words, ..)| {
         // The parts around braces; an empty sign is in every message.
         let said = |sign: &str| sign.split("{}").all(|part| call.message.contains(part));
         codes.split(' ').any(|code| code == call.code) && words.split('|').any(said)
@@ -196,7 +202,7 @@ pub fn advice(call: &CallError, on: Option<&Uri>) -> Advice {
     let filled =
         |text: &str| text.replace("{service}", service).replace("{operation}", operation).replace("{bucket}", bucket);
     let meaning = meaning(call);
-    let (says, advised) = known(call).map_or(("", &[][..]), |Known(_, _, _, says, hints)| (*says, *hints));
+    let (says, advised) = known(call).map_or(("", &[][..]), |KnownFailure(_, _, _, says, hints)| (*says, *hints));
     let mut what = filled(says);
     let mut hints: Vec<String> = advised.iter().map(|hint| filled(hint)).collect();
     match meaning {

@@ -1,4 +1,8 @@
-//! One request on its way: signed, sent once, or again when that is safe. What is in it is the business of the protocols.
+//! The signed call: one request to a service that has no SDK crate here, sent again as long as that helps. Every operation
+//! called this way may be done twice.
+//!
+//! Two protocols: AWS JSON 1.1, and the AWS Query protocol with EC2's dialect of it, where a form goes there and XML comes
+//! back.
 
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
@@ -7,85 +11,126 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
 
-use super::errors::{CallError, NO_CREDENTIALS, page, unanswered};
-use super::{Partition, Retry, Service, Session};
+use super::errors::{BAD_ANSWER, CallError, NO_CREDENTIALS, page, unanswered};
+use super::xml::Xml;
+use super::{IAM, Partition, Retry, Service, Session};
 use crate::error::{Error, Kind, Result};
 
 /// What AWS knows us by.
 const AGENT: &str = concat!("soflow/", env!("CARGO_PKG_VERSION"));
 
-/// A request, as far as all protocols have it: a `POST` to `/`.
+/// A request: a `POST` to `/`.
 #[derive(Debug)]
-pub(super) struct Request<'a> {
-    /// What people call the service.
-    pub service: &'static str,
-    /// The operation.
-    pub operation: &'a str,
-    /// The service whose quotas the call counts against, when soflow keeps to them.
-    pub paced: Option<&'a Service>,
+struct SignedRequest<'a> {
+    service: &'a Service,
+    operation: &'a str,
     /// Where it goes, without a path.
-    pub endpoint: String,
-    /// The service and the region it is signed for.
-    pub scope: (&'static str, &'a str),
+    endpoint: String,
+    /// The region it is signed for.
+    region: &'a str,
     /// Its headers, signed.
-    pub headers: Vec<(&'static str, String)>,
-    /// Its body.
-    pub body: Vec<u8>,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
 }
 
-impl Request<'_> {
+impl SignedRequest<'_> {
     /// Returns a failure of this call that cannot have done anything.
-    pub fn failure(&self, code: &str, message: String) -> CallError {
-        let (service, operation) = (self.service, self.operation.to_string());
-        let partition = Partition::of_region(self.scope.1).id;
+    fn failure(&self, code: &str, message: String) -> CallError {
+        let (service, operation) = (self.service.name, self.operation.to_string());
+        let partition = Partition::of_region(self.region).id;
         CallError { service, operation, code: code.into(), message, maybe_done: false, partition }
+    }
+
+    /// Returns the failure of a call that was done, and whose answer cannot be used.
+    fn unusable(&self, message: String) -> CallError {
+        CallError { maybe_done: true, ..self.failure(BAD_ANSWER, message) }
+    }
+
+    /// Returns what an answer says that is no success.
+    fn refusal(&self, answer: &SignedAnswer, code: Option<String>, message: Option<&str>) -> CallError {
+        let code = code.unwrap_or_else(|| format!("HTTP {}", answer.status.as_u16()));
+        let otherwise = || answer.status.canonical_reason().unwrap_or_default().into();
+        let message = message.map(String::from).or_else(|| page(&answer.body)).unwrap_or_else(otherwise);
+        CallError { maybe_done: answer.status.is_server_error(), ..self.failure(&code, message) }
     }
 }
 
 /// What came back.
 #[derive(Debug)]
-pub(super) struct Answer {
-    /// The HTTP status.
-    pub status: http::StatusCode,
+struct SignedAnswer {
+    status: http::StatusCode,
     /// The error's code, when a header tells it.
-    pub named: Option<String>,
-    /// The body.
-    pub body: Bytes,
-}
-
-impl Answer {
-    /// Returns what a failure says that has no message of the service's kind.
-    pub fn unread(&self) -> String {
-        page(&self.body).unwrap_or_else(|| self.status.canonical_reason().unwrap_or_default().into())
-    }
+    code: Option<String>,
+    body: Bytes,
 }
 
 impl Session {
-    /// Sends a request, again as far as `retry` allows, and returns what `read` makes of the answer.
+    /// Calls an operation of a service that speaks JSON, and returns its answer.
     ///
     /// # Errors
-    /// The last failure; at once when trying again is of no use.
-    pub(super) async fn deliver<T>(
+    /// The last failure, after six attempts; at once when trying again is of no use.
+    pub async fn call<T: DeserializeOwned>(
         &self,
-        request: &Request<'_>,
-        retry: Retry,
-        read: impl Fn(&Request<'_>, &Answer) -> Result<T, CallError>,
+        service: &Service,
+        operation: &str,
+        input: &impl Serialize,
     ) -> Result<T, CallError> {
-        self.patiently(retry, || async {
-            if let Some(service) = request.paced {
-                self.pace().wait(service, request.operation).await;
-            }
-            let result = self.send(request).await.and_then(|answer| read(request, &answer));
-            if let Some(service) = request.paced {
-                self.pace().learn(service, request.operation, result.as_ref().is_err_and(CallError::is_throttle));
-            }
-            result
+        let target = format!("{}.{operation}", service.api);
+        let headers = vec![("content-type", "application/x-amz-json-1.1".into()), ("x-amz-target", target)];
+        let (endpoint, region) = self.place(service);
+        let mut request = SignedRequest { service, operation, endpoint, region, headers, body: Vec::new() };
+        request.body =
+            serde_json::to_vec(input).map_err(|error| request.failure("Serialization", error.to_string()))?;
+        let answer = self.deliver(&request, read_json).await?;
+        serde_json::from_value(answer).map_err(|error| request.unusable(error.to_string()))
+    }
+
+    /// Calls an operation of a service that takes forms, with the form's fields besides `Action` and `Version`, and returns
+    /// the root of its answer.
+    ///
+    /// # Errors
+    /// The last failure, after six attempts; at once when trying again is of no use.
+    pub async fn query(
+        &self,
+        service: &Service,
+        operation: &str,
+        fields: &[(String, String)],
+    ) -> Result<Xml, CallError> {
+        let head = [("Action", operation), ("Version", service.api)];
+        let pairs = head.into_iter().chain(fields.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        let body: Vec<String> = pairs.map(|(key, value)| format!("{}={}", encoded(key), encoded(value))).collect();
+        let headers = vec![("content-type", "application/x-www-form-urlencoded; charset=utf-8".into())];
+        let (endpoint, region) = self.place(service);
+        let request =
+            SignedRequest { service, operation, endpoint, region, headers, body: body.join("&").into_bytes() };
+        self.deliver(&request, read_xml).await
+    }
+
+    /// Returns a service's address and the region its requests are signed for.
+    fn place(&self, service: &Service) -> (String, &str) {
+        if *service != IAM {
+            return (self.endpoint(service.name, service.host), self.region());
+        }
+        let (address, region) = self.partition().iam(self.variant());
+        (self.configured_endpoint(service.name).unwrap_or(address), region)
+    }
+
+    async fn deliver<T>(
+        &self,
+        request: &SignedRequest<'_>,
+        read: impl Fn(&SignedRequest<'_>, &SignedAnswer) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
+        self.paced(request.service.name, request.operation, Retry::Safe, || async {
+            self.post(request).await.and_then(|answer| read(request, &answer))
         })
         .await
     }
 
-    async fn send(&self, request: &Request<'_>) -> Result<Answer, CallError> {
+    async fn post(&self, request: &SignedRequest<'_>) -> Result<SignedAnswer, CallError> {
         let signed = self.signed(request).await.map_err(|error| {
             let causes = error.causes().join(": ");
             request.failure(NO_CREDENTIALS, if causes.is_empty() { error.message } else { causes })
@@ -97,23 +142,22 @@ impl Session {
             self.clock().learn(date);
         }
         let status = answer.status().as_u16();
-        let named = header("x-amzn-errortype").map(short_code);
+        let code = header("x-amzn-errortype").map(short_code);
         let body = tokio::time::timeout(self.policy.answer, ByteStream::new(answer.into_body()).collect()).await;
         let body = body.map_err(|over| lost(&over))?.map_err(|error| lost(&error))?.into_bytes();
-        Ok(Answer { status: http::StatusCode::from_u16(status).unwrap_or_default(), named, body })
+        Ok(SignedAnswer { status: http::StatusCode::from_u16(status).unwrap_or_default(), code, body })
     }
 
-    async fn signed(&self, request: &Request<'_>) -> Result<HttpRequest> {
+    async fn signed(&self, request: &SignedRequest<'_>) -> Result<HttpRequest> {
         let internal = |error: Box<dyn std::error::Error + Send + Sync>| {
             Error::new(Kind::Internal, "a request cannot be signed").caused_by(error)
         };
         let identity = self.credentials().await?.into();
         let address = format!("{}/", request.endpoint.trim_end_matches('/'));
-        let (service, region) = request.scope;
         let params = v4::SigningParams::builder()
             .identity(&identity)
-            .region(region)
-            .name(service)
+            .region(request.region)
+            .name(request.service.host)
             .time(std::time::SystemTime::now())
             .settings(SigningSettings::default())
             .build()
@@ -133,52 +177,80 @@ impl Session {
     }
 }
 
+fn read_json(request: &SignedRequest<'_>, answer: &SignedAnswer) -> Result<Json, CallError> {
+    let parsed = if answer.body.is_empty() { Ok(Json::Null) } else { serde_json::from_slice::<Json>(&answer.body) };
+    if answer.status.is_success() {
+        return match parsed {
+            Ok(Json::Null) => Ok(Json::Object(serde_json::Map::new())),
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(request.unusable(format!("the answer is not JSON: {error}"))),
+        };
+    }
+    let told = parsed.unwrap_or_default();
+    let text = |key: &str| told.get(key).and_then(Json::as_str);
+    let code = text("__type").map(short_code).or_else(|| answer.code.clone());
+    Err(request.refusal(answer, code, text("message").or(text("Message"))))
+}
+
+fn read_xml(request: &SignedRequest<'_>, answer: &SignedAnswer) -> Result<Xml, CallError> {
+    let parsed = Xml::parse(&String::from_utf8_lossy(&answer.body));
+    if answer.status.is_success() {
+        return parsed.map_err(|error| request.unusable(format!("the answer is not XML: {error}")));
+    }
+    let told = parsed.unwrap_or_default();
+    let text = |name: &str| told.find("Error").map(|error| error.text_of(name)).filter(|text| !text.is_empty());
+    Err(request.refusal(answer, text("Code").map(String::from), text("Message")))
+}
+
 /// Returns the code without its namespace and address: `com.amazon.coral#ThrottlingException:http://…`.
-pub(super) fn short_code(text: &str) -> String {
+fn short_code(text: &str) -> String {
     let text = text.rsplit('#').next().unwrap_or(text);
     text.split(':').next().unwrap_or(text).to_string()
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use aws_credential_types::Credentials;
-    use serde_json::{Value as Json, json};
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
-
-    use super::super::{EMR, RetryPolicy};
-    use super::*;
-
-    /// Returns what a call that must not be done twice comes to when its answer begins in that way, and what is not told.
-    async fn called(beginning: &str, silent: bool) -> CallError {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let policy = RetryPolicy { answer: Duration::from_millis(200), ..RetryPolicy::hasty() };
-        let keys = Credentials::new("id", "secret", None, None, "test");
-        let session = Session::for_tests(&format!("http://{}", listener.local_addr().unwrap()), keys, policy);
-        let serve = async {
-            let (mut connection, _) = listener.accept().await.unwrap();
-            assert_ne!(connection.read(&mut [0; 65_536]).await.unwrap(), 0);
-            connection.write_all(beginning.as_bytes()).await.unwrap();
-            if silent {
-                std::future::pending::<()>().await;
-            }
-        };
-        let input = json!({ "Name": "x" });
-        let call = session.call_with::<Json>(&EMR, "RunJobFlow", &input, Retry::NotDone);
-        tokio::select! {
-            answer = call => answer.unwrap_err(),
-            never = async { serve.await; std::future::pending().await } => never,
+/// Returns text as a form holds it: everything but RFC 3986's unreserved characters in percent signs.
+fn encoded(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => safe.push(char::from(byte)),
+            _ => safe.push_str(&format!("%{byte:02X}")),
         }
     }
+    safe
+}
 
-    #[tokio::test]
-    async fn an_answer_that_is_lost_on_its_way_may_have_been_done() {
-        let cut = "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"JobFlow";
-        for (beginning, silent) in [("", false), ("HTTP/1.1 200 O", false), (cut, false), ("", true), (cut, true)] {
-            let error = called(beginning, silent).await;
-            assert_eq!((error.code.as_str(), error.maybe_done), ("NoAnswer", true), "{beginning} {silent}: {error}");
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_are_encoded_as_the_signature_expects() {
+        assert_eq!(encoded("arn:aws:iam::1:role/a b+c~é"), "arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fa%20b%2Bc~%C3%A9");
+    }
+
+    fn refused(status: u16, body: &str) -> CallError {
+        let (endpoint, headers, body) = (String::new(), Vec::new(), Vec::from(body));
+        let request = SignedRequest {
+            service: &IAM,
+            operation: "GetRole",
+            endpoint,
+            region: "us-east-1",
+            headers,
+            body: Vec::new(),
+        };
+        let status = http::StatusCode::from_u16(status).unwrap();
+        read_xml(&request, &SignedAnswer { status, code: None, body: body.into() }).unwrap_err()
+    }
+
+    #[test]
+    fn both_dialects_tell_their_errors() {
+        let iam = "<ErrorResponse><Error><Type>Sender</Type><Code>NoSuchEntity</Code><Message>gone</Message></Error></ErrorResponse>";
+        let ec2 = "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>no</Message></Error></Errors></Response>";
+        assert_eq!(refused(404, iam).to_string(), "IAM GetRole: NoSuchEntity: gone");
+        assert!(refused(403, ec2).is_denied());
+        let broken = refused(502, "<html><p>proxy</html>");
+        assert_eq!((broken.code.as_str(), broken.maybe_done), ("HTTP 502", true));
+        assert_eq!(broken.message, "an HTML page came instead of an answer");
     }
 }

@@ -16,28 +16,28 @@ const RENEWED_BEFORE: Duration = Duration::from_secs(300);
 
 /// The credentials of a session, for the SDK and for calls of our own.
 #[derive(Clone, Debug)]
-pub(super) struct Keys {
-    source: Source,
+pub(super) struct CachedCredentials {
+    source: CredentialsSource,
     kept: Arc<Mutex<Option<Credentials>>>,
 }
 
 #[derive(Clone, Debug)]
-enum Source {
+enum CredentialsSource {
     /// Made anew each time, because a chain reads the config files only once, and others renew what is in them.
     Chain(Arc<ProviderConfig>, Option<String>),
     /// One of someone else's.
     Fixed(SharedCredentialsProvider),
 }
 
-impl Keys {
+impl CachedCredentials {
     /// Returns the credentials of a profile, where all AWS programs find them.
     pub fn of_profile(config: ProviderConfig, profile: Option<String>) -> Self {
-        Self { source: Source::Chain(Arc::new(config), profile), kept: Arc::default() }
+        Self { source: CredentialsSource::Chain(Arc::new(config), profile), kept: Arc::default() }
     }
 
     /// Returns those that a provider gives.
     pub fn of_provider(provider: SharedCredentialsProvider) -> Self {
-        Self { source: Source::Fixed(provider), kept: Arc::default() }
+        Self { source: CredentialsSource::Fixed(provider), kept: Arc::default() }
     }
 
     /// Returns credentials, fetched when there are none yet or the last ones are about to end.
@@ -68,8 +68,8 @@ impl Keys {
 
     async fn fetch(&self) -> Provided {
         match &self.source {
-            Source::Fixed(provider) => provider.provide_credentials().await,
-            Source::Chain(config, profile) => {
+            CredentialsSource::Fixed(provider) => provider.provide_credentials().await,
+            CredentialsSource::Chain(config, profile) => {
                 let mut chain = DefaultCredentialsChain::builder().configure((**config).clone());
                 if let Some(profile) = profile {
                     chain = chain.profile_name(profile);
@@ -84,7 +84,7 @@ fn secrets(credentials: &Credentials) -> (&str, &str, Option<&str>) {
     (credentials.access_key_id(), credentials.secret_access_key(), credentials.session_token())
 }
 
-impl ProvideCredentials for Keys {
+impl ProvideCredentials for CachedCredentials {
     fn provide_credentials<'a>(&'a self) -> Providing<'a>
     where
         Self: 'a,
@@ -116,7 +116,7 @@ pub(super) mod tests {
 
     #[tokio::test]
     async fn refused_credentials_are_read_again_and_others_are_noticed() {
-        let keys = Keys::of_provider(SharedCredentialsProvider::new(Renewed(2.into())));
+        let keys = CachedCredentials::of_provider(SharedCredentialsProvider::new(Renewed(2.into())));
         let used = keys.get().await.unwrap();
         assert!(!keys.renewed(Some(&used)).await, "they are the same where they come from");
         assert_eq!(keys.get().await.unwrap().access_key_id(), "old");

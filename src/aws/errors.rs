@@ -107,32 +107,49 @@ pub(super) fn unanswered(call: CallError, error: &(dyn std::error::Error + 'stat
     CallError { code: code.into(), message: net::chain(error), maybe_done, ..call }
 }
 
-/// Returns a failed S3 operation in the form of all other calls.
-pub fn s3_error<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(
+/// What an SDK's client says of an operation that failed.
+pub trait OperationError: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static {}
+
+impl<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static> OperationError for E {}
+
+/// Returns a failed operation of an SDK's client in the form of all calls. `service` is what people call it.
+pub fn sdk_error<E: OperationError>(
+    service: &'static str,
     operation: &str,
     partition: Partition,
     error: &SdkError<E>,
 ) -> CallError {
-    let call = |code: &str, message: String, maybe_done| {
+    let failed = |code: &str, message: String, maybe_done| {
         let (operation, code) = (operation.into(), code.into());
-        CallError { service: "S3", operation, code, message, maybe_done, partition: partition.id }
+        CallError { service, operation, code, message, maybe_done, partition: partition.id }
     };
     match error {
-        _ if has_no_credentials(error) => call(NO_CREDENTIALS, causes(error), false),
+        _ if has_no_credentials(error) => failed(NO_CREDENTIALS, causes(error), false),
         SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) | SdkError::ResponseError(_) => {
-            unanswered(call("", String::new(), false), error.source().unwrap_or(error))
+            unanswered(failed("", String::new(), false), error.source().unwrap_or(error))
         }
         _ => {
-            let answer = error.raw_response();
-            let told = || match answer {
-                Some(answer) if error.code().is_none() => page(answer.body().bytes().unwrap_or_default())
-                    .unwrap_or_else(|| format!("HTTP {} and not a word", answer.status().as_u16())),
-                _ => causes(error),
+            let Some(answer) = error.raw_response() else { return failed("Failed", causes(error), false) };
+            let status = answer.status().as_u16();
+            let code = error.code().map_or_else(|| code_of(service, status), String::from);
+            // A success whose answer cannot be read was done.
+            let maybe_done = matches!(status, 200..=299 | 500..=599);
+            // 503 is how S3 says "too fast", whatever word it has for it.
+            let (code, maybe_done) =
+                if service == "S3" && status == 503 { ("SlowDown".into(), false) } else { (code, maybe_done) };
+            let told = || match page(answer.body().bytes().unwrap_or_default()) {
+                Some(page) => page,
+                None if maybe_done && status < 300 => causes(error),
+                None => format!("HTTP {status} and not a word"),
             };
-            let (code, maybe_done) = told_by_s3(error.code(), answer.map_or(0, |answer| answer.status().as_u16()));
-            call(code, error.message().map_or_else(told, String::from), maybe_done)
+            failed(&code, error.message().map_or_else(told, String::from), maybe_done)
         }
     }
+}
+
+/// Returns S3's failure of an operation.
+pub fn s3_error<E: OperationError>(operation: &str, partition: Partition, error: &SdkError<E>) -> CallError {
+    sdk_error("S3", operation, partition, error)
 }
 
 /// Returns what a failed S3 operation on `uri` means.
@@ -145,22 +162,17 @@ pub fn s3_failed(uri: &Uri, failure: CallError) -> Error {
         .hint("run the same command again: what was done is found, not repeated")
 }
 
-/// Returns S3's code, which the answer to HEAD leaves out, and whether what was asked may have been done.
-fn told_by_s3(code: Option<&str>, status: u16) -> (&str, bool) {
-    // Whatever word it has for it: 503 is how S3 says "too fast".
-    if status == 503 {
-        return ("SlowDown", false);
+/// Returns the code that stands for a status. S3's answer to HEAD is nothing but a status.
+fn code_of(service: &str, status: u16) -> String {
+    match (service, status) {
+        (_, 200..=299) => BAD_ANSWER,
+        ("S3", 301 | 307) => "PermanentRedirect",
+        ("S3", 400) => BAD_REQUEST,
+        ("S3", 403) => "AccessDenied",
+        ("S3", 500..=599) => "InternalError",
+        _ => return format!("HTTP {status}"),
     }
-    let code = code.unwrap_or(match status {
-        // It was done, and the answer cannot be read.
-        200..=299 => "BadAnswer",
-        301 | 307 => "PermanentRedirect",
-        400 => BAD_REQUEST,
-        403 => "AccessDenied",
-        500..=599 => "InternalError",
-        _ => "Failed",
-    });
-    (code, ["InternalError", "BadAnswer"].contains(&code))
+    .into()
 }
 
 /// Returns what an answer is that is none of AWS's, when it is a page for people: proxies and load balancers answer like

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::service::{EMR, Service};
+/// The service whose quotas are kept to.
+const EMR: &str = "EMR";
 
 /// Burst and refill a second of an EMR operation, per account and region. Source: the service quotas of
 /// `elasticmapreduce` as `aws service-quotas list-aws-default-service-quotas` gives them.
@@ -40,7 +41,7 @@ const SLOWED_MOST: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub struct Pace {
     quota: f64,
-    buckets: Arc<Mutex<BTreeMap<&'static str, Bucket>>>,
+    buckets: Arc<Mutex<BTreeMap<&'static str, TokenBucket>>>,
     slowed: Arc<Mutex<BTreeMap<&'static str, Slowed>>>,
 }
 
@@ -53,7 +54,7 @@ struct Slowed {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Bucket {
+struct TokenBucket {
     tokens: f64,
     at: Instant,
 }
@@ -65,8 +66,8 @@ impl Pace {
     }
 
     /// Returns once the call may be made.
-    pub async fn wait(&self, service: &Service, operation: &str) {
-        if *service == EMR {
+    pub async fn wait(&self, service: &'static str, operation: &str) {
+        if service == EMR {
             let (name, burst, refill) = quota_of(operation);
             for (name, burst, refill) in [(name, burst, refill), ("all", EMR_TOTAL.0, EMR_TOTAL.1)] {
                 let pause = self.take(name, burst * self.quota.max(1.0), refill * self.quota);
@@ -81,7 +82,7 @@ impl Pace {
     }
 
     /// Takes in how a call went.
-    pub fn learn(&self, service: &Service, operation: &str, throttled: bool) {
+    pub fn learn(&self, service: &'static str, operation: &str, throttled: bool) {
         let key = key(service, operation);
         let mut slowed = self.slowed.lock().unwrap_or_else(PoisonError::into_inner);
         let before = slowed.get(key).map_or(Duration::ZERO, |slowed| slowed.pause);
@@ -111,7 +112,7 @@ impl Pace {
     fn take(&self, name: &'static str, burst: f64, refill: f64) -> Duration {
         let now = Instant::now();
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let bucket = buckets.entry(name).or_insert(Bucket { tokens: burst, at: now });
+        let bucket = buckets.entry(name).or_insert(TokenBucket { tokens: burst, at: now });
         let gained = now.duration_since(bucket.at).as_secs_f64() * refill;
         bucket.tokens = (bucket.tokens + gained).min(burst) - 1.0;
         bucket.at = now;
@@ -125,8 +126,8 @@ fn quota_of(operation: &str) -> (&'static str, f64, f64) {
 }
 
 /// Returns what is slowed down together: an operation of EMR, or all of another service.
-fn key(service: &Service, operation: &str) -> &'static str {
-    if *service == EMR { quota_of(operation).0 } else { service.name }
+fn key(service: &'static str, operation: &str) -> &'static str {
+    if service == EMR { quota_of(operation).0 } else { service }
 }
 
 #[cfg(test)]
@@ -136,7 +137,7 @@ mod tests {
     async fn seconds_for(calls: u32, quota: f64) -> u64 {
         let (pace, start) = (Pace::new(quota), Instant::now());
         for _ in 0..calls {
-            pace.wait(&EMR, "ListSteps").await;
+            pace.wait("EMR", "ListSteps").await;
         }
         start.elapsed().as_secs()
     }
@@ -153,7 +154,7 @@ mod tests {
         let (pace, start) = (Pace::new(1.0), Instant::now());
         let waiting = (0..200).map(|_| {
             let pace = pace.clone();
-            tokio::spawn(async move { pace.wait(&EMR, "ListSteps").await })
+            tokio::spawn(async move { pace.wait("EMR", "ListSteps").await })
         });
         for run in waiting.collect::<Vec<_>>() {
             run.await.unwrap();
@@ -166,7 +167,7 @@ mod tests {
         let (pace, start) = (Pace::new(1.0), Instant::now());
         for (operation, ..) in EMR_QUOTAS {
             for _ in 0..5 {
-                pace.wait(&EMR, operation).await;
+                pace.wait("EMR", operation).await;
             }
         }
         assert_eq!(start.elapsed().as_secs(), 7);
@@ -178,8 +179,8 @@ mod tests {
         let throttled_for_ten_minutes = async |operation: &str| {
             let (start, mut calls) = (Instant::now(), 0);
             while start.elapsed() < Duration::from_secs(600) {
-                pace.wait(&EMR, operation).await;
-                pace.learn(&EMR, operation, true);
+                pace.wait("EMR", operation).await;
+                pace.learn("EMR", operation, true);
                 calls += 1;
             }
             calls
@@ -187,14 +188,14 @@ mod tests {
         let calls = throttled_for_ten_minutes("ListSteps").await;
         assert!((20..=40).contains(&calls), "{calls} calls");
         let start = Instant::now();
-        pace.wait(&EMR, "DescribeCluster").await;
+        pace.wait("EMR", "DescribeCluster").await;
         assert_eq!(start.elapsed(), Duration::ZERO, "another operation is not slowed");
         for _ in 0..10 {
-            pace.wait(&EMR, "ListSteps").await;
-            pace.learn(&EMR, "ListSteps", false);
+            pace.wait("EMR", "ListSteps").await;
+            pace.learn("EMR", "ListSteps", false);
         }
         let start = Instant::now();
-        pace.wait(&EMR, "ListSteps").await;
+        pace.wait("EMR", "ListSteps").await;
         assert_eq!(start.elapsed(), Duration::ZERO, "answers make it fast again");
     }
 }

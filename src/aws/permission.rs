@@ -1,21 +1,7 @@
 //! What a call takes, as IAM names it.
 
-use super::query::{EC2, IAM, STS};
-use super::service::{ATHENA, EMR, GLUE, LOGS, SECRETS_MANAGER, SERVICE_QUOTAS};
+use super::service::POLICY_NAMES;
 use crate::names::Uri;
-
-/// Services that policies call by another name than people do.
-const PREFIXES: [(&str, &str); 9] = [
-    (EMR.name, EMR.signing),
-    (GLUE.name, GLUE.signing),
-    (ATHENA.name, ATHENA.signing),
-    (LOGS.name, LOGS.signing),
-    (SECRETS_MANAGER.name, SECRETS_MANAGER.signing),
-    (SERVICE_QUOTAS.name, SERVICE_QUOTAS.signing),
-    (IAM.name, IAM.host),
-    (STS.name, STS.host),
-    (EC2.name, EC2.host),
-];
 
 /// Operations of S3 whose permission has another name. The other services name both alike. Source: the Service
 /// Authorization Reference; names and kinds of resource were compared with the copy in cfn-lint 1.58.0.
@@ -46,7 +32,7 @@ pub fn permission(service: &str, operation: &str) -> String {
         let other = S3.iter().find(|(name, _)| *name == operation);
         return format!("s3:{}", other.map_or(operation, |(_, action)| action));
     }
-    let known = PREFIXES.iter().find(|(name, _)| *name == service);
+    let known = POLICY_NAMES.iter().find(|(name, _)| *name == service);
     format!("{}:{operation}", known.map_or(service, |(_, prefix)| prefix))
 }
 

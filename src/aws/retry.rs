@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use aws_sdk_s3::error::SdkError;
 use tokio::time::Instant;
 
 use super::Session;
-use super::errors::CallError;
+use super::errors::{CallError, OperationError, sdk_error};
 
 /// When a failed call is sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,44 @@ impl Default for RetryPolicy {
 }
 
 impl Session {
+    /// Sends an operation of an SDK's client whose own retries are switched off: at the account's pace, and again as far as
+    /// `retry` allows.
+    ///
+    /// # Errors
+    /// The last failure; with [`Retry::NotDone`] one that may have been done has `maybe_done` set.
+    pub async fn send<T, E: OperationError, F: Future<Output = Result<T, SdkError<E>>>>(
+        &self,
+        service: &'static str,
+        operation: &str,
+        retry: Retry,
+        call: impl Fn() -> F,
+    ) -> Result<T, CallError> {
+        self.paced(service, operation, retry, || async {
+            // The SDK's futures are large and deeply nested: each is kept out of those around it.
+            Box::pin(call()).await.map_err(|error| sdk_error(service, operation, self.partition(), &error))
+        })
+        .await
+    }
+
+    /// Sends a call as [`Session::patiently`] does, each attempt at the pace of the account's quotas.
+    ///
+    /// The pace comes before the signature, which lasts five minutes: a call may wait longer than that for its turn.
+    pub(super) async fn paced<T, F: Future<Output = Result<T, CallError>>>(
+        &self,
+        service: &'static str,
+        operation: &str,
+        retry: Retry,
+        call: impl Fn() -> F,
+    ) -> Result<T, CallError> {
+        self.patiently(retry, || async {
+            self.pace().wait(service, operation).await;
+            let result = call().await;
+            self.pace().learn(service, operation, result.as_ref().is_err_and(CallError::is_throttle));
+            result
+        })
+        .await
+    }
+
     /// Sends a call, again as far as `retry` allows.
     ///
     /// Credentials that AWS refuses are read again where they come from, and others are used at once.
@@ -106,7 +145,7 @@ impl Session {
 }
 
 /// Returns a number from 0 to 1. Of hash seeds, which the standard library draws at random: good enough to spread calls.
-fn jitter() -> f64 {
+pub fn jitter() -> f64 {
     use std::hash::{BuildHasher as _, Hasher as _};
     let drawn = std::collections::hash_map::RandomState::new().build_hasher().finish();
     (drawn >> 11) as f64 / (1_u64 << 53) as f64
@@ -126,6 +165,8 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use aws_credential_types::Credentials;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
 
     use super::*;
 
@@ -173,6 +214,37 @@ mod tests {
                 if keys.access_key_id() == "old" { Err(failure(service, code, false)) } else { Ok(()) }
             };
             session.patiently(Retry::NotDone, call).await.unwrap();
+        }
+    }
+
+    /// Returns what a call that must not be done twice comes to when its answer begins in that way, and what is not told.
+    async fn called(beginning: &str, silent: bool) -> CallError {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let policy = RetryPolicy { answer: Duration::from_millis(200), ..RetryPolicy::hasty() };
+        let keys = Credentials::new("id", "secret", None, None, "test");
+        let session = Session::for_tests(&format!("http://{}", listener.local_addr().unwrap()), keys, policy);
+        let serve = async {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            assert_ne!(connection.read(&mut [0; 65_536]).await.unwrap(), 0);
+            connection.write_all(beginning.as_bytes()).await.unwrap();
+            if silent {
+                std::future::pending::<()>().await;
+            }
+        };
+        let emr = session.emr();
+        let call = session.send("EMR", "RunJobFlow", Retry::NotDone, || emr.run_job_flow().name("x").send());
+        tokio::select! {
+            answer = call => answer.unwrap_err(),
+            never = async { serve.await; std::future::pending().await } => never,
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_lost_on_its_way_may_have_been_done() {
+        let cut = "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"JobFlow";
+        for (beginning, silent) in [("", false), ("HTTP/1.1 200 O", false), (cut, false), ("", true), (cut, true)] {
+            let error = called(beginning, silent).await;
+            assert_eq!((error.code.as_str(), error.maybe_done), ("NoAnswer", true), "{beginning} {silent}: {error}");
         }
     }
 }

@@ -1,66 +1,47 @@
-//! The services soflow calls, as their API models name them.
+//! The services that are asked through signed calls, as their API models name them.
 
-/// A service that speaks one of the two AWS JSON protocols.
+/// A service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Service {
-    /// What people call it.
+    /// What people call it, and settings with underscores: `AWS_ENDPOINT_URL_CLOUDWATCH_LOGS`.
     pub name: &'static str,
-    /// The first part of its host name.
+    /// The first part of its host name, the name its requests are signed for, and how policies call it.
     pub host: &'static str,
-    /// The name its requests are signed for.
-    pub signing: &'static str,
-    /// Its id in `AWS_ENDPOINT_URL_<ID>` and, in lower case, in profiles.
-    pub id: &'static str,
-    /// What `X-Amz-Target` starts with.
-    pub target: &'static str,
-    /// The version of the JSON protocol: `1.0` or `1.1`.
-    pub json: &'static str,
+    /// Of one that speaks JSON, what `X-Amz-Target` starts with; of one that takes forms, the version of its API.
+    pub api: &'static str,
 }
 
-/// Amazon EMR.
-pub const EMR: Service = Service {
-    name: "EMR",
-    host: "elasticmapreduce",
-    signing: "elasticmapreduce",
-    id: "EMR",
-    target: "ElasticMapReduce",
-    json: "1.1",
-};
-
 /// The Glue Data Catalog.
-pub const GLUE: Service =
-    Service { name: "Glue", host: "glue", signing: "glue", id: "GLUE", target: "AWSGlue", json: "1.1" };
+pub const GLUE: Service = Service { name: "Glue", host: "glue", api: "AWSGlue" };
 
 /// Athena.
-pub const ATHENA: Service =
-    Service { name: "Athena", host: "athena", signing: "athena", id: "ATHENA", target: "AmazonAthena", json: "1.1" };
+pub const ATHENA: Service = Service { name: "Athena", host: "athena", api: "AmazonAthena" };
 
 /// CloudWatch Logs.
-pub const LOGS: Service = Service {
-    name: "CloudWatch Logs",
-    host: "logs",
-    signing: "logs",
-    id: "CLOUDWATCH_LOGS",
-    target: "Logs_20140328",
-    json: "1.1",
-};
+pub const LOGS: Service = Service { name: "CloudWatch Logs", host: "logs", api: "Logs_20140328" };
 
 /// Secrets Manager.
-pub const SECRETS_MANAGER: Service = Service {
-    name: "Secrets Manager",
-    host: "secretsmanager",
-    signing: "secretsmanager",
-    id: "SECRETS_MANAGER",
-    target: "secretsmanager",
-    json: "1.1",
-};
+pub const SECRETS_MANAGER: Service = Service { name: "Secrets Manager", host: "secretsmanager", api: "secretsmanager" };
 
 /// Service Quotas.
-pub const SERVICE_QUOTAS: Service = Service {
-    name: "Service Quotas",
-    host: "servicequotas",
-    signing: "servicequotas",
-    id: "SERVICE_QUOTAS",
-    target: "ServiceQuotasV20190624",
-    json: "1.1",
-};
+pub const SERVICE_QUOTAS: Service =
+    Service { name: "Service Quotas", host: "servicequotas", api: "ServiceQuotasV20190624" };
+
+/// Identity and Access Management, of which there is one for all regions of a partition. Takes forms.
+pub const IAM: Service = Service { name: "IAM", host: "iam", api: "2010-05-08" };
+
+/// EC2: networks and instance types. Takes forms.
+pub const EC2: Service = Service { name: "EC2", host: "ec2", api: "2016-11-15" };
+
+/// Services that policies call by another name than people do, those with an SDK's client among them.
+pub(super) const POLICY_NAMES: [(&str, &str); 9] = [
+    ("EMR", "elasticmapreduce"),
+    ("STS", "sts"),
+    (GLUE.name, GLUE.host),
+    (ATHENA.name, ATHENA.host),
+    (LOGS.name, LOGS.host),
+    (SECRETS_MANAGER.name, SECRETS_MANAGER.host),
+    (SERVICE_QUOTAS.name, SERVICE_QUOTAS.host),
+    (IAM.name, IAM.host),
+    (EC2.name, EC2.host),
+];

@@ -16,7 +16,8 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::service_config::ServiceConfigKey;
 
 use super::clock::ServerClock;
-use super::credentials::Keys;
+use super::credentials::CachedCredentials;
+use super::errors::{BAD_ANSWER, CallError};
 use super::pace::Pace;
 use super::partition::{Partition, Variant};
 use super::profile;
@@ -41,7 +42,7 @@ pub struct Session {
     pub(super) sdk: SdkConfig,
     pub(super) http: SharedHttpConnector,
     pub(super) pace: Pace,
-    pub(super) keys: Keys,
+    pub(super) keys: CachedCredentials,
     region: String,
     clock: ServerClock,
     /// What to type when there are no credentials.
@@ -81,7 +82,7 @@ impl Session {
         }
         let sdk = loader.load().await;
         let config = config.with_region(region).with_use_fips(sdk.use_fips()).with_use_dual_stack(sdk.use_dual_stack());
-        let keys = Keys::of_profile(config, profile.name);
+        let keys = CachedCredentials::of_profile(config, profile.name);
         let sdk = sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(keys.clone())).build();
         Self::made(sdk, &way, (keys, profile.sign_in), options.quota, RetryPolicy::default())
     }
@@ -113,7 +114,7 @@ impl Session {
 
     fn with(sdk: SdkConfig, quota: f64, policy: RetryPolicy) -> Result<Self> {
         let provider = sdk.credentials_provider().ok_or_else(|| Error::new(Kind::Usage, "there are no credentials"))?;
-        let (way, keys) = (WayOut::default(), Keys::of_provider(provider));
+        let (way, keys) = (WayOut::default(), CachedCredentials::of_provider(provider));
         let sdk = sdk
             .into_builder()
             .http_client(way.sdk_client())
@@ -128,7 +129,7 @@ impl Session {
     fn made(
         sdk: SdkConfig,
         way: &WayOut,
-        (keys, sign_in): (Keys, String),
+        (keys, sign_in): (CachedCredentials, String),
         quota: f64,
         policy: RetryPolicy,
     ) -> Result<Self> {
@@ -167,6 +168,21 @@ impl Session {
         &self.pace
     }
 
+    /// Returns a client of EMR. Its operations are sent through [`Session::send`].
+    pub fn emr(&self) -> aws_sdk_emr::Client {
+        let config = aws_sdk_emr::config::Builder::from(&self.sdk);
+        // What is sent again, and when, is the business of `RetryPolicy`.
+        let config = config.retry_config(RetryConfig::disabled()).interceptor(self.clock.clone());
+        aws_sdk_emr::Client::from_conf(config.build())
+    }
+
+    /// Returns a client of STS. Its operations are sent through [`Session::send`].
+    pub(super) fn sts(&self) -> aws_sdk_sts::Client {
+        let config = aws_sdk_sts::config::Builder::from(&self.sdk);
+        let config = config.retry_config(RetryConfig::disabled()).interceptor(self.clock.clone());
+        aws_sdk_sts::Client::from_conf(config.build())
+    }
+
     /// Returns a client of S3.
     pub fn s3(&self) -> aws_sdk_s3::Client {
         let own = self.configured_endpoint("S3").is_some();
@@ -180,9 +196,15 @@ impl Session {
         aws_sdk_s3::Client::from_conf(config.build())
     }
 
-    /// Returns the address of a service in this region: `id` is its name in settings, `host` the start of its host name.
-    pub(super) fn endpoint(&self, id: &str, host: &str) -> String {
-        if let Some(own) = self.configured_endpoint(id) {
+    /// Returns the failure of an operation whose answer, a success, lacks what it must have: it was done.
+    pub fn lacks(&self, service: &'static str, operation: &str, what: &str) -> CallError {
+        let (operation, code, message) = (operation.into(), BAD_ANSWER.into(), format!("the answer lacks {what}"));
+        CallError { service, operation, code, message, maybe_done: true, partition: self.partition().id }
+    }
+
+    /// Returns the address of a service in this region: `name` is what people call it, `host` the start of its host name.
+    pub fn endpoint(&self, name: &str, host: &str) -> String {
+        if let Some(own) = self.configured_endpoint(name) {
             return own;
         }
         self.partition().address(host, &self.region, self.variant())
@@ -195,9 +217,9 @@ impl Session {
     }
 
     /// Returns the address that the environment or the profile gives a service, if any.
-    pub(super) fn configured_endpoint(&self, id: &str) -> Option<String> {
+    pub(super) fn configured_endpoint(&self, name: &str) -> Option<String> {
         let of_service = || {
-            let key = ServiceConfigKey::builder().service_id(id).env("AWS_ENDPOINT_URL").profile("endpoint_url");
+            let key = ServiceConfigKey::builder().service_id(name).env("AWS_ENDPOINT_URL").profile("endpoint_url");
             self.sdk.service_config()?.load_config(key.build().ok()?)
         };
         of_service().or_else(|| self.sdk.endpoint_url().map(String::from))

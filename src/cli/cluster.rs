@@ -16,7 +16,8 @@ use crate::report::{Align, Cell, Style, Table, paint, seconds};
 use crate::store::Owner;
 use crate::store::lease::describe;
 use crate::targets::Note;
-use crate::targets::emr::{Inner, Listed, Shown, users};
+use crate::targets::emr::answers::is_ending;
+use crate::targets::emr::{Clusters, Listed, Shown, users};
 
 /// Looks after clusters.
 pub async fn cluster(app: &App, command: &ClusterCommand) -> Result<u8> {
@@ -41,7 +42,7 @@ pub async fn cluster(app: &App, command: &ClusterCommand) -> Result<u8> {
     }
 }
 
-async fn up(app: &App, clusters: &Arc<Inner>, no_wait: bool) -> Result<u8> {
+async fn up(app: &App, clusters: &Arc<Clusters>, no_wait: bool) -> Result<u8> {
     let (notes, mut heard) = mpsc::unbounded_channel();
     let mut sink = app.sink();
     let token = token(&app.owner());
@@ -91,18 +92,15 @@ fn tell(note: Note, sink: &mut dyn Sink) {
     }
 }
 
-/// The state of a cluster that takes no steps any more and is still there.
-const ENDING: &str = "TERMINATING";
-
 /// Returns the cluster a person means: the one named, or the only one there is.
-async fn the_one(clusters: &Inner, named: Option<&str>) -> Result<String> {
+async fn the_one(clusters: &Clusters, named: Option<&str>) -> Result<String> {
     if let Some(named) = named {
         return Ok(named.into());
     }
     let mut found = clusters.there().await?;
     // One that is ending is meant when there is no other.
-    if found.iter().any(|found| found.state != ENDING) {
-        found.retain(|found| found.state != ENDING);
+    if found.iter().any(|found| !is_ending(&found.state)) {
+        found.retain(|found| !is_ending(&found.state));
     }
     match &found[..] {
         [one] => Ok(one.id.clone()),
@@ -115,7 +113,7 @@ async fn the_one(clusters: &Inner, named: Option<&str>) -> Result<String> {
     }
 }
 
-async fn list(app: &App, clusters: &Inner) -> Result<u8> {
+async fn list(app: &App, clusters: &Clusters) -> Result<u8> {
     let listed = clusters.list().await?;
     if app.json {
         return app.print_json(&json!({ "clusters": listed })).map(|()| 0);
@@ -161,17 +159,16 @@ fn used_by(one: &Listed) -> String {
 
 fn show(app: &App, shown: &Shown) -> Result<u8> {
     let (cluster, style) = (&shown.cluster, &app.out_style);
-    let status = &cluster.status;
     if app.json {
         let steps: Vec<_> =
-            shown.active.iter().map(|s| json!({ "id": s.id, "name": s.name, "state": s.status.state })).collect();
+            shown.active.iter().map(|s| json!({ "id": s.id, "name": s.name, "state": s.state.as_str() })).collect();
         return app
             .print_json(&json!({
                 "cluster": cluster.id,
                 "name": cluster.name,
-                "release": cluster.release_label,
-                "state": status.state,
-                "reason": status.state_change_reason,
+                "release": cluster.release,
+                "state": cluster.state.as_str(),
+                "reason": cluster.reason,
                 "holders": shown.book.holders,
                 "queue": shown.book.queue,
                 "forced": shown.book.forced,
@@ -184,8 +181,8 @@ fn show(app: &App, shown: &Shown) -> Result<u8> {
     let mut lines = vec![format!(
         "{}: {}, {}, {}",
         paint(style.strong, &cluster.id),
-        status.state,
-        cluster.release_label,
+        cluster.state,
+        cluster.release,
         crate::report::plural(shown.instances.len() as u64, "instance"),
     )];
     let mut line = |name: &str, text: String| {
@@ -193,12 +190,12 @@ fn show(app: &App, shown: &Shown) -> Result<u8> {
             lines.push(format!("  {} {text}", paint(style.dim, &format!("{name:<9}"))));
         }
     };
-    line("why", status.state_change_reason.message.clone());
-    for detail in &status.error_details {
-        line("detail", format!("{}: {}", detail.error_code, detail.error_message));
+    line("why", cluster.reason.message.clone());
+    for detail in &cluster.errors {
+        line("detail", format!("{}: {}", detail.code, detail.message));
     }
-    line("made", status.timeline.creation_date_time.map_or_else(String::new, |at| format!("{at:.0}")));
-    line("ready", status.timeline.ready_date_time.map_or_else(String::new, |at| format!("{at:.0}")));
+    line("made", cluster.created.map_or_else(String::new, |at| format!("{at:.0}")));
+    line("ready", cluster.ready.map_or_else(String::new, |at| format!("{at:.0}")));
     // EMR shows Hadoop's old scheme, which other tools do not take.
     line("logs", cluster.log_uri.replacen("s3n://", "s3://", 1));
     line("used by", users(&shown.book.holders, &shown.left));
@@ -207,15 +204,15 @@ fn show(app: &App, shown: &Shown) -> Result<u8> {
         line("forced", format!("{} took it from {} at {:.0}", forced.by, forced.from.what, forced.at));
     }
     for step in &shown.active {
-        line("step", format!("{} {} {}", step.id, step.name, step.status.state));
+        line("step", format!("{} {} {}", step.id, step.name, step.state));
     }
     app.print(&(lines.join("\n") + "\n"))?;
     Ok(0)
 }
 
-async fn down(app: &App, clusters: &Inner, id: &str, force: bool) -> Result<u8> {
+async fn down(app: &App, clusters: &Clusters, id: &str, force: bool) -> Result<u8> {
     let cluster = clusters.down(id, force).await?;
-    let state = &cluster.status.state;
+    let state = cluster.state.as_str();
     if app.json {
         return app.print_json(&json!({ "cluster": id, "state": state })).map(|()| 0);
     }
@@ -223,7 +220,7 @@ async fn down(app: &App, clusters: &Inner, id: &str, force: bool) -> Result<u8> 
     Ok(0)
 }
 
-async fn reap(app: &App, clusters: &Inner, dry_run: bool) -> Result<u8> {
+async fn reap(app: &App, clusters: &Clusters, dry_run: bool) -> Result<u8> {
     let reaped = clusters.reap(dry_run).await?;
     if app.json {
         return app.print_json(&json!({ "dry_run": dry_run, "clusters": reaped })).map(|()| 0);

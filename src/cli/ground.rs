@@ -72,7 +72,7 @@ impl App {
     ///
     /// # Errors
     /// `Usage` when the target in use is of another kind.
-    pub async fn clusters(&self, project: &Project, wishes: Wishes) -> Result<(Ground, Arc<emr::Inner>)> {
+    pub async fn clusters(&self, project: &Project, wishes: Wishes) -> Result<(Ground, Arc<emr::Clusters>)> {
         project.emr()?;
         let ground = self.ground(project).await?;
         let clusters = self.clusters_on(project, &ground, wishes)?;
@@ -83,12 +83,12 @@ impl App {
     ///
     /// # Errors
     /// `Usage` when the target in use is of another kind.
-    pub fn clusters_on(&self, project: &Project, ground: &Ground, wishes: Wishes) -> Result<Arc<emr::Inner>> {
+    pub fn clusters_on(&self, project: &Project, ground: &Ground, wishes: Wishes) -> Result<Arc<emr::Clusters>> {
         let mut emr = project.emr()?.clone();
         if let Some(queue) = wishes.queue {
             emr.queue_seconds = queue.as_secs();
         }
-        let settings = emr::Settings {
+        let settings = emr::ClusterSettings {
             emr,
             lake: project.target()?.lake.clone(),
             code: project.resolved.settings.code.clone(),
@@ -99,7 +99,7 @@ impl App {
         };
         let session =
             ground.session.as_ref().ok_or_else(|| Error::new(Kind::Internal, "an EMR target without a session"))?;
-        Ok(Arc::new(emr::Inner::new(session, ground.store.clone(), settings)))
+        Ok(Arc::new(emr::Clusters::new(session, ground.store.clone(), settings)))
     }
 
     /// Returns what a run is driven with.

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use crate::cost::{Estimate, Missing};
 use crate::error::Result;
 use crate::report::{Style, bytes, line, paint, seconds};
-use crate::targets::emr::{Inner, Listed, Shipment};
+use crate::targets::emr::{Clusters, Listed, Shipment};
 
 /// What a run on a cluster would find.
 pub struct Outlook {
@@ -45,7 +45,7 @@ impl Choice<'_> {
 
 impl Outlook {
     /// Looks at the clusters and at what is in S3; changes nothing.
-    pub async fn of(clusters: &Inner) -> Result<Self> {
+    pub async fn of(clusters: &Clusters) -> Result<Self> {
         let (listed, shipments) = tokio::try_join!(clusters.list(), clusters.shipments())?;
         let settings = clusters.settings();
         Ok(Self {

@@ -13,7 +13,7 @@ use crate::event::{Event, RunState, StepState};
 use crate::names::{RunId, Uri};
 use crate::report::{Align, Cell, Style, Table, ago, block, count, cut, line, paint, seconds, state_word};
 use crate::run::{self, LakeLock, Listed, RunRecord};
-use crate::targets::emr::Inner;
+use crate::targets::emr::Clusters;
 use crate::targets::{Bill, Cause, Placed};
 
 /// Most columns of the reason in the list; `runs show` has all of it.
@@ -68,7 +68,7 @@ pub async fn runs(app: &App, args: &RunsArgs) -> Result<u8> {
 }
 
 /// Adds what a run has cost to its record, if that is not in it: it goes on, or EMR could not be asked when it ended.
-async fn add_cost(app: &App, record: &mut RunRecord, clusters: &Inner) {
+async fn add_cost(app: &App, record: &mut RunRecord, clusters: &Clusters) {
     let Some(stay) = record.stay().filter(|_| record.cost.is_none()) else { return };
     match clusters.bill(stay).await {
         Ok(bill) => record.cost = Some(bill),

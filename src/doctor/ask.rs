@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use tokio::sync::Semaphore;
 
 use super::finding::Finding;
-use crate::aws::{CallError, FormService, Service, Session, Xml, advice, permission};
+use crate::aws::{CallError, OperationError, Retry, SdkError, Service, Session, Xml, advice, permission};
 
 /// Most calls at once: IAM and EC2 answer more slowly to clients that ask everything at the same time.
 const AT_ONCE: usize = 4;
@@ -66,10 +66,21 @@ impl<'a> Asker<'a> {
         asked(self.turn(self.session.call(service, operation, &input)).await, absent)
     }
 
+    /// Asks with an SDK's client; `absent` are the codes with which the service says that there is no such thing.
+    pub async fn sdk<T, E: OperationError, F: Future<Output = Result<T, SdkError<E>>>>(
+        &self,
+        service: &'static str,
+        operation: &str,
+        call: impl Fn() -> F,
+        absent: &[&str],
+    ) -> Asked<T> {
+        asked(self.turn(self.session.send(service, operation, Retry::Safe, call)).await, absent)
+    }
+
     /// Asks a service that speaks forms.
     pub async fn form(
         &self,
-        service: &FormService,
+        service: &Service,
         operation: &str,
         fields: &[(&str, &str)],
         absent: &[&str],

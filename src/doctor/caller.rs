@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::ask::{Asked, Asker};
 use super::finding::Finding;
-use crate::aws::{Advice, CallError, IAM, Meaning, STS, Session, Signer, advice};
+use crate::aws::{Advice, CallError, Caller, IAM, Meaning, Session, Signer, advice};
 
 /// The difference of clocks from which requests are about to be refused: AWS takes signatures five minutes old, and a
 /// clock that is off by four is not looked after. Source: "Elements of an AWS API request signature" in the IAM guide.
@@ -13,41 +13,15 @@ const SKEW: SignedDuration = SignedDuration::from_mins(4);
 /// Credentials that end sooner than this may end in the middle of what they are wanted for.
 const SOON: SignedDuration = SignedDuration::from_mins(15);
 
-/// Who asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Caller {
-    /// The account, twelve digits.
-    pub account: String,
-    /// The caller's ARN, as STS gives it.
-    pub arn: String,
-}
-
-impl Caller {
-    /// Returns the start of all ARNs: `aws`, `aws-cn` or `aws-us-gov`.
-    pub fn partition(&self) -> &str {
-        self.arn.split(':').nth(1).unwrap_or("aws")
-    }
-
-    /// Returns whether the account itself asks, which no policy limits.
-    pub fn is_root(&self) -> bool {
-        self.arn.ends_with(":root")
-    }
-
-    /// Returns the name of the role that is being used, if it is one.
-    fn role(&self) -> Option<&str> {
-        self.arn.split_once(":assumed-role/")?.1.split('/').next()
-    }
-
-    /// Returns the ARN whose policies decide what the caller may do: of a session, that of its role, with its path.
-    pub async fn policies_of(&self, ask: &Asker<'_>) -> String {
-        let Some(role) = self.role() else { return self.arn.clone() };
-        let asked = ask.form(&IAM, "GetRole", &[("RoleName", role)], &[]).await;
-        let found = match &asked {
-            Asked::Is(answer) => answer.find("Role").map(|role| role.text_of("Arn").to_string()),
-            Asked::Absent(_) | Asked::Unknown(_) => None,
-        };
-        found.unwrap_or_else(|| format!("arn:{}:iam::{}:role/{role}", self.partition(), self.account))
-    }
+/// Returns the ARN whose policies decide what the caller may do: of a session, that of its role, with its path.
+pub(super) async fn policies_of(caller: &Caller, ask: &Asker<'_>) -> String {
+    let Some(role) = caller.role() else { return caller.arn.clone() };
+    let asked = ask.form(&IAM, "GetRole", &[("RoleName", role)], &[]).await;
+    let found = match &asked {
+        Asked::Is(answer) => answer.find("Role").map(|role| role.text_of("Arn").to_string()),
+        Asked::Absent(_) | Asked::Unknown(_) => None,
+    };
+    found.unwrap_or_else(|| format!("arn:{}:iam::{}:role/{role}", caller.partition(), caller.account))
 }
 
 /// Checks credentials, clock and region, with one call. Without a caller nothing else can be asked.
@@ -61,12 +35,10 @@ pub(super) async fn check(ask: &Asker<'_>) -> (Vec<Finding>, Option<Caller>) {
             return (vec![finding.mend(ask.session.sign_in())], None);
         }
     };
-    let answer = ask.turn(ask.session.query(&STS, "GetCallerIdentity", &[])).await;
+    let answer = ask.turn(ask.session.caller()).await;
     let skew = clock(ask.session.clock().ahead());
     match answer {
-        Ok(answer) => {
-            let text = |name| answer.find(name).map(|found| found.text.clone()).unwrap_or_default();
-            let caller = Caller { account: text("Account"), arn: text("Arn") };
+        Ok(caller) => {
             let region = Finding::ok("region", format!("`{}`, STS answers there", ask.session.region()));
             (vec![identified(&caller, &signer, ask.session.sign_in(), Timestamp::now()), skew, region], Some(caller))
         }
@@ -103,7 +75,7 @@ fn refused(error: &CallError, signer: &Signer, session: &Session) -> Vec<Finding
         _ => {
             let what = format!("STS in `{}` does not answer: {}: {}", session.region(), error.code, error.message);
             let finding = Finding::problem("region", what);
-            finding.mend(format!("`curl -sS {}` shows what the network does", session.address(&STS)))
+            finding.mend(format!("`curl -sS {}` shows what the network does", session.endpoint("STS", "sts")))
         }
     };
     if meaning == Meaning::Expired {
@@ -135,15 +107,6 @@ mod tests {
         assert_eq!(late.state, State::Problem);
         assert!(late.what.contains("4 min behind"), "{}", late.what);
         assert!(clock(SignedDuration::from_mins(-9)).what.contains("9 min ahead of"));
-    }
-
-    #[test]
-    fn a_session_acts_for_its_role() {
-        let caller = |arn: &str| Caller { account: "123456789012".into(), arn: arn.into() };
-        let session = caller("arn:aws-cn:sts::123456789012:assumed-role/ci/build-7");
-        assert_eq!((session.role(), session.partition()), (Some("ci"), "aws-cn"));
-        assert_eq!(caller("arn:aws:iam::123456789012:user/role/ada").role(), None);
-        assert!(caller("arn:aws:iam::123456789012:root").is_root());
     }
 
     #[test]

@@ -30,9 +30,8 @@ mod testing;
 mod zones;
 
 use ask::Asker;
-use caller::Caller;
 
-use crate::aws::Session;
+use crate::aws::{Caller, Session};
 use crate::config::{Emr, Lake};
 
 pub use actions::{ACTIONS, On, actions};

@@ -2,13 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
-use serde_json::json;
-
 use super::ask::{Asked, Asker};
 use super::finding::{Finding, listed};
 use super::size;
-use crate::aws::EMR;
 use crate::config::Shape;
 
 /// The Pythons of releases, by how the label begins. Source: the EMR release guide, "Application versions".
@@ -17,44 +13,12 @@ const PYTHONS: [(&str, &[&str]); 2] = [("emr-7.", &["3.9", "3.11"]), ("emr-spark
 /// Most answers read before a type counts as not supported: several times what a release has.
 const PAGES: usize = 20;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-#[derive(Default)]
-struct Release {
-    applications: Vec<Application>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Application {
-    name: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct Page {
-    supported_instance_types: Vec<Supported>,
-    marker: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Supported {
-    r#type: String,
-    #[serde(rename = "VCPU")]
-    vcpu: u32,
-}
-
 /// Checks the release and what is to run on it; returns, too, the processors of the instance types that it runs on.
 pub(super) async fn check(ask: &Asker<'_>, shape: &Shape) -> (Vec<Finding>, BTreeMap<String, u32>) {
-    let asked: Asked<Release> = ask
-        .json(
-            &EMR,
-            "DescribeReleaseLabel",
-            json!({ "ReleaseLabel": shape.release }),
-            &["InvalidRequestException", "ValidationException"],
-        )
-        .await;
+    let emr = ask.session.emr();
+    let describe = || emr.describe_release_label().release_label(&shape.release).send();
+    let absent = ["InvalidRequestException", "ValidationException"];
+    let asked = ask.sdk("EMR", "DescribeReleaseLabel", describe, &absent).await;
     let missing = |_| {
         let what = format!("`{}` does not exist in this region", shape.release);
         Finding::problem("release", what).mend("`aws emr list-release-labels` shows those that do; correct `release`")
@@ -64,16 +28,16 @@ pub(super) async fn check(ask: &Asker<'_>, shape: &Shape) -> (Vec<Finding>, BTre
         Err(finding) => return (vec![finding, python(&shape.release, &shape.python)], BTreeMap::new()),
     };
     let (types, processors) = types(ask, shape).await;
-    (vec![applications(shape, &release), python(&shape.release, &shape.python), types], processors)
+    let has: Vec<&str> = release.applications().iter().filter_map(|known| known.name()).collect();
+    (vec![applications(shape, &has), python(&shape.release, &shape.python), types], processors)
 }
 
-fn applications(shape: &Shape, release: &Release) -> Finding {
-    let has = |name: &str| release.applications.iter().any(|known| known.name.eq_ignore_ascii_case(name));
+fn applications(shape: &Shape, known: &[&str]) -> Finding {
+    let has = |name: &str| known.iter().any(|known| known.eq_ignore_ascii_case(name));
     let missing: Vec<&String> = shape.applications.iter().filter(|name| !has(name)).collect();
     if missing.is_empty() {
         return Finding::ok("release", format!("`{}` has {}", shape.release, listed(&shape.applications)));
     }
-    let known: Vec<&str> = release.applications.iter().map(|known| known.name.as_str()).collect();
     let what = format!("`{}` has no {}", shape.release, listed(missing));
     Finding::problem("release", what).mend(format!("correct `applications`; it has {}", listed(known)))
 }
@@ -93,23 +57,26 @@ async fn types(ask: &Asker<'_>, shape: &Shape) -> (Finding, BTreeMap<String, u32
     let check = "instance types";
     let mut missing: BTreeSet<&str> = size::types(shape);
     let mut found = BTreeMap::new();
-    let mut input = json!({ "ReleaseLabel": shape.release });
+    let (emr, mut marker) = (ask.session.emr(), None::<String>);
     for _ in 0..PAGES {
-        let page: Page = match ask.json(&EMR, "ListSupportedInstanceTypes", input.clone(), &[]).await {
+        let list =
+            || emr.list_supported_instance_types().release_label(&shape.release).set_marker(marker.clone()).send();
+        let page = match ask.sdk("EMR", "ListSupportedInstanceTypes", list, &[]).await {
             Asked::Is(page) => page,
             Asked::Absent(why) | Asked::Unknown(why) => {
                 let what = format!("{} could not be checked: {why}", listed(missing));
                 return (Finding::unknown(check, what), found);
             }
         };
-        for Supported { r#type, vcpu } in page.supported_instance_types {
-            if missing.remove(r#type.as_str()) {
-                found.insert(r#type, vcpu);
+        for supported in page.supported_instance_types() {
+            let name = supported.r#type().unwrap_or_default();
+            if let (true, Some(processors)) = (missing.remove(name), supported.vcpu()) {
+                found.insert(name.to_string(), processors.unsigned_abs());
             }
         }
-        match page.marker.filter(|marker| !marker.is_empty() && !missing.is_empty()) {
-            Some(marker) => input["Marker"] = marker.into(),
-            None => break,
+        marker = page.marker.filter(|marker| !marker.is_empty() && !missing.is_empty());
+        if marker.is_none() {
+            break;
         }
     }
     if missing.is_empty() {

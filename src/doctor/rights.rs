@@ -5,11 +5,11 @@ use serde_json::json;
 use super::Subject;
 use super::actions::{On, actions};
 use super::ask::{Asked, Asker};
-use super::caller::Caller;
+use super::caller;
 use super::finding::{Finding, listed};
 use super::roles::{NONE, Role, Roles};
 use super::simulate::{Question, Verdict, simulate};
-use crate::aws::IAM;
+use crate::aws::{Caller, IAM};
 
 /// The role with which EMR removes instances that were left behind. A first cluster without it ends at once with a
 /// validation error. Source: EMR management guide, "Using service-linked roles for cleanup".
@@ -72,7 +72,7 @@ impl Wish {
 /// Checks the caller's rights, one question after the other: when one may not be asked, neither may the rest.
 pub(super) async fn check(ask: &Asker<'_>, subject: &Subject<'_>, caller: &Caller, roles: &Roles) -> Vec<Finding> {
     let (policies, cleanup) =
-        tokio::join!(caller.policies_of(ask), ask.form(&IAM, "GetRole", &[("RoleName", CLEANUP)], NONE));
+        tokio::join!(caller::policies_of(caller, ask), ask.form(&IAM, "GetRole", &[("RoleName", CLEANUP)], NONE));
     let mut wishes = wishes(subject, caller, roles);
     let mut findings = Vec::new();
     match cleanup {

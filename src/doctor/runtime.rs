@@ -1,23 +1,15 @@
 //! What only some targets have: a security configuration, and the role that steps run with.
 
-use serde::Deserialize;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
-use super::ask::{Asked, Asker};
+use super::ask::Asker;
 use super::finding::Finding;
 use super::policy::Principal;
 use super::roles::{Role, last, role, trusts};
-use crate::aws::EMR;
 use crate::config::Emr;
 
 /// The switch that lets steps have roles of their own. Source: EMR management guide, "Runtime roles for Amazon EMR steps".
 const SWITCH: &str = r#"{"AuthorizationConfiguration":{"IAMConfiguration":{"EnableApplicationScopedIAMRole":true}}}"#;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Described {
-    security_configuration: String,
-}
 
 /// Checks the security configuration and the execution role, as far as the target names them.
 pub(super) async fn check(ask: &Asker<'_>, emr: &Emr, nodes: Option<&Role>) -> Vec<Finding> {
@@ -38,13 +30,14 @@ async fn security(ask: &Asker<'_>, emr: &Emr) -> Option<Finding> {
             Finding::problem(check, what).mend(create("NAME")).mend("name it in the shape: `security-configuration`"),
         );
     };
-    let asked: Asked<Described> =
-        ask.json(&EMR, "DescribeSecurityConfiguration", json!({ "Name": name }), &["InvalidRequestException"]).await;
+    let client = ask.session.emr();
+    let describe = || client.describe_security_configuration().name(name).send();
+    let asked = ask.sdk("EMR", "DescribeSecurityConfiguration", describe, &["InvalidRequestException"]).await;
     let missing = |_| Finding::problem(check, format!("`{name}` does not exist")).mend(create(name));
     Some(match asked.or_tell(check, &format!("`{name}`"), missing) {
         Err(finding) => finding,
         Ok(_) if emr.execution_role.is_none() => Finding::ok(check, format!("`{name}` is there")),
-        Ok(described) if allows_roles(&described.security_configuration) => {
+        Ok(described) if described.security_configuration().is_some_and(allows_roles) => {
             Finding::ok(check, format!("`{name}` lets steps have roles of their own"))
         }
         Ok(_) => {

@@ -86,13 +86,7 @@ impl Ward {
     }
 
     /// Calls a service that takes forms; returns the first element of that name in its answer.
-    pub fn form(
-        &self,
-        service: &soflow::aws::FormService,
-        operation: &str,
-        fields: &[(&str, &str)],
-        name: &str,
-    ) -> String {
+    pub fn form(&self, service: &soflow::aws::Service, operation: &str, fields: &[(&str, &str)], name: &str) -> String {
         let fields: Vec<_> = fields.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
         let answer = self.runtime.block_on(self.session.query(service, operation, &fields));
         let answer = answer.unwrap_or_else(|error| panic!("{error}"));

@@ -48,7 +48,7 @@ fn in_two_lanes<T: Send>(rows: Vec<T>, each: impl Fn(T) + Sync) {
 #[test]
 fn what_is_executed_late_is_found_at_every_quota() {
     // The quotas 0.5 to 10 of a clock that runs a hundred times as fast. All of them with all delays are tried where no
-    // program has to be started: `targets::emr::once`.
+    // program has to be started: `targets::emr::send_once`.
     let rows = vec![(50, 5), (50, 35), (100, 16), (400, 9), (1000, 5), (1000, 35)];
     in_two_lanes(rows, |(quota, late)| {
         let what = format!("{late} s late at quota {quota}");

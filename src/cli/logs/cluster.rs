@@ -7,13 +7,13 @@ use super::page::Page;
 use crate::error::Result;
 use crate::event::{Event, RunState};
 use crate::report::plural;
-use crate::targets::emr::{Calm, Inner, LogReader, Look, PUSHED_EVERY, Source};
+use crate::targets::emr::{Clusters, LogProgress, LogReader, LogSource, PUSHED_EVERY, PollInterval};
 
 /// Prints what is there and, when wanted, what comes until the step has ended and its logs are complete. Returns where
 /// they were found.
-pub async fn print(wanted: &mut Wanted, clusters: Arc<Inner>, page: &mut Page<'_>) -> Result<Option<&'static str>> {
+pub async fn print(wanted: &mut Wanted, clusters: Arc<Clusters>, page: &mut Page<'_>) -> Result<Option<&'static str>> {
     let settings = clusters.settings();
-    let mut calm = Calm::new(settings.poll_fastest, settings.poll_slowest);
+    let mut interval = PollInterval::new(settings.poll_fastest, settings.poll_slowest);
     let mut reader: Option<LogReader> = None;
     let look = loop {
         match place(wanted)? {
@@ -31,12 +31,12 @@ pub async fn print(wanted: &mut Wanted, clusters: Arc<Inner>, page: &mut Page<'_
                 break look;
             }
             if look.any {
-                calm.hurry();
+                interval.shorten();
             } else {
-                calm.relax();
+                interval.lengthen();
             }
         }
-        tokio::time::sleep(calm.pause()).await;
+        tokio::time::sleep(interval.pause()).await;
         if wanted.record.state == RunState::Running {
             wanted.refresh().await?;
         }
@@ -48,7 +48,7 @@ pub async fn print(wanted: &mut Wanted, clusters: Arc<Inner>, page: &mut Page<'_
     for text in remarks(wanted, &reader, &look) {
         page.tell(Event::Note { text });
     }
-    Ok(reader.source().map(Source::name))
+    Ok(reader.source().map(LogSource::name))
 }
 
 /// Returns the run's clusters, the last one first, and EMR's name of the step, once it has been handed over.
@@ -59,7 +59,7 @@ fn place(wanted: &Wanted) -> Result<Option<(Vec<String>, &str)>> {
 }
 
 /// Returns what is to be known of the logs besides their text.
-fn remarks(wanted: &Wanted, reader: &LogReader, look: &Look) -> Vec<String> {
+fn remarks(wanted: &Wanted, reader: &LogReader, look: &LogProgress) -> Vec<String> {
     let (run, step) = (&wanted.record.run, &wanted.name);
     let mut remarks: Vec<String> =
         reader.refused.iter().map(|why| format!("CloudWatch was not read: {why}.")).collect();
@@ -67,7 +67,8 @@ fn remarks(wanted: &Wanted, reader: &LogReader, look: &Look) -> Vec<String> {
     let expected = look.expected_at().filter(|at| *at > wanted.store.now());
     remarks.extend(match (reader.source(), expected) {
         (_, None) if look.goes_on() && look.started.is_none() => {
-            Some(format!("Step `{step}` has not started yet: it is {} on the cluster. {follow}", look.state))
+            let state = look.state.as_ref().map_or("", |state| state.as_str());
+            Some(format!("Step `{step}` has not started yet: it is {state} on the cluster. {follow}"))
         }
         (None, None) if look.goes_on() => Some(format!(
             "Nothing is there yet. Logs come to {} every {} minutes while a step runs. {follow}",
@@ -78,7 +79,7 @@ fn remarks(wanted: &Wanted, reader: &LogReader, look: &Look) -> Vec<String> {
         (None, Some(at)) => {
             Some(format!("Nothing is there yet: the logs are expected in {} by {at:.0}.", reader.root()))
         }
-        (Some(Source::S3), Some(at)) if !look.complete => Some(format!("More may come until {at:.0}.")),
+        (Some(LogSource::S3), Some(at)) if !look.complete => Some(format!("More may come until {at:.0}.")),
         (None, None) => Some(format!("There is nothing of step {} in {}.", reader.step(), reader.root())),
         _ => None,
     });

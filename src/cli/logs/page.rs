@@ -7,20 +7,20 @@ use crate::cli::args;
 use crate::error::Result;
 use crate::event::{Event, Sink};
 use crate::mask;
-use crate::targets::emr::Stream;
+use crate::targets::emr::LogStream;
 
 /// The two outputs of a step, in the order in which they are shown.
-pub const STREAMS: [(Stream, &str); 2] = [(Stream::Stdout, "stdout"), (Stream::Stderr, "stderr")];
+pub const STREAMS: [(LogStream, &str); 2] = [(LogStream::Stdout, "stdout"), (LogStream::Stderr, "stderr")];
 
 /// What has been printed.
 pub struct Page<'a> {
     app: &'a App,
     sink: Box<dyn Sink>,
     /// Those that are wanted.
-    pub streams: Vec<(Stream, &'static str)>,
+    pub streams: Vec<(LogStream, &'static str)>,
     place: String,
-    texts: BTreeMap<Stream, Vec<u8>>,
-    lines: BTreeMap<Stream, mask::Pieces>,
+    texts: BTreeMap<LogStream, Vec<u8>>,
+    lines: BTreeMap<LogStream, mask::Pieces>,
     /// Whether whoever read what is printed has gone away.
     pub gone: bool,
 }
@@ -28,9 +28,9 @@ pub struct Page<'a> {
 impl<'a> Page<'a> {
     /// Returns an empty page.
     pub fn new(app: &'a App, wanted: args::Stream) -> Self {
-        let fits = |(stream, _): &(Stream, &str)| match wanted {
-            args::Stream::Stdout => *stream == Stream::Stdout,
-            args::Stream::Stderr => *stream == Stream::Stderr,
+        let fits = |(stream, _): &(LogStream, &str)| match wanted {
+            args::Stream::Stdout => *stream == LogStream::Stdout,
+            args::Stream::Stderr => *stream == LogStream::Stderr,
             args::Stream::Both => true,
         };
         let streams = STREAMS.into_iter().filter(fits).collect();
@@ -46,7 +46,7 @@ impl<'a> Page<'a> {
     }
 
     /// Prints a piece of a log under a heading that says where it is from, unless that is where the last one was from.
-    pub fn print(&mut self, stream: Stream, place: &str, text: &[u8]) -> Result<()> {
+    pub fn print(&mut self, stream: LogStream, place: &str, text: &[u8]) -> Result<()> {
         if self.place != place && !self.app.json {
             self.finish()?;
             self.place = place.to_string();
@@ -56,7 +56,7 @@ impl<'a> Page<'a> {
     }
 
     /// Prints a piece of a log without a heading: the lines that it ends, without the secrets in them.
-    pub fn print_plain(&mut self, stream: Stream, text: &[u8]) -> Result<()> {
+    pub fn print_plain(&mut self, stream: LogStream, text: &[u8]) -> Result<()> {
         if self.app.json {
             self.texts.entry(stream).or_default().extend(text);
             return Ok(());
@@ -84,7 +84,7 @@ impl<'a> Page<'a> {
     /// Returns the texts by the name of their stream, without secrets, and with replacement characters where they are not
     /// UTF-8.
     pub fn into_texts(self) -> serde_json::Map<String, serde_json::Value> {
-        let text = |(stream, name): &(Stream, &str)| {
+        let text = |(stream, name): &(LogStream, &str)| {
             let text = mask::bytes(self.texts.get(stream)?);
             Some(((*name).to_string(), String::from_utf8_lossy(&text).into()))
         };

@@ -1,317 +1,112 @@
-//! EMR's API as far as soflow uses it: requests and answers as its model names them. States and reasons stay texts, as
-//! EMR may add new ones. What an answer must have is a plain field, so that one without it is no answer; all else is
-//! lenient, so that nothing odd in what is only shown hides the rest.
+//! EMR's operations through its SDK, each sent as often as that is safe.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use aws_sdk_emr::Client;
+use aws_sdk_emr::config::interceptors::AfterDeserializationInterceptorContextRef;
+use aws_sdk_emr::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_emr::error::BoxError;
+use aws_sdk_emr::operation::run_job_flow::builders::RunJobFlowInputBuilder;
+use aws_sdk_emr::primitives::DateTime;
+use aws_sdk_emr::types::{InstanceFleetType, StepCancellationOption, StepConfig, StepSummary};
 use jiff::Timestamp;
-use serde::de::{DeserializeOwned, IgnoredAny};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
-use crate::aws::{BAD_ANSWER, CallError, EMR, Retry, Session};
+use super::answers::{ACTIVE, Cluster, ClusterState, EmrStep, Instance, NewStep, Read, StepState, must};
+use crate::aws::{CallError, OperationError, Retry, SdkError, Session};
 
-/// A cluster as DescribeCluster and ListClusters give it; the latter leaves most of it out.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Cluster {
-    /// `j-…`.
-    pub id: String,
-    /// The name given to RunJobFlow.
-    pub name: String,
-    /// Where it is.
-    pub status: ClusterStatus,
-    /// `emr-…`.
-    #[serde(default, deserialize_with = "lenient")]
-    pub release_label: String,
-    /// Where its logs go; may come back as `s3n://`.
-    #[serde(default, deserialize_with = "lenient")]
-    pub log_uri: String,
-    /// Whether it must be unprotected before it can be ended.
-    #[serde(default, deserialize_with = "lenient")]
-    pub termination_protected: bool,
-}
-
-impl Cluster {
-    /// Returns what sorts clusters by age, the oldest first.
-    pub fn age_order(&self) -> (Option<Timestamp>, String) {
-        (self.status.timeline.creation_date_time, self.id.clone())
-    }
-}
-
-/// Where a cluster is.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct ClusterStatus {
-    /// `STARTING`, `BOOTSTRAPPING`, `RUNNING`, `WAITING`, `TERMINATING`, `TERMINATED`, `TERMINATED_WITH_ERRORS`.
-    pub state: String,
-    /// Why.
-    #[serde(default, deserialize_with = "lenient")]
-    pub state_change_reason: Reason,
-    /// When it was made, became ready and ended.
-    #[serde(default, deserialize_with = "lenient")]
-    pub timeline: Timeline,
-    /// What went wrong, at most ten.
-    #[serde(default, deserialize_with = "lenient")]
-    pub error_details: Vec<ErrorDetail>,
-}
-
-/// Why something changed its state.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct Reason {
-    /// Such as `USER_REQUEST`; steps have none.
-    #[serde(deserialize_with = "lenient")]
-    pub code: String,
-    /// In words.
-    #[serde(deserialize_with = "lenient")]
-    pub message: String,
-}
-
-/// When things happened.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct Timeline {
-    /// Asked for.
-    #[serde(deserialize_with = "moment")]
-    pub creation_date_time: Option<Timestamp>,
-    /// A cluster: ready for steps.
-    #[serde(deserialize_with = "moment")]
-    pub ready_date_time: Option<Timestamp>,
-    /// A step: started.
-    #[serde(deserialize_with = "moment")]
-    pub start_date_time: Option<Timestamp>,
-    /// Over.
-    #[serde(deserialize_with = "moment")]
-    pub end_date_time: Option<Timestamp>,
-}
-
-/// Times come as seconds since 1970, with fractions.
-fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
-    let seconds: Option<f64> = lenient(deserializer)?;
-    Ok(seconds.and_then(|seconds| Timestamp::from_millisecond((seconds * 1000.0) as i64).ok()))
-}
-
-/// What is null or of another form than it should be counts as left out.
-fn lenient<'de, T: DeserializeOwned + Default, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    Ok(serde_json::from_value(Json::deserialize(deserializer)?).unwrap_or_default())
-}
-
-/// One thing that went wrong with a cluster.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct ErrorDetail {
-    /// Such as `BOOTSTRAP_FAILURE_PRIMARY_WITH_NON_ZERO_CODE`.
-    #[serde(deserialize_with = "lenient")]
-    pub error_code: String,
-    /// Facts such as the instance.
-    #[serde(deserialize_with = "lenient")]
-    pub error_data: Vec<BTreeMap<String, String>>,
-    /// In words.
-    #[serde(deserialize_with = "lenient")]
-    pub error_message: String,
-}
-
-/// A step as ListSteps gives it.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Step {
-    /// `s-…`.
-    pub id: String,
-    /// The name given to AddJobFlowSteps.
-    pub name: String,
-    /// Where it is.
-    pub status: StepStatus,
-    /// What newer API versions add, such as the YARN applications.
-    #[serde(default, deserialize_with = "lenient")]
-    pub additional_info: AdditionalInfo,
-}
-
-impl Step {
-    /// Returns whether its cluster still has to do with it.
-    pub fn is_active(&self) -> bool {
-        ACTIVE.contains(&self.status.state.as_str())
-    }
-}
-
-/// Where a step is.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct StepStatus {
-    /// `PENDING`, `CANCEL_PENDING`, `RUNNING`, `COMPLETED`, `CANCELLED`, `FAILED`, `INTERRUPTED`.
-    pub state: String,
-    /// Why it failed; empty at first and filled in minutes later.
-    #[serde(default, deserialize_with = "lenient")]
-    pub failure_details: FailureDetails,
-    /// When it was added, started and ended.
-    #[serde(default, deserialize_with = "lenient")]
-    pub timeline: Timeline,
-}
-
-/// Why a step failed, as far as EMR found out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct FailureDetails {
-    /// `Unknown Error` when EMR could not tell.
-    #[serde(deserialize_with = "lenient")]
-    pub reason: String,
-    /// The log's words.
-    #[serde(deserialize_with = "lenient")]
-    pub message: String,
-    /// The log, `s3://…/stderr.gz`.
-    #[serde(deserialize_with = "lenient")]
-    pub log_file: String,
-}
-
-/// What newer versions of the API add to a step.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct AdditionalInfo {
-    /// The YARN applications it started.
-    #[serde(deserialize_with = "lenient")]
-    pub resource_manager_application_ids: Vec<String>,
-}
-
-/// A step to add.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct NewStep {
-    /// At most 256 characters.
-    pub name: String,
-    /// `CONTINUE` or `CANCEL_AND_WAIT`.
-    pub action_on_failure: &'static str,
-    /// What runs.
-    pub hadoop_jar_step: JarStep,
-}
-
-/// What a step runs.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct JarStep {
-    /// `command-runner.jar`: runs a program of the primary node.
-    pub jar: &'static str,
-    /// The program and its arguments, never joined into one text.
-    pub args: Vec<String>,
-}
-
-/// An instance of a cluster.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Instance {
-    /// `i-…`.
-    #[serde(default, deserialize_with = "lenient")]
-    pub ec2_instance_id: String,
-    /// Such as `m5.xlarge`.
-    pub instance_type: String,
-    /// `ON_DEMAND` or `SPOT`.
-    #[serde(default, deserialize_with = "lenient")]
-    pub market: String,
-    /// Where it is.
-    pub status: InstanceStatus,
-}
-
-/// Where an instance is.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct InstanceStatus {
-    /// `RUNNING`, `TERMINATED` and so on.
-    pub state: String,
-    /// Why.
-    #[serde(default, deserialize_with = "lenient")]
-    pub state_change_reason: Reason,
-    /// When it was made, became ready and ended.
-    #[serde(default, deserialize_with = "lenient")]
-    pub timeline: Timeline,
-}
-
-/// A page of a list, and where the next one starts.
-#[derive(Deserialize)]
-pub struct Page<T> {
+/// A page of a list, and where the next one starts; `None` on the last one.
+pub struct ListPage<T> {
     /// What is on it.
-    #[serde(rename = "Clusters", alias = "Steps", alias = "Instances")]
     pub items: Vec<T>,
-    #[serde(rename = "Marker")]
-    marker: Option<String>,
+    /// Where the next one starts.
+    pub next: Option<String>,
 }
-
-impl<T> Page<T> {
-    /// Returns where the next page starts; `None` on the last one.
-    pub fn next(&self) -> Option<String> {
-        self.marker.clone().filter(|marker| !marker.is_empty())
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct OneCluster {
-    cluster: Cluster,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct OneStep {
-    step: Step,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Made {
-    job_flow_id: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Added {
-    step_ids: Vec<String>,
-}
-
-/// States of steps that a cluster still has to do with. Source: EMR's API model, StepState.
-pub const ACTIVE: [&str; 3] = ["PENDING", "CANCEL_PENDING", "RUNNING"];
-
-/// Most steps of one CancelSteps call, and most active steps of a cluster. Source: EMR's API model.
-pub const MOST_ACTIVE_STEPS: usize = 256;
 
 /// EMR's operations. An answer that lacks what it must have is an error with `maybe_done` set: what was asked for was done.
 #[derive(Clone, Debug)]
-pub struct Api(pub Session);
+pub struct Api {
+    session: Session,
+    client: Client,
+    applications: Applications,
+}
 
 impl Api {
-    async fn paged<T: DeserializeOwned>(&self, operation: &str, mut input: Json) -> Result<Vec<T>, CallError> {
-        let mut all = Vec::new();
-        loop {
-            let page: Page<T> = self.0.call(&EMR, operation, &input).await?;
-            let next = page.next();
-            all.extend(page.items);
-            match next {
-                Some(marker) => input["Marker"] = marker.into(),
-                None => return Ok(all),
-            }
-        }
+    /// Returns EMR as a session reaches it.
+    pub fn new(session: &Session) -> Self {
+        let applications = Applications::default();
+        let config = session.emr().config().to_builder().interceptor(applications.clone()).build();
+        Self { session: session.clone(), client: Client::from_conf(config), applications }
+    }
+
+    /// Returns the way to AWS.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    async fn send<T, E: OperationError, F: Future<Output = Result<T, SdkError<E>>>>(
+        &self,
+        operation: &str,
+        retry: Retry,
+        call: impl Fn() -> F,
+    ) -> Result<T, CallError> {
+        self.session.send("EMR", operation, retry, call).await
+    }
+
+    fn lacks(&self, operation: &str, what: &str) -> CallError {
+        self.session.lacks("EMR", operation, what)
+    }
+
+    /// Returns a page of an answer's list, which must be there although it may be empty.
+    fn page<S, T>(
+        &self,
+        operation: &str,
+        (items, marker): (Option<Vec<S>>, Option<String>),
+        read: impl Fn(S) -> Read<T>,
+    ) -> Result<ListPage<T>, CallError> {
+        let items = must(items, "the list").and_then(|items| items.into_iter().map(read).collect());
+        let items = items.map_err(|what| self.lacks(operation, what))?;
+        Ok(ListPage { items, next: marker.filter(|marker| !marker.is_empty()) })
     }
 
     /// Returns the clusters in any of these states, in no order.
-    pub async fn list_clusters(&self, states: &[&str], after: Option<Timestamp>) -> Result<Vec<Cluster>, CallError> {
-        let mut input = json!({ "ClusterStates": states });
-        if let Some(after) = after {
-            input["CreatedAfter"] = after.as_second().into();
-        }
-        self.paged("ListClusters", input).await
+    pub async fn list_clusters(
+        &self,
+        states: &[ClusterState],
+        after: Option<Timestamp>,
+    ) -> Result<Vec<Cluster>, CallError> {
+        let after = after.map(|after| DateTime::from_secs(after.as_second()));
+        all(|marker| async move {
+            let list =
+                || self.client.list_clusters().set_cluster_states(Some(states.to_vec())).set_created_after(after);
+            let call = || list().set_marker(marker.clone()).send();
+            let answer = self.send("ListClusters", Retry::Safe, call).await?;
+            self.page("ListClusters", (answer.clusters, answer.marker), Cluster::listed)
+        })
+        .await
     }
 
     /// Returns a cluster with all that EMR tells about it.
     pub async fn describe_cluster(&self, id: &str) -> Result<Cluster, CallError> {
-        let answer: OneCluster = self.0.call(&EMR, "DescribeCluster", &json!({ "ClusterId": id })).await?;
-        Ok(answer.cluster)
+        let call = || self.client.describe_cluster().cluster_id(id).send();
+        let told = self.send("DescribeCluster", Retry::Safe, call).await?.cluster;
+        let cluster = must(told, "the cluster").and_then(|told| {
+            Ok(Cluster {
+                release: told.release_label.unwrap_or_default(),
+                log_uri: told.log_uri.unwrap_or_default(),
+                termination_protected: told.termination_protected == Some(true),
+                ..Cluster::new(told.id, told.name, told.status)?
+            })
+        });
+        cluster.map_err(|what| self.lacks("DescribeCluster", what))
     }
 
     /// Makes a cluster and returns its id. Not sent again when it may have been done.
-    pub async fn run_job_flow(&self, request: &Json) -> Result<String, CallError> {
-        let operation = "RunJobFlow";
-        let made: Made = self.0.call_with(&EMR, operation, request, Retry::NotDone).await?;
-        if made.job_flow_id.is_empty() {
-            return Err(self.lacks(operation, "the cluster's id"));
-        }
-        Ok(made.job_flow_id)
+    pub async fn run_job_flow(&self, request: &RunJobFlowInputBuilder) -> Result<String, CallError> {
+        let call = || request.clone().send_with(&self.client);
+        let made = self.send("RunJobFlow", Retry::NotDone, call).await?.job_flow_id;
+        made.filter(|id| !id.is_empty()).ok_or_else(|| self.lacks("RunJobFlow", "the cluster's id"))
     }
 
     /// Adds steps and returns their ids in order. Not sent again when it may have been done.
@@ -321,76 +116,131 @@ impl Api {
         steps: &[NewStep],
         role: Option<&str>,
     ) -> Result<Vec<String>, CallError> {
-        let mut input = json!({ "JobFlowId": cluster, "Steps": steps });
-        if let Some(role) = role {
-            input["ExecutionRoleArn"] = role.into();
-        }
-        let operation = "AddJobFlowSteps";
-        let added: Added = self.0.call_with(&EMR, operation, &input, Retry::NotDone).await?;
-        if added.step_ids.len() != steps.len() || added.step_ids.iter().any(String::is_empty) {
-            return Err(self.lacks(operation, "an id for each step"));
-        }
-        Ok(added.step_ids)
+        let add =
+            || self.client.add_job_flow_steps().job_flow_id(cluster).set_execution_role_arn(role.map(String::from));
+        let call = || add().set_steps(Some(steps.iter().map(StepConfig::from).collect())).send();
+        let added = self.send("AddJobFlowSteps", Retry::NotDone, call).await?.step_ids;
+        let whole = |ids: &Vec<String>| ids.len() == steps.len() && !ids.iter().any(String::is_empty);
+        added.filter(whole).ok_or_else(|| self.lacks("AddJobFlowSteps", "an id for each step"))
     }
 
-    /// Returns one page of steps, the newest first.
-    pub async fn steps_page(&self, cluster: &str, marker: Option<String>) -> Result<Page<Step>, CallError> {
-        let mut input = json!({ "ClusterId": cluster });
-        if let Some(marker) = marker {
-            input["Marker"] = marker.into();
-        }
-        self.0.call(&EMR, "ListSteps", &input).await
+    /// Returns one page of steps, the newest first; of all states when none are named.
+    pub async fn steps_page(
+        &self,
+        cluster: &str,
+        states: &[StepState],
+        marker: Option<String>,
+    ) -> Result<ListPage<EmrStep>, CallError> {
+        let states = (!states.is_empty()).then(|| states.to_vec());
+        let list = || self.client.list_steps().cluster_id(cluster).set_step_states(states.clone());
+        let answer = self.send("ListSteps", Retry::Safe, || list().set_marker(marker.clone()).send()).await?;
+        let step = |step: StepSummary| self.applications.of(EmrStep::new(step.id, step.name, step.status)?);
+        self.page("ListSteps", (answer.steps, answer.marker), step)
     }
 
     /// Returns the steps in any of these states, the newest first.
-    pub async fn steps_in(&self, cluster: &str, states: &[&str]) -> Result<Vec<Step>, CallError> {
-        self.paged("ListSteps", json!({ "ClusterId": cluster, "StepStates": states })).await
+    pub async fn steps_in(&self, cluster: &str, states: &[StepState]) -> Result<Vec<EmrStep>, CallError> {
+        all(|marker| self.steps_page(cluster, states, marker)).await
     }
 
     /// Returns the steps that have not ended.
-    pub async fn active_steps(&self, cluster: &str) -> Result<Vec<Step>, CallError> {
+    pub async fn active_steps(&self, cluster: &str) -> Result<Vec<EmrStep>, CallError> {
         self.steps_in(cluster, &ACTIVE).await
     }
 
     /// Returns a step.
-    pub async fn describe_step(&self, cluster: &str, step: &str) -> Result<Step, CallError> {
-        let answer: OneStep =
-            self.0.call(&EMR, "DescribeStep", &json!({ "ClusterId": cluster, "StepId": step })).await?;
-        Ok(answer.step)
+    pub async fn describe_step(&self, cluster: &str, step: &str) -> Result<EmrStep, CallError> {
+        let call = || self.client.describe_step().cluster_id(cluster).step_id(step).send();
+        let told = self.send("DescribeStep", Retry::Safe, call).await?.step;
+        let step = must(told, "the step").and_then(|step| EmrStep::new(step.id, step.name, step.status));
+        step.and_then(|step| self.applications.of(step)).map_err(|what| self.lacks("DescribeStep", what))
     }
 
-    /// Asks for steps to be cancelled, `SEND_INTERRUPT` or `TERMINATE_PROCESS`: EMR promises to try.
-    pub async fn cancel_steps(&self, cluster: &str, steps: &[String], option: &str) -> Result<(), CallError> {
-        let input = json!({ "ClusterId": cluster, "StepIds": steps, "StepCancellationOption": option });
-        self.0.call::<IgnoredAny>(&EMR, "CancelSteps", &input).await.map(drop)
+    /// Asks for steps to be cancelled: EMR promises to try.
+    pub async fn cancel_steps(
+        &self,
+        cluster: &str,
+        steps: &[String],
+        option: StepCancellationOption,
+    ) -> Result<(), CallError> {
+        let cancel = || self.client.cancel_steps().cluster_id(cluster).set_step_ids(Some(steps.to_vec()));
+        let call = || cancel().step_cancellation_option(option.clone()).send();
+        self.send("CancelSteps", Retry::Safe, call).await.map(drop)
     }
 
-    /// Ends clusters; ending one twice is no error.
-    pub async fn terminate(&self, clusters: &[&str]) -> Result<(), CallError> {
-        self.0.call::<IgnoredAny>(&EMR, "TerminateJobFlows", &json!({ "JobFlowIds": clusters })).await.map(drop)
+    /// Ends a cluster; ending it twice is no error.
+    pub async fn terminate(&self, cluster: &str) -> Result<(), CallError> {
+        let call = || self.client.terminate_job_flows().job_flow_ids(cluster).send();
+        self.send("TerminateJobFlows", Retry::Safe, call).await.map(drop)
     }
 
-    /// Returns the instances of a cluster, also those that have ended.
-    pub async fn instances(&self, cluster: &str) -> Result<Vec<Instance>, CallError> {
-        self.paged("ListInstances", json!({ "ClusterId": cluster })).await
+    /// Returns the instances of a cluster, also those that have ended; `role`: only those of that fleet.
+    pub async fn instances(&self, cluster: &str, role: Option<InstanceFleetType>) -> Result<Vec<Instance>, CallError> {
+        let role = &role;
+        all(|marker| async move {
+            let list = || self.client.list_instances().cluster_id(cluster).set_instance_fleet_type(role.clone());
+            let call = || list().set_marker(marker.clone()).send();
+            let answer = self.send("ListInstances", Retry::Safe, call).await?;
+            self.page("ListInstances", (answer.instances, answer.marker), Instance::listed)
+        })
+        .await
     }
 
     /// Returns the primary nodes of a cluster of instance fleets, as soflow makes them, also those that have ended.
     pub async fn primaries(&self, cluster: &str) -> Result<Vec<Instance>, CallError> {
-        self.paged("ListInstances", json!({ "ClusterId": cluster, "InstanceFleetType": "MASTER" })).await
+        self.instances(cluster, Some(InstanceFleetType::Master)).await
     }
+}
 
-    fn lacks(&self, operation: &str, what: &str) -> CallError {
-        CallError {
-            service: EMR.name,
-            operation: operation.into(),
-            code: BAD_ANSWER.into(),
-            message: format!("the answer lacks {what}"),
-            maybe_done: true,
-            partition: self.0.partition().id,
+/// Returns what is on all pages.
+async fn all<T, F: Future<Output = Result<ListPage<T>, CallError>>>(
+    page: impl Fn(Option<String>) -> F,
+) -> Result<Vec<T>, CallError> {
+    let (mut items, mut marker) = (Vec::new(), None);
+    loop {
+        let page = page(marker).await?;
+        items.extend(page.items);
+        marker = page.next;
+        if marker.is_none() {
+            return Ok(items);
         }
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// The YARN applications of steps, by the step's id. EMR tells them in `AdditionalInfo`, which the crate's model of a step
+/// does not have yet, so they are read from the body of each answer beside the SDK.
+#[derive(Clone, Debug, Default)]
+struct Applications(Arc<Mutex<BTreeMap<String, Vec<String>>>>);
+
+impl Applications {
+    /// Returns a step with its applications.
+    fn of(&self, step: EmrStep) -> Read<EmrStep> {
+        let told = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&step.id).cloned();
+        Ok(EmrStep { applications: told.unwrap_or_default(), ..step })
+    }
+}
+
+impl Intercept for Applications {
+    fn name(&self) -> &'static str {
+        "Applications"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.response().body().bytes().unwrap_or_default();
+        let answer: Json = serde_json::from_slice(body).unwrap_or_default();
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for step in answer["Steps"].as_array().into_iter().flatten().chain(answer.get("Step")) {
+            let ids = step["AdditionalInfo"]["ResourceManagerApplicationIds"].as_array().into_iter().flatten();
+            let ids: Vec<String> = ids.filter_map(Json::as_str).map(String::from).collect();
+            if let (Some(step), false) = (step["Id"].as_str(), ids.is_empty()) {
+                known.insert(step.into(), ids);
+            }
+        }
+        Ok(())
+    }
+}

@@ -2,29 +2,32 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_emr::types::StepCancellationOption;
 use jiff::Timestamp;
 
-use super::Inner;
-use super::api::{JarStep, MOST_ACTIVE_STEPS, NewStep, Step};
-use super::calm::Calm;
+use super::Clusters;
+use super::answers::{ActionOnFailure, ENDED, EmrStep, NewStep, StepState};
 use super::failure::from_state;
 use super::logs::s3;
+use super::poll::PollInterval;
 use super::steps::{SKEW, is_of};
-use super::watch::ENDED;
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
 use crate::names::RunId;
 use crate::targets::{Ended, StepEnd};
 
+/// Most steps of one CancelSteps call. Source: EMR's API model.
+const CANCELLED_AT_ONCE: usize = 256;
+
 /// How often to look whether steps have ended before the stronger way is taken, and again before giving up.
 const LOOKS: u32 = 12;
 
 /// Returns whether a step is of a run that was claimed at `since`.
-fn is_recent(step: &Step, run: &RunId, since: Timestamp) -> bool {
-    is_of(&step.name, run) && step.status.timeline.creation_date_time.is_none_or(|made| made >= since - SKEW)
+fn is_recent(step: &EmrStep, run: &RunId, since: Timestamp) -> bool {
+    is_of(&step.name, run) && step.created.is_none_or(|made| made >= since - SKEW)
 }
 
-impl Inner {
+impl Clusters {
     /// Ends what has not ended of a run on a cluster.
     ///
     /// # Errors
@@ -39,12 +42,12 @@ impl Inner {
         if active.is_empty() {
             return Ok(());
         }
-        let running: Vec<Step> = active.iter().filter(|step| step.status.state == "RUNNING").cloned().collect();
-        for option in ["SEND_INTERRUPT", "TERMINATE_PROCESS"] {
+        let running: Vec<EmrStep> = active.iter().filter(|step| step.state == StepState::Running).cloned().collect();
+        for option in [StepCancellationOption::SendInterrupt, StepCancellationOption::TerminateProcess] {
             let left: Vec<String> =
                 self.active_of(cluster, run, since).await?.into_iter().map(|step| step.id).collect();
-            for part in left.chunks(MOST_ACTIVE_STEPS) {
-                self.api.cancel_steps(cluster, part, option).await?;
+            for part in left.chunks(CANCELLED_AT_ONCE) {
+                self.api.cancel_steps(cluster, part, option.clone()).await?;
             }
             if self.await_none(cluster, run, since).await? {
                 return self.kill_applications(cluster, run, &running).await;
@@ -54,7 +57,7 @@ impl Inner {
             .hint(format!("end the cluster with them: `soflow cluster down {cluster} --force`")))
     }
 
-    async fn active_of(&self, cluster: &str, run: &RunId, since: Timestamp) -> Result<Vec<Step>, CallError> {
+    async fn active_of(&self, cluster: &str, run: &RunId, since: Timestamp) -> Result<Vec<EmrStep>, CallError> {
         let mut active = self.api.active_steps(cluster).await?;
         active.retain(|step| is_recent(step, run, since));
         Ok(active)
@@ -77,40 +80,41 @@ impl Inner {
         let mut ended = BTreeMap::new();
         for step in found.iter().rev().filter(|step| is_recent(step, run, since)) {
             let name = step.name.rsplit('/').next().unwrap_or_default().to_string();
-            ended.entry(name).or_insert_with(|| step.ended(StepEnd::Failed(from_state(step))));
+            ended.entry(name).or_insert_with(|| step.outcome(StepEnd::Failed(from_state(step))));
         }
         Ok(ended)
     }
 
     async fn await_none(&self, cluster: &str, run: &RunId, since: Timestamp) -> Result<bool> {
-        let mut calm = Calm::new(self.settings.poll_fastest, self.settings.poll_slowest);
+        let mut interval = PollInterval::new(self.settings.poll_fastest, self.settings.poll_slowest);
         for _ in 0..LOOKS {
-            tokio::time::sleep(calm.pause()).await;
+            tokio::time::sleep(interval.pause()).await;
             if self.active_of(cluster, run, since).await?.is_empty() {
                 return Ok(true);
             }
-            calm.relax();
+            interval.lengthen();
         }
         Ok(false)
     }
 
     /// In cluster mode a step is only the client of its application, which does not end with it. Source: EMR management
     /// guide, "Cancel steps": asynchronous processes are not affected.
-    pub(super) async fn kill_applications(&self, cluster: &str, run: &RunId, ended: &[Step]) -> Result<()> {
+    pub(super) async fn kill_applications(&self, cluster: &str, run: &RunId, ended: &[EmrStep]) -> Result<()> {
         let root = super::logs(&self.lake).join(cluster);
         let mut applications = Vec::new();
         for step in ended {
-            let told = &step.additional_info.resource_manager_application_ids;
-            let logs = s3::StepLogs { store: self.store.as_ref(), root: &root, step: &step.id, applications: told };
+            let logs = s3::StepLogs {
+                store: self.store.as_ref(),
+                root: &root,
+                step: &step.id,
+                applications: &step.applications,
+            };
             applications.extend(s3::find(&logs).await?.applications);
         }
         let kill = |application: &String| NewStep {
             name: format!("{run} cancelled {application}"),
-            action_on_failure: "CONTINUE",
-            hadoop_jar_step: JarStep {
-                jar: "command-runner.jar",
-                args: ["yarn", "application", "-kill", application].map(String::from).into(),
-            },
+            action_on_failure: ActionOnFailure::Continue,
+            args: ["yarn", "application", "-kill", application].map(String::from).into(),
         };
         let kills: Vec<NewStep> = applications.iter().map(kill).collect();
         if kills.is_empty() {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
-use super::Inner;
-use super::api::Step;
+use super::Clusters;
+use super::answers::{ALIVE, ClusterState, EmrStep, is_ready};
+use super::candidates::{Candidate, judge};
 use super::identity::Identity;
 use super::manage::users;
-use super::pool::{ALIVE, Candidate, judge};
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -37,7 +37,7 @@ pub(super) enum Created {
 }
 
 /// Who asks for a cluster.
-pub(super) struct Asker<'a> {
+pub(super) struct ClusterRequest<'a> {
     /// What for: a run id, or a name that no other request has.
     pub what: &'a str,
     /// What the cluster is called after when one is made: no other request has the same.
@@ -48,14 +48,14 @@ pub(super) struct Asker<'a> {
     pub notes: &'a UnboundedSender<Note>,
 }
 
-impl Asker<'_> {
+impl ClusterRequest<'_> {
     pub(super) fn tell(&self, event: Event) {
         // Nobody listening means that the run is over.
         let _ = self.notes.send(Note::Event(event));
     }
 }
 
-impl Inner {
+impl Clusters {
     /// Returns the identity of the clusters that jobs of this target run on.
     pub(super) fn identity(&self, bootstrap: &[Uri]) -> Identity {
         Identity::of(&self.settings.cluster, &self.settings.shape, &self.lake, bootstrap)
@@ -67,7 +67,7 @@ impl Inner {
     }
 
     /// Returns the clusters of this lake in any of these states, as `candidates` does.
-    pub(super) async fn judged(&self, states: &[&str]) -> Result<Vec<Candidate>, CallError> {
+    pub(super) async fn judged(&self, states: &[ClusterState]) -> Result<Vec<Candidate>, CallError> {
         let wanted = self.identity(&self.bootstrap_places());
         let clusters = self.api.list_clusters(states, None).await?;
         let max_age = i64::try_from(self.settings.shape.max_age_seconds).unwrap_or(i64::MAX);
@@ -86,8 +86,8 @@ impl Inner {
     }
 
     /// Returns the lease of a cluster for a run on its way to one: what it does not come to hold is given back.
-    pub(super) fn claim(&self, cluster: &str, asker: &Asker<'_>) -> Lease {
-        let lease = self.lease(cluster, asker.what);
+    pub(super) fn claim(&self, cluster: &str, request: &ClusterRequest<'_>) -> Lease {
+        let lease = self.lease(cluster, request.what);
         self.claims.lock().unwrap_or_else(PoisonError::into_inner).push(lease.clone());
         lease
     }
@@ -109,64 +109,75 @@ impl Inner {
     /// Returns a cluster for a run: the one it had, a free one, one it waited for, or a new one.
     pub(super) async fn acquire(
         &self,
-        asker: &Asker<'_>,
+        request: &ClusterRequest<'_>,
         had: Option<&Placed>,
         candidates: Vec<Candidate>,
     ) -> Result<Acquired> {
         if let Some(had) = had
-            && let Some(acquired) = self.return_to(asker, had).await?
+            && let Some(acquired) = self.return_to(request, had).await?
         {
             return Ok(acquired);
         }
         let fits: Vec<&Candidate> =
-            candidates.iter().filter(|found| found.fits && Some(found.id.as_str()) != asker.not).collect();
+            candidates.iter().filter(|found| found.fits && Some(found.id.as_str()) != request.not).collect();
         let mode = LeaseMode::forced(self.force);
-        for found in &fits {
-            let lease = self.claim(&found.id, asker);
-            if self.turn((&lease, found), asker, mode, true).await?.is_ok() {
-                asker.tell(chosen(found, &found.reason));
-                return Ok(reused(found, lease));
-            }
-            lease.release().await?;
+        if let Some(acquired) = self.take_free(request, fits.iter().copied(), mode).await? {
+            return Ok(acquired);
         }
         match fits.first() {
-            Some(best) => self.wait_in_line(asker, best).await,
-            None => match self.create(asker).await? {
+            Some(best) => self.wait_in_line(request, best).await,
+            None => match self.create(request).await? {
                 Created::Ours(acquired) => Ok(acquired),
-                Created::Taken(found) => self.wait_in_line(asker, &found).await,
+                Created::Taken(found) => self.wait_in_line(request, &found).await,
             },
         }
     }
 
+    /// Takes the first of these clusters that is free, if any is. They have just been listed.
+    pub(super) async fn take_free<'a>(
+        &self,
+        request: &ClusterRequest<'_>,
+        found: impl Iterator<Item = &'a Candidate>,
+        mode: LeaseMode,
+    ) -> Result<Option<Acquired>> {
+        for found in found {
+            let lease = self.claim(&found.id, request);
+            if self.turn((&lease, found), request, mode, true).await?.is_ok() {
+                request.tell(chosen(found, &found.reason));
+                return Ok(Some(reused(found, lease)));
+            }
+            lease.release().await?;
+        }
+        Ok(None)
+    }
+
     /// Goes back to the cluster an earlier process had, also when it has ended: what completed there is not run again.
-    async fn return_to(&self, asker: &Asker<'_>, had: &Placed) -> Result<Option<Acquired>> {
+    async fn return_to(&self, request: &ClusterRequest<'_>, had: &Placed) -> Result<Option<Acquired>> {
         let cluster = match self.api.describe_cluster(&had.cluster).await {
             Ok(cluster) => cluster,
             Err(error) if error.is_unknown_cluster() => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let state = cluster.status.state.as_str();
-        let lease = self.claim(&had.cluster, asker);
-        let has_turn = matches!(lease.take(LeaseMode::Once).await?, Turn::Ours { .. }) || !ALIVE.contains(&state);
+        let lease = self.claim(&had.cluster, request);
+        let has_turn = matches!(lease.take(LeaseMode::Once).await?, Turn::Ours { .. }) || !ALIVE.contains(&cluster.state);
         // Steps that are there stay there, whoever else has come meanwhile.
-        if !has_turn && !self.has_steps(&had.cluster, asker.what).await? {
+        if !has_turn && !self.has_steps(&had.cluster, request.what).await? {
             return Ok(None);
         }
         let event =
             Event::ClusterChosen { cluster: had.cluster.clone(), reused: true, reason: "its steps are there".into() };
-        asker.tell(event);
-        let ready = ["RUNNING", "WAITING"].contains(&state);
-        Ok(Some(Acquired { placed: had.clone(), ready, lease: lease.hold() }))
+        request.tell(event);
+        Ok(Some(Acquired { placed: had.clone(), ready: is_ready(&cluster.state), lease: lease.hold() }))
     }
 
     async fn has_steps(&self, cluster: &str, run: &str) -> Result<bool, CallError> {
         let mut marker = None;
         loop {
-            let page = self.api.steps_page(cluster, marker).await?;
+            let page = self.api.steps_page(cluster, &[], marker).await?;
             if page.items.iter().any(|step| run_of(step) == run) {
                 return Ok(true);
             }
-            marker = page.next();
+            marker = page.next;
             if marker.is_none() {
                 return Ok(false);
             }
@@ -179,14 +190,14 @@ impl Inner {
     pub(super) async fn turn(
         &self,
         (lease, found): (&Lease, &Candidate),
-        asker: &Asker<'_>,
+        request: &ClusterRequest<'_>,
         mode: LeaseMode,
         fresh: bool,
     ) -> Result<Result<(), (usize, String)>> {
         let beside = match lease.take(mode).await? {
             Turn::Ours { .. } if mode == LeaseMode::Force => return Ok(Ok(())),
             Turn::Ours { beside, stale }
-                if fresh && found.state == "WAITING" && beside.is_empty() && stale.is_empty() =>
+                if fresh && found.state == ClusterState::Waiting && beside.is_empty() && stale.is_empty() =>
             {
                 return Ok(Ok(()));
             }
@@ -194,23 +205,23 @@ impl Inner {
             Turn::Waiting { position, holders } => return Ok(Err((position, describe(&holders)))),
         };
         let mut left = left_behind(&self.api.active_steps(&found.id).await?, &beside);
-        left.retain(|run| run != asker.what);
+        left.retain(|run| run != request.what);
         if beside.len() + left.len() < self.settings.shape.step_concurrency as usize {
             return Ok(Ok(()));
         }
         Ok(Err((1, users(&beside, &left))))
     }
 
-    async fn wait_in_line(&self, asker: &Asker<'_>, found: &Candidate) -> Result<Acquired> {
-        let lease = self.claim(&found.id, asker);
+    async fn wait_in_line(&self, request: &ClusterRequest<'_>, found: &Candidate) -> Result<Acquired> {
+        let lease = self.claim(&found.id, request);
         let began = Instant::now();
         let patience = Duration::from_secs(self.settings.queue_seconds);
         let mode = if patience.is_zero() { LeaseMode::Once } else { LeaseMode::Queue };
         let mut told = None;
         loop {
-            let now = match self.turn((&lease, found), asker, mode, false).await? {
+            let now = match self.turn((&lease, found), request, mode, false).await? {
                 Ok(()) => {
-                    asker.tell(chosen(found, "its turn has come"));
+                    request.tell(chosen(found, "its turn has come"));
                     return Ok(reused(found, lease));
                 }
                 Err(before) => before,
@@ -221,7 +232,7 @@ impl Inner {
             }
             if told.as_ref() != Some(&now) {
                 let (position, holders) = now.clone();
-                asker.tell(Event::InLine { cluster: found.id.clone(), position, holders });
+                request.tell(Event::InLine { cluster: found.id.clone(), position, holders });
                 told = Some(now);
             }
             tokio::time::sleep(self.settings.poll_fastest.min(patience)).await;
@@ -230,12 +241,12 @@ impl Inner {
 }
 
 /// Returns the run that a step belongs to, by its name.
-pub(super) fn run_of(step: &Step) -> &str {
+pub(super) fn run_of(step: &EmrStep) -> &str {
     step.name.split_once('/').map_or(step.name.as_str(), |(run, _)| run)
 }
 
 /// Returns the runs that have steps among `active` and no claim among `claims`: nobody watches them.
-pub(super) fn left_behind(active: &[Step], claims: &[Claim]) -> Vec<String> {
+pub(super) fn left_behind(active: &[EmrStep], claims: &[Claim]) -> Vec<String> {
     let mut runs: Vec<String> = active.iter().map(|step| run_of(step).to_string()).collect();
     runs.retain(|run| claims.iter().all(|claim| claim.what != *run));
     runs.sort();
@@ -243,13 +254,13 @@ pub(super) fn left_behind(active: &[Step], claims: &[Claim]) -> Vec<String> {
     runs
 }
 
-pub(super) fn chosen(found: &Candidate, reason: &str) -> Event {
+fn chosen(found: &Candidate, reason: &str) -> Event {
     Event::ClusterChosen { cluster: found.id.clone(), reused: true, reason: reason.into() }
 }
 
-pub(super) fn reused(found: &Candidate, lease: Lease) -> Acquired {
-    let ready = ["RUNNING", "WAITING"].contains(&found.state.as_str());
-    Acquired { placed: Placed { cluster: found.id.clone(), made: false }, ready, lease: lease.hold() }
+fn reused(found: &Candidate, lease: Lease) -> Acquired {
+    let placed = Placed { cluster: found.id.clone(), made: false };
+    Acquired { placed, ready: is_ready(&found.state), lease: lease.hold() }
 }
 
 fn held(cluster: &str, holders: &str) -> Error {

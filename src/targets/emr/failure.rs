@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::Inner;
-use super::api::{Cluster, FailureDetails, Instance, Step};
+use super::Clusters;
+use super::answers::{Cluster, EmrStep, FailureDetails, Instance, StepState};
 use super::logs::s3;
-use crate::diagnose::{self, Class, ClusterEnd, ErrorDetail, Finding, LostInstance};
+use crate::diagnose::{self, Class, ClusterEnd, Finding, LostInstance};
 use crate::error::{Error, Kind};
 use crate::event::Event;
 use crate::targets::{Cause, Ended, Note, StepEnd};
@@ -17,7 +17,7 @@ use crate::targets::{Cause, Ended, Note, StepEnd};
 const LOOKS: u32 = 14;
 
 /// Why a cluster ended.
-pub(super) struct Lost {
+pub(super) struct ClusterLoss {
     finding: Finding,
     /// One line.
     pub summary: String,
@@ -25,7 +25,7 @@ pub(super) struct Lost {
     pub elsewhere: bool,
 }
 
-impl Lost {
+impl ClusterLoss {
     /// Returns the error of a run that ends with its cluster.
     pub fn into_error(self, cluster: &Cluster) -> Error {
         let mut error = self.finding.error(&format!("cluster `{}` ended", cluster.id));
@@ -35,45 +35,38 @@ impl Lost {
     }
 }
 
-impl Inner {
+impl Clusters {
     /// Returns why a cluster ended: one call about its primary node, which may have been a spot instance.
-    pub(super) async fn why_lost(&self, cluster: &Cluster) -> Lost {
-        let status = &cluster.status;
-        let detail = |detail: &super::api::ErrorDetail| ErrorDetail {
-            code: detail.error_code.clone(),
-            data: detail.error_data.iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect(),
-            message: detail.error_message.clone(),
-        };
-        let details: Vec<ErrorDetail> = status.error_details.iter().map(detail).collect();
+    pub(super) async fn why_lost(&self, cluster: &Cluster) -> ClusterLoss {
         // What cannot be asked must not hide that the cluster ended.
         let primaries = self.api.primaries(&cluster.id).await.unwrap_or_default();
         let lost = |instance: Instance| LostInstance {
-            id: instance.ec2_instance_id,
+            id: instance.id,
             role: "primary".into(),
-            spot: instance.market == "SPOT",
-            message: instance.status.state_change_reason.message,
+            spot: instance.spot,
+            message: instance.reason,
         };
         let instances: Vec<LostInstance> = primaries.into_iter().map(lost).collect();
         let logs = s3::root(&cluster.log_uri, &cluster.id).ok();
         let finding = diagnose::cluster(&ClusterEnd {
             id: &cluster.id,
-            state: &status.state,
-            code: &status.state_change_reason.code,
-            message: &status.state_change_reason.message,
-            details: &details,
+            state: cluster.state.as_str(),
+            code: &cluster.reason.code,
+            message: &cluster.reason.message,
+            details: &cluster.errors,
             instances: &instances,
             logs: logs.as_ref(),
         });
         // One that never took steps will not do so elsewhere either. What ends one that did, be it a person, the idle timer
         // or the loss of its primary node, is told by codes that also stand for other things.
-        let elsewhere = status.timeline.ready_date_time.is_some();
-        Lost { summary: finding.summary.clone(), elsewhere, finding }
+        let elsewhere = cluster.ready.is_some();
+        ClusterLoss { summary: finding.summary.clone(), elsewhere, finding }
     }
 
     /// Returns why a step failed. Logs come minutes after the step has ended; what EMR says by itself may come later too.
-    pub(super) async fn explain(&self, cluster: &str, step: &Step, notes: &UnboundedSender<Note>) -> Cause {
-        let mut details = step.status.failure_details.clone();
-        let mut applications = step.additional_info.resource_manager_application_ids.clone();
+    pub(super) async fn explain(&self, cluster: &str, step: &EmrStep, notes: &UnboundedSender<Note>) -> Cause {
+        let mut details = step.failure.clone();
+        let mut applications = step.applications.clone();
         let mut told = false;
         let mut best = None;
         for look in 0..LOOKS {
@@ -87,7 +80,7 @@ impl Inner {
             if let Some(finding) = from_details(&details).filter(|finding| finding.class != Class::Unknown) {
                 return cause(&finding, step, &details);
             }
-            if !told && let Some(ended) = step.status.timeline.end_date_time {
+            if !told && let Some(ended) = step.ended {
                 let at = s3::expected_at(ended);
                 let text = format!("Step {} failed; its logs are expected by {at:.0}.", step.name);
                 let _ = notes.send(Note::Event(Event::Note { text }));
@@ -98,14 +91,14 @@ impl Inner {
             if details.message.is_empty()
                 && let Ok(step) = self.api.describe_step(cluster, &step.id).await
             {
-                details = step.status.failure_details;
+                details = step.failure;
             }
         }
         let known = from_details(&details).or(best).unwrap_or_default();
         cause(&known, step, &details)
     }
 
-    async fn read_logs(&self, cluster: &str, step: &Step, known: &[String]) -> Option<(Finding, Vec<String>)> {
+    async fn read_logs(&self, cluster: &str, step: &EmrStep, known: &[String]) -> Option<(Finding, Vec<String>)> {
         let root = super::logs(&self.lake).join(cluster);
         let logs = s3::StepLogs { store: self.store.as_ref(), root: &root, step: &step.id, applications: known };
         // A log that cannot be read must not hide that the step failed.
@@ -115,22 +108,21 @@ impl Inner {
 }
 
 /// Returns why a step failed as far as EMR says it by itself.
-pub(super) fn from_state(step: &Step) -> Cause {
-    let details = &step.status.failure_details;
+pub(super) fn from_state(step: &EmrStep) -> Cause {
+    let details = &step.failure;
     cause(&from_details(details).unwrap_or_default(), step, details)
 }
 
-impl Step {
+impl EmrStep {
     /// Returns how a step that has ended did, and when it ran; `failed`: what a failure is told as.
-    pub(super) fn ended(&self, failed: StepEnd) -> Ended {
-        let how = match self.status.state.as_str() {
-            "COMPLETED" => StepEnd::Completed(BTreeMap::new()),
+    pub(super) fn outcome(&self, failed: StepEnd) -> Ended {
+        let how = match self.state {
+            StepState::Completed => StepEnd::Completed(BTreeMap::new()),
             // Behind a step that failed, or by someone: there is no log that says why.
-            "CANCELLED" | "INTERRUPTED" => StepEnd::Stopped,
+            StepState::Cancelled | StepState::Interrupted => StepEnd::Stopped,
             _ => failed,
         };
-        let timeline = self.status.timeline;
-        Ended { how, ran: timeline.start_date_time.zip(timeline.end_date_time) }
+        Ended { how, ran: self.started.zip(self.ended) }
     }
 }
 
@@ -146,14 +138,14 @@ fn from_details(details: &FailureDetails) -> Option<Finding> {
     Some(finding)
 }
 
-fn cause(finding: &Finding, step: &Step, details: &FailureDetails) -> Cause {
-    let ended = match (step.status.state.as_str(), details.reason.as_str()) {
+fn cause(finding: &Finding, step: &EmrStep, details: &FailureDetails) -> Cause {
+    let ended = match (&step.state, details.reason.as_str()) {
         (state, "" | "Unknown Error") => format!("EMR: {state}"),
         (state, reason) => format!("EMR: {state}, {reason}"),
     };
     let mut cause = Cause::new(finding.clone(), &ended);
     if cause.summary.is_empty() {
-        cause.summary = format!("EMR says {} and nothing more", step.status.state);
+        cause.summary = format!("EMR says {} and nothing more", step.state);
     }
     if cause.log.is_empty() {
         cause.log.clone_from(&details.log_file);

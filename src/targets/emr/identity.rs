@@ -1,7 +1,9 @@
 //! What a cluster's name says: whose it is, what it can do, and which request made it.
 
+use serde_json::{Value as Json, json};
+
 use super::request::configurations;
-use crate::config::{Lake, Shape};
+use crate::config::{Classification, Lake, Shape};
 use crate::names::{Digest, Uri};
 
 /// What all names of soflow's clusters start with.
@@ -24,7 +26,7 @@ pub struct Identity {
 
 /// What a cluster's name tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
+pub struct ClusterName {
     /// What kind of cluster it is.
     pub identity: Identity,
     /// Which request made it.
@@ -42,7 +44,7 @@ impl Identity {
         let mut parts = vec![
             shape.release.clone(),
             applications.join(","),
-            configurations(shape).to_string(),
+            configurations(shape).iter().map(text).collect::<Json>().to_string(),
             shape.service_role.clone(),
             shape.instance_profile.clone(),
             shape.subnets.join(","),
@@ -74,7 +76,7 @@ impl Identity {
     }
 }
 
-impl Named {
+impl ClusterName {
     /// Returns what a name tells, or `None` when soflow did not make it.
     pub fn parse(name: &str) -> Option<Self> {
         let parts: Vec<&str> = name.strip_prefix(MARK)?.split('/').collect();
@@ -88,4 +90,13 @@ impl Named {
         };
         Some(Self { identity, token: token.into() })
     }
+}
+
+/// Returns a classification in the form that is part of the names of clusters.
+fn text(one: &Classification) -> Json {
+    json!({
+        "Classification": one.classification,
+        "Properties": one.properties,
+        "Configurations": one.configurations.iter().map(text).collect::<Json>(),
+    })
 }

@@ -7,13 +7,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::Inner;
-use super::api::Step;
-use super::watch::ENDED;
+use super::Clusters;
+use super::answers::{ENDED, EmrStep, StepState};
 use crate::error::Result;
 use crate::names::Uri;
 use cloudwatch::CloudWatch;
-use s3::{LARGEST, LogFile, LogName, PUSHED_EVERY, StepLogs, Stream, Tail, What};
+use s3::{LARGEST, LogFile, LogName, LogOrigin, LogStream, LogTail, PUSHED_EVERY, StepLogs};
 
 /// After how many looks at CloudWatch without news, once the step has ended, nothing more is waited for. The agent sends
 /// what it has every 5 seconds. Source: CloudWatch agent reference, `force_flush_interval`.
@@ -21,14 +20,14 @@ const QUIET_LOOKS: u32 = 3;
 
 /// Where logs are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum LogSource {
     /// CloudWatch Logs.
     CloudWatch,
     /// Objects below the cluster's `LogUri`.
     S3,
 }
 
-impl Source {
+impl LogSource {
     /// Returns the word for it in JSON.
     pub fn name(self) -> &'static str {
         match self {
@@ -40,7 +39,7 @@ impl Source {
 
 /// A part of a log.
 #[derive(Debug)]
-pub struct Piece<'a> {
+pub struct LogPiece<'a> {
     /// Which log.
     pub name: &'a LogName,
     /// Where that is: a URI, or a log group and a stream.
@@ -50,13 +49,13 @@ pub struct Piece<'a> {
 }
 
 /// Takes logs piece by piece.
-pub type Out<'a> = dyn FnMut(Piece<'_>) -> Result<()> + Send + 'a;
+pub type LogSink<'a> = dyn FnMut(LogPiece<'_>) -> Result<()> + Send + 'a;
 
 /// What one look at the logs of a step found.
 #[derive(Clone, Debug, Default)]
-pub struct Look {
-    /// EMR's word for the step's state; empty when EMR does not know the step any more.
-    pub state: String,
+pub struct LogProgress {
+    /// Where the step is; `None` when EMR does not know it any more.
+    pub state: Option<StepState>,
     /// When it started, UTC.
     pub started: Option<Timestamp>,
     /// When it ended, UTC.
@@ -69,10 +68,10 @@ pub struct Look {
     pub unread: Vec<Uri>,
 }
 
-impl Look {
+impl LogProgress {
     /// Returns whether the step has not ended yet.
     pub fn goes_on(&self) -> bool {
-        !self.state.is_empty() && !ENDED.contains(&self.state.as_str())
+        self.state.as_ref().is_some_and(|state| !ENDED.contains(state))
     }
 
     /// Returns when its logs should be in S3, UTC; `None` while it goes on.
@@ -83,19 +82,19 @@ impl Look {
 
 /// Reads the logs of one step, each byte once.
 pub struct LogReader {
-    target: Arc<Inner>,
+    target: Arc<Clusters>,
     root: Uri,
     /// Where the step may be: its run's last cluster first, and only the one that knows it once that is known.
     clusters: Vec<String>,
     step: String,
-    streams: Vec<Stream>,
+    streams: Vec<LogStream>,
     applications: Vec<String>,
     /// `None` when the cluster does not write there, or nobody may read it.
     cloudwatch: Option<CloudWatch>,
-    tail: Tail,
+    tail: LogTail,
     located: bool,
     /// The first that had anything.
-    source: Option<Source>,
+    source: Option<LogSource>,
     /// Why CloudWatch is not read although it could be.
     pub refused: Option<String>,
     quiet: u32,
@@ -104,7 +103,7 @@ pub struct LogReader {
 impl LogReader {
     /// Returns a reader of these outputs of a step, which may not have started. `clusters`: those of its run, of which the
     /// first is taken when EMR does not know the step on any.
-    pub fn new(target: Arc<Inner>, clusters: Vec<String>, step: &str, streams: Vec<Stream>) -> Self {
+    pub fn new(target: Arc<Clusters>, clusters: Vec<String>, step: &str, streams: Vec<LogStream>) -> Self {
         Self {
             root: super::logs(&target.lake),
             clusters,
@@ -113,7 +112,7 @@ impl LogReader {
             target,
             streams,
             applications: Vec::new(),
-            tail: Tail::default(),
+            tail: LogTail::default(),
             located: false,
             source: None,
             refused: None,
@@ -132,7 +131,7 @@ impl LogReader {
     }
 
     /// Returns where the logs were found, as soon as any were.
-    pub fn source(&self) -> Option<Source> {
+    pub fn source(&self) -> Option<LogSource> {
         self.source
     }
 
@@ -140,29 +139,23 @@ impl LogReader {
     ///
     /// # Errors
     /// Those of AWS and of `out`.
-    pub async fn look(&mut self, out: &mut Out<'_>) -> Result<Look> {
+    pub async fn look(&mut self, out: &mut LogSink<'_>) -> Result<LogProgress> {
         let step = self.find().await?;
-        let mut look = Look::default();
+        let mut look = LogProgress::default();
         if let Some(step) = step {
-            let timeline = step.status.timeline;
-            look = Look {
-                state: step.status.state,
-                started: timeline.start_date_time,
-                ended: timeline.end_date_time,
-                ..look
-            };
-            let told = step.additional_info.resource_manager_application_ids;
+            look = LogProgress { state: Some(step.state), started: step.started, ended: step.ended, ..look };
+            let told = step.applications;
             self.applications.extend(told.into_iter().filter(|id| !self.applications.contains(id)).collect::<Vec<_>>());
         }
-        if look.started.is_none() && !look.state.is_empty() {
+        if look.started.is_none() && look.state.is_some() {
             look.complete = !look.goes_on();
             return Ok(look);
         }
-        if self.source != Some(Source::S3) && self.look_at_cloudwatch(out).await? {
-            self.source = Some(Source::CloudWatch);
+        if self.source != Some(LogSource::S3) && self.look_at_cloudwatch(out).await? {
+            self.source = Some(LogSource::CloudWatch);
             look.any = true;
         }
-        if self.source == Some(Source::CloudWatch) {
+        if self.source == Some(LogSource::CloudWatch) {
             self.quiet = if look.any || look.goes_on() { 0 } else { self.quiet + 1 };
             look.complete = self.quiet >= QUIET_LOOKS;
         } else {
@@ -172,7 +165,7 @@ impl LogReader {
     }
 
     /// Returns what EMR says of the step, after finding out which cluster knows it.
-    async fn find(&mut self) -> Result<Option<Step>> {
+    async fn find(&mut self) -> Result<Option<EmrStep>> {
         if let [cluster] = self.clusters.as_slice()
             && self.located
         {
@@ -198,7 +191,7 @@ impl LogReader {
 
     /// Returns what EMR says of the step, unless it has forgotten it: two months after the cluster's end. Logs may be read
     /// by those who may not ask EMR.
-    async fn described(&self, cluster: &str) -> Result<Option<Step>> {
+    async fn described(&self, cluster: &str) -> Result<Option<EmrStep>> {
         match self.target.api.describe_step(cluster, &self.step).await {
             Ok(step) => Ok(Some(step)),
             Err(error) if error.is_denied() || error.is_unknown_cluster() => Ok(None),
@@ -206,9 +199,9 @@ impl LogReader {
         }
     }
 
-    async fn look_at_cloudwatch(&mut self, out: &mut Out<'_>) -> Result<bool> {
+    async fn look_at_cloudwatch(&mut self, out: &mut LogSink<'_>) -> Result<bool> {
         let Some(place) = &mut self.cloudwatch else { return Ok(false) };
-        match place.read(&self.target.api.0, &mut self.applications, out).await? {
+        match place.read(self.target.api.session(), &mut self.applications, out).await? {
             Ok(any) => Ok(any),
             Err(refusal) => {
                 self.refused = Some(refusal);
@@ -218,19 +211,19 @@ impl LogReader {
         }
     }
 
-    async fn look_at_s3(&mut self, look: &mut Look, out: &mut Out<'_>) -> Result<()> {
+    async fn look_at_s3(&mut self, look: &mut LogProgress, out: &mut LogSink<'_>) -> Result<()> {
         let store = self.target.store.as_ref();
         let logs = StepLogs { store, root: &self.root, step: &self.step, applications: &self.applications };
         let found = s3::find(&logs).await?;
         self.applications.clone_from(&found.applications);
         let wanted = |file: &&LogFile| self.streams.contains(&file.name.stream);
-        let read = |file: &&LogFile| !matches!(file.name.what, What::Executor(_)) && file.bytes <= LARGEST;
+        let read = |file: &&LogFile| !matches!(file.name.what, LogOrigin::Executor(_)) && file.bytes <= LARGEST;
         let (files, unread): (Vec<&LogFile>, Vec<&LogFile>) = found.files.iter().filter(wanted).partition(read);
         look.unread = unread.into_iter().map(|file| file.uri.clone()).collect();
         let files: Vec<LogFile> = files.into_iter().cloned().collect();
-        let mut pass = |file: &LogFile, text: &[u8]| out(Piece { name: &file.name, place: file.uri.as_str(), text });
+        let mut pass = |file: &LogFile, text: &[u8]| out(LogPiece { name: &file.name, place: file.uri.as_str(), text });
         if self.tail.read(store, &files, &mut pass).await? {
-            self.source = Some(Source::S3);
+            self.source = Some(LogSource::S3);
             look.any = true;
         }
         look.complete = match look.ended {

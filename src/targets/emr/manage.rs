@@ -4,18 +4,24 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::Inner;
-use super::api::{Cluster, Instance, Step};
-use super::clusters::{Asker, Created, left_behind};
-use super::identity::Named;
-use super::pool::{ALIVE, Candidate};
+use super::Clusters;
+use super::answers::{ALIVE, Cluster, ClusterState, EmrStep, Instance, is_ending, is_ready};
+use super::candidates::Candidate;
+use super::clusters::{ClusterRequest, Created, left_behind};
+use super::identity::ClusterName;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::store::lease::{Claim, LeaseMode, LeaseState, Turn, describe, sweep};
 use crate::targets::Note;
 
 /// States of clusters that are there, those that are ending included.
-const THERE: [&str; 5] = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING", "TERMINATING"];
+const THERE: [ClusterState; 5] = [
+    ClusterState::Starting,
+    ClusterState::Bootstrapping,
+    ClusterState::Running,
+    ClusterState::Waiting,
+    ClusterState::Terminating,
+];
 
 /// Why a cluster that fits cannot be had at once.
 const HELD: &str = "held by others";
@@ -75,7 +81,7 @@ pub struct Shown {
     /// Its instances, also those that have ended.
     pub instances: Vec<Instance>,
     /// Its steps that have not ended.
-    pub active: Vec<Step>,
+    pub active: Vec<EmrStep>,
     /// Who has its lease and who waits.
     pub book: LeaseState,
     /// Runs without the lease whose steps have not ended.
@@ -91,25 +97,25 @@ pub struct Reaped {
     pub reason: String,
 }
 
-impl Inner {
+impl Clusters {
     /// Returns a cluster of the target's shape: one that is there and free, or a new one; its id, and whether it is ready.
     ///
     /// # Errors
     /// As a run's.
     pub async fn up(&self, token: &str, notes: &UnboundedSender<Note>) -> Result<(String, bool)> {
-        let asker = Asker { what: token, token, not: None, notes };
+        let request = ClusterRequest { what: token, token, not: None, notes };
         let found = self.candidates().await?;
         if let Some(best) = found.iter().find(|found| found.fits) {
-            asker.tell(Event::ClusterChosen { cluster: best.id.clone(), reused: true, reason: best.reason.clone() });
-            return Ok((best.id.clone(), ["RUNNING", "WAITING"].contains(&best.state.as_str())));
+            request.tell(Event::ClusterChosen { cluster: best.id.clone(), reused: true, reason: best.reason.clone() });
+            return Ok((best.id.clone(), is_ready(&best.state)));
         }
-        match self.create(&asker).await? {
+        match self.create(&request).await? {
             Created::Ours(acquired) => {
                 acquired.lease.release().await?;
                 Ok((acquired.placed.cluster, acquired.ready))
             }
             Created::Taken(found) => {
-                asker.tell(Event::ClusterChosen { cluster: found.id.clone(), reused: true, reason: found.reason });
+                request.tell(Event::ClusterChosen { cluster: found.id.clone(), reused: true, reason: found.reason });
                 Ok((found.id, false))
             }
         }
@@ -120,27 +126,25 @@ impl Inner {
     /// # Errors
     /// `Machine` with the reason when it ends instead.
     pub async fn await_ready(&self, id: &str, notes: &UnboundedSender<Note>) -> Result<Cluster> {
-        let mut calm = super::calm::Calm::new(self.settings.poll_fastest, self.settings.poll_slowest);
-        let mut state = String::new();
+        let mut interval = super::poll::PollInterval::new(self.settings.poll_fastest, self.settings.poll_slowest);
+        let mut state = None;
         loop {
             let cluster = self.api.describe_cluster(id).await?;
             self.end_spare(notes).await;
-            if cluster.status.state != state {
-                state.clone_from(&cluster.status.state);
-                let reason = cluster.status.state_change_reason.message.clone();
-                let event = Event::ClusterChanged { cluster: id.into(), state: state.clone(), reason };
-                let _ = notes.send(Note::Event(event));
-                calm.hurry();
+            if state.as_ref() != Some(&cluster.state) {
+                let (now, reason) = (cluster.state.to_string(), cluster.reason.message.clone());
+                let _ = notes.send(Note::Event(Event::ClusterChanged { cluster: id.into(), state: now, reason }));
+                state = Some(cluster.state.clone());
+                interval.shorten();
             }
-            match state.as_str() {
-                "RUNNING" | "WAITING" => return Ok(cluster),
-                "TERMINATING" | "TERMINATED" | "TERMINATED_WITH_ERRORS" => {
-                    return Err(self.why_lost(&cluster).await.into_error(&cluster));
-                }
-                _ => {}
+            if is_ready(&cluster.state) {
+                return Ok(cluster);
             }
-            tokio::time::sleep(calm.pause()).await;
-            calm.relax();
+            if is_ending(&cluster.state) {
+                return Err(self.why_lost(&cluster).await.into_error(&cluster));
+            }
+            tokio::time::sleep(interval.pause()).await;
+            interval.lengthen();
         }
     }
 
@@ -153,8 +157,8 @@ impl Inner {
         let used = found.iter().map(|found| async {
             let book = self.lease(&found.id, "list").look().await?;
             // One that waits for steps has none; what is on one that is ending is being cancelled.
-            let active = match found.state.as_str() {
-                "WAITING" | "TERMINATING" => Vec::new(),
+            let active = match found.state {
+                ClusterState::Waiting | ClusterState::Terminating => Vec::new(),
                 _ => match self.api.active_steps(&found.id).await {
                     // It has ended since it was listed.
                     Err(error) if error.is_unknown_cluster() => Vec::new(),
@@ -169,7 +173,7 @@ impl Inner {
             let mut listed = Listed {
                 id: found.id,
                 shape: found.shape,
-                state: found.state,
+                state: found.state.to_string(),
                 age_seconds: found.age_seconds,
                 reason: found.reason,
                 holders: book.holders,
@@ -201,7 +205,7 @@ impl Inner {
         let cluster = self.described(id).await?;
         let lease = self.lease(id, "show");
         let (instances, active, book) =
-            futures_util::future::join3(self.api.instances(id), self.api.active_steps(id), lease.look()).await;
+            futures_util::future::join3(self.api.instances(id, None), self.api.active_steps(id), lease.look()).await;
         let (active, book) = (active?, book?);
         let left = left_behind(&active, &book.holders);
         Ok(Shown { cluster, instances: instances?, active, book, left })
@@ -225,7 +229,7 @@ impl Inner {
     pub async fn down(&self, id: &str, force: bool) -> Result<Cluster> {
         let cluster = self.described(id).await?;
         self.check_ours(&cluster)?;
-        if !ALIVE.contains(&cluster.status.state.as_str()) {
+        if !ALIVE.contains(&cluster.state) {
             return Ok(cluster);
         }
         if cluster.termination_protected {
@@ -240,19 +244,18 @@ impl Inner {
         let active = self.api.active_steps(id).await?;
         if !force && let Some(step) = active.first() {
             lease.release().await?;
-            let what =
-                format!("step `{}` is {}, and {} in all have not ended", step.name, step.status.state, active.len());
+            let what = format!("step `{}` is {}, and {} in all have not ended", step.name, step.state, active.len());
             return Err(in_use(id, &what));
         }
-        self.api.terminate(&[id]).await?;
+        self.api.terminate(id).await?;
         // It takes no steps any more. Whoever was put out is told by what is left of the lease.
         lease.release().await?;
         self.described(id).await
     }
 
-    fn check_ours(&self, cluster: &Cluster) -> Result<Named> {
+    fn check_ours(&self, cluster: &Cluster) -> Result<ClusterName> {
         let wanted = self.identity(&self.bootstrap_places()).lake;
-        Named::parse(&cluster.name).filter(|named| named.identity.lake == wanted).ok_or_else(|| {
+        ClusterName::parse(&cluster.name).filter(|named| named.identity.lake == wanted).ok_or_else(|| {
             Error::new(Kind::Usage, format!("soflow did not make cluster `{}` for this lake", cluster.id))
                 .hint(format!("end it yourself: `aws emr terminate-clusters --cluster-ids {}`", cluster.id))
         })
@@ -270,7 +273,9 @@ impl Inner {
         let mut clusters = self.api.list_clusters(&ALIVE, None).await?;
         clusters.sort_by_key(Cluster::age_order);
         for (at, cluster) in clusters.iter().enumerate() {
-            let Some(named) = Named::parse(&cluster.name).filter(|named| named.identity.lake == lake) else { continue };
+            let Some(named) = ClusterName::parse(&cluster.name).filter(|named| named.identity.lake == lake) else {
+                continue;
+            };
             let twin = clusters[..at].iter().find(|older| older.name == cluster.name);
             let Some(reason) = self.reason_to_reap(cluster, &named, twin, now).await? else { continue };
             if dry_run || self.end_unused(&cluster.id, "cluster reap").await? {
@@ -286,7 +291,7 @@ impl Inner {
     async fn reason_to_reap(
         &self,
         cluster: &Cluster,
-        named: &Named,
+        named: &ClusterName,
         twin: Option<&Cluster>,
         now: Timestamp,
     ) -> Result<Option<String>> {
@@ -294,24 +299,23 @@ impl Inner {
         if !book.holders.is_empty() {
             return Ok(None);
         }
-        let steps = self.api.steps_page(&cluster.id, None).await?.items;
-        if steps.iter().any(Step::is_active) {
+        let steps = self.api.steps_page(&cluster.id, &[], None).await?.items;
+        if steps.iter().any(EmrStep::is_active) {
             return Ok(None);
         }
         if let Some(twin) = twin {
             return Ok(Some(format!("made by one request with {}", twin.id)));
         }
-        if !["RUNNING", "WAITING"].contains(&cluster.status.state.as_str()) {
+        if !is_ready(&cluster.state) {
             return Ok(None);
         }
-        let timeline = cluster.status.timeline;
-        let age = now.duration_since(timeline.creation_date_time.unwrap_or(now));
+        let age = now.duration_since(cluster.created.unwrap_or(now));
         let shape = &self.settings.shape;
         if age.as_secs() >= i64::try_from(shape.max_age_seconds).unwrap_or(i64::MAX) {
             return Ok(Some(format!("{} old, `max-age` is {}", hours(age.as_secs()), hours_of(shape.max_age_seconds))));
         }
-        let ended = steps.iter().filter_map(|step| step.status.timeline.end_date_time).max();
-        let idle = now.duration_since(ended.or(timeline.ready_date_time).unwrap_or(now));
+        let ended = steps.iter().filter_map(|step| step.ended).max();
+        let idle = now.duration_since(ended.or(cluster.ready).unwrap_or(now));
         let limit = SignedDuration::from_secs(i64::try_from(shape.idle_seconds).unwrap_or(i64::MAX));
         if idle > limit.saturating_add(IDLE_GRACE) {
             return Ok(Some(format!("idle for {}", hours(idle.as_secs()))));

@@ -1,24 +1,30 @@
 //! Amazon EMR on EC2: clusters that are found or made, steps that are added once, watched politely and explained.
 //!
 //! ```text
-//! pool (which cluster, and why) -> clusters (whose turn, made once) -> ship (code, dependencies) -> steps (added once)
-//!   -> watch (one call a tick for all, on to another cluster when one ends) -> failure (why)
+//! candidates (which cluster, and why) -> clusters (whose turn), create (one, once) -> ship (code, dependencies)
+//!   -> steps (added once) -> watch (one call a tick for all, on to another cluster when one ends) -> failure (why)
+//! ```
+//!
+//! All of it asks EMR through `api` and reads `answers`.
+//!
+//! ```text
+//! manage (what people do with clusters), logs, bill, cancel
 //! ```
 
-mod actual;
+pub mod answers;
 pub mod api;
-mod calm;
+mod bill;
 mod cancel;
+mod candidates;
 mod clusters;
+mod create;
 mod failure;
 mod identity;
 mod logs;
-mod making;
 mod manage;
-mod once;
-mod pool;
-mod price;
+mod poll;
 mod request;
+mod send_once;
 mod ship;
 mod steps;
 mod watch;
@@ -42,24 +48,25 @@ use crate::store::lease::Lease;
 use crate::store::{Owner, Store};
 use crate::targets::{Ended, Opening, Placed, Shipped, StepOrder, Stop, Target};
 
-pub use actual::{Bill, Stay};
+use answers::ActionOnFailure;
 pub use api::Api;
-pub use calm::Calm;
-pub use identity::{Identity, MARK, Named};
-pub use logs::s3::{PUSHED_EVERY, Stream};
-pub use logs::{LogReader, Look, Out, Piece, Source};
+pub use bill::{Bill, Stay};
+pub use candidates::Candidate;
+pub use identity::{ClusterName, Identity, MARK};
+pub use logs::s3::{LogStream, PUSHED_EVERY};
+pub use logs::{LogPiece, LogProgress, LogReader, LogSink, LogSource};
 pub use manage::{Listed, Reaped, Shown, users};
-pub use pool::{ALIVE, Candidate};
+pub use poll::PollInterval;
 pub use request::logs;
 pub use ship::Shipment;
-use watch::{Command, Progress, Watcher};
+use watch::{WatchCommand, WatchState, Watcher};
 
 /// Most steps handed over at once: EMR takes 256 active ones a cluster, its own system steps among them. Source: EMR
 /// management guide, "Submit work to a cluster".
 const QUEUED_AT_ONCE: usize = 250;
 
 /// What an EMR target works with.
-pub struct Settings {
+pub struct ClusterSettings {
     /// The target's settings.
     pub emr: Emr,
     /// The target's locations.
@@ -78,14 +85,14 @@ pub struct Settings {
 
 /// Runs steps on EMR clusters.
 pub struct EmrTarget {
-    inner: Arc<Inner>,
+    clusters: Arc<Clusters>,
     engine: String,
     candidates: Mutex<Option<Vec<Candidate>>>,
-    watcher: Mutex<Option<mpsc::UnboundedSender<Command>>>,
+    watcher: Mutex<Option<mpsc::UnboundedSender<WatchCommand>>>,
 }
 
-/// What all parts of the target share.
-pub struct Inner {
+/// The clusters of a target, and what is needed to work on them.
+pub struct Clusters {
     api: Api,
     store: Arc<dyn Store>,
     settings: Emr,
@@ -99,15 +106,15 @@ pub struct Inner {
     /// What a run has claimed on its way to a cluster.
     claims: Mutex<Vec<Lease>>,
     /// Requests for clusters of which a second one may come up.
-    resent: Mutex<Vec<making::Resent>>,
+    resent: Mutex<Vec<create::Resent>>,
 }
 
-impl Inner {
+impl Clusters {
     /// Returns what works on clusters with these settings.
-    pub fn new(session: &Session, store: Arc<dyn Store>, settings: Settings) -> Self {
-        let Settings { emr, lake, code, cache, host, owner, force } = settings;
+    pub fn new(session: &Session, store: Arc<dyn Store>, settings: ClusterSettings) -> Self {
+        let ClusterSettings { emr, lake, code, cache, host, owner, force } = settings;
         Self {
-            api: Api(session.clone()),
+            api: Api::new(session),
             store,
             settings: emr,
             lake,
@@ -134,8 +141,12 @@ impl Inner {
 
     /// With several steps at once EMR takes nothing but `CONTINUE`; otherwise what waits behind a failed step must not run
     /// on what that has not written. Source: EMR's API model, StepConcurrencyLevel.
-    fn action_on_failure(&self) -> &'static str {
-        if self.settings.shape.step_concurrency > 1 { "CONTINUE" } else { "CANCEL_AND_WAIT" }
+    fn action_on_failure(&self) -> ActionOnFailure {
+        if self.settings.shape.step_concurrency > 1 {
+            ActionOnFailure::Continue
+        } else {
+            ActionOnFailure::CancelAndWait
+        }
     }
 }
 
@@ -144,16 +155,16 @@ impl EmrTarget {
     ///
     /// # Errors
     /// `Usage` when the dependencies' lock cannot be read.
-    pub fn new(inner: Arc<Inner>) -> Result<Self> {
-        let packages = inner.dependencies()?.map(|environment| environment.key());
+    pub fn new(clusters: Arc<Clusters>) -> Result<Self> {
+        let packages = clusters.dependencies()?.map(|environment| environment.key());
         let engine = match packages {
-            Some(key) => format!("{}@{}", inner.settings.shape.release, key.short()),
-            None => format!("{}@{}", inner.settings.shape.release, Digest::of::<&str>([]).short()),
+            Some(key) => format!("{}@{}", clusters.settings.shape.release, key.short()),
+            None => format!("{}@{}", clusters.settings.shape.release, Digest::of::<&str>([]).short()),
         };
-        Ok(Self { inner, engine, candidates: Mutex::default(), watcher: Mutex::default() })
+        Ok(Self { clusters, engine, candidates: Mutex::default(), watcher: Mutex::default() })
     }
 
-    fn send(&self, command: Command) -> Result<()> {
+    fn send(&self, command: WatchCommand) -> Result<()> {
         let watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = watcher.as_ref().is_some_and(|watcher| watcher.send(command).is_ok());
         if sent { Ok(()) } else { Err(gone()) }
@@ -171,19 +182,19 @@ impl Target for EmrTarget {
     }
 
     fn slots(&self) -> usize {
-        if self.queues() { QUEUED_AT_ONCE } else { self.inner.settings.shape.step_concurrency as usize }
+        if self.queues() { QUEUED_AT_ONCE } else { self.clusters.settings.shape.step_concurrency as usize }
     }
 
     /// One step at a time means in order, and EMR keeps the order itself.
     fn queues(&self) -> bool {
-        self.inner.settings.shape.step_concurrency == 1
+        self.clusters.settings.shape.step_concurrency == 1
     }
 
     async fn prepare(&self, _: &mut dyn Sink) -> Result<()> {
-        let found = self.inner.candidates().await?;
+        let found = self.clusters.candidates().await?;
         // Before a run is claimed that could only fail.
         if !found.iter().any(|found| found.fits) {
-            self.inner.check_price()?;
+            self.clusters.check_price()?;
         }
         *self.candidates.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
         Ok(())
@@ -196,11 +207,11 @@ impl Target for EmrTarget {
     }
 
     fn shipment(&self) -> Result<Option<Shipped>> {
-        self.inner.shipment().map(Some)
+        self.clusters.shipment().map(Some)
     }
 
     async fn is_shipped(&self, shipped: &Shipped) -> Result<bool> {
-        self.inner.is_shipped(shipped).await
+        self.clusters.is_shipped(shipped).await
     }
 
     async fn open(&self, opening: Opening) -> Result<()> {
@@ -209,21 +220,21 @@ impl Target for EmrTarget {
         let found = self.candidates.lock().unwrap_or_else(PoisonError::into_inner).take();
         let found = match found {
             Some(found) => found,
-            None => self.inner.candidates().await?,
+            None => self.clusters.candidates().await?,
         };
         let token = run.to_string();
-        let asker = clusters::Asker { what: &token, token: &token, not: None, notes: &notes };
+        let request = clusters::ClusterRequest { what: &token, token: &token, not: None, notes: &notes };
         let had = placed.as_ref().filter(|_| resumed);
         // Code on its way while a cluster is found or made.
         let (code, acquired) =
-            tokio::try_join!(self.inner.ship(shipped, &notes), self.inner.acquire(&asker, had, found))?;
+            tokio::try_join!(self.clusters.ship(shipped, &notes), self.clusters.acquire(&request, had, found))?;
         if placed.as_ref() != Some(&acquired.placed) {
             let (saved, is_saved) = oneshot::channel();
             let _ = notes.send(crate::targets::Note::Placed { placed: acquired.placed.clone(), saved });
             is_saved.await.map_err(|_| Error::new(Kind::Machine, "the run's record could not be written"))?;
         }
         let watcher = Watcher {
-            target: self.inner.clone(),
+            target: self.clusters.clone(),
             run,
             since,
             resumed,
@@ -231,9 +242,9 @@ impl Target for EmrTarget {
             acquired,
             notes,
             commands: received,
-            state: Progress::default(),
+            state: WatchState::default(),
         };
-        self.inner.keep_claims();
+        self.clusters.keep_claims();
         tokio::spawn(watcher.run());
         *self.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(commands);
         Ok(())
@@ -241,35 +252,35 @@ impl Target for EmrTarget {
 
     async fn run_step(&self, order: StepOrder, mut stop: signal::Receiver<Stop>) -> Result<Ended> {
         let (end, mut ended) = oneshot::channel();
-        self.send(Command::Step(Box::new(order), end, stop.clone()))?;
+        self.send(WatchCommand::Step(Box::new(order), end, stop.clone()))?;
         tokio::select! {
             end = &mut ended => return end.map_err(|_| gone())?,
-            _ = stop.wait_for(|stop| *stop == Stop::Cancel) => self.send(Command::Cancel)?,
+            _ = stop.wait_for(|stop| *stop == Stop::Cancel) => self.send(WatchCommand::Cancel)?,
         }
         ended.await.map_err(|_| gone())?
     }
 
     async fn bill(&self, stay: Stay) -> Result<Option<Bill>> {
-        self.inner.bill(stay).await.map(Some)
+        self.clusters.bill(stay).await.map(Some)
     }
 
     async fn cancel(&self, run: &RunId, placed: &Placed, since: Timestamp) -> Result<()> {
-        self.inner.cancel_run(&placed.cluster, run, since).await
+        self.clusters.cancel_run(&placed.cluster, run, since).await
     }
 
     async fn ended(&self, run: &RunId, placed: &Placed, since: Timestamp) -> Result<BTreeMap<String, Ended>> {
-        self.inner.ended_of(&placed.cluster, run, since).await
+        self.clusters.ended_of(&placed.cluster, run, since).await
     }
 
     async fn close(&self, abandon: bool) -> Result<()> {
-        self.inner.give_back_claims().await?;
+        self.clusters.give_back_claims().await?;
         let Some(watcher) = self.watcher.lock().unwrap_or_else(PoisonError::into_inner).take() else { return Ok(()) };
         let (done, is_done) = oneshot::channel();
-        watcher.send(Command::Close(abandon, done)).map_err(|_| gone())?;
+        watcher.send(WatchCommand::Close(abandon, done)).map_err(|_| gone())?;
         is_done.await.map_err(|_| gone())?
     }
 
     async fn forget(&self, run: &RunId, placed: &Placed) -> Result<()> {
-        self.inner.lease(&placed.cluster, &run.to_string()).forget().await
+        self.clusters.lease(&placed.cluster, &run.to_string()).forget().await
     }
 }

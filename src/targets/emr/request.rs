@@ -2,10 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value as Json, json};
+use aws_sdk_emr::operation::run_job_flow::RunJobFlowInput;
+use aws_sdk_emr::operation::run_job_flow::builders::RunJobFlowInputBuilder;
+use aws_sdk_emr::types::{
+    Application, AutoTerminationPolicy, BootstrapActionConfig, CloudWatchLogConfiguration, ComputeLimits,
+    ComputeLimitsUnitType, Configuration, EbsBlockDeviceConfig, EbsConfiguration, InstanceFleetConfig,
+    InstanceFleetProvisioningSpecifications, InstanceFleetType, InstanceTypeConfig, JobFlowInstancesConfig,
+    ManagedScalingPolicy, MonitoringConfiguration, OnDemandProvisioningAllocationStrategy,
+    OnDemandProvisioningSpecification, ScaleDownBehavior, ScriptBootstrapActionConfig,
+    SpotProvisioningAllocationStrategy, SpotProvisioningSpecification, SpotProvisioningTimeoutAction, Tag,
+    VolumeSpecification,
+};
 
 use super::identity::Identity;
-use crate::config::{Classification, Disk, Fleet, Lake, Shape, SpotFallback};
+use crate::config::{Bootstrap, Classification, Disk, Fleet, InstanceType, Lake, Scaling, Shape, SpotFallback};
 use crate::names::Uri;
 
 /// Lets Spark, Hive and others use Glue as their metastore. Source: EMR release guide, "Using the AWS Glue Data Catalog".
@@ -15,7 +25,7 @@ const GLUE_FACTORY: &str = "com.amazonaws.glue.catalog.metastore.AWSGlueDataCata
 const MANAGED_POLICY_TAG: (&str, &str) = ("for-use-with-amazon-emr-managed-policies", "true");
 
 /// What a cluster is asked for with.
-pub struct Order<'a> {
+pub struct ClusterOrder<'a> {
     /// The shape.
     pub shape: &'a Shape,
     /// What the name says about it.
@@ -28,81 +38,84 @@ pub struct Order<'a> {
     pub token: &'a str,
 }
 
-impl Order<'_> {
+impl ClusterOrder<'_> {
     /// Returns the request.
-    pub fn request(&self) -> Json {
+    pub fn request(&self) -> RunJobFlowInputBuilder {
         let shape = self.shape;
-        let mut request = json!({
-            "Name": self.identity.name(self.token),
-            "LogUri": format!("{}/", logs(self.lake)),
-            "ReleaseLabel": shape.release,
-            "Applications": shape.applications.iter().map(|name| json!({ "Name": name })).collect::<Vec<_>>(),
-            "ServiceRole": shape.service_role,
-            "JobFlowRole": shape.instance_profile,
-            "StepConcurrencyLevel": shape.step_concurrency,
-            "ScaleDownBehavior": "TERMINATE_AT_TASK_COMPLETION",
-            "VisibleToAllUsers": true,
-            "AutoTerminationPolicy": { "IdleTimeout": shape.idle_seconds },
-            "Configurations": configurations(shape),
-            "Tags": self.tags(),
-            "Instances": self.instances(),
+        let monitoring = shape.cloudwatch_logs.then(|| {
+            let logs = CloudWatchLogConfiguration::builder().enabled(true).build();
+            MonitoringConfiguration::builder().cloud_watch_log_configuration(logs).build()
         });
-        let mut set = |key: &str, value: Json| request[key] = value;
-        if let Some(scaling) = &shape.scaling {
-            let mut limits = json!({
-                "UnitType": "InstanceFleetUnits",
-                "MinimumCapacityUnits": scaling.min,
-                "MaximumCapacityUnits": scaling.max,
-            });
-            if let Some(units) = scaling.max_on_demand {
-                limits["MaximumOnDemandCapacityUnits"] = units.into();
-            }
-            if let Some(units) = scaling.max_core {
-                limits["MaximumCoreCapacityUnits"] = units.into();
-            }
-            set("ManagedScalingPolicy", json!({ "ComputeLimits": limits }));
-        }
-        if let Some(name) = &shape.security_configuration {
-            set("SecurityConfiguration", name.as_str().into());
-        }
-        if let Some(key) = &shape.log_key {
-            set("LogEncryptionKmsKeyId", key.as_str().into());
-        }
-        if shape.cloudwatch_logs {
-            set("MonitoringConfiguration", json!({ "CloudWatchLogConfiguration": { "Enabled": true } }));
-        }
-        if !self.bootstrap.is_empty() {
-            let action = |(action, script): (&crate::config::Bootstrap, &Uri)| json!({ "Name": action.name, "ScriptBootstrapAction": { "Path": script, "Args": action.args } });
-            set("BootstrapActions", shape.bootstrap.iter().zip(self.bootstrap).map(action).collect());
-        }
-        request
+        let scripts = shape.bootstrap.iter().zip(self.bootstrap);
+        let bootstrap = (!self.bootstrap.is_empty()).then(|| scripts.map(bootstrap_action).collect());
+        RunJobFlowInput::builder()
+            .name(self.identity.name(self.token))
+            .log_uri(format!("{}/", logs(self.lake)))
+            .release_label(&shape.release)
+            .set_applications(Some(
+                shape.applications.iter().map(|name| Application::builder().name(name).build()).collect(),
+            ))
+            .service_role(&shape.service_role)
+            .job_flow_role(&shape.instance_profile)
+            .step_concurrency_level(int(shape.step_concurrency))
+            .scale_down_behavior(ScaleDownBehavior::TerminateAtTaskCompletion)
+            .visible_to_all_users(true)
+            .auto_termination_policy(
+                AutoTerminationPolicy::builder().idle_timeout(shape.idle_seconds.cast_signed()).build(),
+            )
+            .set_configurations(Some(configurations(shape).iter().map(configuration).collect()))
+            .set_tags(Some(self.tags()))
+            .instances(self.instances())
+            .set_managed_scaling_policy(shape.scaling.as_ref().map(scaling_policy))
+            .set_security_configuration(shape.security_configuration.clone())
+            .set_log_encryption_kms_key_id(shape.log_key.clone())
+            .set_monitoring_configuration(monitoring)
+            .set_bootstrap_actions(bootstrap)
     }
 
-    fn tags(&self) -> Vec<Json> {
+    fn tags(&self) -> Vec<Tag> {
         let mut tags: BTreeMap<&str, &str> =
             self.shape.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         let lake = self.lake.artifacts.as_str();
         tags.extend([MANAGED_POLICY_TAG, ("soflow:shape", self.identity.shape.as_str()), ("soflow:artifacts", lake)]);
-        tags.into_iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
+        tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
     }
 
-    fn instances(&self) -> Json {
+    fn instances(&self) -> JobFlowInstancesConfig {
         let shape = self.shape;
-        let mut fleets = vec![fleet("MASTER", &shape.primary, &shape.disk), fleet("CORE", &shape.core, &shape.disk)];
-        fleets.extend(shape.task.as_ref().map(|task| fleet("TASK", task, &shape.disk)));
-        let mut instances = json!({
-            "InstanceFleets": fleets,
-            "KeepJobFlowAliveWhenNoSteps": true,
-            "TerminationProtected": false,
-        });
-        if !shape.subnets.is_empty() {
-            instances["Ec2SubnetIds"] = json!(shape.subnets);
-        }
-        if let Some(key) = &shape.key_name {
-            instances["Ec2KeyName"] = key.as_str().into();
-        }
-        instances
+        let mut fleets = vec![
+            fleet(InstanceFleetType::Master, &shape.primary, &shape.disk),
+            fleet(InstanceFleetType::Core, &shape.core, &shape.disk),
+        ];
+        fleets.extend(shape.task.as_ref().map(|task| fleet(InstanceFleetType::Task, task, &shape.disk)));
+        JobFlowInstancesConfig::builder()
+            .set_instance_fleets(Some(fleets))
+            .keep_job_flow_alive_when_no_steps(true)
+            .termination_protected(false)
+            .set_ec2_subnet_ids((!shape.subnets.is_empty()).then(|| shape.subnets.clone()))
+            .set_ec2_key_name(shape.key_name.clone())
+            .build()
     }
+}
+
+/// Returns a number as EMR's model has it. The settings allow none that is larger.
+fn int(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+fn scaling_policy(scaling: &Scaling) -> ManagedScalingPolicy {
+    let limits = ComputeLimits::builder()
+        .unit_type(ComputeLimitsUnitType::InstanceFleetUnits)
+        .minimum_capacity_units(int(scaling.min))
+        .maximum_capacity_units(int(scaling.max))
+        .set_maximum_on_demand_capacity_units(scaling.max_on_demand.map(int))
+        .set_maximum_core_capacity_units(scaling.max_core.map(int));
+    ManagedScalingPolicy::builder().compute_limits(limits.build()).build()
+}
+
+fn bootstrap_action((action, script): (&Bootstrap, &Uri)) -> BootstrapActionConfig {
+    let script = ScriptBootstrapActionConfig::builder().path(script.as_str()).set_args(Some(action.args.clone()));
+    BootstrapActionConfig::builder().name(&action.name).script_bootstrap_action(script.build()).build()
 }
 
 /// Returns the prefix below which clusters put their logs.
@@ -110,42 +123,53 @@ pub fn logs(lake: &Lake) -> Uri {
     lake.logs.join("emr")
 }
 
-fn fleet(role: &str, fleet: &Fleet, disk: &Disk) -> Json {
-    let volume = json!({
-        "VolumeType": "gp3",
-        "SizeInGB": disk.gigabytes,
-        "Iops": disk.iops,
-        "Throughput": disk.throughput,
-    });
-    let disks = json!({
-        "EbsOptimized": true,
-        "EbsBlockDeviceConfigs": [{ "VolumeSpecification": volume, "VolumesPerInstance": disk.count }],
-    });
-    let kind = |kind: &crate::config::InstanceType| json!({ "InstanceType": kind.name, "WeightedCapacity": kind.weight, "EbsConfiguration": disks });
-    let mut launch = json!({ "OnDemandSpecification": { "AllocationStrategy": "lowest-price" } });
-    if fleet.spot > 0 {
+fn fleet(role: InstanceFleetType, fleet: &Fleet, disk: &Disk) -> InstanceFleetConfig {
+    let on_demand = OnDemandProvisioningSpecification::builder()
+        .allocation_strategy(OnDemandProvisioningAllocationStrategy::LowestPrice)
+        .build();
+    let spot = (fleet.spot > 0).then(|| {
         let action = match fleet.spot_fallback {
-            SpotFallback::OnDemand => "SWITCH_TO_ON_DEMAND",
-            SpotFallback::Terminate => "TERMINATE_CLUSTER",
+            SpotFallback::OnDemand => SpotProvisioningTimeoutAction::SwitchToOnDemand,
+            SpotFallback::Terminate => SpotProvisioningTimeoutAction::TerminateCluster,
         };
-        launch["SpotSpecification"] = json!({
-            "TimeoutDurationMinutes": fleet.spot_timeout_minutes,
-            "TimeoutAction": action,
-            "AllocationStrategy": "price-capacity-optimized",
-        });
-    }
-    json!({
-        "Name": role.to_ascii_lowercase(),
-        "InstanceFleetType": role,
-        "TargetOnDemandCapacity": fleet.on_demand,
-        "TargetSpotCapacity": fleet.spot,
-        "InstanceTypeConfigs": fleet.types.iter().map(kind).collect::<Vec<_>>(),
-        "LaunchSpecifications": launch,
-    })
+        SpotProvisioningSpecification::builder()
+            .timeout_duration_minutes(int(fleet.spot_timeout_minutes))
+            .timeout_action(action)
+            .allocation_strategy(SpotProvisioningAllocationStrategy::PriceCapacityOptimized)
+            .build()
+    });
+    let launch = InstanceFleetProvisioningSpecifications::builder()
+        .on_demand_specification(on_demand)
+        .set_spot_specification(spot)
+        .build();
+    InstanceFleetConfig::builder()
+        .name(role.as_str().to_ascii_lowercase())
+        .instance_fleet_type(role)
+        .target_on_demand_capacity(int(fleet.on_demand))
+        .target_spot_capacity(int(fleet.spot))
+        .set_instance_type_configs(Some(fleet.types.iter().map(|kind| instance_type(kind, disk)).collect()))
+        .launch_specifications(launch)
+        .build()
+}
+
+fn instance_type(kind: &InstanceType, disk: &Disk) -> InstanceTypeConfig {
+    let volume = VolumeSpecification::builder()
+        .volume_type("gp3")
+        .size_in_gb(int(disk.gigabytes))
+        .iops(int(disk.iops))
+        .throughput(int(disk.throughput))
+        .build();
+    let disks =
+        EbsBlockDeviceConfig::builder().volume_specification(volume).volumes_per_instance(int(disk.count)).build();
+    InstanceTypeConfig::builder()
+        .instance_type(&kind.name)
+        .weighted_capacity(int(kind.weight))
+        .ebs_configuration(EbsConfiguration::builder().ebs_optimized(true).ebs_block_device_configs(disks).build())
+        .build()
 }
 
 /// Returns the shape's classifications over those that make the tables visible to every application.
-pub fn configurations(shape: &Shape) -> Json {
+pub fn configurations(shape: &Shape) -> Vec<Classification> {
     let has = |name: &str| shape.applications.iter().any(|application| application == name);
     let made = |classification: &str, key: &str, value: &str| Classification {
         classification: classification.into(),
@@ -169,7 +193,7 @@ pub fn configurations(shape: &Shape) -> Json {
     for wanted in &shape.configurations {
         merge(&mut all, wanted);
     }
-    all.iter().map(to_json).collect()
+    all
 }
 
 fn merge(all: &mut Vec<Classification>, wanted: &Classification) {
@@ -184,10 +208,10 @@ fn merge(all: &mut Vec<Classification>, wanted: &Classification) {
     }
 }
 
-fn to_json(one: &Classification) -> Json {
-    json!({
-        "Classification": one.classification,
-        "Properties": one.properties,
-        "Configurations": one.configurations.iter().map(to_json).collect::<Vec<_>>(),
-    })
+fn configuration(one: &Classification) -> Configuration {
+    Configuration::builder()
+        .classification(&one.classification)
+        .set_properties(Some(one.properties.clone().into_iter().collect()))
+        .set_configurations(Some(one.configurations.iter().map(configuration).collect()))
+        .build()
 }

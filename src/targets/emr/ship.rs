@@ -5,7 +5,7 @@ use fs_err as fs;
 use serde::Serialize;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::Inner;
+use super::Clusters;
 use super::steps::CodePlace;
 use crate::encoding;
 use crate::error::{Error, Kind, Result};
@@ -39,7 +39,7 @@ pub struct Shipment {
     pub bytes: Option<u64>,
 }
 
-impl Inner {
+impl Clusters {
     /// Returns what the next run needs in S3, and what of it is there already.
     ///
     /// # Errors

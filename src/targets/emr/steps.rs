@@ -7,16 +7,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use super::api::{Api, JarStep, NewStep, Step};
-use super::once::{Request, Unsent, once};
+use super::answers::{ActionOnFailure, COMMAND_RUNNER, EmrStep, NewStep};
+use super::api::Api;
+use super::send_once::{UniqueRequest, Unsent, send_once};
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
 use crate::package::INTERPRETER;
 use crate::targets::{StepOrder, Stop};
-
-/// Runs a program of the primary node. Source: EMR release guide, "Run commands and scripts".
-const COMMAND_RUNNER: &str = "command-runner.jar";
 
 /// Most characters of a step's jar and arguments together. Source: EMR's API model, HadoopJarStepConfig.
 const MOST_CHARACTERS: usize = 10_240;
@@ -53,7 +51,7 @@ pub fn is_of(name: &str, run: &RunId) -> bool {
 ///
 /// # Errors
 /// `Usage` when it is beyond what EMR takes.
-pub fn new_step(order: &StepOrder, code: &CodePlace, action_on_failure: &'static str) -> Result<NewStep> {
+pub fn new_step(order: &StepOrder, code: &CodePlace, action_on_failure: ActionOnFailure) -> Result<NewStep> {
     let name = name(&order.run, &order.step);
     let args = arguments(order, code, &name);
     let characters: usize = COMMAND_RUNNER.len() + args.iter().map(|arg| arg.chars().count()).sum::<usize>();
@@ -66,7 +64,7 @@ pub fn new_step(order: &StepOrder, code: &CodePlace, action_on_failure: &'static
     if name.chars().count() > LONGEST_NAME {
         return Err(Error::new(Kind::Usage, format!("the step name `{name}` has more than {LONGEST_NAME} characters")));
     }
-    Ok(NewStep { name, action_on_failure, hadoop_jar_step: JarStep { jar: COMMAND_RUNNER, args } })
+    Ok(NewStep { name, action_on_failure, args })
 }
 
 /// Returns the command line, an argument an item: nothing is ever joined and split again.
@@ -104,7 +102,7 @@ fn arguments(order: &StepOrder, code: &CodePlace, name: &str) -> Vec<String> {
 }
 
 /// Steps to add to a cluster.
-pub struct Adding<'a> {
+pub struct StepAdder<'a> {
     /// EMR.
     pub api: &'a Api,
     /// The cluster.
@@ -119,62 +117,62 @@ pub struct Adding<'a> {
 
 /// Steps that are on a cluster.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct ClusterSteps {
     /// Their ids by name: of several copies that of the first one.
     pub ids: BTreeMap<String, String>,
     /// Later copies that have not ended.
-    pub spare: Vec<Step>,
+    pub spare: Vec<EmrStep>,
     /// Whether they were sent again: copies may come up later.
     pub again: bool,
 }
 
-impl Adding<'_> {
+impl StepAdder<'_> {
     /// Adds steps; returns them as they are on the cluster then, which may have them twice: someone else may have added them
     /// at the same moment, and EMR may execute late what it gave no answer to. A change of `stop` ends the looking.
     ///
     /// # Errors
     /// Those of EMR. After a doubt that could not be cleared up the failure has `maybe_done` set.
-    pub async fn add(&self, steps: &[NewStep], stop: &mut watch::Receiver<Stop>) -> Result<Found, CallError> {
-        let mut request = Missing { adding: self, steps, known: BTreeMap::new() };
-        let added = once(&mut request, self.patience, stop, false).await;
+    pub async fn add(&self, steps: &[NewStep], stop: &mut watch::Receiver<Stop>) -> Result<ClusterSteps, CallError> {
+        let mut request = StepAddition { adding: self, steps, known: BTreeMap::new() };
+        let added = send_once(&mut request, self.patience, stop, false).await;
         let added = added
             .map_err(|Unsent { error, given_up }| CallError { maybe_done: error.maybe_done && !given_up, ..error })?;
         // One that fails here is made good by the next look at the steps.
         let found = self.find(|name| steps.iter().any(|step| step.name == name)).await.unwrap_or_default();
         let mut ids = added.made;
         ids.extend(found.ids);
-        Ok(Found { ids, spare: found.spare, again: added.again })
+        Ok(ClusterSteps { ids, spare: found.spare, again: added.again })
     }
 
     /// Returns the cluster's steps whose name is `wanted`.
     ///
     /// # Errors
     /// Those of EMR.
-    pub async fn find(&self, wanted: impl Fn(&str) -> bool) -> Result<Found, CallError> {
+    pub async fn find(&self, wanted: impl Fn(&str) -> bool) -> Result<ClusterSteps, CallError> {
         let (mut all, mut marker) = (Vec::new(), None);
         let since = self.since - SKEW;
         loop {
-            let page = self.api.steps_page(self.cluster, marker).await?;
-            marker = page.next();
+            let page = self.api.steps_page(self.cluster, &[], marker).await?;
+            marker = page.next;
             // Newest first: what is older than the run is none of it.
-            let is_older = |step: &Step| step.status.timeline.creation_date_time.is_some_and(|at| at < since);
+            let is_older = |step: &EmrStep| step.created.is_some_and(|at| at < since);
             let past = page.items.last().is_some_and(is_older);
             all.extend(page.items.into_iter().filter(|step| wanted(&step.name)));
             if past || marker.is_none() {
-                return Ok(Found::of(all));
+                return Ok(ClusterSteps::of(all));
             }
         }
     }
 }
 
-impl Found {
+impl ClusterSteps {
     /// Tells copies apart; `steps` come newest first.
-    fn of(steps: Vec<Step>) -> Self {
+    fn of(steps: Vec<EmrStep>) -> Self {
         let mut found = Self::default();
         for step in steps.into_iter().rev() {
             match found.ids.entry(step.name.clone()) {
                 Entry::Vacant(first) => drop(first.insert(step.id)),
-                Entry::Occupied(_) => found.spare.extend(Some(step).filter(Step::is_active)),
+                Entry::Occupied(_) => found.spare.extend(Some(step).filter(EmrStep::is_active)),
             }
         }
         found
@@ -182,19 +180,19 @@ impl Found {
 }
 
 /// Those of some steps that are not on the cluster yet.
-struct Missing<'a> {
-    adding: &'a Adding<'a>,
+struct StepAddition<'a> {
+    adding: &'a StepAdder<'a>,
     steps: &'a [NewStep],
     known: BTreeMap<String, String>,
 }
 
-impl Missing<'_> {
+impl StepAddition<'_> {
     fn left(&self) -> Vec<NewStep> {
         self.steps.iter().filter(|step| !self.known.contains_key(&step.name)).cloned().collect()
     }
 }
 
-impl Request for Missing<'_> {
+impl UniqueRequest for StepAddition<'_> {
     type Made = BTreeMap<String, String>;
 
     async fn send(&mut self) -> Result<Self::Made, CallError> {
@@ -242,8 +240,8 @@ mod tests {
     #[test]
     fn options_stay_whole_whatever_is_in_them() {
         let spark = [("executor-memory", "4g"), ("spark.x", "a b,c 'd' \"e\" $(f)"), ("archives", "s3://b/x.zip#x")];
-        let step = new_step(&order(&spark), &code(true), "CONTINUE").unwrap();
-        insta::assert_snapshot!(step.hadoop_jar_step.args.join("\n"), @r#"
+        let step = new_step(&order(&spark), &code(true), ActionOnFailure::Continue).unwrap();
+        insta::assert_snapshot!(step.args.join("\n"), @r#"
         spark-submit
         --master
         yarn
@@ -274,19 +272,15 @@ mod tests {
     #[test]
     fn more_than_emr_takes_is_refused_before_any_call() {
         let long = "x".repeat(MOST_CHARACTERS);
-        let error = new_step(&order(&[("spark.x", &long)]), &code(false), "CONTINUE").unwrap_err();
+        let error = new_step(&order(&[("spark.x", &long)]), &code(false), ActionOnFailure::Continue).unwrap_err();
         assert_eq!(error.kind, Kind::Usage);
         assert!(error.message.contains("EMR takes 10240"), "{error}");
     }
 
     #[test]
     fn of_several_copies_the_first_is_the_one_and_later_ones_that_have_not_ended_are_spare() {
-        let step = |id: &str, name: &str, state: &str| {
-            let mut step = Step { id: id.into(), name: name.into(), ..Step::default() };
-            step.status.state = state.into();
-            step
-        };
-        let found = Found::of(vec![
+        let step = EmrStep::testing;
+        let found = ClusterSteps::of(vec![
             step("s-5", "r/two", "PENDING"),
             step("s-4", "r/one", "RUNNING"),
             step("s-3", "r/one", "CANCELLED"),

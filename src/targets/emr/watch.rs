@@ -2,8 +2,8 @@
 //!
 //! One task of its own: steps come in through a channel, and one ListSteps call a tick serves all of them.
 
-mod adding;
-mod moving;
+mod failover;
+mod submit;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,22 +13,19 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
-use super::Inner;
-use super::api::{Cluster, Step};
-use super::calm::Calm;
+use super::Clusters;
+use super::answers::{Cluster, ClusterState, EmrStep, StepState, is_ending, is_ready};
 use super::clusters::Acquired;
+use super::poll::PollInterval;
 use super::steps::{CodePlace, is_of};
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, StepState};
+use crate::event::{self, Event};
 use crate::names::RunId;
 use crate::targets::{Ended, Note, StepEnd, StepOrder, Stop};
 
-/// States a step does not leave any more. Source: EMR's API model, StepState.
-pub(super) const ENDED: [&str; 4] = ["COMPLETED", "FAILED", "CANCELLED", "INTERRUPTED"];
-
 /// What the watcher is asked for.
-pub(super) enum Command {
+pub(super) enum WatchCommand {
     /// Add a step and say how it ended; what the person wants meanwhile.
     Step(Box<StepOrder>, oneshot::Sender<Result<Ended>>, watch::Receiver<Stop>),
     /// End all steps that have not ended.
@@ -42,12 +39,12 @@ struct Watched {
     order: StepOrder,
     end: oneshot::Sender<Result<Ended>>,
     id: Option<String>,
-    state: String,
+    state: Option<StepState>,
 }
 
 /// Watches the steps of one run.
 pub(super) struct Watcher {
-    pub target: Arc<Inner>,
+    pub target: Arc<Clusters>,
     pub run: RunId,
     pub since: Timestamp,
     /// Whether an earlier process may have added steps.
@@ -55,16 +52,16 @@ pub(super) struct Watcher {
     pub code: CodePlace,
     pub acquired: Acquired,
     pub notes: UnboundedSender<Note>,
-    pub commands: UnboundedReceiver<Command>,
-    pub state: Progress,
+    pub commands: UnboundedReceiver<WatchCommand>,
+    pub state: WatchState,
 }
 
 /// How far a watcher is.
 #[derive(Default)]
-pub(super) struct Progress {
+pub(super) struct WatchState {
     watched: Vec<Watched>,
     /// A cluster that is waited for, and its state as it was told last.
-    cluster: (String, String),
+    cluster: Option<(String, ClusterState)>,
     moves: u32,
     cancelling: bool,
     warned: bool,
@@ -84,8 +81,8 @@ impl Watcher {
     /// Works until the command channel closes.
     pub async fn run(mut self) {
         let settings = &self.target.settings;
-        let mut calm = Calm::new(settings.poll_fastest, settings.poll_slowest);
-        let mut next = Instant::now() + calm.pause();
+        let mut interval = PollInterval::new(settings.poll_fastest, settings.poll_slowest);
+        let mut next = Instant::now() + interval.pause();
         loop {
             tokio::select! {
                 command = self.commands.recv() => {
@@ -96,27 +93,27 @@ impl Watcher {
                     let mut command = Some(command);
                     while let Some(one) = command.take().or_else(|| self.commands.try_recv().ok()) {
                         match one {
-                            Command::Step(order, end, stop) => {
+                            WatchCommand::Step(order, end, stop) => {
                                 self.state.stop.get_or_insert(stop);
                                 batch.push((*order, end));
                             }
                             // What came before must be there to be ended.
-                            Command::Cancel => {
+                            WatchCommand::Cancel => {
                                 self.add(std::mem::take(&mut batch)).await;
                                 self.cancel().await;
                             }
-                            Command::Close(abandon, done) => {
+                            WatchCommand::Close(abandon, done) => {
                                 let _ = done.send(self.close(abandon).await);
                             }
                         }
                     }
                     self.add(batch).await;
-                    calm.hurry();
-                    next = Instant::now() + calm.pause();
+                    interval.shorten();
+                    next = Instant::now() + interval.pause();
                 }
                 () = tokio::time::sleep_until(next), if !self.state.watched.is_empty() => {
-                    if self.tick().await { calm.hurry() } else { calm.relax() }
-                    next = Instant::now() + calm.pause();
+                    if self.tick().await { interval.shorten() } else { interval.lengthen() }
+                    next = Instant::now() + interval.pause();
                 }
             }
         }
@@ -184,33 +181,33 @@ impl Watcher {
         let mut ended = Vec::new();
         for watched in &mut self.state.watched {
             let Some(step) = watched.id.as_ref().and_then(|id| steps.get(id)) else { continue };
-            if ENDED.contains(&step.status.state.as_str()) {
+            if step.has_ended() {
                 // Until it is taken in: a call on the way there may fail.
                 ended.push(step.clone());
             }
-            if watched.state == step.status.state {
+            if watched.state.as_ref() == Some(&step.state) {
                 continue;
             }
-            watched.state.clone_from(&step.status.state);
+            watched.state = Some(step.state.clone());
             changed = true;
-            match watched.state.as_str() {
-                "RUNNING" => {
-                    let note = Note::Step { step: watched.order.step.clone(), state: StepState::Running, id: None };
+            match &step.state {
+                StepState::Running => {
+                    let note =
+                        Note::Step { step: watched.order.step.clone(), state: event::StepState::Running, id: None };
                     let _ = self.notes.send(note);
                 }
-                "PENDING" | "CANCEL_PENDING" => {}
-                state if ENDED.contains(&state) => {}
+                _ if step.is_active() || step.has_ended() => {}
                 state => {
                     let text = format!("step `{}` is in a state unknown to soflow: {state}", watched.order.step);
                     let _ = self.notes.send(Note::Event(Event::Warning { text }));
                 }
             }
         }
-        let completed = |step: &&Step| step.status.state == "COMPLETED";
+        let completed = |step: &&EmrStep| step.state == StepState::Completed;
         let lost = match lost {
             None if !ended.iter().all(|step| completed(&step)) && !self.state.cancelling => {
                 let cluster = self.target.api.describe_cluster(&self.acquired.placed.cluster).await?;
-                is_ending(&cluster.status.state).then_some(cluster)
+                is_ending(&cluster.state).then_some(cluster)
             }
             lost => lost,
         };
@@ -226,25 +223,26 @@ impl Watcher {
     /// Follows the cluster until it takes steps. Returns it when it ends instead.
     async fn look_at_cluster(&mut self) -> Result<Option<Cluster>, CallError> {
         let cluster = self.target.api.describe_cluster(&self.acquired.placed.cluster).await?;
-        let (state, reason) = (cluster.status.state.clone(), cluster.status.state_change_reason.message.clone());
-        self.acquired.ready = ["RUNNING", "WAITING"].contains(&state.as_str());
-        let seen = (cluster.id.clone(), state.clone());
+        self.acquired.ready = is_ready(&cluster.state);
+        let seen = Some((cluster.id.clone(), cluster.state.clone()));
         if seen != self.state.cluster {
-            self.tell(Event::ClusterChanged { cluster: cluster.id.clone(), state: state.clone(), reason });
+            let (cluster, state, reason) =
+                (cluster.id.clone(), cluster.state.to_string(), cluster.reason.message.clone());
+            self.tell(Event::ClusterChanged { cluster, state, reason });
             self.state.cluster = seen;
         }
-        Ok(is_ending(&state).then_some(cluster))
+        Ok(is_ending(&cluster.state).then_some(cluster))
     }
 
     /// Returns the steps that are watched, by id, in as few calls as there are pages with any of them; and copies of the
     /// run's steps that were met on the way, newer than those.
-    async fn statuses(&self) -> Result<(BTreeMap<String, Step>, Vec<Step>), CallError> {
+    async fn statuses(&self) -> Result<(BTreeMap<String, EmrStep>, Vec<EmrStep>), CallError> {
         let wanted: Vec<&String> = self.state.watched.iter().filter_map(|step| step.id.as_ref()).collect();
         let cluster = &self.acquired.placed.cluster;
         let (mut found, mut copies, mut marker) = (BTreeMap::new(), Vec::new(), None);
         loop {
-            let page = self.target.api.steps_page(cluster, marker).await?;
-            marker = page.next();
+            let page = self.target.api.steps_page(cluster, &[], marker).await?;
+            marker = page.next;
             for step in page.items {
                 if wanted.contains(&&step.id) {
                     found.insert(step.id.clone(), step);
@@ -264,14 +262,14 @@ impl Watcher {
     }
 
     /// Tells those who wait for these steps how they ended.
-    async fn finish(&mut self, ended: impl Iterator<Item = &Step>) {
+    async fn finish(&mut self, ended: impl Iterator<Item = &EmrStep>) {
         for step in ended {
             let Some(at) = self.state.watched.iter().position(|known| known.id.as_ref() == Some(&step.id)) else {
                 continue;
             };
             let watched = self.state.watched.remove(at);
-            if step.status.state != "FAILED" {
-                let _ = watched.end.send(Ok(step.ended(StepEnd::Stopped)));
+            if step.state != StepState::Failed {
+                let _ = watched.end.send(Ok(step.outcome(StepEnd::Stopped)));
                 continue;
             }
             // Reading logs can take minutes; the other steps are watched meanwhile.
@@ -279,7 +277,7 @@ impl Watcher {
             let (notes, end) = (self.notes.clone(), watched.end);
             tokio::spawn(async move {
                 let cause = target.explain(&cluster, &step, &notes).await;
-                let _ = end.send(Ok(step.ended(StepEnd::Failed(cause))));
+                let _ = end.send(Ok(step.outcome(StepEnd::Failed(cause))));
             });
         }
     }
@@ -309,10 +307,6 @@ impl Watcher {
         }
         self.acquired.lease.release().await
     }
-}
-
-fn is_ending(state: &str) -> bool {
-    ["TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS"].contains(&state)
 }
 
 /// Returns the failure of a call; `goes_on`: the steps may be on the cluster all the same.

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::s3::{LogName, Stream, What, applications};
-use super::{Out, Piece};
+use super::s3::{LogName, LogOrigin, LogStream, applications};
+use super::{LogPiece, LogSink};
 use crate::aws::{CallError, LOGS, Session};
 use crate::error::Result;
 
@@ -16,14 +16,14 @@ use crate::error::Result;
 pub(super) struct CloudWatch {
     group: String,
     step: String,
-    wanted: Vec<Stream>,
+    wanted: Vec<LogStream>,
     /// Where each stream that was read goes on.
     tokens: BTreeMap<String, String>,
 }
 
 impl CloudWatch {
     /// Returns those of a step that are wanted, in the group that EMR takes when it is given none.
-    pub fn new(cluster: &str, step: &str, wanted: Vec<Stream>) -> Self {
+    pub fn new(cluster: &str, step: &str, wanted: Vec<LogStream>) -> Self {
         Self { group: format!("/aws/emr/{cluster}"), step: step.into(), wanted, tokens: BTreeMap::new() }
     }
 
@@ -35,14 +35,14 @@ impl CloudWatch {
         &mut self,
         session: &Session,
         known: &mut Vec<String>,
-        out: &mut Out<'_>,
+        out: &mut LogSink<'_>,
     ) -> Result<Result<bool, String>> {
         let result = self.read_all(session, known, out).await;
         match result {
             Ok(any) => Ok(Ok(any)),
-            Err(Failed::Call(error)) if error.is_denied() => Ok(Err(error.to_string())),
-            Err(Failed::Call(error)) => Err(error.into()),
-            Err(Failed::Out(error)) => Err(error),
+            Err(ReadFailure::Call(error)) if error.is_denied() => Ok(Err(error.to_string())),
+            Err(ReadFailure::Call(error)) => Err(error.into()),
+            Err(ReadFailure::Out(error)) => Err(error),
         }
     }
 
@@ -50,8 +50,8 @@ impl CloudWatch {
         &mut self,
         session: &Session,
         known: &mut Vec<String>,
-        out: &mut Out<'_>,
-    ) -> Result<bool, Failed> {
+        out: &mut LogSink<'_>,
+    ) -> Result<bool, ReadFailure> {
         let step = format!("steps/{}/", self.step);
         // The driver first, but its application may only be named in the step's own log.
         let named = !known.is_empty();
@@ -74,13 +74,13 @@ impl CloudWatch {
         session: &Session,
         prefix: &str,
         known: &mut Vec<String>,
-        out: &mut Out<'_>,
-    ) -> Result<bool, Failed> {
+        out: &mut LogSink<'_>,
+    ) -> Result<bool, ReadFailure> {
         let mut any = false;
         let search = known.is_empty();
         for (name, stream) in self.streams(session, prefix).await? {
-            let wanted = self.wanted.contains(&name.stream) && !matches!(name.what, What::Executor(_));
-            if !(wanted || search && name.stream == Stream::Stderr) {
+            let wanted = self.wanted.contains(&name.stream) && !matches!(name.what, LogOrigin::Executor(_));
+            if !(wanted || search && name.stream == LogStream::Stderr) {
                 continue;
             }
             let place = format!("{} {stream}", self.group);
@@ -95,7 +95,7 @@ impl CloudWatch {
                 }
                 if wanted {
                     any = true;
-                    out(Piece { name: &name, place: &place, text: text.as_bytes() }).map_err(Failed::Out)?;
+                    out(LogPiece { name: &name, place: &place, text: text.as_bytes() }).map_err(ReadFailure::Out)?;
                 }
             }
         }
@@ -103,11 +103,11 @@ impl CloudWatch {
     }
 
     /// Returns the outputs that have a stream by now, as they are best read; none when the group is not there.
-    async fn streams(&self, session: &Session, prefix: &str) -> Result<Vec<(LogName, String)>, Failed> {
+    async fn streams(&self, session: &Session, prefix: &str) -> Result<Vec<(LogName, String)>, ReadFailure> {
         let mut input = json!({ "logGroupName": self.group, "logStreamNamePrefix": prefix });
         let mut found = Vec::new();
         loop {
-            let page: Streams = match session.call(&LOGS, "DescribeLogStreams", &input).await {
+            let page: LogStreams = match session.call(&LOGS, "DescribeLogStreams", &input).await {
                 Ok(page) => page,
                 Err(error) if error.code == "ResourceNotFoundException" => return Ok(found),
                 Err(error) => return Err(error.into()),
@@ -125,14 +125,14 @@ impl CloudWatch {
 
     /// Returns the next lines of a stream; nothing when all have been read. A page may be empty without being the last,
     /// which answers with the token it was asked with.
-    async fn next_page(&mut self, session: &Session, stream: &str) -> Result<String, Failed> {
+    async fn next_page(&mut self, session: &Session, stream: &str) -> Result<String, ReadFailure> {
         loop {
             let mut input = json!({ "logGroupName": self.group, "logStreamName": stream, "startFromHead": true });
             let before = self.tokens.get(stream);
             if let Some(token) = before {
                 input["nextToken"] = token.as_str().into();
             }
-            let page: Events = session.call(&LOGS, "GetLogEvents", &input).await?;
+            let page: LogEvents = session.call(&LOGS, "GetLogEvents", &input).await?;
             let text: String = page.events.iter().flat_map(|event| [event.message.as_str(), "\n"]).collect();
             let next = page.next_forward_token;
             let is_last = next.is_none() || next.as_ref() == before;
@@ -148,36 +148,36 @@ impl CloudWatch {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Streams {
-    log_streams: Vec<Named>,
+struct LogStreams {
+    log_streams: Vec<LogStreamName>,
     next_token: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Named {
+struct LogStreamName {
     log_stream_name: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Events {
-    events: Vec<Printed>,
+struct LogEvents {
+    events: Vec<LogEvent>,
     next_forward_token: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Printed {
+struct LogEvent {
     message: String,
 }
 
 /// What ends a reading: AWS, or whoever takes the text.
-enum Failed {
+enum ReadFailure {
     Call(CallError),
     Out(crate::error::Error),
 }
 
-impl From<CallError> for Failed {
+impl From<CallError> for ReadFailure {
     fn from(error: CallError) -> Self {
         Self::Call(error)
     }

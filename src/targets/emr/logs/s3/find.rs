@@ -6,7 +6,7 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::name::{LogFile, LogName, Stream, What};
+use super::name::{LogFile, LogName, LogOrigin, LogStream};
 use super::read::open;
 use crate::diagnose::Lines;
 use crate::error::Result;
@@ -45,23 +45,23 @@ pub struct StepLogs<'a> {
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
-pub struct Found {
+pub struct StepLogFiles {
     /// The logs, as they are best read: the driver's first, its newest attempt first.
     pub files: Vec<LogFile>,
     /// The applications that the step started.
     pub applications: Vec<String>,
 }
 
-impl Found {
+impl StepLogFiles {
     /// Returns whether all that a step printed until it ended has been pushed. The last push of a log is one after its
     /// last line: `controller` gets one when the step ends, a driver's standard error when its application does.
     pub fn is_complete(&self, ended: Timestamp) -> bool {
         // S3 tells times in whole seconds.
         let last = |file: &LogFile| file.modified.as_second() >= ended.as_second();
-        let step = |file: &LogFile| file.name.what == What::Step && file.name.stream == Stream::Controller;
+        let step = |file: &LogFile| file.name.what == LogOrigin::Step && file.name.stream == LogStream::Controller;
         let driver = |file: &LogFile, application: &String| {
-            file.name.what == What::Driver
-                && file.name.stream == Stream::Stderr
+            file.name.what == LogOrigin::Driver
+                && file.name.stream == LogStream::Stderr
                 && file.name.application == *application
         };
         self.files.iter().any(|file| step(file) && last(file))
@@ -73,11 +73,13 @@ impl Found {
 ///
 /// One listing for the step, one an application, and the step's standard error read once for the applications' ids,
 /// since no API tells which application a step started.
-pub async fn find(logs: &StepLogs<'_>) -> Result<Found> {
+pub async fn find(logs: &StepLogs<'_>) -> Result<StepLogFiles> {
     let mut files = list(logs, &format!("steps/{}", logs.step)).await?;
     let mut applications: BTreeSet<String> = logs.applications.iter().cloned().collect();
     if applications.is_empty() {
-        for file in files.iter().filter(|file| file.name.what == What::Step && file.name.stream == Stream::Stderr) {
+        for file in
+            files.iter().filter(|file| file.name.what == LogOrigin::Step && file.name.stream == LogStream::Stderr)
+        {
             if let Some(text) = open(logs.store, file).await? {
                 applications.extend(self::applications(text));
             }
@@ -87,7 +89,7 @@ pub async fn find(logs: &StepLogs<'_>) -> Result<Found> {
         files.extend(list(logs, &format!("containers/{application}")).await?);
     }
     files.sort();
-    Ok(Found { files, applications: applications.into_iter().collect() })
+    Ok(StepLogFiles { files, applications: applications.into_iter().collect() })
 }
 
 async fn list(logs: &StepLogs<'_>, folder: &str) -> Result<Vec<LogFile>> {

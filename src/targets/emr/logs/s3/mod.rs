@@ -8,6 +8,6 @@ mod tail;
 mod tests;
 
 pub use find::{PUSHED_EVERY, StepLogs, applications, expected_at, find, root};
-pub use name::{LogFile, LogName, Stream, What};
+pub use name::{LogFile, LogName, LogOrigin, LogStream};
 pub use read::{LARGEST, investigate};
-pub use tail::Tail;
+pub use tail::LogTail;

@@ -9,7 +9,7 @@ use crate::names::Uri;
 
 /// What a log is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum What {
+pub enum LogOrigin {
     /// The driver: the first container of an application in cluster mode.
     Driver,
     /// What started the step on the primary node; in client mode also the driver.
@@ -20,7 +20,7 @@ pub enum What {
 
 /// Which of its outputs a log is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stream {
+pub enum LogStream {
     /// Standard error, where tracebacks and Spark's log go.
     Stderr,
     /// Standard output.
@@ -37,13 +37,13 @@ pub enum Stream {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LogName {
     /// What it is of.
-    pub what: What,
+    pub what: LogOrigin,
     /// The application, empty for the step's own.
     pub application: String,
     /// Which try of the application it is, counted from 1; the newest sorts first.
     pub attempt: Reverse<u64>,
     /// Which output.
-    pub stream: Stream,
+    pub stream: LogStream,
     /// The time in the name of a rotated copy; the one still written to has none and sorts last.
     pub rotated: Rotated,
 }
@@ -77,11 +77,11 @@ impl LogName {
         let parts: Vec<&str> = path.split('/').collect();
         let (stream, rotated) = file(parts.last()?)?;
         let (what, application, attempt) = match parts.as_slice() {
-            ["steps", _, _] => (What::Step, "", 1),
+            ["steps", _, _] => (LogOrigin::Step, "", 1),
             // The first in S3, the second in CloudWatch.
             ["containers" | "applications", application, container, _] => {
                 let (attempt, number) = container_of(container)?;
-                (if number == 1 { What::Driver } else { What::Executor(number) }, *application, attempt)
+                (if number == 1 { LogOrigin::Driver } else { LogOrigin::Executor(number) }, *application, attempt)
             }
             _ => return None,
         };
@@ -90,14 +90,14 @@ impl LogName {
 }
 
 /// Reads `stderr`, `stderr.gz`, `stdout.txt.gz`, `stderr.2026-11-23-09.gz`.
-fn file(name: &str) -> Option<(Stream, Rotated)> {
+fn file(name: &str) -> Option<(LogStream, Rotated)> {
     let name = name.strip_suffix(".gz").unwrap_or(name);
     let (stream, more) = name.split_once('.').unwrap_or((name, ""));
     let stream = match stream {
-        "stderr" => Stream::Stderr,
-        "stdout" => Stream::Stdout,
-        "controller" => Stream::Controller,
-        "syslog" => Stream::Syslog,
+        "stderr" => LogStream::Stderr,
+        "stdout" => LogStream::Stdout,
+        "controller" => LogStream::Controller,
+        "syslog" => LogStream::Syslog,
         _ => return None,
     };
     let time: String = more.split('.').filter(|part| *part != "txt").collect::<Vec<_>>().join(".");
@@ -115,7 +115,7 @@ fn container_of(name: &str) -> Option<(u64, u64)> {
 mod tests {
     use super::*;
 
-    fn parsed(path: &str) -> Option<(What, Stream, u64, Rotated)> {
+    fn parsed(path: &str) -> Option<(LogOrigin, LogStream, u64, Rotated)> {
         LogName::parse(path).map(|log| (log.what, log.stream, log.attempt.0, log.rotated))
     }
 
@@ -124,25 +124,25 @@ mod tests {
         let last = Rotated::Last;
         let at = |time: &str| Rotated::At(time.into());
         for (path, expected) in [
-            ("steps/s-1/stderr.gz", (What::Step, Stream::Stderr, 1, last.clone())),
-            ("steps/s-1/controller.gz", (What::Step, Stream::Controller, 1, last.clone())),
-            ("steps/s-1/syslog", (What::Step, Stream::Syslog, 1, last.clone())),
-            ("steps/s-1/stderr.2026-11-23-09.gz", (What::Step, Stream::Stderr, 1, at("2026-11-23-09"))),
+            ("steps/s-1/stderr.gz", (LogOrigin::Step, LogStream::Stderr, 1, last.clone())),
+            ("steps/s-1/controller.gz", (LogOrigin::Step, LogStream::Controller, 1, last.clone())),
+            ("steps/s-1/syslog", (LogOrigin::Step, LogStream::Syslog, 1, last.clone())),
+            ("steps/s-1/stderr.2026-11-23-09.gz", (LogOrigin::Step, LogStream::Stderr, 1, at("2026-11-23-09"))),
             (
                 "containers/application_1_0001/container_1_0001_01_000001/stdout.gz",
-                (What::Driver, Stream::Stdout, 1, last.clone()),
+                (LogOrigin::Driver, LogStream::Stdout, 1, last.clone()),
             ),
             (
                 "containers/application_1_12345/container_e01_1_12345_02_000001/stderr.txt.gz",
-                (What::Driver, Stream::Stderr, 2, last.clone()),
+                (LogOrigin::Driver, LogStream::Stderr, 2, last.clone()),
             ),
             (
                 "containers/application_1_0001/container_1_0001_01_000017/stderr",
-                (What::Executor(17), Stream::Stderr, 1, last.clone()),
+                (LogOrigin::Executor(17), LogStream::Stderr, 1, last.clone()),
             ),
             (
                 "applications/application_1_0001/container_1_0001_01_000001/stderr",
-                (What::Driver, Stream::Stderr, 1, last),
+                (LogOrigin::Driver, LogStream::Stderr, 1, last),
             ),
         ] {
             assert_eq!(parsed(path), Some(expected), "{path}");

@@ -4,8 +4,8 @@ use std::io::{Cursor, Read};
 
 use flate2::read::MultiGzDecoder;
 
-use super::find::{Found, StepLogs, find};
-use super::name::{LogFile, Stream, What};
+use super::find::{StepLogFiles, StepLogs, find};
+use super::name::{LogFile, LogOrigin, LogStream};
 use crate::diagnose::{Explainer, Finding, Place};
 use crate::error::Result;
 use crate::store::Store;
@@ -31,7 +31,7 @@ pub async fn open(store: &dyn Store, file: &LogFile) -> Result<Option<Box<dyn Re
 /// Returns why a step failed and what was there to tell, from the logs it has left so far.
 ///
 /// The driver's logs are read first, of its newest attempt; the others only when those do not explain the failure.
-pub async fn investigate(logs: &StepLogs<'_>) -> Result<(Finding, Found)> {
+pub async fn investigate(logs: &StepLogs<'_>) -> Result<(Finding, StepLogFiles)> {
     let found = find(logs).await?;
     let mut explainer = Explainer::new(Place::Cluster);
     for file in order(&found.files) {
@@ -47,16 +47,17 @@ pub async fn investigate(logs: &StepLogs<'_>) -> Result<(Finding, Found)> {
 
 /// Returns the logs worth reading, the most telling first. Of a rotated log that is the last copy.
 fn order(files: &[LogFile]) -> Vec<&LogFile> {
-    let mut telling: Vec<&LogFile> = files.iter().filter(|file| !matches!(file.name.stream, Stream::Syslog)).collect();
+    let mut telling: Vec<&LogFile> =
+        files.iter().filter(|file| !matches!(file.name.stream, LogStream::Syslog)).collect();
     telling.sort_by(|a, b| {
         let key = |file: &LogFile| (file.name.what, file.name.attempt, file.name.stream);
         key(a).cmp(&key(b)).then(b.name.rotated.cmp(&a.name.rotated))
     });
     let mut executors = 0;
     telling.retain(|file| {
-        let executor = matches!(file.name.what, What::Executor(_));
-        executors += usize::from(executor && file.name.stream == Stream::Stderr);
-        !executor || file.name.stream == Stream::Stderr && executors <= MOST_EXECUTORS
+        let executor = matches!(file.name.what, LogOrigin::Executor(_));
+        executors += usize::from(executor && file.name.stream == LogStream::Stderr);
+        !executor || file.name.stream == LogStream::Stderr && executors <= MOST_EXECUTORS
     });
     telling
 }

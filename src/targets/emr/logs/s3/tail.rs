@@ -13,7 +13,7 @@ const PIECE: usize = 64 << 10;
 
 /// What has been read of the logs of a step.
 #[derive(Debug, Default)]
-pub struct Tail {
+pub struct LogTail {
     seen: BTreeMap<LogName, Seen>,
 }
 
@@ -25,7 +25,7 @@ struct Seen {
     told: u64,
 }
 
-impl Tail {
+impl LogTail {
     /// Passes on what these logs have that was not passed on before; returns whether there was anything. `files` must be
     /// sorted. An object whose size has not changed is not read again, and none that is larger than [`super::LARGEST`].
     ///

@@ -85,7 +85,7 @@ async fn logs_are_found_in_the_order_they_are_best_read() {
             "…_02_000002/stderr",
         ]
     );
-    assert_eq!((found.files[0].name.what, found.files[7].name.what), (What::Driver, What::Executor(2)));
+    assert_eq!((found.files[0].name.what, found.files[7].name.what), (LogOrigin::Driver, LogOrigin::Executor(2)));
 }
 
 #[tokio::test]

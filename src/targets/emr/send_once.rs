@@ -2,7 +2,7 @@
 //!
 //! EMR may execute a request although the connection broke, at once or many seconds later. So after a request without an
 //! answer its name is looked for, for a time of its own, and only when nothing has come up by then is it sent again. What
-//! comes up even later is told from what was meant by being the second of its name: see `Found` and `spare`.
+//! comes up even later is told from what was meant by being the second of its name: see `steps::Found` and `create::Resent`.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const LOOKS: u32 = 6;
 const FIRST_LOOKS: u32 = 20;
 
 /// Something that is asked for once.
-pub(super) trait Request {
+pub(super) trait UniqueRequest {
     /// What comes of it.
     type Made;
 
@@ -63,7 +63,7 @@ impl From<CallError> for Unsent {
 ///
 /// # Errors
 /// That of the request, or of looking for what it made.
-pub(super) async fn once<R: Request>(
+pub(super) async fn send_once<R: UniqueRequest>(
     request: &mut R,
     patience: Duration,
     stop: &mut watch::Receiver<Stop>,
@@ -94,7 +94,7 @@ pub(super) async fn once<R: Request>(
 }
 
 /// Looks until something has come up, or the time is over.
-async fn look_for<R: Request>(request: &mut R, patience: Duration) -> Result<Option<R::Made>, CallError> {
+async fn look_for<R: UniqueRequest>(request: &mut R, patience: Duration) -> Result<Option<R::Made>, CallError> {
     let mut pause = patience / (2_u32.pow(LOOKS) - 1);
     let mut last = Ok(None);
     for _ in 0..LOOKS {

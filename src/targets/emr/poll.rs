@@ -1,11 +1,12 @@
 //! How often to look: often while things change, seldom while they do not, and never in step with other clients.
 
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
+
+use crate::aws::jitter;
 
 /// Pauses between looks.
 #[derive(Clone, Debug)]
-pub struct Calm {
+pub struct PollInterval {
     fastest: Duration,
     slowest: Duration,
     now: Duration,
@@ -17,68 +18,66 @@ const GROWTH: f64 = 1.2;
 /// How far a pause may be from its length, as a share of it.
 const JITTER: f64 = 0.1;
 
-impl Calm {
+impl PollInterval {
     /// Returns pauses from `fastest` to `slowest`.
     pub fn new(fastest: Duration, slowest: Duration) -> Self {
         Self { fastest, slowest: slowest.max(fastest), now: fastest }
     }
 
-    /// Something changed.
-    pub fn hurry(&mut self) {
+    /// Something changed: looks often again.
+    pub fn shorten(&mut self) {
         self.now = self.fastest;
     }
 
-    /// Nothing changed.
-    pub fn relax(&mut self) {
+    /// Nothing changed: looks less often.
+    pub fn lengthen(&mut self) {
         self.now = self.now.mul_f64(GROWTH).min(self.slowest);
     }
 
     /// Returns how long to wait now.
     pub fn pause(&self) -> Duration {
-        let drawn = std::collections::hash_map::RandomState::new().build_hasher().finish();
-        let share = (drawn >> 11) as f64 / (1_u64 << 53) as f64;
-        self.now.mul_f64(1.0 + JITTER * (2.0 * share - 1.0))
+        self.now.mul_f64(1.0 + JITTER * (2.0 * jitter() - 1.0))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::{EMR, Pace};
+    use crate::aws::Pace;
     use tokio::time::Instant;
 
     #[test]
     fn an_hour_of_watching_costs_few_looks() {
-        let mut calm = Calm::new(Duration::from_secs(5), Duration::from_secs(30));
+        let mut interval = PollInterval::new(Duration::from_secs(5), Duration::from_secs(30));
         let (mut looks, mut seconds) = (0, 0.0);
         while seconds < 3600.0 {
-            seconds += calm.pause().as_secs_f64();
-            calm.relax();
+            seconds += interval.pause().as_secs_f64();
+            interval.lengthen();
             looks += 1;
         }
         assert!((115..=150).contains(&looks), "{looks} looks");
-        calm.hurry();
-        let pause = calm.pause();
+        interval.shorten();
+        let pause = interval.pause();
         assert!(pause >= Duration::from_millis(4500) && pause <= Duration::from_millis(5500), "{pause:?}");
     }
 
     /// Returns the calls of ten minutes, in which every look finds a change or none does.
     async fn calls(changing: bool) -> u32 {
         let pace = Pace::new(1.0);
-        let mut calm = Calm::new(Duration::from_secs(5), Duration::from_secs(30));
+        let mut interval = PollInterval::new(Duration::from_secs(5), Duration::from_secs(30));
         if !changing {
-            (0..20).for_each(|_| calm.relax());
+            (0..20).for_each(|_| interval.lengthen());
         }
         let (start, mut calls) = (Instant::now(), 0);
         while start.elapsed() < Duration::from_secs(600) {
-            pace.wait(&EMR, "ListSteps").await;
+            pace.wait("EMR", "ListSteps").await;
             calls += 1;
             if changing {
-                calm.hurry()
+                interval.shorten()
             } else {
-                calm.relax()
+                interval.lengthen()
             }
-            tokio::time::sleep(calm.pause()).await;
+            tokio::time::sleep(interval.pause()).await;
         }
         calls
     }

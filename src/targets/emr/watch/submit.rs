@@ -2,31 +2,32 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_emr::types::StepCancellationOption;
 use tokio::sync::oneshot;
 
 use super::{Watched, Watcher, call_failed, fail};
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, StepState};
-use crate::targets::emr::api::Step;
-use crate::targets::emr::steps::{self, Adding, Found, is_of, new_step};
+use crate::event::{self, Event};
+use crate::targets::emr::answers::{EmrStep, StepState};
+use crate::targets::emr::steps::{self, ClusterSteps, StepAdder, is_of, new_step};
 use crate::targets::{Ended, Note, StepOrder, Stop};
 
 /// Why steps were not added.
-pub(super) enum Refused {
+pub(super) enum NotAdded {
     /// EMR did not take them, or did not say.
     Call(CallError),
     /// They were not sent.
     Told(Error),
 }
 
-impl From<CallError> for Refused {
+impl From<CallError> for NotAdded {
     fn from(error: CallError) -> Self {
         Self::Call(error)
     }
 }
 
-impl From<Error> for Refused {
+impl From<Error> for NotAdded {
     fn from(error: Error) -> Self {
         Self::Told(error)
     }
@@ -40,16 +41,16 @@ impl Watcher {
         }
         let mut taken: Vec<Watched> = batch
             .into_iter()
-            .map(|(order, end)| Watched { id: order.step_id.clone(), state: String::new(), order, end })
+            .map(|(order, end)| Watched { id: order.step_id.clone(), state: None, order, end })
             .collect();
         match self.submit(&mut taken, self.resumed).await {
             Ok(()) => self.state.watched.extend(taken),
-            Err(Refused::Call(error)) if error.is_ending_cluster() => {
+            Err(NotAdded::Call(error)) if error.is_ending_cluster() => {
                 self.state.watched.extend(taken);
                 // The next tick looks at the cluster, finds it ended, and moves.
                 self.acquired.ready = false;
             }
-            Err(Refused::Call(error)) if error.maybe_done && *self.stop().borrow() == Stop::Cancel => {
+            Err(NotAdded::Call(error)) if error.maybe_done && *self.stop().borrow() == Stop::Cancel => {
                 let cluster = &self.acquired.placed.cluster;
                 let text =
                     format!("steps may still come up on cluster {cluster}: {error}; `soflow cluster show` tells");
@@ -57,18 +58,18 @@ impl Watcher {
                 // The word to end them is on its way.
                 self.state.watched.extend(taken);
             }
-            Err(Refused::Call(error)) => {
+            Err(NotAdded::Call(error)) => {
                 let goes_on = error.maybe_done;
                 fail(taken, &call_failed(error, goes_on, &self.run));
             }
-            Err(Refused::Told(error)) => fail(taken, &error),
+            Err(NotAdded::Told(error)) => fail(taken, &error),
         }
     }
 
     /// Returns what adds steps to the cluster.
-    pub(super) fn adding(&self) -> Adding<'_> {
+    pub(super) fn adding(&self) -> StepAdder<'_> {
         let settings = &self.target.settings;
-        Adding {
+        StepAdder {
             api: &self.target.api,
             cluster: &self.acquired.placed.cluster,
             role: settings.execution_role.as_deref(),
@@ -78,9 +79,9 @@ impl Watcher {
     }
 
     /// Adds those of `steps` that have no id to the cluster, and notes their ids.
-    pub(super) async fn submit(&mut self, steps: &mut [Watched], look_first: bool) -> Result<(), Refused> {
+    pub(super) async fn submit(&mut self, steps: &mut [Watched], look_first: bool) -> Result<(), NotAdded> {
         let action = self.target.action_on_failure();
-        let mut found = Found::default();
+        let mut found = ClusterSteps::default();
         if look_first && steps.iter().any(|step| step.id.is_none()) {
             // Steps that an earlier process has added go on when nobody can look for them.
             let unseen = |error| CallError { maybe_done: true, ..error };
@@ -89,7 +90,7 @@ impl Watcher {
         }
         let mut new = Vec::new();
         for step in steps.iter().filter(|step| step.id.is_none()) {
-            new.push(new_step(&step.order, &self.code, action)?);
+            new.push(new_step(&step.order, &self.code, action.clone())?);
         }
         if !new.is_empty() {
             let later = !self.state.there.is_empty();
@@ -104,7 +105,7 @@ impl Watcher {
         for step in steps.iter() {
             let (name, id) = (step.order.step.clone(), step.id.clone());
             self.state.there.extend(id.clone().map(|id| (step.name(), id)));
-            let _ = self.notes.send(Note::Step { step: name, state: StepState::Queued, id });
+            let _ = self.notes.send(Note::Step { step: name, state: event::StepState::Queued, id });
         }
         Ok(())
     }
@@ -122,21 +123,21 @@ impl Watcher {
     }
 
     /// Cancels steps that are on the cluster a second time, and says so. What fails now is done at the next look.
-    pub(super) async fn end_copies(&mut self, copies: Vec<Step>) {
-        let copies: Vec<Step> = copies.into_iter().filter(|step| step.status.state != "CANCEL_PENDING").collect();
+    pub(super) async fn end_copies(&mut self, copies: Vec<EmrStep>) {
+        let copies: Vec<EmrStep> = copies.into_iter().filter(|step| step.state != StepState::CancelPending).collect();
         if copies.is_empty() {
             return;
         }
         let cluster = self.acquired.placed.cluster.clone();
         let ids: Vec<String> = copies.iter().map(|step| step.id.clone()).collect();
-        if self.target.api.cancel_steps(&cluster, &ids, "SEND_INTERRUPT").await.is_err() {
+        if self.target.api.cancel_steps(&cluster, &ids, StepCancellationOption::SendInterrupt).await.is_err() {
             return;
         }
-        let running: Vec<Step> = copies.iter().filter(|step| step.status.state == "RUNNING").cloned().collect();
+        let running: Vec<EmrStep> = copies.iter().filter(|step| step.state == StepState::Running).cloned().collect();
         if let Err(error) = self.target.kill_applications(&cluster, &self.run, &running).await {
             self.tell(Event::Warning { text: format!("the application of a step may still be running: {error}") });
         }
-        for Step { id, name, .. } in copies {
+        for EmrStep { id, name, .. } in copies {
             if self.state.copies.insert(id.clone()) {
                 let text = format!("step {name} came to cluster {cluster} a second time: {id} is cancelled");
                 self.tell(Event::Warning { text });

@@ -1,21 +1,17 @@
 //! Which running cluster could be used, and why each other one could not. Pure.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 
-use super::api::Cluster;
-use super::identity::{Identity, Named};
-
-/// States in which a cluster takes steps. Source: EMR's API model, AddJobFlowSteps.
-pub const ALIVE: [&str; 4] = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"];
+use super::answers::{ALIVE, Cluster, ClusterState};
+use super::identity::{ClusterName, Identity};
 
 /// A cluster looked at, and what was decided.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
     /// `j-…`.
     pub id: String,
     /// Its state.
-    pub state: String,
+    pub state: ClusterState,
     /// What its shape was called when it was made.
     pub shape: String,
     /// Its age in seconds.
@@ -31,21 +27,21 @@ pub fn judge(clusters: &[Cluster], wanted: &Identity, max_age: i64, now: Timesta
     let mut found: Vec<(usize, Candidate)> = clusters
         .iter()
         .filter_map(|cluster| {
-            let named = Named::parse(&cluster.name).filter(|named| named.identity.lake == wanted.lake)?;
-            let made = cluster.status.timeline.creation_date_time.unwrap_or(now);
+            let named = ClusterName::parse(&cluster.name).filter(|named| named.identity.lake == wanted.lake)?;
+            let made = cluster.created.unwrap_or(now);
             let age = now.duration_since(made);
-            let verdict = verdict(&named.identity, wanted, &cluster.status.state, age, max_age);
+            let verdict = verdict(&named.identity, wanted, &cluster.state, age, max_age);
             let (fits, reason) = match verdict {
                 Ok(reason) => (true, reason),
                 Err(reason) => (false, reason),
             };
-            let state = cluster.status.state.clone();
-            let rank = ["WAITING", "RUNNING", "BOOTSTRAPPING", "STARTING"].iter().position(|known| *known == state);
+            // The order of `ALIVE` is that of a cluster's life.
+            let rank = ALIVE.iter().rev().position(|known| *known == cluster.state);
             let candidate = Candidate {
                 id: cluster.id.clone(),
                 shape: named.identity.shape,
                 age_seconds: age.as_secs(),
-                state,
+                state: cluster.state.clone(),
                 fits,
                 reason,
             };
@@ -59,8 +55,14 @@ pub fn judge(clusters: &[Cluster], wanted: &Identity, max_age: i64, now: Timesta
     found.into_iter().map(|(_, candidate)| candidate).collect()
 }
 
-fn verdict(is: &Identity, wanted: &Identity, state: &str, age: SignedDuration, max_age: i64) -> Result<String, String> {
-    if !ALIVE.contains(&state) {
+fn verdict(
+    is: &Identity,
+    wanted: &Identity,
+    state: &ClusterState,
+    age: SignedDuration,
+    max_age: i64,
+) -> Result<String, String> {
+    if !ALIVE.contains(state) {
         return Err("it is ending".into());
     }
     if is.shape != wanted.shape {
@@ -79,8 +81,8 @@ fn verdict(is: &Identity, wanted: &Identity, state: &str, age: SignedDuration, m
         return Err("past its `max-age`: `soflow cluster reap` ends it".into());
     }
     Ok(match state {
-        "WAITING" => "idle".into(),
-        "RUNNING" => "ready, and running steps".into(),
+        ClusterState::Waiting => "idle".into(),
+        ClusterState::Running => "ready, and running steps".into(),
         _ => "starting".into(),
     })
 }
@@ -88,7 +90,6 @@ fn verdict(is: &Identity, wanted: &Identity, state: &str, age: SignedDuration, m
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::targets::emr::api::{ClusterStatus, Timeline};
 
     fn wanted() -> Identity {
         Identity { lake: "1a2b3c4d".into(), shape: "small".into(), hash: "f".repeat(12), units: 10, concurrency: 1 }
@@ -97,19 +98,17 @@ mod tests {
     fn cluster(id: &str, name: String, state: &str, hours_old: i64) -> Cluster {
         let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
         let made = now.checked_sub(SignedDuration::from_hours(hours_old)).unwrap();
-        let timeline = Timeline { creation_date_time: Some(made), ..Timeline::default() };
-        let status = ClusterStatus { state: state.into(), timeline, ..ClusterStatus::default() };
-        Cluster { id: id.into(), name, status, ..Cluster::default() }
+        Cluster { created: Some(made), ..Cluster::testing(id, &name, state) }
     }
 
     #[test]
     fn names_carry_the_identity_there_and_back() {
         let name = wanted().name("daily.2026-11-22.3");
         assert_eq!(name, "soflow/1a2b3c4d/small/ffffffffffff/10u/1s/daily.2026-11-22.3");
-        let named = Named::parse(&name).unwrap();
+        let named = ClusterName::parse(&name).unwrap();
         assert_eq!((named.identity, named.token.as_str()), (wanted(), "daily.2026-11-22.3"));
         for other in ["etl", "soflow/x", "soflow/a/b/c/du/1s/t", "SOFLOW/1a2b3c4d/small/ffffffffffff/10u/1s/t"] {
-            assert_eq!(Named::parse(other), None, "{other}");
+            assert_eq!(ClusterName::parse(other), None, "{other}");
         }
     }
 

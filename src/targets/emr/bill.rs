@@ -1,12 +1,14 @@
-//! What a run has cost: the lives of its clusters' instances, cut to the time the run had them.
+//! What a cluster may cost, told before one is made and refused above the shape's limit; and what a run has cost: the lives of
+//! its clusters' instances, cut to the time the run had them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Inner;
-use super::api::Instance;
-use crate::cost::{self, Actual, InstanceLife, Market, Missing, StepTime};
+use super::Clusters;
+use super::answers::Instance;
+use crate::cost::{self, Actual, Estimate, InstanceLife, Market, Missing, StepTime};
 use crate::error::{Error, Kind, Result};
+use crate::event::Event;
 use crate::targets::Placed;
 
 /// A run as far as its cost goes.
@@ -33,7 +35,48 @@ pub struct Bill {
     pub missing: Option<Missing>,
 }
 
-impl Inner {
+impl Clusters {
+    /// Returns what an hour of a new cluster would cost.
+    ///
+    /// # Errors
+    /// The prices that are not known.
+    pub fn cost(&self) -> Result<Estimate, Missing> {
+        // How long it will be needed nobody knows; what counts are the amounts of one hour.
+        cost::estimate(&self.settings.shape, self.api.session().region(), 1.0)
+    }
+
+    /// Refuses to make what could cost more than the shape allows. Where a price is not known nothing is refused:
+    /// [`Self::price`] warns then.
+    ///
+    /// # Errors
+    /// `Usage` with the amounts.
+    pub(super) fn check_price(&self) -> Result<()> {
+        let (name, limit) = (&self.settings.cluster, self.settings.shape.max_dollars_per_hour);
+        let Ok(cost) = self.cost() else { return Ok(()) };
+        let most = cost.full_per_hour.high;
+        if f64::from(most) <= limit {
+            return Ok(());
+        }
+        let message = format!("a cluster of shape `{name}` could cost {most} an hour, its limit is ${limit:.2}");
+        Err(Error::new(Kind::Usage, message)
+            .detail(cost.per_hour())
+            .hint(format!(
+                "make it smaller: `clusters: {{ {name}: {{ scaling: {{ max: … }} }} }}` in config/soflow.yaml"
+            ))
+            .hint(format!("or allow more there: `max-dollars-per-hour: {:.0}`", f64::from(most).ceil())))
+    }
+
+    /// Returns what is told about the price of a cluster that is about to be made.
+    pub(super) fn price(&self) -> Event {
+        let name = &self.settings.cluster;
+        match self.cost() {
+            Ok(cost) => Event::Note { text: format!("A cluster of shape {name} costs {}.", cost.per_hour()) },
+            Err(missing) => Event::Warning {
+                text: format!("{missing}: whether shape `{name}` stays below its `max-dollars-per-hour` is not known"),
+            },
+        }
+    }
+
     /// Returns what a run has cost until now: one ListInstances call a cluster.
     ///
     /// # Errors
@@ -42,7 +85,7 @@ impl Inner {
         let now = self.store.now();
         let mut lives = Vec::new();
         for placed in &stay.clusters {
-            let instances = self.api.instances(&placed.cluster).await.map_err(|error| {
+            let instances = self.api.instances(&placed.cluster, None).await.map_err(|error| {
                 if error.is_unknown_cluster() {
                     Error::new(Kind::Machine, format!("EMR does not know cluster `{}` any more", placed.cluster))
                 } else {
@@ -55,7 +98,7 @@ impl Inner {
             lives.extend(instances.iter().filter_map(|instance| life(instance, gigabytes, window?)));
         }
         let until = stay.ended.unwrap_or(now);
-        let (estimate, missing) = match cost::actual(&lives, &stay.steps, self.api.0.region(), until) {
+        let (estimate, missing) = match cost::actual(&lives, &stay.steps, self.api.session().region(), until) {
             Ok(actual) => (Some(actual), None),
             Err(missing) => (None, Some(missing)),
         };
@@ -75,14 +118,13 @@ impl Stay {
 
 /// Returns the part of an instance's life in the window, if any.
 fn life(instance: &Instance, ebs_gb: u32, (from, until): (Timestamp, Timestamp)) -> Option<InstanceLife> {
-    let timeline = instance.status.timeline;
-    let created = timeline.creation_date_time?.max(from);
-    let ended = timeline.end_date_time.unwrap_or(until).min(until);
+    let created = instance.created?.max(from);
+    let ended = instance.ended.unwrap_or(until).min(until);
     (created < ended).then(|| InstanceLife {
         instance_type: instance.instance_type.clone(),
-        market: if instance.market == "SPOT" { Market::Spot } else { Market::OnDemand },
+        market: if instance.spot { Market::Spot } else { Market::OnDemand },
         created,
-        ready: timeline.ready_date_time.map(|ready| ready.clamp(created, ended)),
+        ready: instance.ready.map(|ready| ready.clamp(created, ended)),
         ended: Some(ended),
         ebs_gb,
     })
@@ -91,21 +133,21 @@ fn life(instance: &Instance, ebs_gb: u32, (from, until): (Timestamp, Timestamp))
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::targets::emr::api::{InstanceStatus, Timeline};
 
     fn at(minutes: i64) -> Timestamp {
         Timestamp::from_second(1_795_000_000 + minutes * 60).unwrap()
     }
 
     fn instance(market: &str, created: i64, ready: i64, ended: Option<i64>) -> Instance {
-        let timeline = Timeline {
-            creation_date_time: Some(at(created)),
-            ready_date_time: Some(at(ready)),
-            end_date_time: ended.map(at),
-            ..Timeline::default()
-        };
-        let status = InstanceStatus { state: "RUNNING".into(), timeline, ..InstanceStatus::default() };
-        Instance { instance_type: "m5.xlarge".into(), market: market.into(), status, ..Instance::default() }
+        Instance {
+            id: "i-1".into(),
+            instance_type: "m5.xlarge".into(),
+            spot: market == "SPOT",
+            reason: String::new(),
+            created: Some(at(created)),
+            ready: Some(at(ready)),
+            ended: ended.map(at),
+        }
     }
 
     fn stay(made: bool, ended: Option<i64>) -> Stay {

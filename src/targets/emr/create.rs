@@ -3,19 +3,19 @@
 
 use std::sync::PoisonError;
 
+use aws_sdk_emr::operation::run_job_flow::builders::RunJobFlowInputBuilder;
 use jiff::Timestamp;
-use serde_json::Value as Json;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::Inner;
-use super::api::Cluster;
-use super::clusters::{Acquired, Asker, Created, chosen, reused};
-use super::identity::{Identity, Named};
-use super::once::{Request, Unsent, once};
-use super::pool::{ALIVE, judge};
-use super::request::Order;
+use super::Clusters;
+use super::answers::{ALIVE, Cluster};
+use super::candidates::judge;
+use super::clusters::{Acquired, ClusterRequest, Created};
+use super::identity::{ClusterName, Identity};
+use super::request::ClusterOrder;
+use super::send_once::{UniqueRequest, Unsent, send_once};
 use super::steps::SKEW;
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
@@ -35,13 +35,13 @@ pub(super) struct Resent {
     until: Instant,
 }
 
-impl Inner {
+impl Clusters {
     /// Makes a cluster. Of several clients that want one of the same kind, one makes it and the others find it.
-    pub(super) async fn create(&self, asker: &Asker<'_>) -> Result<Created> {
+    pub(super) async fn create(&self, request: &ClusterRequest<'_>) -> Result<Created> {
         self.check_price()?;
         let bootstrap = self.upload_bootstrap().await?;
         let identity = self.identity(&bootstrap);
-        let guard = self.claim(&format!("create-{}-{}", identity.shape, identity.hash), asker);
+        let guard = self.claim(&format!("create-{}-{}", identity.shape, identity.hash), request);
         let mut told: Vec<Owner> = Vec::new();
         let stale = loop {
             let holders = match guard.take(LeaseMode::Queue).await? {
@@ -50,22 +50,22 @@ impl Inner {
             };
             if holders.iter().any(|claim| !told.contains(&claim.owner)) {
                 let text = format!("A cluster of this shape is being made: {}; waiting.", describe(&holders));
-                asker.tell(Event::Note { text });
+                request.tell(Event::Note { text });
                 told = holders.into_iter().map(|claim| claim.owner).collect();
             }
             tokio::time::sleep(self.settings.poll_fastest).await;
         };
         // Whoever asked for the same before us was cut off, perhaps after the request was sent.
-        let doubt = stale.iter().any(|claim| claim.what == asker.what);
+        let doubt = stale.iter().any(|claim| claim.what == request.what);
         let guard = guard.hold();
-        let made = self.create_guarded(asker, &identity, &bootstrap, doubt).await;
+        let made = self.create_guarded(request, &identity, &bootstrap, doubt).await;
         guard.release().await?;
         made
     }
 
     async fn create_guarded(
         &self,
-        asker: &Asker<'_>,
+        request: &ClusterRequest<'_>,
         identity: &Identity,
         bootstrap: &[Uri],
         doubt: bool,
@@ -74,28 +74,25 @@ impl Inner {
         let since = self.store.now();
         let alive = self.api.list_clusters(&ALIVE, None).await?;
         let max_age = i64::try_from(self.settings.shape.max_age_seconds).unwrap_or(i64::MAX);
-        let ours = named(&alive, asker.token).map(|cluster| cluster.id.clone());
+        let ours = named(&alive, request.token).map(|cluster| cluster.id.clone());
         let mut found = judge(&alive, identity, max_age, since);
-        found.retain(|found| found.fits && Some(found.id.as_str()) != asker.not);
-        for candidate in found.iter().filter(|found| ours.as_ref().is_none_or(|id| *id == found.id)) {
-            let lease = self.claim(&candidate.id, asker);
-            if self.turn((&lease, candidate), asker, LeaseMode::Once, true).await?.is_ok() {
-                asker.tell(chosen(candidate, &candidate.reason));
-                return Ok(Created::Ours(reused(candidate, lease)));
-            }
-            lease.release().await?;
+        found.retain(|found| found.fits && Some(found.id.as_str()) != request.not);
+        let may_have = found.iter().filter(|found| ours.as_ref().is_none_or(|id| *id == found.id));
+        if let Some(acquired) = self.take_free(request, may_have, LeaseMode::Once).await? {
+            return Ok(Created::Ours(acquired));
         }
         if !found.is_empty() {
             return Ok(Created::Taken(found.swap_remove(0)));
         }
-        let order = Order { shape: &self.settings.shape, identity, lake: &self.lake, bootstrap, token: asker.token };
-        asker.tell(self.price());
-        let id = self.make_once(&order, since, doubt, asker).await?;
-        let lease = self.claim(&id, asker);
+        let order =
+            ClusterOrder { shape: &self.settings.shape, identity, lake: &self.lake, bootstrap, token: request.token };
+        request.tell(self.price());
+        let id = self.make_once(&order, since, doubt, request).await?;
+        let lease = self.claim(&id, request);
         lease.take(LeaseMode::Queue).await?;
         // Making a cluster is rare and slow: the time to tidy up. What fails now succeeds the next time.
         let _ = sweep(self.store.as_ref(), &self.leases()).await;
-        asker.tell(Event::ClusterChosen {
+        request.tell(Event::ClusterChosen {
             cluster: id.clone(),
             reused: false,
             reason: "none that fits was there".into(),
@@ -105,14 +102,20 @@ impl Inner {
     }
 
     /// Makes the cluster of an order. `doubt`: an earlier process may have asked for it.
-    async fn make_once(&self, order: &Order<'_>, since: Timestamp, doubt: bool, asker: &Asker<'_>) -> Result<String> {
+    async fn make_once(
+        &self,
+        order: &ClusterOrder<'_>,
+        since: Timestamp,
+        doubt: bool,
+        request: &ClusterRequest<'_>,
+    ) -> Result<String> {
         let name = order.identity.name(order.token);
         let since = since - SKEW;
-        let mut request = Making { inner: self, request: order.request(), name: &name, since };
+        let mut creation = ClusterCreation { clusters: self, input: order.request(), name: &name, since };
         // Whoever stops this drops it.
         let (_go, mut stop) = watch::channel(Stop::Go);
         let patience = self.settings.lost_answer_wait;
-        let sent = once(&mut request, patience, &mut stop, doubt).await;
+        let sent = send_once(&mut creation, patience, &mut stop, doubt).await;
         let sent = sent.map_err(|Unsent { error, .. }| match error.maybe_done {
             true => Error::new(Kind::Machine, "EMR did not say that it made the cluster")
                 .caused_by(error)
@@ -123,7 +126,7 @@ impl Inner {
         if sent.again {
             let resent = Resent { name, kept: sent.made.clone(), since, until: Instant::now() + SKEW.unsigned_abs() };
             self.resent.lock().unwrap_or_else(PoisonError::into_inner).push(resent);
-            self.end_spare(asker.notes).await;
+            self.end_spare(request.notes).await;
         }
         Ok(sent.made)
     }
@@ -154,7 +157,7 @@ impl Inner {
         let free = matches!(&lease.take(LeaseMode::Once).await?, Turn::Ours { beside, .. } if beside.is_empty())
             && self.api.active_steps(id).await?.is_empty();
         if free {
-            self.api.terminate(&[id]).await?;
+            self.api.terminate(id).await?;
         }
         lease.release().await?;
         Ok(free)
@@ -162,22 +165,22 @@ impl Inner {
 }
 
 /// A cluster that is asked for.
-struct Making<'a> {
-    inner: &'a Inner,
-    request: Json,
+struct ClusterCreation<'a> {
+    clusters: &'a Clusters,
+    input: RunJobFlowInputBuilder,
     name: &'a str,
     since: Timestamp,
 }
 
-impl Request for Making<'_> {
+impl UniqueRequest for ClusterCreation<'_> {
     type Made = String;
 
     async fn send(&mut self) -> Result<String, CallError> {
-        self.inner.api.run_job_flow(&self.request).await
+        self.clusters.api.run_job_flow(&self.input).await
     }
 
     async fn look(&mut self) -> Result<Option<String>, CallError> {
-        let mut there = self.inner.api.list_clusters(&ALIVE, Some(self.since)).await?;
+        let mut there = self.clusters.api.list_clusters(&ALIVE, Some(self.since)).await?;
         there.retain(|cluster| cluster.name == self.name);
         there.sort_by_key(Cluster::age_order);
         Ok(there.into_iter().next().map(|cluster| cluster.id))
@@ -186,5 +189,5 @@ impl Request for Making<'_> {
 
 /// Returns the cluster that a request has made.
 fn named<'a>(clusters: &'a [Cluster], token: &str) -> Option<&'a Cluster> {
-    clusters.iter().find(|cluster| Named::parse(&cluster.name).is_some_and(|named| named.token == token))
+    clusters.iter().find(|cluster| ClusterName::parse(&cluster.name).is_some_and(|named| named.token == token))
 }

@@ -2,13 +2,13 @@
 
 use tokio::sync::oneshot;
 
-use super::adding::Refused;
+use super::submit::NotAdded;
 use super::{Watcher, fail};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::store::lease::Loss;
-use crate::targets::emr::api::Cluster;
-use crate::targets::emr::clusters::{Acquired, Asker};
+use crate::targets::emr::answers::{Cluster, has_ended};
+use crate::targets::emr::clusters::{Acquired, ClusterRequest};
 use crate::targets::emr::manage::DOWN;
 use crate::targets::{Note, Stop};
 
@@ -75,19 +75,19 @@ impl Watcher {
         let mut unfinished = std::mem::take(&mut self.state.watched);
         for step in &mut unfinished {
             step.id = None;
-            step.state.clear();
+            step.state = None;
         }
         let submitted = self.submit(&mut unfinished, true).await;
         self.state.watched = unfinished;
         match submitted {
             Ok(()) => Ok(()),
             // This one has ended too: the next tick moves on.
-            Err(Refused::Call(error)) if error.is_ending_cluster() => {
+            Err(NotAdded::Call(error)) if error.is_ending_cluster() => {
                 self.acquired.ready = false;
                 Ok(())
             }
-            Err(Refused::Call(error)) => Err(error.into()),
-            Err(Refused::Told(error)) => Err(error),
+            Err(NotAdded::Call(error)) => Err(error.into()),
+            Err(NotAdded::Told(error)) => Err(error),
         }
     }
 
@@ -96,11 +96,9 @@ impl Watcher {
         let candidates = self.target.candidates().await?;
         let run = self.run.to_string();
         let token = format!("{run}.move-{}", self.state.moves);
-        let asker = Asker { what: &run, token: &token, not: Some(&lost.id), notes: &self.notes };
-        let acquired = self.target.acquire(&asker, None, candidates).await?;
-        while !["TERMINATED", "TERMINATED_WITH_ERRORS"]
-            .contains(&self.target.api.describe_cluster(&lost.id).await?.status.state.as_str())
-        {
+        let request = ClusterRequest { what: &run, token: &token, not: Some(&lost.id), notes: &self.notes };
+        let acquired = self.target.acquire(&request, None, candidates).await?;
+        while !has_ended(&self.target.api.describe_cluster(&lost.id).await?.state) {
             tokio::time::sleep(self.target.settings.poll_slowest).await;
         }
         Ok(acquired)
