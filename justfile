@@ -13,9 +13,11 @@ lint:
     cargo fmt --check
     cargo clippy --all-targets --locked -- -D warnings
 
-# Write docs/config.md anew from the commented defaults
+# Write docs/config.md and the JSON Schemas anew
 docs:
     cargo run --quiet --locked -- config reference > docs/config.md
+    cargo run --quiet --locked -- config schema > config/schema/soflow.schema.json
+    cargo run --quiet --locked -- config schema job > config/schema/job.schema.json
 
 # Score the sentiment labels on a labelled file: macro-F1 and recall per class as JSON
 sentiment-gold FILE:

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Kind, Result};
 
-pub use applications::APPLICATIONS;
+pub use applications::{APPLICATIONS, applications};
 
 /// Longest job, step or table name. They become parts of EMR step names (256 characters at most in all) and object keys.
 const LONGEST_NAME: usize = 64;

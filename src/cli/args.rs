@@ -352,6 +352,21 @@ pub enum ConfigCommand {
     },
     /// Print the reference of all settings, as in docs/config.md
     Reference,
+    /// Print the JSON Schema of a file, for editors that complete and check
+    Schema {
+        /// Which file: config/soflow.yaml, or a job file
+        #[arg(value_enum, default_value_t = SchemaOf::Settings)]
+        of: SchemaOf,
+    },
+}
+
+/// The files that have a JSON Schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// config/soflow.yaml
+    Settings,
+    /// A job file
+    Job,
 }
 
 #[derive(Debug, Subcommand)]

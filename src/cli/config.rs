@@ -1,18 +1,29 @@
-//! `soflow config`: the settings in force and where each is from.
+//! `soflow config`: the settings in force and where each is from, and what can be set at all.
 
 use serde_json::json;
 
 use super::app::App;
-use super::args::ConfigCommand;
-use crate::config;
+use super::args::{ConfigCommand, SchemaOf};
 use crate::error::Result;
 use crate::report::{Align, Cell, Table};
+use crate::{config, job};
 
-/// Shows settings.
+/// Shows settings, or what they can be.
 pub fn config(app: &App, command: &ConfigCommand) -> Result<u8> {
-    let ConfigCommand::Show { origin } = command else {
-        return app.print(&config::reference()).map(|()| 0);
-    };
+    match command {
+        ConfigCommand::Show { origin } => show(app, *origin),
+        ConfigCommand::Reference => app.print(&config::reference()).map(|()| 0),
+        ConfigCommand::Schema { of } => {
+            let schema = match of {
+                SchemaOf::Settings => config::settings_schema(),
+                SchemaOf::Job => job::job_schema(),
+            };
+            app.print(&format!("{schema:#}\n")).map(|()| 0)
+        }
+    }
+}
+
+fn show(app: &App, origin: bool) -> Result<u8> {
     let project = app.project(None)?;
     app.warn(&project, app.sink().as_mut());
     if app.json {

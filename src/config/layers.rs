@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::check::Project;
-use super::keys::{DEFAULT_ORIGIN, DEFAULTS, NOT_SETTINGS, SECRETS, VARIABLES, kind_with};
-use super::raw::{self, Raw};
-use super::{Settings, check, show};
+use super::formats::Project;
+use super::keys::{DEFAULT_ORIGIN, DEFAULTS, LAKE, NOT_SETTINGS, SECRETS, STANDARD, VARIABLES};
+use super::{Settings, Target, TargetKind, describe, rules, show};
 use crate::error::Result;
-use crate::yaml::{Node, Problem, Problems, Source, did_you_mean};
+use crate::yaml::{self, Content, Entry, Node, Problem, Problems, Source, did_you_mean};
 
 /// What settings are made of.
 #[derive(Clone, Debug, Default)]
@@ -61,35 +61,157 @@ pub fn resolve(layers: Layers, exists: &dyn Fn(&Path) -> bool) -> Result<Resolve
 /// Every problem found; there is at least one.
 pub fn read(layers: Layers, exists: &dyn Fn(&Path) -> bool) -> Result<Resolved, Problems> {
     let mut problems = Problems::default();
-    let defaults = raw::read(&Source::file(DEFAULT_ORIGIN, DEFAULTS), &Raw::new(), &mut problems);
+    let shipped = tree(&Source::file(DEFAULT_ORIGIN, DEFAULTS), &mut problems);
     let mut merged = match &layers.file {
-        Some((path, text)) => raw::read(&Source::file(path.display().to_string(), text), &defaults, &mut problems),
-        None => Raw::new(),
+        Some((path, text)) => merge(&shipped, &tree(&Source::file(path.display().to_string(), text), &mut problems)),
+        None => shipped.clone(),
     };
-    raw::complete(&mut merged, &defaults);
-    raw::fill(&mut merged, &defaults);
-
     let given = given(&layers);
     // The target first: the other values are for the one selected.
     for given in given.iter().filter(|given| given.key == "default-target") {
-        merged.insert("default-target".into(), given.node.clone());
+        merged.put("default-target", given.node.clone());
     }
-    let target = check::selected(&merged, &mut problems);
-    let mut warnings = unknown(&layers.environment);
+    let target = selected(&merged, &mut problems);
     for given in &given {
         apply(&mut merged, target.as_deref(), given, &mut problems);
     }
 
     let home = layers.environment.get("HOME").filter(|home| !home.is_empty()).map(Path::new);
-    let project = Project { root: &layers.root, home, exists, defaults: &defaults };
-    let settings = check::settings(&project, target, &merged, &mut problems);
-    match settings {
-        Some(settings) if !problems.has_errors() => {
+    let project = Project { root: &layers.root, home, exists };
+    let formats = |format: &str, text: &str| project.judge(format, text);
+    let checked = yaml::check(&merged, &describe::MERGED, "the settings", &formats, &mut problems);
+    if let Some(checked) = &checked {
+        rules::check(checked, &merged, &shipped, target.as_deref(), &mut problems);
+    }
+    problems.dedup();
+    match (checked, target) {
+        (Some(checked), Some(target)) if !problems.has_errors() => {
+            let settings = settings(&project, &checked, target, &mut problems).ok_or(problems.clone())?;
+            let mut warnings = unknown(&layers.environment);
             warnings.extend(problems.sorted().into_iter().map(warning));
             Ok(Resolved { settings, origins: origins(&merged), warnings })
         }
         _ => Err(problems),
     }
+}
+
+/// Returns the tree of a settings file, with what is written in a short form written out.
+fn tree(source: &Arc<Source>, problems: &mut Problems) -> Node {
+    let mut root = yaml::parse(source, problems).unwrap_or_else(|| Node::plain("", source.whole()));
+    for target in entries_mut(&mut root, "targets") {
+        let short = |node: &&Node| matches!(node.content, Content::Scalar { .. }) && !node.is_null();
+        if let Some(node) = target.get("lake").filter(short).cloned() {
+            target.put("lake", four(node.text(), &node));
+        }
+    }
+    for shape in entries_mut(&mut root, "clusters") {
+        for part in ["primary", "core", "task"] {
+            // `core: m5.xlarge` and `core: [m5.xlarge, m5a.xlarge]` are short for its `types`.
+            let short =
+                |node: &&Node| !matches!(node.content, Content::Map(_)) && !node.is_null() && node.text() != "none";
+            if let Some(types) = shape.get(part).filter(short).cloned() {
+                let mut fleet = Node { content: Content::Map(Vec::new()), place: types.place.clone() };
+                fleet.put("types", types);
+                shape.put(part, fleet);
+            }
+        }
+    }
+    root
+}
+
+fn entries_mut<'a>(root: &'a mut Node, group: &str) -> impl Iterator<Item = &'a mut Node> {
+    root.get_mut(group).and_then(Node::entries_mut).into_iter().flatten().map(|entry| &mut entry.value)
+}
+
+/// Returns the four locations below the one that `text` names.
+fn four(text: &str, node: &Node) -> Node {
+    let mut lake = Node { content: Content::Map(Vec::new()), place: node.place.clone() };
+    for key in LAKE {
+        lake.put(key, Node::plain(format!("{}/{key}", text.trim_end_matches('/')), node.place.clone()));
+    }
+    lake
+}
+
+/// Returns `own` over `base`: mappings key by key, all else as a whole. A key without a value says nothing.
+fn over(base: &Node, own: &Node, whole: bool) -> Node {
+    let (Content::Map(below), Content::Map(entries)) = (&base.content, &own.content) else {
+        return if own.is_null() { base.clone() } else { own.clone() };
+    };
+    let mut merged = Node { content: Content::Map(below.clone()), place: own.place.clone() };
+    for entry in entries {
+        let Entry { key, place, value } = entry.clone();
+        match base.get(&key) {
+            None => merged.entries_mut().into_iter().for_each(|entries| entries.push(entry.clone())),
+            Some(_) if value.is_null() => {}
+            // A classification replaces the one of the same name.
+            Some(_) if whole => merged.put_entry(Entry { key, place, value }),
+            Some(base) => {
+                let value = over(base, &value, key == "configurations");
+                merged.put_entry(Entry { key, place, value });
+            }
+        }
+    }
+    merged
+}
+
+/// Returns a file over the shipped settings: each target over the shipped one of its kind, each shape over `standard`.
+fn merge(shipped: &Node, own: &Node) -> Node {
+    let mut merged = over(shipped, own, false);
+    let nothing = Node::plain("", own.place.clone());
+    let within = |group: &str, name: &str| own.get(group).and_then(|all| all.get(name)).unwrap_or(&nothing).clone();
+    if let Some(targets) = merged.get_mut("targets").and_then(Node::entries_mut) {
+        for target in targets {
+            let written = within("targets", &target.key);
+            let base =
+                shipped.get("targets").and_then(|all| all.get(written.get("kind").map_or(&target.key, Node::text)));
+            target.value = over(base.unwrap_or(&nothing), &written, false);
+        }
+    }
+    let standard = merged.get("clusters").and_then(|all| all.get(STANDARD)).cloned().unwrap_or(nothing.clone());
+    if let Some(shapes) = merged.get_mut("clusters").and_then(Node::entries_mut) {
+        for shape in shapes.iter_mut().filter(|shape| shape.key != STANDARD) {
+            shape.value = over(&standard, &shape.value, false);
+        }
+    }
+    merged
+}
+
+/// Returns the target in use, noting when there is none of that name.
+fn selected(merged: &Node, problems: &mut Problems) -> Option<String> {
+    let node = merged.get("default-target")?;
+    let names = merged.get("targets").map_or(&[][..], Node::entries).iter().map(|entry| entry.key.as_str());
+    rules::named(node, "target", names, problems)
+}
+
+/// Returns the settings that a tree without mistakes says.
+fn settings(project: &Project<'_>, checked: &Node, target: String, problems: &mut Problems) -> Option<Settings> {
+    let read = || -> serde_json::Result<Settings> {
+        let at = |key: &str| checked.get(key).unwrap_or(checked);
+        let mut targets = BTreeMap::new();
+        for entry in at("targets").entries() {
+            let mut node = entry.value.clone();
+            // The shipped `emr` becomes a target with its lake, and lacks it only to those who use it.
+            let Some(lake) = node.get("lake").cloned() else { continue };
+            let kind = match node.get("cluster").map(Node::text).and_then(|cluster| at("clusters").get(cluster)) {
+                Some(shape) => {
+                    node.put("shape", shape.clone());
+                    TargetKind::Emr(Box::new(node.read()?))
+                }
+                None => TargetKind::Local(node.read()?),
+            };
+            targets.insert(entry.key.clone(), Target { lake: lake.read()?, kind });
+        }
+        Ok(Settings {
+            root: project.root.into(),
+            jobs: at("jobs").read()?,
+            code: at("code").read()?,
+            target: target.clone(),
+            targets,
+            keep_seconds: yaml::parse_duration(at("keep-for").text()).unwrap_or_default(),
+            ingest: at("ingest").read()?,
+        })
+    };
+    read().map_err(|error| _ = problems.unread(checked, &error)).ok()
 }
 
 /// A value from outside the file.
@@ -115,34 +237,46 @@ fn given(layers: &Layers) -> Vec<Given<'_>> {
 }
 
 /// Sets one value. A variable for another kind of target than the one in use is for other commands; a flag is a mistake.
-fn apply(merged: &mut Raw, target: Option<&str>, given: &Given<'_>, problems: &mut Problems) {
+fn apply(merged: &mut Node, target: Option<&str>, given: &Given<'_>, problems: &mut Problems) {
     let Given { key, node, flag } = given;
-    match (*key, target) {
-        ("default-target", _) => {}
-        ("jobs" | "code" | "keep-for", _) => _ = merged.insert((*key).into(), node.clone()),
-        // Without a target, which has been noted, there is nothing to set it on.
-        (_, None) => {}
-        ("lake", Some(target)) => raw::lake(merged, target, raw::text(node), node),
-        (key, Some(target)) => match (kind_with(key), raw::kind(merged, target)) {
-            (None, _) => _ = problems.error(&node.place, format!("there is no setting `{key}`")),
-            (Some(other), kind) if other != kind && *flag => {
-                // The shipped target of a kind has its name.
-                let problem = problems.error(&node.place, raw::misplaced(key, other, target, kind));
-                problem.hint(format!("add `--target {other}`"));
-            }
-            (Some(other), kind) if other != kind => {}
-            _ => _ = merged.insert(format!("targets.{target}.{key}"), node.clone()),
-        },
+    // Without a target, which has been noted, there is nothing to set it on.
+    let place = target.and_then(|name| Some((name, merged.get_mut("targets")?.get_mut(name)?)));
+    let Some((name, target)) = place.filter(|_| *key != "default-target") else { return };
+    let kind = target.get("kind").map_or("", Node::text).to_string();
+    match describe::kind_with(key) {
+        _ if *key == "lake" => target.put("lake", four(node.text(), node)),
+        None => _ = problems.error(&node.place, format!("there is no setting `{key}`")),
+        Some(other) if other == kind => target.put(key, node.clone()),
+        Some(other) if *flag => {
+            let message = format!("`{key}` is for targets of kind `{other}`, and `{name}` is of kind `{kind}`");
+            // The shipped target of a kind has its name.
+            problems.error(&node.place, message).hint(format!("add `--target {other}`"));
+        }
+        Some(_) => {}
     }
 }
 
-fn origins(merged: &Raw) -> Vec<Origin> {
-    let origin = |node: &Node| if raw::is_default(node) { DEFAULT_ORIGIN.into() } else { node.place.origin() };
-    let value = |(key, node): (&String, &Node)| {
-        let value = show::value(node);
-        (!value.is_empty()).then(|| Origin { key: key.clone(), value, origin: origin(node) })
-    };
-    merged.iter().filter_map(value).collect()
+/// Returns every value that says something, by the path of its key.
+fn origins(merged: &Node) -> Vec<Origin> {
+    let mut found = Vec::new();
+    leaves(merged, "", false, &mut found);
+    found.sort_by(|one, other| one.key.cmp(&other.key));
+    found
+}
+
+fn leaves(node: &Node, path: &str, whole: bool, found: &mut Vec<Origin>) {
+    if let (Content::Map(entries), false) = (&node.content, whole) {
+        for entry in entries {
+            let dot = if path.is_empty() { "" } else { "." };
+            // A classification is one value.
+            let whole = path.starts_with("clusters.") && path.ends_with(".configurations");
+            leaves(&entry.value, &format!("{path}{dot}{}", entry.key), whole, found);
+        }
+        return;
+    }
+    let (key, value) = (path.to_string(), if node.is_null() { String::new() } else { show::value(node) });
+    let origin = if rules::is_default(node) { DEFAULT_ORIGIN.into() } else { node.place.origin() };
+    found.extend((!value.is_empty()).then_some(Origin { key, value, origin }));
 }
 
 /// Returns a problem that stops nothing as one line.

@@ -1,26 +1,27 @@
-//! Settings: what `config/soflow.yaml`, the environment and the flags say, merged and checked.
+//! Settings: what `config/soflow.yaml`, the environment and the flags say, merged, checked and read.
 //!
 //! ```text
-//! raw (as written, with places) -> layers (defaults < file < environment < flags) -> check -> Settings
+//! trees with places -> layers (defaults < file < environment < flags) -> check against the schema -> rules -> serde
 //! ```
 //!
-//! Reads nothing itself: the texts and the variables are given.
+//! Reads no file itself: the texts and the variables are given.
 
-mod check;
+mod describe;
 mod emr;
+mod formats;
 mod ingest;
 mod keys;
 mod layers;
-mod raw;
-mod reference;
+mod release;
 mod root;
+mod rules;
 mod settings;
 mod show;
 
+pub use describe::{reference, settings_schema};
 pub use emr::{Bootstrap, Classification, Disk, Emr, Fleet, InstanceType, Scaling, Shape, SpotFallback};
 pub use ingest::{Auth, ENDPOINTS, Ingest};
 pub use layers::{Layers, Origin, Resolved, read, resolve};
-pub use reference::reference;
 pub use root::find_root;
 pub use settings::{Engine, Lake, Local, Network, Settings, Target, TargetKind};
 

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
 
 use super::emr::Emr;
 use super::ingest::Ingest;
 use crate::names::Uri;
+use crate::yaml::units;
 
 /// Everything soflow needs to know besides the job, resolved.
 #[derive(Clone, Debug, Serialize)]
@@ -48,22 +50,26 @@ pub enum TargetKind {
 }
 
 /// Settings of a local target.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all(deserialize = "kebab-case"))]
 pub struct Local {
     /// Which engine runs the steps.
     pub engine: Engine,
     /// How many steps may run at once; `None`: one per processor core.
+    #[schemars(range(min = 1, max = 256), transform = or_auto)]
     pub parallel: Option<usize>,
     /// The Python to make engine environments with; `None`: the first suitable one on `PATH`.
+    #[schemars(extend("format" = "program", "minLength" = 1), transform = or_auto)]
     pub python: Option<PathBuf>,
     /// The folder of engine environments.
+    #[schemars(extend("format" = "path", "minLength" = 1))]
     pub engine_dir: PathBuf,
     /// What engine and steps see of the network.
     pub network: Network,
 }
 
 /// What an engine on this machine, and the step that it runs, see of the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Network {
     /// Nothing but a loopback of their own, where the kernel allows that.
@@ -83,7 +89,7 @@ impl Network {
 }
 
 /// An engine of the local target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Engine {
     /// Sail, embedded: no Java.
@@ -103,14 +109,28 @@ impl Engine {
 }
 
 /// A target's locations.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Lake {
     /// Pages as received.
+    #[schemars(schema_with = "location")]
     pub raw: Uri,
     /// Tables.
+    #[schemars(schema_with = "location")]
     pub curated: Uri,
     /// Run records, task files, results.
+    #[schemars(schema_with = "location")]
     pub artifacts: Uri,
     /// What steps print.
+    #[schemars(schema_with = "location")]
     pub logs: Uri,
+}
+
+/// Returns the schema of a location.
+pub(super) fn location(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "format": "location" })
+}
+
+/// Lets `auto` be written for a value that is left out.
+fn or_auto(schema: &mut Schema) {
+    units::or_word(schema, "auto");
 }

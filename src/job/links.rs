@@ -3,11 +3,50 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::file::StepFile;
 use super::graph::Graph;
 use super::model::{Output, Source, Step, Value};
-use super::steps::Draft;
-use super::tables;
-use crate::yaml::{Place, Problems, did_you_mean};
+use super::parameters::{self, Declared};
+use super::{formats, spark, tables};
+use crate::yaml::{Entry, Node, Place, Problems, did_you_mean, ticked};
+
+/// A step as far as it could be read, with the places that problems point at.
+pub(super) struct Draft {
+    /// The step, without values for its parameters.
+    pub(super) step: Step,
+    pub(super) parameters: Vec<Declared>,
+    place: Place,
+    reads: Vec<(Source, Place)>,
+    writes: Vec<(Output, Place)>,
+}
+
+impl Draft {
+    /// Returns the step at an entry of `steps`.
+    pub(super) fn new(entry: &Entry, file: StepFile) -> Self {
+        let items = |key: &str| entry.value.get(key).map_or(&[][..], Node::items).iter();
+        let reads = items("reads").filter_map(|item| Some((formats::source(item.text()).ok()?, item.place.clone())));
+        let writes = items("writes").filter_map(|item| Some((formats::output(item.text()).ok()?, item.place.clone())));
+        let declared = entry.value.get("parameters").map(|node| parameters::declared(node, Some(&entry.key)));
+        let step = Step {
+            name: entry.key.clone(),
+            script: file.script,
+            reads: Vec::new(),
+            writes: Vec::new(),
+            parameters: BTreeMap::new(),
+            spark: spark::read(entry.value.get("spark")),
+            quarantine_limit: file.quarantine_limit,
+        };
+        let (reads, writes) = (reads.collect(), writes.collect());
+        Self { step, parameters: declared.unwrap_or_default(), place: entry.place.clone(), reads, writes }
+    }
+
+    /// Returns the step with its values.
+    fn with(&self, parameters: BTreeMap<String, Value>) -> Step {
+        let reads = self.reads.iter().map(|(source, _)| source.clone()).collect();
+        let writes = self.writes.iter().map(|(output, _)| output.clone()).collect();
+        Step { reads, writes, parameters, ..self.step.clone() }
+    }
+}
 
 /// Returns the steps in an order in which they can run, or `None` when there is none. `tables` is `None` when they could
 /// not be read: then what refers to them is not judged.
@@ -17,15 +56,16 @@ pub(super) fn link(
     values: Vec<BTreeMap<String, Value>>,
     problems: &mut Problems,
 ) -> Option<Vec<Step>> {
+    // What was not understood may well be what uses a table.
+    let understood = !problems.has_errors();
     if let Some(tables) = tables {
         declared(&mut drafts, tables, problems);
-        unused(&drafts, tables, problems);
+        unused(&drafts, tables.iter().filter(|_| understood), problems);
     }
     one_writer(&drafts, problems);
     own_input(&drafts, problems);
 
-    let mut steps: Vec<Step> = drafts.iter().map(Draft::step).collect();
-    steps.iter_mut().zip(values).for_each(|(step, values)| step.parameters = values);
+    let steps: Vec<Step> = drafts.iter().zip(values).map(|(draft, values)| draft.with(values)).collect();
     match Graph::of(&steps).order() {
         Ok(order) => Some(order.into_iter().map(|at| steps[at].clone()).collect()),
         Err(cycles) => {
@@ -87,7 +127,7 @@ fn fixed(output: &mut Output, table: &tables::Draft, place: &Place, problems: &m
 fn one_writer(drafts: &[Draft], problems: &mut Problems) {
     let outputs: Vec<(&str, &Output, &Place)> = drafts
         .iter()
-        .flat_map(|draft| draft.writes.iter().map(|(output, place)| (draft.name.as_str(), output, place)))
+        .flat_map(|draft| draft.writes.iter().map(|(output, place)| (draft.step.name.as_str(), output, place)))
         .collect();
     for (at, (_, output, place)) in outputs.iter().enumerate() {
         let before = outputs[..at].iter().find(|(_, other, _)| other.table == output.table && !apart(other, output));
@@ -116,17 +156,13 @@ fn apart(one: &Output, other: &Output) -> bool {
 }
 
 /// Notes tables that are declared but that no step reads or writes.
-fn unused(drafts: &[Draft], tables: &[tables::Draft], problems: &mut Problems) {
-    // A step that was not understood may well be the one that uses it.
-    if !drafts.iter().all(|draft| draft.complete) {
-        return;
-    }
+fn unused<'a>(drafts: &[Draft], tables: impl Iterator<Item = &'a tables::Draft>, problems: &mut Problems) {
     let written: Vec<&str> = all_writes(drafts).map(|(output, _)| output.table.as_str()).collect();
     let reads = |name: &str| {
         let named = |source: &Source| matches!(source, Source::Table(table) if table == name);
         drafts.iter().flat_map(|draft| &draft.reads).any(|(source, _)| named(source))
     };
-    for table in tables.iter().filter(|table| !written.contains(&table.name.as_str()) && !reads(&table.name)) {
+    for table in tables.filter(|table| !written.contains(&table.name.as_str()) && !reads(&table.name)) {
         let problem = problems.error(&table.place, format!("no step reads or writes table `{}`", table.name));
         problem.hint("remove it, or add it to the `writes` of a step");
     }
@@ -138,8 +174,10 @@ fn own_input(drafts: &[Draft], problems: &mut Problems) {
         for (output, _) in &draft.writes {
             let own = |source: &Source| matches!(source, Source::Table(table) if *table == output.table);
             if let Some((_, place)) = draft.reads.iter().find(|(source, _)| own(source)) {
-                let problem = problems
-                    .error(place, format!("step `{}` reads table `{}`, which it writes", draft.name, output.table));
+                let problem = problems.error(
+                    place,
+                    format!("step `{}` reads table `{}`, which it writes", draft.step.name, output.table),
+                );
                 problem
                     .hint("remove it here: with `update: merge` a step is given the current rows of its table anyway");
             }
@@ -150,7 +188,7 @@ fn own_input(drafts: &[Draft], problems: &mut Problems) {
 /// Notes a cycle with a place for each of its edges.
 fn circular(cycle: &[usize], drafts: &[Draft], problems: &mut Problems) {
     let step = |at: usize| &drafts[cycle[at % cycle.len()]];
-    let names: Vec<&str> = (0..=cycle.len()).map(|at| step(at).name.as_str()).collect();
+    let names: Vec<&str> = (0..=cycle.len()).map(|at| step(at).step.name.as_str()).collect();
     let edges: Vec<(&Place, String)> = (0..cycle.len())
         .filter_map(|at| {
             let (reader, writer) = (step(at), step(at + 1));
@@ -159,7 +197,9 @@ fn circular(cycle: &[usize], drafts: &[Draft], problems: &mut Problems) {
                 Source::Table(name) if writes(name) => Some((place, name)),
                 _ => None,
             });
-            found.map(|(place, name)| (place, format!("`{}` needs `{name}` from `{}`", reader.name, writer.name)))
+            found.map(|(place, name)| {
+                (place, format!("`{}` needs `{name}` from `{}`", reader.step.name, writer.step.name))
+            })
         })
         .collect();
     let place = &step(0).place;
@@ -172,8 +212,4 @@ fn circular(cycle: &[usize], drafts: &[Draft], problems: &mut Problems) {
 
 fn all_writes(drafts: &[Draft]) -> impl Iterator<Item = &(Output, Place)> {
     drafts.iter().flat_map(|draft| &draft.writes)
-}
-
-fn ticked(columns: &[String]) -> String {
-    columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(", ")
 }

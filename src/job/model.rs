@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+
+use crate::names::applications;
+use crate::yaml::units;
 
 /// A parameter's value: text, a number or a boolean, as YAML has them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,13 +45,18 @@ pub struct Job {
 }
 
 /// What a cluster must have at least.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Needs {
     /// Applications, as EMR spells them.
+    #[schemars(schema_with = "applications", transform = units::or_single)]
     pub applications: Vec<String>,
     /// Memory of all core and task nodes together, at full size, in bytes.
+    #[serde(rename(deserialize = "memory"), alias = "memory_bytes", deserialize_with = "units::read_size")]
+    #[schemars(schema_with = "units::size", description = "Memory of all core and task nodes together, at full size.")]
     pub memory_bytes: Option<u64>,
     /// Processor cores of all core and task nodes together, at full size.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub cores: Option<u32>,
 }
 
@@ -91,50 +100,61 @@ pub struct Output {
 }
 
 /// How a table takes in what a step writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Update {
     /// The step merges its date's rows into the touched partitions by key.
     Merge,
     /// The step computes the touched partitions anew from its inputs.
+    #[default]
     Recompute,
 }
 
 /// A table of the job.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(title = "table")]
 pub struct Table {
     /// One sentence.
     pub description: String,
     /// The columns whose values no two rows share; empty when rows have no key.
+    #[schemars(schema_with = "columns", transform = units::or_single)]
     pub key: Vec<String>,
     /// The partition columns, outermost first.
+    #[serde(rename(deserialize = "partition-by"), alias = "partition_by")]
+    #[schemars(schema_with = "partition_columns", transform = units::or_single)]
     pub partition_by: Vec<String>,
     /// How it takes in what a step writes.
     pub update: Update,
     /// What must hold before readers see a new version.
+    #[schemars(extend("examples" = ["[{ rows-at-least: 1 }]"]))]
     pub checks: Vec<Check>,
 }
 
 /// Something that must hold for the rows a run wrote, checked before they are published.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(title = "check")]
 pub enum Check {
     /// At least so many rows landed.
     RowsAtLeast(u64),
     /// No row has a null in these columns.
-    NotNull(Vec<String>),
+    NotNull(#[schemars(schema_with = "columns", extend("minItems" = 1), transform = units::or_single)] Vec<String>),
     /// No two rows share the values of these columns.
-    Unique(Vec<String>),
+    Unique(#[schemars(schema_with = "columns", extend("minItems" = 1), transform = units::or_single)] Vec<String>),
     /// Every value that is not null is one of these.
     Accepted {
         /// The column.
+        #[schemars(extend("format" = "column name"))]
         column: String,
         /// The values.
+        #[schemars(schema_with = "values", transform = units::or_single)]
         values: Vec<String>,
     },
     /// Every value that is not null lies between the two, inclusive.
     Range {
         /// The column.
+        #[schemars(extend("format" = "column name"))]
         column: String,
         /// The smallest allowed value, if there is a limit.
         min: Option<f64>,
@@ -144,19 +164,40 @@ pub enum Check {
     /// The newest value of a date or timestamp column is at most so long before the end of the logical date.
     Fresh {
         /// The column.
+        #[schemars(extend("format" = "column name"))]
         column: String,
         /// The age allowed, in seconds.
+        #[serde(rename(deserialize = "within"), alias = "within_seconds", deserialize_with = "units::read_seconds")]
+        #[schemars(schema_with = "units::duration", description = "The age allowed.")]
         within_seconds: i64,
     },
     /// The whole table has at most this share of rows less than the version before: 0 to 1.
-    DropAtMost(f64),
+    DropAtMost(
+        #[serde(deserialize_with = "units::read_share")]
+        #[schemars(schema_with = "units::share")]
+        f64,
+    ),
 }
 
 /// A sentence for the summary, made by a query on the published tables.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "insight")]
 pub struct Insight {
     /// A heading of a few words.
     pub title: String,
     /// A query whose first column is the text to show, one line a row.
+    #[schemars(extend("format" = "query"))]
     pub sql: String,
+}
+
+fn columns(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "array", "items": { "type": "string", "format": "column name" }, "uniqueItems": true })
+}
+
+fn partition_columns(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "array", "items": { "type": "string", "format": "partition column" }, "uniqueItems": true })
+}
+
+fn values(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "array", "items": units::text(generator), "minItems": 1 })
 }

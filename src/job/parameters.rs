@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::insights::{unknown_template, with_date};
+use serde_json::json;
+
+use super::formats::{self, with_date};
+use super::links::Draft;
 use super::model::Value;
-use super::parse::{Options, named};
-use super::steps::Draft;
-use crate::yaml::{Content, Node, Place, Problems, Source, core_bool, core_float, core_int, did_you_mean};
+use super::parse::Options;
+use crate::yaml::{self, Entry, Node, Place, Problems, Source, did_you_mean};
 
 /// A parameter of the job or of a step.
 #[derive(Clone)]
@@ -28,38 +30,14 @@ pub(super) struct Values {
 }
 
 /// Returns the parameters that a `parameters:` of the job, or of `step`, declares.
-pub(super) fn read(node: &Node, step: Option<&str>, problems: &mut Problems) -> Vec<Declared> {
-    let mut declared = Vec::new();
-    for entry in node.entries("`parameters`", problems) {
-        if !named(&entry.key, "parameter", true, &entry.place, problems) {
-            continue;
-        }
-        let full = step.map_or_else(|| entry.key.clone(), |step| format!("{step}.{}", entry.key));
-        let default = match &entry.value {
-            node if node.is_null() => None,
-            node => match value(node) {
-                Some(value) => Some((value, node.place.clone())),
-                None => {
-                    let message = format!("`{}` must be a single value, found {}", entry.key, node.describe());
-                    problems.error(&node.place, message);
-                    continue;
-                }
-            },
-        };
-        declared.push(Declared { full, name: entry.key.clone(), place: entry.place.clone(), default });
-    }
-    declared
-}
-
-/// Returns the value a scalar is, by YAML's rules.
-fn value(node: &Node) -> Option<Value> {
-    let Content::Scalar { text, plain } = &node.content else { return None };
-    let typed = || {
-        let whole = || core_int(text).map(Value::Int);
-        core_bool(text).map(Value::Bool).or_else(whole).or_else(|| core_float(text).map(Value::Float))
+pub(super) fn declared(node: &Node, step: Option<&str>) -> Vec<Declared> {
+    let declared = |entry: &Entry| Declared {
+        full: step.map_or_else(|| entry.key.clone(), |step| format!("{step}.{}", entry.key)),
+        name: entry.key.clone(),
+        place: entry.place.clone(),
+        default: entry.value.read().ok().flatten().map(|value| (value, entry.value.place.clone())),
     };
-    let typed = if *plain { typed() } else { None };
-    Some(typed.unwrap_or_else(|| Value::Text(text.clone())))
+    node.entries().iter().map(declared).collect()
 }
 
 /// Returns every parameter's value: what was given, else the default. Notes what was given for nothing and what is missing.
@@ -104,22 +82,32 @@ impl Declared {
                 return None;
             }
         };
-        match value {
-            Value::Text(text) if unknown_template(&text, &place, problems) => None,
-            Value::Text(text) => Some(Value::Text(with_date(&text, options.date))),
-            other => Some(other),
+        let Value::Text(text) = value else { return Some(value) };
+        match formats::template(&text) {
+            Ok(()) => Some(Value::Text(with_date(&text, options.date))),
+            Err(refusal) => {
+                problems.error(&place, refusal.message).hint_if(refusal.hint);
+                None
+            }
         }
     }
 
     /// Returns `text` as the type of `default`; without one, as YAML would read it.
     fn typed(&self, text: &str, default: Option<&Value>, place: &Place, problems: &mut Problems) -> Option<Value> {
         let node = Node::plain(text, place.clone());
-        match default {
-            Some(Value::Text(_)) => Some(Value::Text(text.into())),
-            Some(Value::Bool(_)) => node.boolean(&self.full, problems).map(Value::Bool),
-            Some(Value::Int(_)) => node.integer(&self.full, i64::MIN..=i64::MAX, problems).map(Value::Int),
-            Some(Value::Float(_)) => node.number(&self.full, problems).map(Value::Float),
-            None => value(&node),
+        let kind = match default {
+            Some(Value::Text(_)) => return Some(Value::Text(text.into())),
+            Some(Value::Bool(_)) => "boolean",
+            Some(Value::Int(_)) => "integer",
+            Some(Value::Float(_)) => "number",
+            None => return node.read().ok().or_else(|| Some(Value::Text(text.into()))),
+        };
+        let taken = |_: &str, text: &str| Ok(Some(text.into()));
+        let node = yaml::check(&node, &json!({ "type": kind }), &self.full, &taken, problems)?;
+        // A whole number is a number too.
+        match node.read().ok()? {
+            Value::Int(whole) if kind == "number" => Some(Value::Float(whole as f64)),
+            value => Some(value),
         }
     }
 }

@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use super::model::{Job, Needs};
-use super::{insights, links, needs, parameters, steps, tables};
+use super::file::{JobFile, SCHEMA};
+use super::links::Draft;
+use super::model::Job;
+use super::{formats, links, parameters, tables};
 use crate::encoding::Foreign;
 use crate::error::Result;
 use crate::names::name_problem;
-use crate::yaml::{self, Place, Problems, Source};
-
-/// The keys of a job file.
-const KEYS: &[&str] = &["description", "parameters", "steps", "tables", "insights", "cluster"];
+use crate::yaml::{self, Node, Problems, Source};
 
 /// What is there in the place of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,35 +64,38 @@ pub fn read(name: &str, path: &Path, text: &str, options: &Options<'_>) -> Resul
 
 fn job(name: &str, path: &Path, source: &Arc<Source>, options: &Options<'_>, problems: &mut Problems) -> Option<Job> {
     let root = yaml::parse(source, problems)?;
-    let map = root.map("a job", KEYS, problems);
-    let description = map.get("description").and_then(|node| node.text("description", problems));
-    let declared = map.get("parameters").map_or(Vec::new(), |node| parameters::read(node, None, problems));
-    let drafts = map.required("steps", problems).map_or(Vec::new(), |node| steps::read(node, options, problems));
-    let tables = tables::read(&map, problems);
-    let insights = map.get("insights").map_or(Vec::new(), |node| insights::read(node, options.date, problems));
-    let needs = map.get("cluster").map_or_else(Needs::default, |node| needs::read(node, problems));
+    let formats = |format: &str, text: &str| formats::judge(options, format, text);
+    let tree = yaml::check(&root, &SCHEMA, "a job", &formats, problems)?;
+    let mut file: JobFile = tree.read().map_err(|error| _ = problems.unread(&tree, &error)).ok()?;
 
+    let nothing = Node::plain("", source.whole());
+    let group = |key: &str| tree.get(key).unwrap_or(&nothing);
+    let tables = group("tables").entries().iter().filter_map(|entry| {
+        let mut table = file.tables.remove(&entry.key)?;
+        tables::check(&entry.key, &entry.value, &table, problems);
+        table.checks = tables::with_key_checks(&table.key, table.checks);
+        Some(tables::Draft { name: entry.key.clone(), place: entry.place.clone(), table })
+    });
+    let tables: Vec<_> = tables.collect();
+    // When they could not be read, what refers to them is not judged.
+    let tables = (tree.get("tables").is_some() || !problems.has_errors()).then_some(tables);
+    let drafts = group("steps").entries().iter().filter_map(|entry| {
+        let step = file.steps.remove(&entry.key)?;
+        Some(Draft::new(entry, step))
+    });
+    let drafts: Vec<Draft> = drafts.collect();
+    let declared = parameters::declared(group("parameters"), None);
     let values = parameters::resolve(declared, &drafts, options, problems);
     let steps = links::link(drafts, tables.as_deref(), values.by_step, problems)?;
+    file.insights.iter_mut().for_each(|insight| insight.sql = formats::with_date(&insight.sql, options.date));
     Some(Job {
         name: name.into(),
         path: path.into(),
-        description: description.unwrap_or_default(),
+        description: file.description,
         parameters: values.of_job,
         steps,
         tables: tables.into_iter().flatten().map(|draft| (draft.name, draft.table)).collect(),
-        insights,
-        needs,
+        insights: file.insights,
+        needs: file.cluster,
     })
-}
-
-/// Returns whether `text` can name a `what`; notes why not.
-pub(super) fn named(text: &str, what: &str, hyphens: bool, place: &Place, problems: &mut Problems) -> bool {
-    let why = name_problem(text, hyphens);
-    if text.is_empty() {
-        problems.error(place, format!("the name of a {what} is missing"));
-    } else if let Some(why) = &why {
-        problems.error(place, format!("`{text}` cannot name a {what}: {why}"));
-    }
-    why.is_none()
 }

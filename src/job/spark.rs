@@ -1,39 +1,34 @@
-//! Reading a step's `spark:`, options of `spark-submit` without their dashes.
+//! A step's `spark:`, options of `spark-submit` without their dashes.
 
 use std::collections::BTreeMap;
 
-use crate::yaml::{Node, Problems, did_you_mean};
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::{Map, json};
 
-#[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    /// A size with a unit.
-    Memory,
-    /// A whole number, 1 or more.
-    Count,
-    /// Anything.
-    Text,
-}
+use crate::yaml::{Node, Refusal, did_you_mean, units};
 
-/// What a step may set. Source: `spark-submit --help` of Spark 3.5, the options that apply to YARN in cluster mode.
-const OPTIONS: [(&str, Kind); 18] = [
-    ("driver-memory", Kind::Memory),
-    ("executor-memory", Kind::Memory),
-    ("driver-cores", Kind::Count),
-    ("executor-cores", Kind::Count),
-    ("num-executors", Kind::Count),
-    ("archives", Kind::Text),
-    ("driver-class-path", Kind::Text),
-    ("driver-java-options", Kind::Text),
-    ("driver-library-path", Kind::Text),
-    ("exclude-packages", Kind::Text),
-    ("files", Kind::Text),
-    ("jars", Kind::Text),
-    ("keytab", Kind::Text),
-    ("packages", Kind::Text),
-    ("principal", Kind::Text),
-    ("properties-file", Kind::Text),
-    ("queue", Kind::Text),
-    ("repositories", Kind::Text),
+/// Sizes that a step may set. Source of these lists: `spark-submit --help` of Spark 3.5, the options that apply to YARN
+/// in cluster mode.
+const MEMORY: [&str; 2] = ["driver-memory", "executor-memory"];
+
+/// Whole numbers that a step may set.
+const COUNTS: [&str; 3] = ["driver-cores", "executor-cores", "num-executors"];
+
+/// What else a step may set.
+const TEXTS: [&str; 13] = [
+    "archives",
+    "driver-class-path",
+    "driver-java-options",
+    "driver-library-path",
+    "exclude-packages",
+    "files",
+    "jars",
+    "keytab",
+    "packages",
+    "principal",
+    "properties-file",
+    "queue",
+    "repositories",
 ];
 
 /// What soflow decides itself, since a step must run the same everywhere.
@@ -49,58 +44,65 @@ const OURS: [&str; 9] = [
     "spark.app.name",
 ];
 
+/// Returns the schema of the options.
+pub(super) fn schema(generator: &mut SchemaGenerator) -> Schema {
+    let text = units::text(generator);
+    let count = json!({ "type": ["integer", "string"], "format": "count" });
+    let mut options = Map::new();
+    options.extend(MEMORY.map(|name| (name.into(), units::size(generator).into())));
+    options.extend(COUNTS.map(|name| (name.into(), count.clone())));
+    options.extend(TEXTS.map(|name| (name.into(), text.clone().into())));
+    let conf = json!({
+        "type": "object",
+        "propertyNames": { "format": "spark property" },
+        "additionalProperties": text,
+    });
+    options.insert("conf".into(), conf);
+    json_schema!({
+        "type": "object",
+        "propertyNames": { "format": "spark option" },
+        "properties": options,
+        "additionalProperties": false,
+    })
+}
+
+/// Refuses what is no option of a step.
+pub(super) fn option(key: &str) -> Result<(), Refusal> {
+    ours(key)?;
+    let known = || MEMORY.into_iter().chain(COUNTS).chain(TEXTS).chain(["conf"]);
+    if known().any(|name| name == key) {
+        return Ok(());
+    }
+    let hint = if key.starts_with("spark.") {
+        format!("write it below `conf`: `conf: {{ {key}: ... }}`")
+    } else {
+        let general = "options are those of `spark-submit --help`, without the dashes, and `conf`";
+        did_you_mean(key.trim_start_matches('-'), known()).unwrap_or_else(|| general.into())
+    };
+    Err(Refusal::new(format!("unknown spark-submit option `{key}`"), hint))
+}
+
+/// Refuses what is no property of Spark.
+pub(super) fn property(key: &str) -> Result<(), Refusal> {
+    ours(key)?;
+    if !key.starts_with("spark.") || key.contains(char::is_whitespace) || key.contains('=') {
+        let hint = "a property starts with `spark.`: spark-submit ignores all others";
+        return Err(Refusal::new(format!("`{key}` is not a Spark property"), hint));
+    }
+    Ok(())
+}
+
+fn ours(key: &str) -> Result<(), Refusal> {
+    if OURS.contains(&key) { Err(Refusal::new(format!("`{key}` is set by soflow"), "remove it")) } else { Ok(()) }
+}
+
 /// Returns the options by name; properties below `conf` by their own name, which starts with `spark.`.
-pub(super) fn read(node: &Node, problems: &mut Problems) -> BTreeMap<String, String> {
+pub(super) fn read(node: Option<&Node>) -> BTreeMap<String, String> {
     let mut options = BTreeMap::new();
-    for entry in node.entries("`spark`", problems) {
-        let key = entry.key.as_str();
-        if key == "conf" {
-            properties(&entry.value, &mut options, problems);
-        } else if OURS.contains(&key) {
-            problems.error(&entry.place, format!("`{key}` is set by soflow")).hint("remove it");
-        } else if let Some((_, kind)) = OPTIONS.iter().find(|(name, _)| *name == key) {
-            if let Some(text) = entry.value.scalar(key, problems)
-                && valid(*kind, key, &text, &entry.value, problems)
-            {
-                options.insert(key.into(), text);
-            }
-        } else {
-            let near = did_you_mean(key.trim_start_matches('-'), OPTIONS.iter().map(|(name, _)| *name).chain(["conf"]));
-            let general = "options are those of `spark-submit --help`, without the dashes, and `conf`";
-            let property = || format!("write it below `conf`: `conf: {{ {key}: ... }}`");
-            let other = if key.starts_with("spark.") { property() } else { near.unwrap_or_else(|| general.into()) };
-            problems.error(&entry.place, format!("unknown spark-submit option `{key}`")).hint(other);
-        }
+    for entry in node.map_or(&[][..], Node::entries) {
+        let single = (entry.key != "conf").then_some(entry);
+        let all = entry.value.entries().iter().chain(single);
+        options.extend(all.map(|entry| (entry.key.clone(), entry.value.text().to_string())));
     }
     options
-}
-
-fn properties(node: &Node, options: &mut BTreeMap<String, String>, problems: &mut Problems) {
-    for entry in node.entries("`conf`", problems) {
-        let key = entry.key.as_str();
-        if OURS.contains(&key) {
-            problems.error(&entry.place, format!("`{key}` is set by soflow")).hint("remove it");
-        } else if !key.starts_with("spark.") || key.contains(char::is_whitespace) || key.contains('=') {
-            let problem = problems.error(&entry.place, format!("`{key}` is not a Spark property"));
-            problem.hint("a property starts with `spark.`: spark-submit ignores all others");
-        } else if let Some(text) = entry.value.scalar(key, problems) {
-            options.insert(key.into(), text);
-        }
-    }
-}
-
-fn valid(kind: Kind, key: &str, text: &str, node: &Node, problems: &mut Problems) -> bool {
-    match kind {
-        Kind::Memory => node.size(key, problems).is_some(),
-        Kind::Count => {
-            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-            let good = digits && text.bytes().any(|byte| byte != b'0');
-            if !good {
-                let message = format!("`{key}` must be a whole number of at least 1, found {}", node.describe());
-                problems.error(&node.place, message);
-            }
-            good
-        }
-        Kind::Text => true,
-    }
 }

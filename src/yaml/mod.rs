@@ -1,28 +1,28 @@
 //! YAML that remembers where everything was written, so that a mistake can be shown where it was made.
 //!
 //! ```text
-//! Source (text of a file, a variable, a flag) -> parse -> Node tree -> typed reading -> values + Problems
+//! Source (text of a file, a variable, a flag) -> parse -> Node tree -> check against a JSON Schema -> serde -> values
 //! ```
 //!
-//! Reading never stops at the first mistake: each helper notes a [`Problem`] and returns `None`. Knows no job and no
-//! setting.
+//! Reading never stops at the first mistake: each is noted as a [`Problem`], and what is wrong is left out. Knows no job
+//! and no setting.
 
 mod build;
-mod map;
 mod problem;
-mod read;
 mod render;
+mod scalar;
+mod schema;
 mod source;
+mod suggest;
 mod tree;
-mod units;
+pub mod units;
 
 pub use build::parse;
-pub use map::Map;
 pub use problem::{Note, Problem, Problems, Severity};
-pub use read::did_you_mean;
+pub use schema::{Formats, Refusal, check};
 pub use source::{Place, Source};
-pub use tree::{Content, Entry, Node};
-pub(crate) use tree::{core_bool, core_float, core_int};
+pub use suggest::{did_you_mean, ticked};
+pub use tree::{Content, Entry, Node, core_bool, core_float, core_int};
 pub use units::{parse_duration, parse_pause, parse_share, parse_size};
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Mistakes found while reading, all of them, each with its place.
 
+use std::collections::HashSet;
+
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
@@ -122,13 +124,22 @@ impl Problems {
         &mut self.0[at]
     }
 
-    /// Adds those of `others` that are not there yet: what several entries inherit is wrong once.
+    /// Adds those of `others`.
     pub fn absorb(&mut self, others: Self) {
-        for problem in others.0 {
-            if !self.0.contains(&problem) {
-                self.0.push(problem);
-            }
-        }
+        self.0.extend(others.0);
+    }
+
+    /// Returns how many there are.
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Takes away what is said of one place more than once: what several entries inherit is wrong once.
+    pub fn dedup(&mut self) {
+        let mut seen = HashSet::new();
+        self.0.retain(|Problem { place, message, .. }| {
+            seen.insert((place.source.origin.clone(), place.line, place.column, message.clone()))
+        });
     }
 
     /// Returns those of one severity.

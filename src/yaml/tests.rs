@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::*;
 use crate::error::{Error, Kind};
@@ -24,10 +25,8 @@ fn marked(place: &Place) -> String {
 }
 
 fn entries(node: &Node) -> &[Entry] {
-    match &node.content {
-        Content::Map(entries) => entries,
-        _ => panic!("not a mapping"),
-    }
+    assert!(matches!(node.content, Content::Map(_)), "not a mapping");
+    node.entries()
 }
 
 #[test]
@@ -59,8 +58,10 @@ fn every_node_knows_where_it_was_written() {
 fn a_problem_is_drawn_below_what_was_written() {
     let (node, mut problems) = read("steps:\n  one:\n    worker: 3\n");
     let node = node.unwrap();
-    let steps = &entries(&node)[0].value;
-    entries(steps)[0].value.map("step `one`", &["workers", "script"], &mut problems);
+    let step = json!({ "type": "object", "properties": { "workers": {}, "script": {} } });
+    let schema =
+        json!({ "type": "object", "properties": { "steps": { "type": "object", "additionalProperties": step } } });
+    check(&node, &schema, "a job", &|_, text| Ok(Some(text.into())), &mut problems);
     let expected = "\
 error: unknown key `worker`
  --> a.yaml:3:5
@@ -192,47 +193,56 @@ fn nothing_at_all_is_null() {
     }
 }
 
-/// The values of one line `v: ...` read by `reader`, or the message.
-fn value<T>(text: &str, reader: impl Fn(&Node, &mut Problems) -> Option<T>) -> Result<T, String> {
+/// The value of one line `v: ...` by a schema, or the message.
+fn value(text: &str, schema: serde_json::Value) -> Result<serde_json::Value, String> {
     let (node, mut problems) = read(&format!("v: {text}\n"));
-    let found = reader(&entries(&node.unwrap())[0].value, &mut problems);
-    found.ok_or_else(|| problems.sorted()[0].message.clone())
+    let schema = json!({ "type": "object", "properties": { "v": schema } });
+    let found = check(&node.unwrap(), &schema, "a test", &|_, text| Ok(Some(text.into())), &mut problems).unwrap();
+    let told = problems.sorted().first().map(|problem| problem.message.clone());
+    told.map_or_else(|| Ok(serde_json::to_value(&found).unwrap()["v"].clone()), Err)
 }
 
 #[test]
 fn numbers_and_words_are_told_apart() {
-    assert_eq!(value("seven", |n, p| n.text("v", p)), Ok("seven".into()));
-    assert_eq!(value("\"7\"", |n, p| n.text("v", p)), Ok("7".into()));
-    assert_eq!(value("7", |n, p| n.text("v", p)), Err("`v` must be text, found the number 7".into()));
-    assert_eq!(value("true", |n, p| n.text("v", p)), Err("`v` must be text, found `true`".into()));
-    assert_eq!(value("[a]", |n, p| n.text("v", p)), Err("`v` must be text, found a list".into()));
-    assert_eq!(value("4", |n, p| n.scalar("v", p)), Ok("4".into()));
-    assert_eq!(value("True", |n, p| n.boolean("v", p)), Ok(true));
-    assert_eq!(value("yes", |n, p| n.boolean("v", p)), Err("`v` must be `true` or `false`, found `yes`".into()));
-    assert_eq!(value("12", |n, p| n.integer("v", 1..=20, p)), Ok(12));
-    assert_eq!(
-        value("21", |n, p| n.integer("v", 1..=20, p)),
-        Err("`v` must be a whole number from 1 to 20, found the number 21".into())
-    );
+    let text = || json!({ "type": "string" });
+    assert_eq!(value("seven", text()), Ok(json!("seven")));
+    assert_eq!(value("\"7\"", text()), Ok(json!("7")));
+    assert_eq!(value("7", text()), Err("`v` must be text, found the number 7".into()));
+    assert_eq!(value("true", text()), Err("`v` must be text, found `true`".into()));
+    assert_eq!(value("[a]", text()), Err("`v` must be text, found a list".into()));
+    let single = || json!({ "type": ["string", "number", "boolean"] });
+    assert_eq!(value("3.10", single()), Ok(json!("3.10")));
+    assert_eq!(value("[a]", single()), Err("`v` must be a single value, found a list".into()));
+    let typed = || json!({ "type": ["boolean", "number", "string"] });
+    assert_eq!([value("3.10", typed()), value("x", typed())], [Ok(json!(3.1)), Ok(json!("x"))]);
+    let boolean = || json!({ "type": "boolean" });
+    assert_eq!(value("True", boolean()), Ok(json!(true)));
+    assert_eq!(value("yes", boolean()), Err("`v` must be `true` or `false`, found `yes`".into()));
+    let whole = |most: i64| json!({ "type": "integer", "minimum": 1, "maximum": most });
+    assert_eq!(value("12", whole(20)), Ok(json!(12)));
+    assert_eq!(value("21", whole(20)), Err("`v` must be a whole number from 1 to 20, found the number 21".into()));
     for wrong in ["\"12\"", "1.5", "012", "99999999999999999999", "0x10", "\"-\""] {
-        assert!(value(wrong, |n, p| n.integer("v", 0..=i64::MAX, p)).is_err(), "{wrong}");
+        assert!(value(wrong, whole(i64::MAX)).is_err(), "{wrong}");
     }
-    assert_eq!(value("-1.5e3", |n, p| n.number("v", p)), Ok(-1500.0));
+    let number = || json!({ "type": "number", "exclusiveMinimum": -2000 });
+    assert_eq!(value("-1.5e3", number()), Ok(json!(-1500.0)));
+    assert_eq!(value("-2000", number()), Err("`v` must be greater than -2000, found the number -2000".into()));
     for wrong in [".inf", ".nan", "nan", "inf", "1e999", "e"] {
-        assert!(value(wrong, |n, p| n.number("v", p)).is_err(), "{wrong}");
+        assert!(value(wrong, number()).is_err(), "{wrong}");
     }
 }
 
 #[test]
 fn quantities_have_units() {
+    let fits = |format: &str, text: &str| value(text, json!({ "type": "string", "format": format })).is_ok();
     for (text, seconds) in [("7d", 604_800), ("12h", 43_200), ("30m", 1_800), ("90s", 90), ("1d12h", 129_600)] {
-        assert_eq!(value(text, |n, p| n.duration("v", p)), Ok(seconds), "{text}");
+        assert_eq!((fits("duration", text), parse_duration(text)), (true, Some(seconds)), "{text}");
     }
     for (text, pause) in [("500ms", 500), ("5s", 5_000), ("1s500ms", 1_500), ("1m", 60_000), ("0s", 0)] {
-        assert_eq!(value(text, |n, p| n.pause("v", p)), Ok(Duration::from_millis(pause)), "{text}");
+        assert_eq!((fits("pause", text), parse_pause(text)), (true, Some(Duration::from_millis(pause))), "{text}");
     }
     for wrong in ["500", "ms", "5sm", "500ms1s", "0.5s", "[5s]"] {
-        assert!(value(wrong, |n, p| n.pause("v", p)).is_err(), "{wrong}");
+        assert!(!fits("pause", wrong), "{wrong}");
     }
     for wrong in [
         "500ms",
@@ -248,19 +258,19 @@ fn quantities_have_units() {
         "1é",
         "300000000000000w",
     ] {
-        assert!(value(wrong, |n, p| n.duration("v", p)).is_err(), "{wrong}");
+        assert!(!fits("duration", wrong), "{wrong}");
     }
     for (text, bytes) in [("4g", 4 << 30), ("512M", 512 << 20), ("1tb", 1 << 40), ("8kb", 8 << 10)] {
-        assert_eq!(value(text, |n, p| n.size("v", p)), Ok(bytes), "{text}");
+        assert_eq!((fits("size", text), parse_size(text)), (true, Some(bytes)), "{text}");
     }
     for wrong in ["4", "g", "0g", "1.5g", "-1g", "4 g", "4gib", "20000000t"] {
-        assert!(value(wrong, |n, p| n.size("v", p)).is_err(), "{wrong}");
+        assert!(!fits("size", wrong), "{wrong}");
     }
     for (text, share) in [("5%", 0.05), ("0.05", 0.05), ("100%", 1.0), ("0", 0.0), ("12.5 %", 0.125)] {
-        assert_eq!(value(text, |n, p| n.share("v", p)), Ok(share), "{text}");
+        assert_eq!((fits("share", text), parse_share(text)), (true, Some(share)), "{text}");
     }
     for wrong in ["5", "101%", "-1%", "\"%\"", "a", "[1]"] {
-        assert!(value(wrong, |n, p| n.share("v", p)).is_err(), "{wrong}");
+        assert!(!fits("share", wrong), "{wrong}");
     }
 }
 

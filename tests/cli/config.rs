@@ -62,3 +62,16 @@ fn the_reference_is_the_page_in_docs() {
     assert!(seen.stdout == page, "docs/config.md is not what `soflow config reference` prints");
     seen.succeeded();
 }
+
+#[test]
+fn the_schemas_are_those_in_the_repository() {
+    for (of, file) in [("settings", "soflow.schema.json"), ("job", "job.schema.json")] {
+        let path = format!("{}/config/schema/{file}", env!("CARGO_MANIFEST_DIR"));
+        let seen = Project::empty().soflow(["config", "schema", of]);
+        assert!(
+            seen.stdout == fs_err::read_to_string(path).unwrap(),
+            "config/schema/{file} is not what `soflow config schema {of}` prints: run `just docs`"
+        );
+        seen.succeeded();
+    }
+}

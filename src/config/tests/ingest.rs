@@ -39,12 +39,12 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "site",
         "Stack Overflow",
-        "`site` must be the name the API calls a site by, such as `stackoverflow` or `ru.stackoverflow`, found `Stack Overflow`",
+        "`site` must be such as `stackoverflow` or `ru.stackoverflow`, found `Stack Overflow`",
         "Stack Overflow",
     ),
     ("endpoints", "[questions, anwsers]", "there is no endpoint `anwsers`", "anwsers"),
     ("endpoints", "[tags, tags]", "`tags` is there twice", "tags"),
-    ("endpoints", "[]", "`endpoints` names no endpoint", "["),
+    ("endpoints", "[]", "`endpoints` is empty", "["),
     (
         "api",
         "api.stackexchange.com",
@@ -74,22 +74,11 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     ("api", "https://a.org#x", "`api` can have no user, no parameters and no fragment", "https://a.org#x"),
     ("auth", "header", "`auth` must be `bearer` or `query`, found `header`", "header"),
     ("key-file", "\"\"", "`key-file` is empty", "\"\""),
-    ("token-file", "[a]", "`token-file` must be a single value, found a list", "["),
-    (
-        "secret",
-        "my secret",
-        "`secret` must be the name or the ARN of a secret in Secrets Manager, found `my secret`",
-        "my secret",
-    ),
-    (
-        "secret",
-        "arn:aws:ssm:eu-west-1:123456789012:parameter/x",
-        "`secret` must be the name or the ARN of a secret in Secrets Manager, found text",
-        "arn:aws:ssm:eu-west-1:123456789012:parameter/x",
-    ),
+    ("token-file", "[a]", "`token-file` must be text or `none`, found a list", "["),
+    ("secret", "[a]", "`secret` must be a single value or `none`, found a list", "["),
     ("filters", "{ question: x }", "unknown key `question`", "question"),
     ("filters", "withbody", "`filters` must be a mapping, found `withbody`", "withbody"),
-    ("filters.tags", "\"a b\"", "`tags` must be a filter: 1 to 128 visible ASCII characters, found `a b`", "\"a b\""),
+    ("filters.tags", "\"a b\"", "`tags` must be such as `withbody`, found `a b`", "\"a b\""),
     ("sites", "x", "unknown key `sites`", "sites"),
 ];
 
@@ -102,10 +91,9 @@ fn a_bad_value_of_every_key_is_refused_where_it_is() {
         assert_eq!(errors, [(*message, (*mark).to_string())], "\n{file}");
         assert_eq!(found[0].place.source.origin, "config/soflow.yaml", "{file}");
     }
-    for key in INGEST {
-        assert!(BAD.iter().any(|(path, ..)| path == key), "no bad value for `{key}`");
+    for key in keys("Ingest") {
+        assert!(BAD.iter().any(|(path, ..)| *path == key), "no bad value for `{key}`");
     }
-    assert_eq!(problems(&format!("ingest: {{ filters: {{ tags: {} }} }}\n", "x".repeat(129))).len(), 1);
     let unquoted = &problems("ingest: { filters: { questions: !nNPvSNPI7A } }\n")[0];
     assert_eq!(unquoted.hint.as_deref(), Some("remove it, or quote text that begins with `!`"));
 }

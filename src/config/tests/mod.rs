@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
-use super::keys::{CLUSTER, DISK, FLEET, INGEST, KINDS, LAKE, SCALING, TARGET, TOP};
-use super::reference::title;
+use super::describe::{MERGED, keys, title};
+use super::keys::LAKE;
 use super::*;
 use crate::error::{Kind, Result};
 
@@ -138,7 +138,7 @@ error: `engine` must be `sail` or `spark`, found `spar`
   |             ^^^^
   = hint: did you mean `spark`?
 
-error: `parallel` must be `auto` or a whole number from 1 to 256, found the number 0
+error: `parallel` must be a whole number from 1 to 256 or `auto`, found the number 0
  --> config/soflow.yaml:6:15
   |
 6 |     parallel: 0
@@ -175,11 +175,11 @@ error: `kind` must be `local` or `emr`, found `emt`
   = hint: did you mean `emr`?
 
 error: target `other` has no `kind`
-  --> config/soflow.yaml:10:8
+  --> config/soflow.yaml:10:3
    |
 10 |   other:
-   |        ^
-   = hint: add `kind: local` or `kind: emr`";
+   |   ^^^^^
+   = hint: add one: `kind: local` or `kind: emr`";
     assert_eq!(refused(file, &[], &[]), expected);
 }
 
@@ -264,20 +264,26 @@ fn every_default_is_explained_in_the_reference() {
         let (title, text) = (lines.next().unwrap(), lines.next().unwrap_or_default());
         assert!(!text.is_empty() && !text.starts_with("Default:"), "{title} has no comment");
     }
-    let mut keys: Vec<Vec<&str>> = TOP.iter().map(|key| vec![*key]).collect();
-    for (kind, own) in KINDS {
-        keys.extend(TARGET.iter().chain(own).map(|key| vec!["targets", kind, key]));
-    }
+    let mut all: Vec<String> = MERGED["properties"].as_object().unwrap().keys().map(|key| key.to_string()).collect();
+    let mut add = |parent: &str, names: Vec<&str>| all.extend(names.iter().map(|key| format!("{parent}.{key}")));
+    add("targets.local", keys("LocalTarget"));
     // The lake of an EMR target has no defaults to explain.
-    keys.retain(|path| path != &["targets", "emr", "lake"]);
-    keys.extend(LAKE.iter().map(|key| vec!["targets", "local", "lake", key]));
-    keys.extend(CLUSTER.iter().map(|key| vec!["clusters", "standard", key]));
-    for (part, own) in [("primary", FLEET), ("core", FLEET), ("task", FLEET), ("scaling", SCALING), ("disk", DISK)] {
-        keys.extend(own.iter().map(|key| vec!["clusters", "standard", part, key]));
+    add("targets.emr", keys("EmrTarget").into_iter().filter(|key| *key != "lake").collect());
+    add("targets.local.lake", LAKE.to_vec());
+    add("clusters.standard", keys("Shape"));
+    for (part, own) in PARTS {
+        add(&format!("clusters.standard.{part}"), keys(own));
     }
-    keys.extend(INGEST.iter().map(|key| vec!["ingest", key]));
-    keys.extend(ENDPOINTS.iter().map(|key| vec!["ingest", "filters", key]));
-    for key in keys {
+    add("ingest", keys("Ingest"));
+    add("ingest.filters", ENDPOINTS.to_vec());
+    for key in all {
         assert!(page.contains(&format!("## {}\n", title(&key))), "{key:?}");
     }
 }
+
+/// The parts of a shape, each with its type in the schema.
+const PARTS: [(&str, &str); 5] =
+    [("primary", "Fleet"), ("core", "Fleet"), ("task", "Fleet"), ("scaling", "Scaling"), ("disk", "Disk")];
+
+/// The keys of a bootstrap action.
+const BOOTSTRAP: [&str; 3] = ["name", "script", "args"];

@@ -1,6 +1,5 @@
 //! A bad value for every key of EMR targets and cluster shapes, each refused and told where it is.
 
-use super::super::keys::BOOTSTRAP;
 use super::emr::file;
 use super::mistakes::{line, marked, problems};
 use super::*;
@@ -10,67 +9,41 @@ type Bad = (&'static str, &'static str, &'static str, &'static str);
 
 const TARGETS: &[Bad] = &[
     ("kind", "emrr", "`kind` must be `local` or `emr`, found `emrr`", "emrr"),
-    ("region", "eu_west_1", "`region` must be an AWS region such as `eu-west-1`, found `eu_west_1`", "eu_west_1"),
-    ("profile", "\"\"", "`profile` must be the name of a profile in the AWS config file, found ``", "\"\""),
-    (
-        "database",
-        "My-Tables",
-        "`database` must be 1 to 255 lowercase letters, digits and `_`, found `My-Tables`",
-        "My-Tables",
-    ),
-    (
-        "workgroup",
-        "a b",
-        "`workgroup` must be the name of an Athena workgroup: 1 to 128 letters, digits, `.`, `_`, `-`, found `a b`",
-        "a b",
-    ),
+    ("region", "[eu-west-1]", "`region` must be a single value or `none`, found a list", "["),
+    ("profile", "{ a: b }", "`profile` must be a single value or `none`, found a mapping", "{"),
+    ("database", "My-Tables", "`database` must be such as `soflow` or `lake_2`, found `My-Tables`", "My-Tables"),
+    ("workgroup", "\"\"", "`workgroup` is empty", "\"\""),
     ("cluster", "standrad", "there is no cluster `standrad`", "standrad"),
-    (
-        "execution-role",
-        "my-role",
-        "`execution-role` must be the ARN of an IAM role, `arn:aws:iam::<account>:role/<name>`, found `my-role`",
-        "my-role",
-    ),
+    ("execution-role", "[a]", "`execution-role` must be a single value or `none`, found a list", "["),
     ("dependencies", "requirements.txt", "there is no file `requirements.txt`", "requirements.txt"),
     ("queue-for", "8d", "`queue-for` must be from 0s to 7d, found `8d`", "8d"),
-    ("poll-fastest", "0s", "`poll-fastest` must be longer than nothing", "0s"),
+    ("poll-fastest", "0s", "`poll-fastest` must be greater than 0s, found `0s`", "0s"),
     ("poll-slowest", "fast", "`poll-slowest` must be a duration, found `fast`", "fast"),
     ("lost-answer-wait", "long", "`lost-answer-wait` must be a duration, found `long`", "long"),
-    ("api-quota", "0", "`api-quota` must be above 0, found the number 0", "0"),
+    ("api-quota", "0", "`api-quota` must be greater than 0, found the number 0", "0"),
     (
         "lake",
         "{ raw: file:x, curated: s3://bucket/c, artifacts: s3://bucket/a, logs: s3://bucket/l }",
-        "`raw` of an EMR target must be in S3, found `file:x`",
+        "`raw` of an EMR target must be in S3",
         "file:x",
     ),
-    ("lake", "{ raw: s3://bucket/r }", "the lake of target `prod` has no `curated`", "s3://bucket/r"),
+    ("lake", "{ raw: s3://bucket/r, curated: s3://bucket/c, artifacts: s3://bucket/a }", "`lake` has no `logs`", "{"),
     (
         "lake",
         "{ raw: s3://bucket/r, curated: s3://bucket/r/c, artifacts: s3://bucket/a, logs: s3://bucket/l }",
         "two locations of a lake are the same, or one is within the other",
         "s3://bucket/r/c",
     ),
-    (
-        "lake",
-        "{ raw: s3://My_Bucket/r, curated: s3://bucket/c, artifacts: s3://bucket/a, logs: s3://bucket/l }",
-        "`My_Bucket` in `raw` cannot be a bucket",
-        "s3://My_Bucket/r",
-    ),
     ("engine", "sail", "`engine` is for targets of kind `local`, and `prod` is of kind `emr`", "engine"),
     ("regoin", "eu-west-1", "unknown key `regoin`", "regoin"),
 ];
 
 const CLUSTERS: &[Bad] = &[
-    (
-        "release",
-        "7.14.0",
-        "`release` must be a release such as `emr-7.14.0` or `emr-spark-8.1.0`, found `7.14.0`",
-        "7.14.0",
-    ),
+    ("release", "7.14.0", "`release` must be such as `emr-7.14.0` or `emr-spark-8.1.0`, found `7.14.0`", "7.14.0"),
     (
         "release",
         "emr-7.14",
-        "`release` must be a release such as `emr-7.14.0` or `emr-spark-8.1.0`, found `emr-7.14`",
+        "`release` must be such as `emr-7.14.0` or `emr-spark-8.1.0`, found `emr-7.14`",
         "emr-7.14",
     ),
     ("applications", "[Spark, spark]", "EMR has no application `spark`", "spark"),
@@ -82,45 +55,29 @@ const CLUSTERS: &[Bad] = &[
         "`PrestoSQL` and `Trino` cannot be on one cluster",
         "PrestoSQL",
     ),
-    (
-        "service-role",
-        "my role",
-        "`service-role` must be the name or the ARN of an IAM role, found `my role`",
-        "my role",
-    ),
-    (
-        "instance-profile",
-        "arn:aws:iam::123456789012:role/nodes",
-        "`instance-profile` must be the name or the ARN of an instance profile, found `arn:aws:iam::123456789012:role/nodes`",
-        "arn:aws:iam::123456789012:role/nodes",
-    ),
-    (
-        "subnets",
-        "[sub-1]",
-        "`subnets` must be the id of a subnet such as `subnet-0a1b2c3d4e5f67890`, found `sub-1`",
-        "sub-1",
-    ),
+    ("service-role", "\"\"", "`service-role` is empty", "\"\""),
+    ("instance-profile", "[a]", "`instance-profile` must be a single value, found a list", "["),
+    ("subnets", "{ a: b }", "`subnets` must be a list, found a mapping", "{"),
     ("subnets", "[subnet-0a1b2c3d, subnet-0a1b2c3d]", "`subnet-0a1b2c3d` is there twice", "subnet-0a1b2c3d"),
+    ("key-name", "[a]", "`key-name` must be a single value or `none`, found a list", "["),
     (
-        "key-name",
-        "schlüssel",
-        "`key-name` must be the name of an EC2 key pair: 1 to 255 ASCII characters, found `schlüssel`",
-        "schlüssel",
+        "security-configuration",
+        "[strict]",
+        "`security-configuration` must be a single value or `none`, found a list",
+        "[",
     ),
-    ("security-configuration", "[strict]", "`security-configuration` must be a single value, found a list", "["),
-    ("primary", "m5xlarge", "`types` must be an EC2 instance type such as `m5.xlarge`, found `m5xlarge`", "m5xlarge"),
     ("primary.types", "[{ m5.xlarge: 2 }]", "`m5.xlarge` of `primary` cannot count as 2 units: it is one node", "["),
     ("primary.on-demand", "3", "`primary` must be exactly one unit", "3"),
     ("primary.spot", "1", "`primary` must be exactly one unit", "1"),
-    ("core.types", "[]", "`types` names no instance type", "["),
+    ("core.types", "[]", "`types` is empty", "["),
     ("core.types", "[m5.xlarge, m5.xlarge]", "`m5.xlarge` is there twice", "m5.xlarge"),
     ("core.types", "[{ m5.xlarge: 0 }]", "`m5.xlarge` must be a whole number from 1 to 1000, found the number 0", "0"),
-    ("core.types", "[{ m5.xlarge: 1, m5.large: 1 }]", "one instance type an item", "{"),
+    ("core.types", "[{ m5.xlarge: 1, m5.large: 1 }]", "`types` has 2 entries, at most 1", "m5.large"),
     ("core.on-demand", "0", "`core` must be at least one unit", "0"),
     ("core.spot", "few", "`spot` must be a whole number from 0 to 100000, found `few`", "few"),
     ("core.spot-timeout", "2m", "`spot-timeout` must be from 5m to 24h, found `2m`", "2m"),
     ("task.spot-timeout", "25h", "`spot-timeout` must be from 5m to 24h, found `25h`", "25h"),
-    ("task.spot-timeout", "6m30s", "`spot-timeout` must be whole minutes", "6m30s"),
+    ("task.spot-timeout", "6m30s", "`spot-timeout` must be whole minutes such as `10m`, found `6m30s`", "6m30s"),
     (
         "task.when-no-spot",
         "ondemand",
@@ -128,14 +85,14 @@ const CLUSTERS: &[Bad] = &[
         "ondemand",
     ),
     ("task.spots", "8", "unknown key `spots`", "spots"),
-    ("scaling", "off", "`scaling` must be a mapping, found `off`", "off"),
+    ("scaling", "off", "`scaling` must be a mapping or `none`, found `off`", "off"),
     ("scaling.min", "0", "`min` must be a whole number from 1 to 100000, found the number 0", "0"),
     ("scaling.min", "11", "`min` is above `max`", "11"),
     ("scaling.max", "none", "`max` must be a whole number from 1 to 100000, found `none`", "none"),
     ("scaling.max-on-demand", "11", "`max-on-demand` is above `max`", "11"),
     ("scaling.max-core", "11", "`max-core` is above `max`", "11"),
     ("step-concurrency", "257", "`step-concurrency` must be a whole number from 1 to 256, found the number 257", "257"),
-    ("python", "python3", "`python` must be a version of Python such as `3.11`, found `python3`", "python3"),
+    ("python", "python3", "`python` must be such as `3.11`, found `python3`", "python3"),
     ("disk", "64", "`disk` must be a mapping, found the number 64", "64"),
     ("disk.gigabytes", "16385", "`gigabytes` must be a whole number from 10 to 16384, found the number 16385", "16385"),
     ("disk.count", "0", "`count` must be a whole number from 1 to 25, found the number 0", "0"),
@@ -143,14 +100,8 @@ const CLUSTERS: &[Bad] = &[
     ("disk.throughput", "1001", "`throughput` must be a whole number from 125 to 1000, found the number 1001", "1001"),
     ("bootstrap", "[scripts/gone.sh]", "there is no script `scripts/gone.sh`", "scripts/gone.sh"),
     ("bootstrap", "[{ script: s3:// }]", "`s3://` is not a location: the bucket is missing", "s3://"),
-    ("bootstrap", "[{ script: s3://B/x.sh }]", "`B` in `script` cannot be a bucket", "s3://B/x.sh"),
     ("bootstrap", "[{ args: [a] }]", "a bootstrap action has no `script`", "{"),
-    (
-        "bootstrap",
-        "[{ script: s3://bucket/x.sh, name: \"\" }]",
-        "the name of a bootstrap action has 1 to 256 characters",
-        "\"\"",
-    ),
+    ("bootstrap", "[{ script: s3://bucket/x.sh, name: \"\" }]", "`name` is empty", "\"\""),
     ("bootstrap", "[{ script: s3://bucket/x.sh, args: { a: b } }]", "`args` must be a list, found a mapping", "{"),
     ("configurations", "[{ Classification: spark }]", "`configurations` must be a mapping, found a list", "["),
     (
@@ -159,26 +110,15 @@ const CLUSTERS: &[Bad] = &[
         "`Spark` cannot be a classification: they are words such as `spark-defaults`",
         "Spark",
     ),
-    ("configurations", "{ spark-env: 1 }", "`spark-env` must be a mapping of properties, found the number 1", "1"),
-    ("configurations", "{ spark-env: { a: [b] } }", "`a` must be a single value, found a list", "["),
-    (
-        "tags",
-        "{ aws:team: data }",
-        "`aws:team` cannot be a tag: names that start with `aws:` are AWS's own",
-        "aws:team",
-    ),
+    ("configurations", "{ spark-env: 1 }", "`spark-env` must be a mapping, found the number 1", "1"),
+    ("configurations", "{ spark-env: { a: [b] } }", "`a` must be a single value or a mapping, found a list", "["),
     ("tags", "{ team: [data] }", "`team` must be a single value, found a list", "["),
     ("idle-timeout", "59s", "`idle-timeout` must be from 60s to 7d, found `59s`", "59s"),
     ("idle-timeout", "8d", "`idle-timeout` must be from 60s to 7d, found `8d`", "8d"),
     ("max-age", "1h", "`max-age` must be longer than `idle-timeout`", "1h"),
-    ("max-dollars-per-hour", "-1", "`max-dollars-per-hour` must be above 0, found the number -1", "-1"),
+    ("max-dollars-per-hour", "-1", "`max-dollars-per-hour` must be greater than 0, found the number -1", "-1"),
     ("cloudwatch-logs", "yes", "`cloudwatch-logs` must be `true` or `false`, found `yes`", "yes"),
-    (
-        "log-key",
-        "alias/logs",
-        "`log-key` must be the ARN of a KMS key, `arn:aws:kms:<region>:<account>:key/<id>`, found `alias/logs`",
-        "alias/logs",
-    ),
+    ("log-key", "[a]", "`log-key` must be a single value or `none`, found a list", "["),
     ("sise", "3", "unknown key `sise`", "sise"),
 ];
 
@@ -202,9 +142,8 @@ fn a_bad_value_of_every_key_of_a_target_is_refused() {
         refused_as(bad, &text);
     }
     let tested: Vec<&str> = TARGETS.iter().map(|(key, ..)| *key).collect();
-    let (_, own) = KINDS[1];
-    for key in TARGET.iter().chain(own) {
-        assert!(tested.contains(key), "no bad value for `{key}`");
+    for key in keys("EmrTarget") {
+        assert!(tested.contains(&key), "no bad value for `{key}`");
     }
 }
 
@@ -216,8 +155,8 @@ fn a_bad_value_of_every_key_of_a_shape_is_refused() {
     let tested: Vec<&str> = CLUSTERS.iter().flat_map(|(path, ..)| path.split('.')).collect();
     let scripts: String =
         CLUSTERS.iter().filter(|(key, ..)| *key == "bootstrap").map(|(_, value, ..)| *value).collect();
-    for key in CLUSTER.iter().chain(FLEET).chain(SCALING).chain(DISK) {
-        assert!(tested.contains(key), "no bad value for `{key}`");
+    for key in ["Shape", "Fleet", "Scaling", "Disk"].into_iter().flat_map(keys) {
+        assert!(tested.contains(&key), "no bad value for `{key}`");
     }
     for key in BOOTSTRAP {
         assert!(scripts.contains(&format!("{key}: ")), "no bad value for `{key}`");
