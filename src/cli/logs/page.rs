@@ -13,7 +13,7 @@ use crate::targets::emr::Stream;
 pub const STREAMS: [(Stream, &str); 2] = [(Stream::Stdout, "stdout"), (Stream::Stderr, "stderr")];
 
 /// What has been printed.
-pub struct Page<'a> {
+pub struct LogPrinter<'a> {
     app: &'a App,
     sink: Box<dyn Sink>,
     /// Those that are wanted.
@@ -25,13 +25,13 @@ pub struct Page<'a> {
     pub gone: bool,
 }
 
-impl<'a> Page<'a> {
+impl<'a> LogPrinter<'a> {
     /// Returns an empty page.
-    pub fn new(app: &'a App, wanted: args::Stream) -> Self {
+    pub fn new(app: &'a App, wanted: args::StreamChoice) -> Self {
         let fits = |(stream, _): &(Stream, &str)| match wanted {
-            args::Stream::Stdout => *stream == Stream::Stdout,
-            args::Stream::Stderr => *stream == Stream::Stderr,
-            args::Stream::Both => true,
+            args::StreamChoice::Stdout => *stream == Stream::Stdout,
+            args::StreamChoice::Stderr => *stream == Stream::Stderr,
+            args::StreamChoice::Both => true,
         };
         let streams = STREAMS.into_iter().filter(fits).collect();
         Self {
