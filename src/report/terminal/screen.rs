@@ -1,97 +1,138 @@
 //! The terminal behind stderr, as `indicatif` draws on it.
 
 use std::io::{self, Write as _};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use indicatif::TermLike;
 
 /// What a terminal that does not know its size is taken for.
 const USUAL_SIZE: (u16, u16) = (80, 24);
 
-/// Draws without filling lines with spaces.
+/// Replaces the last frame by the next one, as a whole.
 ///
-/// `indicatif` writes each line and then spaces up to the margin, where the cursor wraps by itself. Here a line is ended by
-/// the next one, and the cursor rests behind the last: what the terminal echoes, such as `^C`, stands where it is drawn over,
-/// and lines stay whole in a window that is made narrower.
+/// Left to itself, `indicatif` counts lines by the width that the terminal had when it drew them, and leaves the cursor past
+/// the margin: a window that is made narrower, or a `^C` that the terminal echoes, leaves remains of a frame for good.
 #[derive(Debug, Default)]
-pub struct Screen(Mutex<Frame>);
+pub struct Screen(Mutex<Frames>);
 
 #[derive(Debug, Default)]
-struct Frame {
-    /// What is not written yet.
-    text: String,
-    /// Whether the last line is complete.
-    ended: bool,
+struct Frames {
+    /// The lines on the screen.
+    drawn: Vec<String>,
+    /// Those that are to take their place.
+    next: Vec<String>,
 }
 
 impl Screen {
-    fn frame(&self) -> MutexGuard<'_, Frame> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn with<T>(&self, change: impl FnOnce(&mut Frames) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
 
-    fn push(&self, text: &str) -> io::Result<()> {
-        self.frame().text.push_str(text);
-        Ok(())
-    }
-
-    fn moved(&self, columns: usize, to: char) -> io::Result<()> {
-        if columns > 0 { self.push(&format!("\u{1b}[{columns}{to}")) } else { Ok(()) }
-    }
-
-    fn size() -> (u16, u16) {
-        let size = terminal_size::terminal_size_of(io::stderr());
-        size.map(|(columns, lines)| (columns.0, lines.0)).filter(|size| size.0 > 0 && size.1 > 0).unwrap_or(USUAL_SIZE)
+impl Frames {
+    /// Returns what draws the next frame over the last one, in a terminal that is `columns` wide now.
+    fn replace(&mut self, columns: u16) -> String {
+        let rows = |line: &String| console::measure_text_width(line).div_ceil(usize::from(columns)).max(1);
+        let height: usize = self.drawn.iter().map(rows).sum();
+        let up = |lines: usize| if lines > 0 { format!("\r\u{1b}[{lines}A") } else { "\r".to_string() };
+        let mut text = if height > 0 { up(height - 1) } else { String::new() };
+        self.drawn = std::mem::take(&mut self.next);
+        match self.drawn.is_empty() {
+            // Line by line: tmux takes clearing all below the first line for clearing the screen, and keeps what was there.
+            true => text += &(vec!["\u{1b}[2K"; height].join("\n") + &up(height.saturating_sub(1))),
+            false => {
+                let lines: Vec<String> = self.drawn.iter().map(|line| format!("\u{1b}[2K{line}")).collect();
+                text += &(lines.join("\r\n") + "\u{1b}[J");
+            }
+        }
+        text
     }
 }
 
 impl TermLike for Screen {
     fn width(&self) -> u16 {
-        Self::size().0
+        size().0
     }
 
     fn height(&self) -> u16 {
-        Self::size().1
+        size().1
     }
 
-    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
-        self.moved(n, 'A')
+    // Where the cursor is follows from the last frame.
+    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+        Ok(())
     }
 
-    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
-        self.moved(n, 'B')
+    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+        Ok(())
     }
 
-    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
-        self.moved(n, 'C')
+    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+        Ok(())
     }
 
-    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
-        self.moved(n, 'D')
-    }
-
-    fn write_line(&self, text: &str) -> io::Result<()> {
-        self.push(&format!("{text}\r\n"))
-    }
-
-    fn write_str(&self, text: &str) -> io::Result<()> {
-        let mut frame = self.frame();
-        let filler = text.chars().all(|c| c == ' ');
-        if !filler {
-            let start = if frame.ended { "\r\n" } else { "" };
-            frame.text.push_str(start);
-            frame.text.push_str(text);
-        }
-        frame.ended = filler;
+    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
         Ok(())
     }
 
     fn clear_line(&self) -> io::Result<()> {
-        self.push("\r\u{1b}[2K")
+        Ok(())
+    }
+
+    fn write_line(&self, line: &str) -> io::Result<()> {
+        self.write_str(line)
+    }
+
+    /// Takes a line, or the spaces after one, which nobody needs.
+    fn write_str(&self, line: &str) -> io::Result<()> {
+        if line.chars().any(|c| c != ' ') {
+            self.with(|frames| frames.next.push(line.to_string()));
+        }
+        Ok(())
     }
 
     fn flush(&self) -> io::Result<()> {
-        let Frame { text, .. } = std::mem::take(&mut *self.frame());
+        let text = self.with(|frames| frames.replace(size().0));
         let mut stderr = io::stderr().lock();
         stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush())
+    }
+}
+
+fn size() -> (u16, u16) {
+    let size = terminal_size::terminal_size_of(io::stderr());
+    size.map(|(columns, lines)| (columns.0, lines.0)).filter(|size| size.0 > 0 && size.1 > 0).unwrap_or(USUAL_SIZE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a terminal of 20 x 6 shows after frames of these lines, each drawn when it was so wide.
+    fn screen(frames: &[(u16, &[&str])]) -> String {
+        let mut terminal = vt100::Parser::new(6, 20, 0);
+        terminal.process(b"before\r\n");
+        let mut state = Frames::default();
+        for (columns, lines) in frames {
+            state.next = lines.iter().map(ToString::to_string).collect();
+            // The tty driver adds the carriage returns.
+            terminal.process(state.replace(*columns).replace("\r\n", "\n").replace('\n', "\r\n").as_bytes());
+        }
+        terminal.process(b"^C");
+        terminal.screen().contents()
+    }
+
+    #[test]
+    fn a_frame_replaces_the_one_before() {
+        assert_eq!(
+            screen(&[(20, &["one", "a longer line", "three"]), (20, &["uno", "\u{1b}[1mdos\u{1b}[0m"])]),
+            "before\nuno\ndos^C"
+        );
+        assert_eq!(screen(&[(20, &["one", "two"]), (20, &[])]), "before\n^C");
+    }
+
+    #[test]
+    fn a_terminal_made_narrower_leaves_no_remains() {
+        // As if 20 columns had been 40 when the first was drawn: its long line is two now.
+        assert_eq!(screen(&[(40, &["a line of 26 characters...", "short"]), (20, &["new"])]), "before\nnew^C");
     }
 }
