@@ -6,20 +6,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fs_err as fs;
+use indicatif::ProgressDrawTarget;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
-use super::args::{Events, Global, Output, TargetOptions};
-use super::endings::misnamed;
+use super::args::{EventsForm, Global, OutputForm, TargetOptions};
 use super::output::stdout;
-use crate::config::{self, Emr, Layers, Local, Resolved, Target, TargetKind};
+use super::project::{Project, misnamed};
+use crate::config::{self, Layers};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::machine::Host;
-use crate::report::{self, ColorWish, Mode, Style};
+use crate::report::{self, Answer, ColorInputs, Layout, Mode, Style};
 use crate::targets::local::Environment;
 use crate::yaml::{self, Problems};
+
+/// Most frames a second of the bars.
+const FRAMES: u8 = 20;
 
 /// What every verb needs.
 pub struct App {
@@ -33,59 +37,10 @@ pub struct App {
     pub err_style: Style,
     /// Columns of stdout when it is a terminal.
     pub width: Option<usize>,
-    events: Events,
+    events: EventsForm,
     target: Option<String>,
     directory: Option<PathBuf>,
     pub(super) environment: BTreeMap<String, String>,
-}
-
-/// The settings in force, and the folder they were found from.
-pub struct Project {
-    /// The settings and where each is from.
-    pub resolved: Resolved,
-    /// The folder the person is in.
-    pub cwd: PathBuf,
-}
-
-impl Project {
-    /// Returns the target in use.
-    pub fn target(&self) -> Result<&Target> {
-        let settings = &self.resolved.settings;
-        settings
-            .targets
-            .get(&settings.target)
-            .ok_or_else(|| Error::new(Kind::Internal, "the target in use is not a target"))
-    }
-
-    /// Returns the settings of the local target in use.
-    ///
-    /// # Errors
-    /// `Usage` when the target in use is of another kind.
-    pub fn local(&self) -> Result<&Local> {
-        match &self.target()?.kind {
-            TargetKind::Local(local) => Ok(local),
-            TargetKind::Emr(_) => Err(self.other_kind("local", "emr", "--target local")),
-        }
-    }
-
-    /// Returns the settings of the EMR target in use.
-    ///
-    /// # Errors
-    /// `Usage` when the target in use is of another kind.
-    pub fn emr(&self) -> Result<&Emr> {
-        match &self.target()?.kind {
-            TargetKind::Emr(emr) => Ok(emr),
-            TargetKind::Local(_) => Err(self.other_kind("EMR", "local", "--target NAME")),
-        }
-    }
-
-    fn other_kind(&self, needed: &str, found: &str, flag: &str) -> Error {
-        let target = &self.resolved.settings.target;
-        let names: Vec<&String> = self.resolved.settings.targets.keys().collect();
-        let known = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        Error::new(Kind::Usage, format!("this needs a target of kind {needed}, and `{target}` is of kind {found}"))
-            .hint(format!("add `{flag}`; the targets are {known}"))
-    }
 }
 
 impl App {
@@ -98,22 +53,22 @@ impl App {
         let environment: BTreeMap<String, String> = std::env::vars_os().filter_map(text).collect();
         let is_set = |name: &str| environment.get(name).is_some_and(|value| !value.is_empty() && value != "0");
         let colour = |terminal: bool| {
-            let wish = ColorWish {
+            let inputs = ColorInputs {
                 choice: global.color.into(),
                 no_color: environment.get("NO_COLOR").is_some_and(|value| !value.is_empty()),
                 force: is_set("CLICOLOR_FORCE"),
                 dumb: report::is_dumb(environment.get("TERM").map(String::as_str)),
                 terminal,
             };
-            wish.decide()
+            inputs.decide()
         };
         let stdout = std::io::stdout().is_terminal();
         Self {
-            json: global.output == Output::Json,
+            json: global.output == OutputForm::Json,
             colour: colour(stdout),
             out_style: Style::new(colour(stdout)),
             err_style: Style::new(colour(std::io::stderr().is_terminal())),
-            width: stdout.then(|| usize::from(report::stderr_size().0)),
+            width: stdout.then(columns),
             events: global.events,
             target: global.target.clone(),
             directory: global.directory.clone(),
@@ -192,7 +147,9 @@ impl App {
     /// Returns the listener that tells the story on stderr.
     pub fn sink(&self) -> Box<dyn Sink> {
         let mode = match self.events {
-            Events::Auto if self.has_screen() => Mode::Terminal { size: Arc::new(report::stderr_size) },
+            EventsForm::Auto if self.has_screen() => {
+                Mode::Terminal { bars: ProgressDrawTarget::term_like_with_hz(Box::<report::Screen>::default(), FRAMES) }
+            }
             _ => return self.lines(),
         };
         report::sink(mode, self.err_style, Arc::new(Timestamp::now), Box::new(std::io::stderr()))
@@ -201,21 +158,21 @@ impl App {
     /// Returns a listener without a live view: several may tell their stories at once.
     pub fn lines(&self) -> Box<dyn Sink> {
         let mode = match self.events {
-            Events::Auto | Events::Plain => Mode::Plain,
-            Events::Ndjson => Mode::Ndjson,
-            Events::Quiet => Mode::Quiet,
+            EventsForm::Auto | EventsForm::Plain => Mode::Plain,
+            EventsForm::Ndjson => Mode::Ndjson,
+            EventsForm::Quiet => Mode::Quiet,
         };
         report::sink(mode, self.err_style, Arc::new(Timestamp::now), Box::new(std::io::stderr()))
     }
 
     /// Returns whether stderr is read by a program.
     pub fn tells_ndjson(&self) -> bool {
-        self.events == Events::Ndjson
+        self.events == EventsForm::Ndjson
     }
 
     /// Returns whether a live view and the answer after it go to the same screen.
     pub fn watched(&self) -> bool {
-        self.width.is_some() && self.events == Events::Auto && self.has_screen()
+        self.width.is_some() && self.events == EventsForm::Auto && self.has_screen()
     }
 
     /// Returns whether stderr is a terminal whose lines can be drawn anew.
@@ -242,6 +199,21 @@ impl App {
         Ok(!out.gone)
     }
 
+    /// Writes a command's answer to stdout, in the form that was asked for; returns the exit code of success.
+    pub fn answer(&self, answer: &impl Answer) -> Result<u8> {
+        if self.json {
+            self.print_json(answer)?
+        } else {
+            self.print(&answer.text(&self.layout()))?
+        }
+        Ok(0)
+    }
+
+    /// Returns how answers are laid out for people.
+    pub const fn layout(&self) -> Layout {
+        Layout { style: self.out_style, width: self.width }
+    }
+
     /// Writes an answer to stdout as one JSON document.
     pub fn print_json(&self, answer: &impl serde::Serialize) -> Result<()> {
         let internal = |error| Error::new(Kind::Internal, "the answer cannot be written as JSON").caused_by(error);
@@ -251,6 +223,12 @@ impl App {
         }
         self.print(&format!("{}\n", serde_json::to_string_pretty(&document).map_err(internal)?))
     }
+}
+
+/// Returns the columns of the terminal that stdout is, 80 when it does not say.
+fn columns() -> usize {
+    let size = terminal_size::terminal_size_of(std::io::stdout());
+    size.map(|(columns, _)| usize::from(columns.0)).filter(|columns| *columns > 0).unwrap_or(80)
 }
 
 /// Returns the logical date of a run that names none: yesterday, UTC.

@@ -8,10 +8,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
 use super::backfill::BackfillArgs;
-use super::ground::Wishes;
+use super::connections::RunOptions;
 use super::ingest::IngestCommand;
 
-pub use global::{Events, Global, Output};
+pub use global::{EventsForm, Global, OutputForm};
 
 /// Runs Spark jobs on this machine, with an embedded engine, and on Amazon EMR: the same job file, the same PySpark.
 #[derive(Debug, Parser)]
@@ -29,7 +29,7 @@ pub enum Command {
     Submit(SubmitArgs),
     /// Show what `submit` would do, and do nothing
     Plan(PlanArgs),
-    /// Run a job for each date of a range; the same command goes on where it stopped
+    /// Run a job for each date of a range; again: go on where it stopped
     Backfill(BackfillArgs),
     /// Check the settings and job files, and show every mistake
     Validate(ValidateArgs),
@@ -42,7 +42,7 @@ pub enum Command {
     /// Make, list, show and end clusters
     #[command(subcommand)]
     Cluster(ClusterCommand),
-    /// Look for everything that would stop a run on an EMR target: roles, network, buckets, quotas
+    /// Look for what would stop a run on EMR: roles, network, quotas
     Doctor,
     /// List runs, or show one
     Runs(RunsArgs),
@@ -56,7 +56,7 @@ pub enum Command {
     Rollback(RollbackArgs),
     /// Remove versions and files that nobody needs any more
     Gc(GcArgs),
-    /// Bring Stack Exchange data into raw: from the API, a data dump, or downloaded pages
+    /// Bring Stack Exchange data into raw: API, data dump, or pages
     #[command(subcommand)]
     Ingest(IngestCommand),
     /// Run a job on Sail and on Spark 3.5 and show every difference
@@ -138,8 +138,8 @@ pub struct Watching {
 
 impl Watching {
     /// Returns what the person wants.
-    pub fn wishes(&self) -> Wishes {
-        Wishes {
+    pub fn options(&self) -> RunOptions {
+        RunOptions {
             force: self.force_lease,
             cancel_on_interrupt: self.on_interrupt == OnInterrupt::Cancel,
             wait: self.wait,
@@ -257,15 +257,15 @@ pub struct LogsArgs {
     /// The step
     pub step: String,
     /// Which of its two outputs
-    #[arg(long, value_enum, default_value_t = Stream::Both)]
-    pub stream: Stream,
+    #[arg(long, value_enum, default_value_t = StreamChoice::Both)]
+    pub stream: StreamChoice,
     /// Print what comes, too, until the step has ended and its logs are complete
     #[arg(short, long)]
     pub follow: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Stream {
+pub enum StreamChoice {
     Stdout,
     Stderr,
     Both,

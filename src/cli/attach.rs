@@ -1,16 +1,20 @@
-//! `soflow attach`: watch a run that another process began, and finish it when nobody else does.
+//! `soflow attach`: watch a run that another process began, and finish it when nobody else does; `soflow cancel`: end it.
 
 use std::time::{Duration, Instant};
 
-use super::app::{App, Project};
-use super::args::AttachArgs;
-use super::ground::Wishes;
-use super::submit::Order;
-use super::{runs, submit};
+use serde::Serialize;
+
+use super::app::App;
+use super::args::{AttachArgs, CancelArgs};
+use super::connections::RunOptions;
+use super::project::Project;
+use super::submit;
+use super::submit::Submission;
 use crate::diagnose::Class;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, RunState, Sink};
 use crate::names::RunId;
+use crate::report::{Answer, Layout};
 use crate::run::{self, Attached, How, RunRecord, Services};
 use crate::store::lease::Claim;
 use crate::targets::Stop;
@@ -18,19 +22,19 @@ use crate::targets::Stop;
 /// Watches a run and finishes it.
 pub async fn attach(app: &App, args: &AttachArgs) -> Result<u8> {
     let project = app.project(None)?;
-    let wishes = args.watching.wishes();
+    let options = args.watching.options();
     let run: RunId = args.run.parse()?;
     project.emr()?;
     let mut sink = app.sink();
     app.warn(&project, sink.as_mut());
-    let services = app.services(&project, wishes).await?;
-    let attaching = Attaching { project: &project, services: &services, run, wishes };
-    let ended = attaching.attach(sink.as_mut()).await?;
-    attaching.tell(app, ended, sink).await
+    let services = app.services(&project, options).await?;
+    let attachment = Attachment { project: &project, services: &services, run, options };
+    let ended = attachment.attach(sink.as_mut()).await?;
+    attachment.tell(app, ended, sink).await
 }
 
 /// A run to go on with.
-pub struct Attaching<'a> {
+pub struct Attachment<'a> {
     /// The project.
     pub project: &'a Project,
     /// What it is driven with.
@@ -38,15 +42,15 @@ pub struct Attaching<'a> {
     /// The run.
     pub run: RunId,
     /// What the person wants.
-    pub wishes: Wishes,
+    pub options: RunOptions,
 }
 
-impl Attaching<'_> {
+impl Attachment<'_> {
     /// Goes on with the run to its end.
     pub async fn attach(&self, sink: &mut dyn Sink) -> Result<Attached> {
         let me = self.services.owner.as_ref().ok_or_else(|| Error::new(Kind::Internal, "nobody attaches"))?;
         let every: Duration = self.project.emr()?.poll_fastest;
-        let how = How { me, every, force: self.wishes.force };
+        let how = How { me, every, force: self.options.force };
         run::attach(self.services, &self.project.target()?.lake, &self.run, how, sink).await
     }
 
@@ -55,7 +59,7 @@ impl Attaching<'_> {
     /// # Errors
     /// `Held` when the person has not asked for waiting, or it took too long, or nobody drives the run.
     pub async fn wait_behind(&self, record: &RunRecord, differences: &[String], sink: &mut dyn Sink) -> Result<()> {
-        let patience = self.wishes.queue.unwrap_or_default();
+        let patience = self.options.queue.unwrap_or_default();
         let (until, mut record) = (Instant::now() + patience, record.clone());
         if !patience.is_zero() {
             let what = differences.join(", ");
@@ -96,15 +100,15 @@ impl Attaching<'_> {
             .hint("run this after it: the same command with `--queue-for 2h`")
     }
 
-    /// Does what a closed run has left to a run after it: with the job, the code and the wishes of its record.
+    /// Does what a closed run has left to a run after it: with the job, the code and the options of its record.
     async fn go_on_after(&self, app: &App, record: RunRecord, sink: Box<dyn Sink>) -> Result<u8> {
         let missing = || Error::new(Kind::Internal, "a run that others could take over has no intent");
         let intent = record.intent.as_ref().ok_or_else(missing)?;
         let mut select = intent.select.clone();
         select.after.push(record.run.clone());
         let (project, job, date, asked) = (self.project, &intent.job, record.run.date, record.asked.clone());
-        let order = Order { project, job, date, select, asked, code: intent.code(&record) };
-        Box::pin(order.run(app, self.services, self.wishes, sink)).await
+        let submission = Submission { project, job, date, select, asked, code: intent.code(&record) };
+        Box::pin(submission.run(app, self.services, self.options, sink)).await
     }
 
     /// Prints how the run ended and returns the exit code that says so.
@@ -119,7 +123,7 @@ impl Attaching<'_> {
             }
             Attached::Over(record) => {
                 drop(sink);
-                runs::print(app, &record)?;
+                app.answer(record.as_ref())?;
                 Ok(code(&record))
             }
             Attached::Empty(record) => {
@@ -145,4 +149,40 @@ fn code(record: &RunRecord) -> u8 {
         }
     };
     kind.exit_code()
+}
+
+/// Cancels what has not ended of a run. Whoever drives it finds out at its next word.
+pub async fn cancel(app: &App, args: &CancelArgs) -> Result<u8> {
+    let project = app.project(None)?;
+    project.emr()?;
+    let run: RunId = args.run.parse()?;
+    let services = app.services(&project, RunOptions::default()).await?;
+    let lake = &project.target()?.lake;
+    let before = run::load_run(services.store.as_ref(), &lake.artifacts, &run).await?;
+    if before.state != RunState::Running {
+        return app.answer(&CancelledRun { run: &run, cancelled: false });
+    }
+    let me = app.owner();
+    let mut sink = app.sink();
+    run::cancel(&services, lake, &run, &me, sink.as_mut()).await?;
+    drop(sink);
+    app.answer(&CancelledRun { run: &run, cancelled: true })
+}
+
+/// What became of a run that is not wanted any more.
+#[derive(Serialize)]
+struct CancelledRun<'a> {
+    run: &'a RunId,
+    /// Whether it was still going on.
+    cancelled: bool,
+}
+
+impl Answer for CancelledRun<'_> {
+    fn text(&self, _: &Layout) -> String {
+        let run = self.run;
+        match self.cancelled {
+            true => format!("Run {run} is cancelled; finished steps are kept.\n  soflow retry {run}\n"),
+            false => format!("Nothing to cancel: run {run} is over.\n"),
+        }
+    }
 }

@@ -3,21 +3,22 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::app::App;
 use super::args::{ClusterCommand, TargetOptions};
-use super::ground::Wishes;
+use super::connections::RunOptions;
 use crate::error::{Error, Kind, Result};
 use crate::event::Sink;
 use crate::names::Digest;
-use crate::report::{Align, Cell, Style, Table, paint, seconds};
+use crate::report::{Answer, Layout, TextCell, TextTable, paint, plural, seconds};
 use crate::store::Owner;
 use crate::store::lease::describe;
 use crate::targets::Note;
 use crate::targets::emr::answers::is_ending;
-use crate::targets::emr::{Clusters, Listed, Shown, users};
+use crate::targets::emr::{Clusters, Listed, Reaped, Shown, users};
 
 /// Looks after clusters.
 pub async fn cluster(app: &App, command: &ClusterCommand) -> Result<u8> {
@@ -26,10 +27,10 @@ pub async fn cluster(app: &App, command: &ClusterCommand) -> Result<u8> {
         _ => None,
     };
     let project = app.project(Some(&TargetOptions { cluster: shape, ..TargetOptions::default() }))?;
-    let (_, clusters) = app.clusters(&project, Wishes::default()).await?;
+    let (_, clusters) = app.clusters(&project, RunOptions::default()).await?;
     match command {
         ClusterCommand::Up { no_wait, .. } => up(app, &clusters, *no_wait).await,
-        ClusterCommand::List => list(app, &clusters).await,
+        ClusterCommand::List => app.answer(&ClusterList { clusters: clusters.list().await? }),
         ClusterCommand::Show { cluster } => {
             let id = the_one(&clusters, cluster.as_deref()).await?;
             show(app, &clusters.show(&id).await?)
@@ -66,16 +67,31 @@ async fn up(app: &App, clusters: &Arc<Clusters>, no_wait: bool) -> Result<u8> {
     }
     drop(sink);
     let id = done?;
-    if app.json {
-        return app.print_json(&json!({ "cluster": id })).map(|()| 0);
+    app.answer(&MadeCluster {
+        cluster: id,
+        ready: !no_wait,
+        idle_seconds: clusters.settings().shape.idle_seconds as f64,
+    })
+}
+
+/// A cluster that is there or on its way.
+#[derive(Serialize)]
+struct MadeCluster {
+    cluster: String,
+    #[serde(skip)]
+    ready: bool,
+    #[serde(skip)]
+    idle_seconds: f64,
+}
+
+impl Answer for MadeCluster {
+    fn text(&self, _: &Layout) -> String {
+        let (id, state) = (&self.cluster, if self.ready { "ready" } else { "on its way" });
+        let idle = seconds(self.idle_seconds);
+        format!(
+            "Cluster {id} is {state}. It ends after {idle} without work.\n  soflow submit JOB\n  soflow cluster down {id}\n"
+        )
     }
-    let settings = clusters.settings();
-    app.print(&format!(
-        "Cluster {id} is {}. It ends after {} without work.\n  soflow submit JOB\n  soflow cluster down {id}\n",
-        if no_wait { "on its way" } else { "ready" },
-        seconds(settings.shape.idle_seconds as f64),
-    ))?;
-    Ok(0)
 }
 
 /// Returns a name that no other request for a cluster has.
@@ -113,41 +129,33 @@ async fn the_one(clusters: &Clusters, named: Option<&str>) -> Result<String> {
     }
 }
 
-async fn list(app: &App, clusters: &Clusters) -> Result<u8> {
-    let listed = clusters.list().await?;
-    if app.json {
-        return app.print_json(&json!({ "clusters": listed })).map(|()| 0);
-    }
-    if listed.is_empty() {
-        app.print("There are no clusters of this lake: `soflow cluster up` makes one.\n")?;
-        return Ok(0);
-    }
-    app.print(&table(&listed, &app.out_style, app.width))?;
-    Ok(0)
+/// The clusters of a lake.
+#[derive(Serialize)]
+struct ClusterList {
+    clusters: Vec<Listed>,
 }
 
-fn table(listed: &[Listed], style: &Style, width: Option<usize>) -> String {
-    let mut table = Table::new([
-        ("cluster", Align::Left),
-        ("shape", Align::Left),
-        ("state", Align::Left),
-        ("age", Align::Right),
-        ("used by", Align::Left),
-        ("for new runs", Align::Left),
-    ]);
-    for one in listed {
-        let colour = if one.fits { style.good } else { style.dim };
-        let queue = if one.queue.is_empty() { String::new() } else { format!(", {} waiting", one.queue.len()) };
-        table.row([
-            Cell::from(one.id.clone()),
-            Cell::from(one.shape.clone()),
-            Cell::from(one.state.clone()),
-            Cell::from(seconds(one.age_seconds as f64)),
-            Cell::from(format!("{}{queue}", used_by(one))),
-            Cell::from(one.reason.clone()).styled(colour),
-        ]);
+impl Answer for ClusterList {
+    fn text(&self, layout: &Layout) -> String {
+        if self.clusters.is_empty() {
+            return "There are no clusters of this lake: `soflow cluster up` makes one.\n".into();
+        }
+        let mut table =
+            TextTable::new(["cluster", "shape", "state", "age", "used by", "for new runs"]).numbers(["age"]);
+        for one in &self.clusters {
+            let colour = if one.fits { layout.style.good } else { layout.style.dim };
+            let queue = if one.queue.is_empty() { String::new() } else { format!(", {} waiting", one.queue.len()) };
+            table.row([
+                one.id.as_str().into(),
+                one.shape.as_str().into(),
+                one.state.as_str().into(),
+                seconds(one.age_seconds as f64).into(),
+                format!("{}{queue}", used_by(one)).into(),
+                TextCell::from(one.reason.as_str()).styled(colour),
+            ]);
+        }
+        layout.table(&table)
     }
-    table.render(style, width)
 }
 
 /// Returns who has a cluster, in brackets those who do not watch it.
@@ -183,7 +191,7 @@ fn show(app: &App, shown: &Shown) -> Result<u8> {
         paint(style.strong, &cluster.id),
         cluster.state,
         cluster.release,
-        crate::report::plural(shown.instances.len() as u64, "instance"),
+        plural(shown.instances.len() as u64, "instance"),
     )];
     let mut line = |name: &str, text: String| {
         if !text.is_empty() {
@@ -212,25 +220,40 @@ fn show(app: &App, shown: &Shown) -> Result<u8> {
 
 async fn down(app: &App, clusters: &Clusters, id: &str, force: bool) -> Result<u8> {
     let cluster = clusters.down(id, force).await?;
-    let state = cluster.state.as_str();
-    if app.json {
-        return app.print_json(&json!({ "cluster": id, "state": state })).map(|()| 0);
-    }
-    app.print(&format!("Cluster {id} is {state}.\n"))?;
-    Ok(0)
+    app.answer(&EndingCluster { cluster: id, state: cluster.state.to_string() })
 }
 
 async fn reap(app: &App, clusters: &Clusters, dry_run: bool) -> Result<u8> {
-    let reaped = clusters.reap(dry_run).await?;
-    if app.json {
-        return app.print_json(&json!({ "dry_run": dry_run, "clusters": reaped })).map(|()| 0);
+    app.answer(&ReapedClusters { dry_run, clusters: clusters.reap(dry_run).await? })
+}
+
+/// A cluster that was told to end.
+#[derive(Serialize)]
+struct EndingCluster<'a> {
+    cluster: &'a str,
+    state: String,
+}
+
+impl Answer for EndingCluster<'_> {
+    fn text(&self, _: &Layout) -> String {
+        format!("Cluster {} is {}.\n", self.cluster, self.state)
     }
-    let word = if dry_run { "would be ended" } else { "is ending" };
-    if reaped.is_empty() {
-        app.print("Nothing to end: every cluster of this lake is in use, young, or about to end by itself.\n")?;
+}
+
+/// Clusters that nobody needs.
+#[derive(Serialize)]
+struct ReapedClusters {
+    dry_run: bool,
+    clusters: Vec<Reaped>,
+}
+
+impl Answer for ReapedClusters {
+    fn text(&self, _: &Layout) -> String {
+        let word = if self.dry_run { "would be ended" } else { "is ending" };
+        if self.clusters.is_empty() {
+            return "Nothing to end: every cluster of this lake is in use, young, or about to end by itself.\n".into();
+        }
+        let line = |one: &Reaped| format!("Cluster {} {word}: {}\n", one.id, one.reason);
+        self.clusters.iter().map(line).collect()
     }
-    for one in reaped {
-        app.print(&format!("Cluster {} {word}: {}\n", one.id, one.reason))?;
-    }
-    Ok(0)
 }

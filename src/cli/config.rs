@@ -5,7 +5,7 @@ use serde_json::json;
 use super::app::App;
 use super::args::{ConfigCommand, SchemaOf};
 use crate::error::Result;
-use crate::report::{Align, Cell, Table};
+use crate::report::{TextCell, TextTable};
 use crate::{config, job};
 
 /// Shows settings, or what they can be.
@@ -30,12 +30,10 @@ fn show(app: &App, origin: bool) -> Result<u8> {
         let document = json!({ "settings": project.resolved.settings, "origins": project.resolved.origins });
         return app.print_json(&document).map(|()| 0);
     }
-    let mut columns = vec![("key", Align::Left), ("value", Align::Left)];
-    columns.extend(origin.then_some(("from", Align::Left)));
-    let mut table = Table::new(columns);
+    let mut table = TextTable::new(["key", "value"].into_iter().chain(origin.then_some("from")));
     for known in &project.resolved.origins {
-        let from = Cell::from(known.origin.clone()).styled(app.out_style.dim);
-        table.row([Cell::from(known.key.clone()), Cell::from(known.value.clone()), from]);
+        let from = TextCell::from(known.origin.clone()).styled(app.out_style.dim);
+        table.row([TextCell::from(known.key.clone()), TextCell::from(known.value.clone()), from]);
     }
     app.print(&table.render(&app.out_style, app.width)).map(|()| 0)
 }

@@ -6,14 +6,14 @@ use super::app::App;
 use crate::aws::{Options, Session};
 use crate::doctor::{self, Finding, Report, State, Subject};
 use crate::error::{Kind, Result};
-use crate::report::{Align, Style, line, pad, paint, plural, wrap};
+use crate::report::{Answer, Layout, Style, line, paint, plural, wrap};
 
 /// Least columns for what was found, however narrow the terminal is.
 const NARROW: usize = 30;
 
-/// The answer for programs.
+/// A target that was examined.
 #[derive(Serialize)]
-struct Answer<'a> {
+struct Examined<'a> {
     target: &'a str,
     /// Whether nothing was found that would stop a run.
     ok: bool,
@@ -29,20 +29,32 @@ pub async fn run(app: &App) -> Result<u8> {
     let project = app.project(None)?;
     let (target, emr, lake) = (&project.resolved.settings.target, project.emr()?, &project.target()?.lake);
     let options = Options { region: emr.region.clone(), profile: emr.profile.clone(), quota: emr.api_quota };
-    let report = match Session::load(&options).await {
+    let mut report = match Session::load(&options).await {
         Ok(session) => doctor::examine(&Subject { session: &session, emr, lake }).await,
         Err(error) => doctor::without_session(&error.message, &error.hints),
     };
-    let ok = report.count(State::Problem) == 0;
-    if app.json {
-        app.print_json(&Answer { target, ok, report: &report })?;
-    } else {
-        app.print(&text(target, &report, &app.out_style, app.width))?;
+    for finding in &mut report.findings {
+        finding.mend = finding.mend.iter().filter_map(|advice| without_doctor(advice)).collect();
     }
+    let ok = report.count(State::Problem) == 0;
+    app.answer(&Examined { target, ok, report: &report })?;
     Ok(if ok { 0 } else { Kind::Machine.exit_code() })
 }
 
-/// Returns the report for people. What is to be typed is never broken into lines.
+/// Returns what advice for other commands says besides that doctor should be asked.
+fn without_doctor(advice: &str) -> Option<String> {
+    let advice = advice.replace(": `soflow doctor`", "");
+    let parts: Vec<&str> = advice.split("; ").filter(|part| !part.contains("`soflow doctor`")).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+impl Answer for Examined<'_> {
+    /// What is to be typed is never broken into lines.
+    fn text(&self, layout: &Layout) -> String {
+        text(self.target, self.report, &layout.style, layout.width)
+    }
+}
+
 fn text(target: &str, report: &Report, style: &Style, width: Option<usize>) -> String {
     let region = report.region.as_deref().map(|region| format!(" in {region}")).unwrap_or_default();
     let mut text = format!("{}{}\n\n", paint(style.strong, &line(target)), line(&region));
@@ -64,11 +76,7 @@ fn one(finding: &Finding, checks: usize, style: &Style, width: Option<usize>) ->
     let what = line(&finding.what);
     let mut lines = room.map_or_else(|| vec![what.clone()], |room| wrap(&what, room));
     lines.extend(finding.mend.iter().map(|advice| paint(style.command, &line(advice))));
-    let head = format!(
-        "{}  {}  ",
-        paint(colour, &pad(word, "problem".len(), Align::Left)),
-        pad(finding.check, checks, Align::Left)
-    );
+    let head = format!("{}  {}  ", paint(colour, &format!("{word:<7}")), format!("{:<checks$}", finding.check));
     head + &lines.join(&format!("\n{}", " ".repeat(indent))) + "\n"
 }
 
@@ -124,6 +132,20 @@ mod tests {
     }
 
     #[test]
+    fn doctor_does_not_advise_to_ask_doctor() {
+        for (advice, left) in [
+            (
+                "`aws sts get-caller-identity` shows who; `soflow doctor` lists what is missing",
+                Some("`aws sts get-caller-identity` shows who"),
+            ),
+            ("check the network: `soflow doctor`", Some("check the network")),
+            ("`soflow doctor` checks the way to AWS", None),
+        ] {
+            assert_eq!(without_doctor(advice).as_deref(), left);
+        }
+    }
+
+    #[test]
     fn for_people() {
         insta::assert_snapshot!(text("dev", &report(), &Style::default(), None));
         insta::assert_snapshot!(text("dev", &report(), &Style::default(), Some(80)));
@@ -136,7 +158,7 @@ mod tests {
     fn for_programs() {
         let report = report();
         insta::assert_snapshot!(
-            serde_json::to_string_pretty(&Answer { target: "dev", ok: false, report: &report }).unwrap()
+            serde_json::to_string_pretty(&Examined { target: "dev", ok: false, report: &report }).unwrap()
         );
     }
 }

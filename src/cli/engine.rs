@@ -1,16 +1,18 @@
 //! `soflow engine`: the environment in which local steps run.
 
+use std::path::Path;
 use std::process::Stdio;
 
-use serde_json::json;
+use serde::Serialize;
 use tokio::process::Command;
 
-use super::app::{App, Project};
+use super::app::App;
 use super::args::{EngineCommand, TargetOptions};
+use super::project::Project;
 use crate::config::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::machine::python;
-use crate::report::{Align, Cell, Table, paint};
+use crate::report::{Answer, Layout, TextCell, TextTable, paint};
 use crate::targets::local::Environment;
 
 /// Looks after environments.
@@ -38,15 +40,24 @@ fn install(app: &App, engine: &Option<String>, force: bool) -> Result<u8> {
     let mut sink = app.sink();
     let _in_use = environment.ensure(sink.as_mut())?;
     drop(sink);
-    if app.json {
-        return app.print_json(&json!({ "engine": environment.engine, "path": environment.folder })).map(|()| 0);
+    app.answer(&Installed { engine: environment.engine, path: &environment.folder })
+}
+
+/// An environment that is there now.
+#[derive(Serialize)]
+struct Installed<'a> {
+    engine: Engine,
+    path: &'a Path,
+}
+
+impl Answer for Installed<'_> {
+    fn text(&self, _: &Layout) -> String {
+        format!("{}\n", self.path.display())
     }
-    app.print(&format!("{}\n", environment.folder.display())).map(|()| 0)
 }
 
 fn status(app: &App) -> Result<u8> {
-    let mut table = Table::new([("engine", Align::Left), ("state", Align::Left), ("path", Align::Left)]);
-    let mut found = Vec::new();
+    let mut engines = Vec::new();
     for engine in [Engine::Sail, Engine::Spark] {
         let (_, environment) = chosen(app, &Some(engine.name().to_string()))?;
         let state = match (environment.folder.exists(), environment.is_whole()) {
@@ -54,20 +65,34 @@ fn status(app: &App) -> Result<u8> {
             (true, false) => "damaged",
             (false, _) => "not made",
         };
-        let path = environment.folder.display().to_string();
-        let colour = if state == "damaged" { app.out_style.bad } else { app.out_style.dim };
-        table.row([Cell::from(engine.name()), Cell::from(state).styled(colour), Cell::from(path.clone())]);
-        found.push(json!({ "engine": engine, "state": state, "path": path }));
+        engines.push(EngineState { engine, state, path: environment.folder.display().to_string() });
     }
-    if app.json {
-        return app.print_json(&json!({ "engines": found })).map(|()| 0);
+    app.answer(&EngineStates { engines })
+}
+
+#[derive(Serialize)]
+struct EngineStates {
+    engines: Vec<EngineState>,
+}
+
+#[derive(Serialize)]
+struct EngineState {
+    engine: Engine,
+    /// `ready`, `damaged` or `not made`.
+    state: &'static str,
+    path: String,
+}
+
+impl Answer for EngineStates {
+    fn text(&self, layout: &Layout) -> String {
+        let mut table = TextTable::new(["engine", "state", "path"]);
+        for EngineState { engine, state, path } in &self.engines {
+            let colour = if *state == "damaged" { layout.style.bad } else { layout.style.dim };
+            table.row([engine.name().into(), TextCell::from(*state).styled(colour), path.as_str().into()]);
+        }
+        let command = paint(layout.style.command, "soflow engine install");
+        format!("{}\n{command} makes one, a run makes what it needs\n", layout.table(&table))
     }
-    app.print(&table.render(&app.out_style, app.width))?;
-    app.print(&format!(
-        "\n{} makes one, a run makes what it needs\n",
-        paint(app.out_style.command, "soflow engine install")
-    ))
-    .map(|()| 0)
 }
 
 /// Hands the terminal to Python; its exit code becomes ours.

@@ -3,12 +3,13 @@
 use arrow::array::{Array as _, RecordBatch};
 use arrow::util::display::array_value_to_string;
 
-use super::app::{App, Project};
+use super::app::App;
+use super::project::Project;
 use super::query;
 use crate::error::Result;
 use crate::event::{Event, Sink};
 use crate::job::Job;
-use crate::report::{Insight, rows};
+use crate::report::{InsightLines, rows};
 use crate::run::Services;
 use crate::targets::local::Statement;
 
@@ -16,7 +17,13 @@ use crate::targets::local::Statement;
 const MOST_LINES: u64 = 3;
 
 /// Returns what the job's insights say now. What cannot be computed is a warning: the tables are published.
-pub async fn tell(app: &App, project: &Project, job: &Job, services: &Services, sink: &mut dyn Sink) -> Vec<Insight> {
+pub async fn tell(
+    app: &App,
+    project: &Project,
+    job: &Job,
+    services: &Services,
+    sink: &mut dyn Sink,
+) -> Vec<InsightLines> {
     answers(app, project, job, services, sink).await.unwrap_or_else(|error| {
         let why = error.causes().first().map_or_else(String::new, |cause| format!(": {cause}"));
         sink.emit(Event::Warning { text: format!("the insights cannot be computed: {error}{why}") });
@@ -30,7 +37,7 @@ async fn answers(
     job: &Job,
     services: &Services,
     sink: &mut dyn Sink,
-) -> Result<Vec<Insight>> {
+) -> Result<Vec<InsightLines>> {
     if job.insights.is_empty() {
         return Ok(Vec::new());
     }
@@ -63,7 +70,7 @@ async fn answers(
                 let (_, batches) = rows::read_ipc(&file)?;
                 let texts = batches.iter().flat_map(first_column);
                 let lines = texts.take(MOST_LINES as usize).collect();
-                insights.push(Insight { title: insight.title.clone(), lines });
+                insights.push(InsightLines { title: insight.title.clone(), lines });
             }
             Err(message) => {
                 let why = message.lines().next().unwrap_or_default().to_string();

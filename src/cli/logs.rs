@@ -6,11 +6,11 @@ mod page;
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde::Serialize;
 
 use super::app::App;
 use super::args::LogsArgs;
-use super::ground::{Ground, Wishes};
+use super::connections::{Connections, RunOptions};
 use super::runs::seen;
 use crate::config::TargetKind;
 use crate::error::{Error, Kind, Result};
@@ -18,8 +18,9 @@ use crate::event::{Event, RunState, StepState};
 use crate::names::{RunId, Uri};
 use crate::run::{self, RunRecord, StepRecord};
 use crate::store::Store;
+use crate::targets::Cause;
 use crate::yaml::did_you_mean;
-use page::Page;
+use page::LogPrinter;
 
 /// Prints a step's output.
 pub async fn logs(app: &App, args: &LogsArgs) -> Result<u8> {
@@ -27,14 +28,14 @@ pub async fn logs(app: &App, args: &LogsArgs) -> Result<u8> {
     let target = project.target()?;
     let clusters = match &target.kind {
         TargetKind::Local(_) => None,
-        TargetKind::Emr(_) => Some(app.clusters(&project, Wishes::default()).await?),
+        TargetKind::Emr(_) => Some(app.clusters(&project, RunOptions::default()).await?),
     };
     let store = match &clusters {
-        Some((Ground { store, .. }, _)) => store.clone(),
-        None => app.ground(&project).await?.store,
+        Some((Connections { store, .. }, _)) => store.clone(),
+        None => app.connect(&project).await?.store,
     };
-    let mut wanted = Wanted::find(store, &target.lake.artifacts, args).await?;
-    let mut page = Page::new(app, args.stream);
+    let mut wanted = LoggedStep::find(store, &target.lake.artifacts, args).await?;
+    let mut page = LogPrinter::new(app, args.stream);
     let source = match clusters {
         None => local::print(&mut wanted, &mut page).await.map(|()| Some("local"))?,
         Some((_, clusters)) => cluster::print(&mut wanted, clusters, &mut page).await?,
@@ -42,14 +43,9 @@ pub async fn logs(app: &App, args: &LogsArgs) -> Result<u8> {
     page.finish()?;
     let step = wanted.step()?;
     if app.json {
-        let answer = json!({
-            "run": wanted.record.run,
-            "step": step.name,
-            "source": source,
-            "logs": page.into_texts(),
-            "cause": step.cause,
-        });
-        return app.print_json(&answer).map(|()| 0);
+        let (run, cause) = (&wanted.record.run, step.cause.as_ref());
+        app.print_json(&LogsAnswer { run, step: &step.name, source, logs: page.into_texts(), cause })?;
+        return Ok(0);
     }
     // What was printed is the answer; what it means is the story.
     if let Some(cause) = &step.cause {
@@ -58,8 +54,18 @@ pub async fn logs(app: &App, args: &LogsArgs) -> Result<u8> {
     Ok(0)
 }
 
+/// The whole output of a step, for programs; people get it piece by piece, as it comes.
+#[derive(Serialize)]
+struct LogsAnswer<'a> {
+    run: &'a RunId,
+    step: &'a str,
+    source: Option<&'static str>,
+    logs: serde_json::Map<String, serde_json::Value>,
+    cause: Option<&'a Cause>,
+}
+
 /// The step whose output is wanted.
-struct Wanted {
+struct LoggedStep {
     store: Arc<dyn Store>,
     artifacts: Uri,
     record: RunRecord,
@@ -67,7 +73,7 @@ struct Wanted {
     follow: bool,
 }
 
-impl Wanted {
+impl LoggedStep {
     async fn find(store: Arc<dyn Store>, artifacts: &Uri, args: &LogsArgs) -> Result<Self> {
         let id: RunId = args.run.parse()?;
         let record = seen(run::load_run(store.as_ref(), artifacts, &id).await?, artifacts)?;

@@ -4,23 +4,22 @@ mod app;
 mod args;
 mod attach;
 mod backfill;
-mod cancel;
 mod cluster;
+mod cluster_choice;
 mod config;
+mod connections;
 mod doctor;
-mod endings;
 mod engine;
 mod gc;
-mod ground;
+mod help;
 mod ingest;
 mod insights;
+mod jobs;
 mod logs;
-mod needs;
-mod outlook;
 mod output;
 mod parity;
 mod plan;
-mod prepare;
+mod project;
 mod query;
 mod retry;
 mod rollback;
@@ -31,7 +30,8 @@ mod validate;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use anyhow::Context as _;
+use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
 use crate::error::{Error, Kind, Result};
@@ -40,17 +40,30 @@ use app::App;
 use args::{Cli, Command};
 use output::{stderr, stdout};
 
+/// Threads of the async runtime: what waits for the network shares them, computing has threads of its own.
+const WORKERS: usize = 2;
+
 /// Runs the program to its exit code.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let parsed = help::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let mut app = App::new(&cli.global);
-    match app.block_on(&cli) {
+    let app = App::new(&cli.global);
+    match run(&app, &cli.command) {
         Ok(code) => ExitCode::from(code),
-        Err(error) => ExitCode::from(app.tell(&error)),
+        Err(error) => ExitCode::from(app.fail(error)),
     }
+}
+
+fn run(app: &App, command: &Command) -> anyhow::Result<u8> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .context("the async runtime cannot be started")?;
+    Ok(runtime.block_on(app.dispatch(command))?)
 }
 
 /// Help and version are answers; anything else that clap has to say is a usage error.
@@ -74,12 +87,7 @@ fn wants_json() -> bool {
 }
 
 impl App {
-    fn block_on(&mut self, cli: &Cli) -> Result<u8> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(self.dispatch(&cli.command))
-    }
-
-    async fn dispatch(&mut self, command: &Command) -> Result<u8> {
+    async fn dispatch(&self, command: &Command) -> Result<u8> {
         match command {
             Command::Submit(args) => submit::submit(self, args).await,
             Command::Plan(args) => plan::plan(self, args).await,
@@ -87,7 +95,7 @@ impl App {
             Command::Validate(args) => validate::validate(self, args),
             Command::Retry(args) => retry::retry(self, args).await,
             Command::Attach(args) => attach::attach(self, args).await,
-            Command::Cancel(args) => cancel::cancel(self, args).await,
+            Command::Cancel(args) => attach::cancel(self, args).await,
             Command::Cluster(command) => cluster::cluster(self, command).await,
             Command::Doctor => doctor::run(self).await,
             Command::Runs(args) => runs::runs(self, args).await,
@@ -103,12 +111,17 @@ impl App {
         }
     }
 
-    /// Prints an error where it belongs and returns its exit code, whether or not anyone reads it.
-    fn tell(&mut self, error: &Error) -> u8 {
+    /// Prints an error where it belongs and returns its exit code, whether or not anyone reads it. What is none of ours
+    /// comes from the machine.
+    fn fail(&self, error: anyhow::Error) -> u8 {
+        let error = error.downcast::<Error>().unwrap_or_else(|other| {
+            let causes = other.chain().skip(1).map(ToString::to_string).collect::<Vec<_>>().join(": ");
+            Error::new(Kind::Machine, other.to_string()).caused_by(causes)
+        });
         if self.json {
-            let _ = problem::write_json(error, &mut stdout());
+            let _ = problem::write_json(&error, &mut stdout());
         }
-        let _ = problem::write_text(error, &self.err_style, &mut stderr());
+        let _ = problem::write_text(&error, &self.err_style, &mut stderr());
         error.kind.exit_code()
     }
 }
@@ -117,12 +130,22 @@ impl App {
 mod tests {
     use std::io;
 
+    use clap::Parser as _;
+
     use super::*;
 
     #[test]
     fn a_pipe_that_broke_during_the_work_is_a_failure() {
         let cli = Cli::parse_from(["soflow", "gc"]);
         let lost = Error::from(io::Error::from(io::ErrorKind::BrokenPipe));
-        assert_eq!(App::new(&cli.global).tell(&lost), Kind::Machine.exit_code());
+        assert_eq!(App::new(&cli.global).fail(lost.into()), Kind::Machine.exit_code());
+    }
+
+    #[test]
+    fn the_exit_code_of_an_error_is_found_below_what_was_added_to_it() {
+        let app = App::new(&Cli::parse_from(["soflow", "gc"]).global);
+        let held: anyhow::Error = Error::new(Kind::Held, "a run goes on").into();
+        assert_eq!(app.fail(held.context("gc")), Kind::Held.exit_code());
+        assert_eq!(app.fail(anyhow::anyhow!("no thread").context("the runtime")), Kind::Machine.exit_code());
     }
 }

@@ -4,23 +4,23 @@
 use std::io::{self, ErrorKind, Write};
 
 /// A stream of ours.
-pub struct Outlet<W> {
+pub struct PipeWriter<W> {
     to: W,
     /// Whether its reader went away.
     pub gone: bool,
 }
 
 /// Returns standard output, locked.
-pub fn stdout() -> Outlet<io::StdoutLock<'static>> {
-    Outlet { to: io::stdout().lock(), gone: false }
+pub fn stdout() -> PipeWriter<io::StdoutLock<'static>> {
+    PipeWriter { to: io::stdout().lock(), gone: false }
 }
 
 /// Returns standard error, locked.
-pub fn stderr() -> Outlet<io::StderrLock<'static>> {
-    Outlet { to: io::stderr().lock(), gone: false }
+pub fn stderr() -> PipeWriter<io::StderrLock<'static>> {
+    PipeWriter { to: io::stderr().lock(), gone: false }
 }
 
-impl<W: Write> Outlet<W> {
+impl<W: Write> PipeWriter<W> {
     fn unless_gone<T>(&mut self, done: io::Result<T>, otherwise: T) -> io::Result<T> {
         match done {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {
@@ -32,7 +32,7 @@ impl<W: Write> Outlet<W> {
     }
 }
 
-impl<W: Write> Write for Outlet<W> {
+impl<W: Write> Write for PipeWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let done = if self.gone { Ok(bytes.len()) } else { self.to.write(bytes) };
         self.unless_gone(done, bytes.len())

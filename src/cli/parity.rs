@@ -5,20 +5,21 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde_json::json;
+use serde::Serialize;
 
-use super::app::{App, Project, yesterday};
+use super::app::{App, yesterday};
 use super::args::ParityArgs;
-use super::ground::Wishes;
-use super::prepare;
+use super::connections::RunOptions;
+use super::jobs;
+use super::project::Project;
 use crate::catalog::{Catalog, ObjectCatalog};
 use crate::config::{Engine, Lake, Target, TargetKind};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::job::Job;
 use crate::names::Uri;
 use crate::parity::{self, Side, TableDiff};
 use crate::plan::{Select, Version, plan};
-use crate::report::{paint, plural};
+use crate::report::{Answer, Layout, paint, plural};
 use crate::run::{self, LakeLock, Services};
 use crate::store::Store;
 use crate::targets::local::LocalTarget;
@@ -31,16 +32,18 @@ pub async fn parity(app: &App, args: &ParityArgs) -> Result<u8> {
     let project = app.project(None)?;
     project.local()?;
     let date = args.date.unwrap_or_else(yesterday);
-    let job = prepare::load_job(&project, &args.job, &args.params, date)?;
+    let job = jobs::load_job(&project, &args.job, &args.params, date)?;
     let base = project.target()?.lake.artifacts.join("parity");
     let _lock = LakeLock::take(&base, Timestamp::now())?;
-    let services = app.services(&project, Wishes::default()).await?;
+    let services = app.services(&project, RunOptions::default()).await?;
     let mut versions = BTreeMap::new();
     for engine in [Engine::Sail, Engine::Spark] {
         let lake = lake_of(&project, &base, engine)?;
         services.store.remove(&base.join(engine.name())).await?;
-        versions
-            .insert(engine.name(), compute(app, &project, &Work { job: &job, date, lake, engine }, &services).await?);
+        versions.insert(
+            engine.name(),
+            compute(app, &project, &EngineRun { job: &job, date, lake, engine }, &services).await?,
+        );
     }
     let (sail, spark) = (&versions["sail"], &versions["spark"]);
     let mut differences = Vec::new();
@@ -59,7 +62,13 @@ pub async fn parity(app: &App, args: &ParityArgs) -> Result<u8> {
             services.store.remove(&base.join(engine)).await?;
         }
     }
-    report(app, &job, &differences)
+    let tables: BTreeMap<_, _> = differences
+        .iter()
+        .map(|(name, difference)| (name.as_str(), ParityOfTable { equal: difference.is_equal(), difference }))
+        .collect();
+    let equal = tables.values().all(|table| table.equal);
+    app.answer(&ParityAnswer { job: &job.name, equal, tables })?;
+    Ok(if equal { 0 } else { Kind::Job.exit_code() })
 }
 
 fn lake_of(project: &Project, base: &Uri, engine: Engine) -> Result<Lake> {
@@ -69,7 +78,7 @@ fn lake_of(project: &Project, base: &Uri, engine: Engine) -> Result<Lake> {
 }
 
 /// One engine's share.
-struct Work<'a> {
+struct EngineRun<'a> {
     job: &'a Job,
     date: Date,
     lake: Lake,
@@ -80,10 +89,10 @@ struct Work<'a> {
 async fn compute(
     app: &App,
     project: &Project,
-    work: &Work<'_>,
+    work: &EngineRun<'_>,
     services: &Services,
 ) -> Result<BTreeMap<String, Version>> {
-    let Work { job, date, lake, engine } = work;
+    let EngineRun { job, date, lake, engine } = work;
     let mut local = project.local()?.clone();
     local.engine = *engine;
     let mut own = Project { resolved: project.resolved.clone(), cwd: project.cwd.clone() };
@@ -102,9 +111,9 @@ async fn compute(
         stop: services.stop.clone(),
     };
     let mut sink = app.sink();
-    let code = prepare::code(&own, job, &services)?;
+    let code = jobs::code(&own, job, &services)?;
     let request = run::PlanRequest { job, date: *date, lake, code, select: Select::default() };
-    let gathered = prepare::gather(request, &services).await?;
+    let gathered = jobs::gather(request, &services).await?;
     let planned = plan(&gathered.facts)?;
     run::drive(&gathered, &planned, Vec::new(), &services, sink.as_mut()).await?;
     let mut published = BTreeMap::new();
@@ -127,26 +136,32 @@ async fn side<'a>(engine: &'a str, base: &Uri, version: &Version, services: &Ser
     Ok(Side { name: engine, files })
 }
 
-fn report(app: &App, job: &Job, differences: &[(String, TableDiff)]) -> Result<u8> {
-    let different = differences.iter().filter(|(_, diff)| !diff.is_equal()).count();
-    if app.json {
-        let tables: serde_json::Map<_, _> = differences
-            .iter()
-            .map(|(name, diff)| (name.clone(), json!({ "equal": diff.is_equal(), "difference": diff })))
-            .collect();
-        app.print_json(&json!({ "job": job.name, "equal": different == 0, "tables": tables }))?;
-    } else {
-        for (name, diff) in differences {
-            let (mark, colour) = if diff.is_equal() { ("=", app.out_style.good) } else { ("≠", app.out_style.bad) };
-            app.print(&format!("{} {}", paint(colour, mark), parity::describe(name, diff)))?;
+/// What two engines made of the same pages.
+#[derive(Serialize)]
+struct ParityAnswer<'a> {
+    job: &'a str,
+    equal: bool,
+    tables: BTreeMap<&'a str, ParityOfTable<'a>>,
+}
+
+#[derive(Serialize)]
+struct ParityOfTable<'a> {
+    equal: bool,
+    difference: &'a TableDiff,
+}
+
+impl Answer for ParityAnswer<'_> {
+    fn text(&self, layout: &Layout) -> String {
+        let mut text = String::new();
+        for (name, table) in &self.tables {
+            let (mark, colour) = if table.equal { ("=", layout.style.good) } else { ("≠", layout.style.bad) };
+            text.push_str(&format!("{} {}", paint(colour, mark), parity::describe(name, table.difference)));
         }
-        let all = plural(differences.len() as u64, "table");
-        let ending = if different == 0 {
-            format!("Sail and Spark agree on {all}.\n")
-        } else {
-            format!("Sail and Spark differ in {different} of {all}.\n")
-        };
-        app.print(&format!("\n{ending}"))?;
+        let all = plural(self.tables.len() as u64, "table");
+        let different = self.tables.values().filter(|table| !table.equal).count();
+        match different {
+            0 => text + &format!("\nSail and Spark agree on {all}.\n"),
+            _ => text + &format!("\nSail and Spark differ in {different} of {all}.\n"),
+        }
     }
-    Ok(u8::from(different > 0))
 }

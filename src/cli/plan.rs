@@ -1,49 +1,68 @@
 //! `soflow plan`: what `submit` would do, for people and for scripts.
 
+use serde::{Serialize, Serializer};
 use serde_json::{Value as Json, json};
 
 use super::app::App;
 use super::args::{PlanArgs, Selection};
-use super::ground::Wishes;
-use super::outlook::Outlook;
-use super::{prepare, submit};
+use super::cluster_choice::ClusterChoice;
+use super::connections::RunOptions;
+use super::{jobs, submit};
 use crate::config::TargetKind;
 use crate::error::Result;
 use crate::plan::{self, Action, Facts, Input, Plan, Scope, StepPlan, Upstream};
-use crate::report::{Align, Cell, Table, bytes, count, paint, plural};
+use crate::report::{Answer, Layout, TextCell, TextTable, bytes, count, paint, plural};
 use crate::run;
 
 /// Prints the plan.
 pub async fn plan(app: &App, args: &PlanArgs) -> Result<u8> {
     let project = app.project(Some(&args.selection.local))?;
     app.warn(&project, app.sink().as_mut());
-    let date = prepare::date_of(&args.selection);
-    let job = prepare::load_job(&project, &args.selection.job, &args.selection.params, date)?;
-    let select = prepare::select(&job, &args.selection)?;
-    let ground = app.ground(&project).await?;
-    let services = app.services_on(&project, &ground, Wishes::default())?;
-    let code = prepare::code(&project, &job, &services)?;
+    let date = jobs::date_of(&args.selection);
+    let job = jobs::load_job(&project, &args.selection.job, &args.selection.params, date)?;
+    let select = jobs::select(&job, &args.selection)?;
+    let connections = app.connect(&project).await?;
+    let services = app.services_on(&project, &connections, RunOptions::default())?;
+    let code = jobs::code(&project, &job, &services)?;
     let request = run::PlanRequest { job: &job, date, lake: &project.target()?.lake, code, select };
-    let mut gathered = prepare::gather(request, &services).await?;
+    let mut gathered = jobs::gather(request, &services).await?;
     let planned = run::plan(&mut gathered, services.store.as_ref()).await?;
-    let outlook = match &project.target()?.kind {
+    let choice = match &project.target()?.kind {
         TargetKind::Emr(_) if !planned.nothing_to_do() => {
-            Some(Outlook::of(app.clusters_on(&project, &ground, Wishes::default())?.as_ref()).await?)
+            Some(ClusterChoice::of(app.clusters_on(&project, &connections, RunOptions::default())?.as_ref()).await?)
         }
         _ => None,
     };
-    if app.json {
-        let mut document = document(&gathered.facts, &planned, &services.target_name);
-        if let Some(outlook) = &outlook {
-            (document["cluster"], document["uploads"]) = outlook.json();
+    let (facts, target) = (&gathered.facts, &services.target_name);
+    app.answer(&PlanAnswer { facts, plan: &planned, target, cluster: choice, selection: &args.selection })
+}
+
+/// What a run would do.
+struct PlanAnswer<'a> {
+    facts: &'a Facts<'a>,
+    plan: &'a Plan,
+    target: &'a str,
+    /// Where it would go, on EMR, when there is anything to do.
+    cluster: Option<ClusterChoice>,
+    selection: &'a Selection,
+}
+
+impl Serialize for PlanAnswer<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut document = document(self.facts, self.plan, self.target);
+        if let Some(cluster) = &self.cluster {
+            (document["cluster"], document["uploads"]) = cluster.json();
         }
-        return app.print_json(&document).map(|()| 0);
+        document.serialize(serializer)
     }
-    let mut shown = text(app, &gathered.facts, &planned, &services.target_name);
-    if let Some(outlook) = &outlook {
-        shown.push_str(&outlook.text(&app.out_style));
+}
+
+impl Answer for PlanAnswer<'_> {
+    fn text(&self, layout: &Layout) -> String {
+        let cluster = self.cluster.as_ref().map(|cluster| cluster.text(&layout.style)).unwrap_or_default();
+        let ending = ending(self.selection, self.facts, self.plan);
+        text(layout, self.facts, self.plan, self.target) + &cluster + &ending
     }
-    app.print(&(shown + &ending(&args.selection, &gathered.facts, &planned))).map(|()| 0)
 }
 
 fn action(step: &StepPlan) -> &'static str {
@@ -55,18 +74,17 @@ fn action(step: &StepPlan) -> &'static str {
     }
 }
 
-fn text(app: &App, facts: &Facts<'_>, plan: &Plan, target: &str) -> String {
-    let style = &app.out_style;
+fn text(layout: &Layout, facts: &Facts<'_>, plan: &Plan, target: &str) -> String {
+    let style = &layout.style;
     let (job, date) = (&facts.job.name, facts.date);
     let mut shown = format!("{} for {date} on {target}, engine {}\n\n", paint(style.strong, job), facts.engine);
-    let mut table =
-        Table::new([("step", Align::Left), ("action", Align::Left), ("why", Align::Left), ("code", Align::Left)]);
+    let mut table = TextTable::new(["step", "action", "why", "code"]);
     for step in &plan.steps {
         let colour = if step.action == Action::Run { style.strong } else { style.dim };
         let cells = [step.step.name.as_str(), action(step), &step.reason, step.made.code.short()];
-        table.row(cells.map(|cell| Cell::from(cell).styled(colour)));
+        table.row(cells.map(|cell| TextCell::from(cell).styled(colour)));
     }
-    shown.push_str(&table.render(style, app.width));
+    shown.push_str(&layout.table(&table));
     for step in plan.steps.iter().filter(|step| step.action == Action::Run) {
         shown.push_str(&format!("\n{}", paint(style.strong, &step.step.name)));
         if !step.after.is_empty() {

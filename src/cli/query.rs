@@ -8,17 +8,18 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use tokio::sync::watch;
 
-use super::app::{App, Project};
+use super::app::App;
 use super::args::QueryArgs;
-use super::ground::{Ground, Wishes};
+use super::connections::{Connections, RunOptions};
 use super::output::stdout;
+use super::project::Project;
 use crate::catalog::{self, Catalog};
 use crate::config::{Emr, TargetKind};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::plan::Version;
 use crate::query::{Athena, Cost};
-use crate::report::rows::{self, Form};
+use crate::report::rows::{self, RowFormat};
 use crate::report::{OUTPUT_VERSION, bytes, seconds};
 use crate::run::Services;
 use crate::targets::local::{self, QueryColumn, QueryPart, QueryPartition, QueryRequest, QueryTable, Statement};
@@ -30,7 +31,7 @@ pub async fn query(app: &App, args: &QueryArgs) -> Result<u8> {
     if let TargetKind::Emr(emr) = &project.target()?.kind {
         return query_athena(app, args, &project, emr).await;
     }
-    let services = app.services(&project, Wishes::default()).await?;
+    let services = app.services(&project, RunOptions::default()).await?;
     let statement = Statement { id: "q".into(), sql: args.sql.clone(), limit: (args.limit > 0).then_some(args.limit) };
     let mut sink = app.sink();
     services.target.prepare(sink.as_mut()).await?;
@@ -45,12 +46,12 @@ pub async fn query(app: &App, args: &QueryArgs) -> Result<u8> {
     let (schema, batches) = rows::read_ipc(&file)?;
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let (batches, more) = if args.limit == 0 { (batches, false) } else { first(batches, limit) };
-    print(app, args, &Found { schema, batches, more, cost: None })
+    print(app, args, &QueryRows { schema, batches, more, cost: None })
 }
 
 /// Runs one statement in Athena and prints its rows and what they cost.
 async fn query_athena(app: &App, args: &QueryArgs, project: &Project, emr: &Emr) -> Result<u8> {
-    let Ground { catalog, session, .. } = app.ground(project).await?;
+    let Connections { catalog, session, .. } = app.connect(project).await?;
     let session = session.ok_or_else(|| Error::new(Kind::Internal, "an EMR target without a session"))?;
     let athena = Athena::new(session, &emr.workgroup, &emr.database, &project.target()?.lake.artifacts);
     let (tell, stop) = watch::channel(false);
@@ -67,11 +68,11 @@ async fn query_athena(app: &App, args: &QueryArgs, project: &Project, emr: &Emr)
         Err(error) => return Err(error),
     };
     let (schema, batches) = (answer.rows.schema(), vec![answer.rows]);
-    print(app, args, &Found { schema, batches, more: answer.more, cost: Some(answer.cost) })
+    print(app, args, &QueryRows { schema, batches, more: answer.more, cost: Some(answer.cost) })
 }
 
 /// Rows to be printed.
-struct Found {
+struct QueryRows {
     schema: SchemaRef,
     batches: Vec<RecordBatch>,
     /// Whether there are more of them.
@@ -80,11 +81,11 @@ struct Found {
     cost: Option<Cost>,
 }
 
-fn print(app: &App, args: &QueryArgs, found: &Found) -> Result<u8> {
+fn print(app: &App, args: &QueryArgs, found: &QueryRows) -> Result<u8> {
     let form = match (app.json, args.csv) {
-        (true, _) => Form::Json,
-        (_, true) => Form::Csv,
-        _ => Form::Table { width: app.width, color: app.colour },
+        (true, _) => RowFormat::Json,
+        (_, true) => RowFormat::Csv,
+        _ => RowFormat::Table { width: app.width, color: app.colour },
     };
     let mut out = stdout();
     if app.json {

@@ -2,8 +2,8 @@
 
 use super::app::App;
 use super::args::{RetryArgs, Selection};
-use super::prepare;
-use super::submit::Order;
+use super::jobs;
+use super::submit::Submission;
 use crate::error::{Error, Kind, Result};
 use crate::event::RunState;
 use crate::names::RunId;
@@ -13,7 +13,7 @@ use crate::run::{self, LakeLock};
 pub async fn retry(app: &App, args: &RetryArgs) -> Result<u8> {
     let project = app.project(Some(&args.local))?;
     let sink = app.sink();
-    let services = app.services(&project, args.watching.wishes()).await?;
+    let services = app.services(&project, args.watching.options()).await?;
     let id: RunId = args.run.parse()?;
     let lake = &project.target()?.lake;
     let record = run::load_run(services.store.as_ref(), &lake.artifacts, &id).await?;
@@ -44,12 +44,13 @@ pub async fn retry(app: &App, args: &RetryArgs) -> Result<u8> {
         force: record.asked.iter().any(|asked| asked == "--force"),
         local: args.local.clone(),
     };
-    let job = prepare::load_job(&project, &id.job, &selection.params, id.date)?;
-    let mut select = prepare::select(&job, &selection)?;
+    let job = jobs::load_job(&project, &id.job, &selection.params, id.date)?;
+    let mut select = jobs::select(&job, &selection)?;
     // What was forced and has finished is a result now; forcing it again would throw that away.
     select.after = record.intent.as_ref().map_or_else(Vec::new, |intent| intent.select.after.clone());
     select.after.push(id.clone());
-    let code = prepare::code(&project, &job, &services)?;
-    let order = Order { project: &project, job: &job, date: id.date, select, asked: record.asked.clone(), code };
-    order.run(app, &services, args.watching.wishes(), sink).await
+    let code = jobs::code(&project, &job, &services)?;
+    let submission =
+        Submission { project: &project, job: &job, date: id.date, select, asked: record.asked.clone(), code };
+    submission.run(app, &services, args.watching.options(), sink).await
 }

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde::Serialize;
 
 use super::app::App;
 use super::args::RollbackArgs;
-use super::ground::Ground;
+use super::connections::Connections;
 use super::tables::entry_of;
 use crate::catalog;
 use crate::error::{Error, Kind, Result};
 use crate::names::RunId;
+use crate::report::{Answer, Layout};
 use crate::run::LakeLock;
 
 /// Points a table at an earlier version.
@@ -19,7 +20,7 @@ pub async fn rollback(app: &App, args: &RollbackArgs) -> Result<u8> {
     let project = app.project(None)?;
     let what = format!("rollback of {}", args.table);
     let _lock = LakeLock::guard(&project.target()?.lake.artifacts, &what, Timestamp::now())?;
-    let Ground { catalog, .. } = app.ground(&project).await?;
+    let Connections { catalog, .. } = app.connect(&project).await?;
     let index = catalog.index().await?;
     let entry = entry_of(&index, &args.table)?;
     let to: RunId = match &args.to {
@@ -45,16 +46,25 @@ pub async fn rollback(app: &App, args: &RollbackArgs) -> Result<u8> {
         .caused_by(error)
         .hint(format!("when that is mended, the same again shows it: `soflow rollback {table} --to {to}`")));
     }
-    if app.json {
-        return app.print_json(&json!({ "table": args.table, "from": from, "to": to })).map(|()| 0);
-    }
-    let said = if from == to {
-        format!("`{}` is at version {to} already.\n", args.table)
-    } else {
+    app.answer(&RolledBack { table: &args.table, from, to })
+}
+
+/// Which version readers saw, and which they see now.
+#[derive(Serialize)]
+struct RolledBack<'a> {
+    table: &'a str,
+    from: RunId,
+    to: RunId,
+}
+
+impl Answer for RolledBack<'_> {
+    fn text(&self, _: &Layout) -> String {
+        let Self { table, from, to } = self;
+        if from == to {
+            return format!("`{table}` is at version {to} already.\n");
+        }
         format!(
-            "Readers of `{table}` now see version {to} instead of {from}.\n  soflow rollback {table} --to {from}   takes this back\n",
-            table = args.table
+            "Readers of `{table}` now see version {to} instead of {from}.\n  soflow rollback {table} --to {from}   takes this back\n"
         )
-    };
-    app.print(&said).map(|()| 0)
+    }
 }

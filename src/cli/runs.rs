@@ -1,17 +1,20 @@
 //! `soflow runs`: what ran, how it went, and why it failed.
 
 use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use super::app::App;
 use super::args::{RunsArgs, RunsCommand};
-use super::ground::{Ground, Wishes};
+use super::connections::{Connections, RunOptions};
 use crate::config::TargetKind;
 use crate::diagnose::Class;
 use crate::error::Result;
 use crate::event::{Event, RunState, StepState};
 use crate::names::{RunId, Uri};
-use crate::report::{Align, Cell, Style, Table, ago, block, count, cut, line, paint, seconds, state_word};
+use crate::report::{
+    Answer, Layout, Style, TextCell, TextTable, ago, block, count, cut, line, paint, seconds, state_word,
+};
 use crate::run::{self, LakeLock, Listed, RunRecord};
 use crate::targets::emr::Clusters;
 use crate::targets::{Bill, Cause, Placed};
@@ -28,12 +31,14 @@ pub async fn runs(app: &App, args: &RunsArgs) -> Result<u8> {
     let target = project.target()?;
     let artifacts = &target.lake.artifacts;
     let clusters = match (&args.command, &target.kind) {
-        (Some(RunsCommand::Show { .. }), TargetKind::Emr(_)) => Some(app.clusters(&project, Wishes::default()).await?),
+        (Some(RunsCommand::Show { .. }), TargetKind::Emr(_)) => {
+            Some(app.clusters(&project, RunOptions::default()).await?)
+        }
         _ => None,
     };
     let store = match &clusters {
-        Some((Ground { store, .. }, _)) => store.clone(),
-        None => app.ground(&project).await?.store,
+        Some((Connections { store, .. }, _)) => store.clone(),
+        None => app.connect(&project).await?.store,
     };
     match &args.command {
         Some(RunsCommand::Show { run }) => {
@@ -42,7 +47,7 @@ pub async fn runs(app: &App, args: &RunsArgs) -> Result<u8> {
             if let Some((_, clusters)) = clusters {
                 add_cost(app, &mut record, &clusters).await;
             }
-            print(app, &record)?;
+            return app.answer(&record);
         }
         None => {
             let mut runs = run::list_runs(store.as_ref(), artifacts).await?;
@@ -52,19 +57,9 @@ pub async fn runs(app: &App, args: &RunsArgs) -> Result<u8> {
             for (run, record) in runs {
                 records.push((run, record.and_then(|record| seen(record, artifacts))));
             }
-            if app.json {
-                app.print_json(&json!({ "runs": records.iter().map(to_json).collect::<Vec<_>>() }))?;
-            } else if records.is_empty() {
-                app.print(&match &args.job {
-                    Some(job) => format!("There are no runs of `{job}`: `soflow runs` lists all runs.\n"),
-                    None => "There are no runs yet: `soflow submit daily --sample` starts one.\n".into(),
-                })?;
-            } else {
-                app.print(&list(&records, &app.out_style, app.width))?;
-            }
+            app.answer(&RunList { runs: records.iter().map(RunRow).collect(), job: args.job.as_deref() })
         }
     }
-    Ok(0)
 }
 
 /// Adds what a run has cost to its record, if that is not in it: it goes on, or EMR could not be asked when it ended.
@@ -89,11 +84,6 @@ fn cost(bill: &Bill, style: &Style) -> String {
         paint(style.dim, &format!("  {}, {from}, until the run's end\n", placed.cluster))
     };
     format!("\n{amount}\n{}", bill.clusters.iter().map(how).collect::<String>())
-}
-
-/// Prints all about a run.
-pub fn print(app: &App, record: &RunRecord) -> Result<()> {
-    if app.json { app.print_json(record) } else { app.print(&show(record, &app.out_style, app.width)) }
 }
 
 /// A run that says it is running while nobody holds the lake was cut off: killed, or the machine went down.
@@ -126,43 +116,54 @@ fn took(record: &RunRecord) -> String {
     record.ended_at.map_or_else(String::new, |ended| seconds(ended.duration_since(record.started_at).as_secs_f64()))
 }
 
-/// Returns a run's record; of one that cannot be read, which run it is and why.
-fn to_json((run, record): &Listed) -> serde_json::Value {
-    match record {
-        Ok(record) => json!(record),
-        Err(error) => json!({ "run": run, "state": DAMAGED, "error": error.message }),
+/// Runs, the latest first.
+#[derive(Serialize)]
+struct RunList<'a> {
+    runs: Vec<RunRow<'a>>,
+    /// The job they are of, if only that one was asked for.
+    #[serde(skip)]
+    job: Option<&'a str>,
+}
+
+/// A run; of one whose record cannot be read, which run it is and why.
+struct RunRow<'a>(&'a Listed);
+
+impl Serialize for RunRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            (_, Ok(record)) => record.serialize(serializer),
+            (run, Err(error)) => json!({ "run": run, "state": DAMAGED, "error": error.message }).serialize(serializer),
+        }
     }
 }
 
-fn list(records: &[Listed], style: &Style, width: Option<usize>) -> String {
-    let mut table = Table::new([
-        ("run", Align::Left),
-        ("state", Align::Left),
-        ("started", Align::Left),
-        ("took", Align::Right),
-        ("why", Align::Left),
-    ]);
-    let now = Timestamp::now();
-    for (run, record) in records {
-        let record = match record {
-            Ok(record) => record,
-            Err(error) => {
-                let why = error.causes().into_iter().next().unwrap_or_else(|| error.message.clone());
-                let (word, why) = (Cell::from(DAMAGED).styled(style.bad), cut(&why, REASON));
-                table.row([Cell::from(run.to_string()), word, Cell::from(""), Cell::from(""), Cell::from(why)]);
-                continue;
-            }
-        };
-        let (word, colour) = state(record, style);
-        table.row([
-            Cell::from(record.run.to_string()),
-            Cell::from(word).styled(colour),
-            Cell::from(ago(record.started_at, now)),
-            Cell::from(took(record)),
-            Cell::from(why(record)),
-        ]);
+impl Answer for RunList<'_> {
+    fn text(&self, layout: &Layout) -> String {
+        if self.runs.is_empty() {
+            return match self.job {
+                Some(job) => format!("There are no runs of `{job}`: `soflow runs` lists all runs.\n"),
+                None => "There are no runs yet: `soflow submit daily --sample` starts one.\n".into(),
+            };
+        }
+        let mut table = TextTable::new(["run", "state", "started", "took", "why"]).numbers(["took"]);
+        let now = Timestamp::now();
+        for RunRow((run, record)) in &self.runs {
+            let run = TextCell::from(run.to_string());
+            table.row(match record {
+                Ok(record) => {
+                    let (word, colour) = state(record, &layout.style);
+                    let word = TextCell::from(word).styled(colour);
+                    [run, word, ago(record.started_at, now).into(), took(record).into(), why(record).into()]
+                }
+                Err(error) => {
+                    let why = error.causes().into_iter().next().unwrap_or_else(|| error.message.clone());
+                    let word = TextCell::from(DAMAGED).styled(layout.style.bad);
+                    [run, word, TextCell::default(), TextCell::default(), cut(&why, REASON).into()]
+                }
+            });
+        }
+        layout.table(&table)
     }
-    table.render(style, width)
 }
 
 /// Returns what a failed step's log says about why.
@@ -209,45 +210,42 @@ fn heading(record: &RunRecord, style: &Style) -> String {
     format!("{run} {word}{took}\n{}\n", paint(style.dim, &line(&place)))
 }
 
-fn show(record: &RunRecord, style: &Style, width: Option<usize>) -> String {
-    let mut steps = Table::new([
-        ("step", Align::Left),
-        ("state", Align::Left),
-        ("rows", Align::Right),
-        ("took", Align::Right),
-        ("cost", Align::Right),
-        ("why", Align::Left),
-    ]);
-    let estimate = record.cost.as_ref().and_then(|bill| bill.estimate.as_ref());
-    for step in &record.steps {
-        let cost = estimate.and_then(|estimate| estimate.by_step.iter().find(|one| one.name == step.name));
-        let colour = match step.state {
-            StepState::Failed => style.bad,
-            StepState::Completed => style.good,
-            _ => style.dim,
-        };
-        let rows = if step.rows.is_empty() { String::new() } else { count(step.rows.values().sum()) };
-        steps.row([
-            Cell::from(step.name.clone()),
-            Cell::from(state_word(step.state)).styled(colour),
-            Cell::from(rows),
-            Cell::from(step.seconds.filter(|took| *took > 0.0).map(seconds).unwrap_or_default()),
-            Cell::from(cost.map_or_else(String::new, |one| one.cost.to_string())),
-            Cell::from(step.reason.clone()),
-        ]);
-    }
-    let mut shown = format!("{}\n{}", heading(record, style), steps.render(style, width));
-    shown.extend(record.cost.iter().map(|bill| cost(bill, style)));
-    for step in &record.steps {
-        if let Some(cause) = &step.cause {
-            shown.push_str(&evidence(&step.name, cause, style));
+impl Answer for RunRecord {
+    fn text(&self, layout: &Layout) -> String {
+        let (record, style) = (self, &layout.style);
+        let mut steps =
+            TextTable::new(["step", "state", "rows", "took", "cost", "why"]).numbers(["rows", "took", "cost"]);
+        let estimate = record.cost.as_ref().and_then(|bill| bill.estimate.as_ref());
+        for step in &record.steps {
+            let cost = estimate.and_then(|estimate| estimate.by_step.iter().find(|one| one.name == step.name));
+            let colour = match step.state {
+                StepState::Failed => style.bad,
+                StepState::Completed => style.good,
+                _ => style.dim,
+            };
+            let rows = if step.rows.is_empty() { String::new() } else { count(step.rows.values().sum()) };
+            steps.row([
+                TextCell::from(step.name.clone()),
+                TextCell::from(state_word(step.state)).styled(colour),
+                TextCell::from(rows),
+                TextCell::from(step.seconds.filter(|took| *took > 0.0).map(seconds).unwrap_or_default()),
+                TextCell::from(cost.map_or_else(String::new, |one| one.cost.to_string())),
+                TextCell::from(step.reason.clone()),
+            ]);
         }
+        let mut shown = format!("{}\n{}", heading(record, style), layout.table(&steps));
+        shown.extend(record.cost.iter().map(|bill| cost(bill, style)));
+        for step in &record.steps {
+            if let Some(cause) = &step.cause {
+                shown.push_str(&evidence(&step.name, cause, style));
+            }
+        }
+        if let Some(error) = record.error.as_ref().filter(|_| record.steps.iter().all(|step| step.cause.is_none())) {
+            shown.push_str(&format!("\n{}\n", paint(style.bad, error)));
+        }
+        if !matches!(record.state, RunState::Succeeded | RunState::Running) {
+            shown.push_str(&format!("\n  {}\n", paint(style.command, &format!("soflow retry {}", record.run))));
+        }
+        shown
     }
-    if let Some(error) = record.error.as_ref().filter(|_| record.steps.iter().all(|step| step.cause.is_none())) {
-        shown.push_str(&format!("\n{}\n", paint(style.bad, error)));
-    }
-    if !matches!(record.state, RunState::Succeeded | RunState::Running) {
-        shown.push_str(&format!("\n  {}\n", paint(style.command, &format!("soflow retry {}", record.run))));
-    }
-    shown
 }

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use serde::Serialize;
 
-use super::app::{App, Project};
+use super::app::App;
 use super::args::{Selection, SubmitArgs};
-use super::attach::Attaching;
-use super::ground::Wishes;
+use super::attach::Attachment;
+use super::connections::RunOptions;
 use super::output::stderr;
-use super::{insights, prepare};
+use super::project::Project;
+use super::{insights, jobs};
 use crate::catalog;
 use crate::error::{Error, Kind, Result};
 use crate::event::{RunState, Sink};
@@ -18,7 +20,7 @@ use crate::ingest::sample;
 use crate::job::Job;
 use crate::names::RunId;
 use crate::plan::{self, Action, Plan, Select, TableFacts};
-use crate::report::{SetAside, Summary, TableLine, TableState, problem};
+use crate::report::{Answer, Layout, RunSummary, SetAside, TableLine, TableState, problem};
 use crate::run::{self, Attached, Code, Driven, Gathered, Intent, LakeLock, Outcome, PlanRequest, RunRecord, Services};
 
 /// The site the sample pretends to be from.
@@ -32,18 +34,18 @@ pub async fn submit(app: &App, args: &SubmitArgs) -> Result<u8> {
     let project = app.project(Some(&args.selection.local))?;
     let mut sink = app.sink();
     app.warn(&project, sink.as_mut());
-    let services = app.services(&project, args.watching.wishes()).await?;
-    let date = if args.sample { sample::SAMPLE_DATE } else { prepare::date_of(&args.selection) };
-    let job = prepare::load_job(&project, &args.selection.job, &args.selection.params, date)?;
-    let select = prepare::select(&job, &args.selection)?;
+    let services = app.services(&project, args.watching.options()).await?;
+    let date = if args.sample { sample::SAMPLE_DATE } else { jobs::date_of(&args.selection) };
+    let job = jobs::load_job(&project, &args.selection.job, &args.selection.params, date)?;
+    let select = jobs::select(&job, &args.selection)?;
     if args.sample {
         let lake = &project.target()?.lake;
         let _lock = LakeLock::guard(&lake.artifacts, "ingest sample", Timestamp::now())?;
         sample::write(services.store.as_ref(), &lake.raw, SAMPLE_SITE, sink.as_mut()).await?;
     }
-    let code = prepare::code(&project, &job, &services)?;
-    let order = Order { project: &project, job: &job, date, select, asked: asked(&args.selection), code };
-    order.run(app, &services, args.watching.wishes(), sink).await
+    let code = jobs::code(&project, &job, &services)?;
+    let submission = Submission { project: &project, job: &job, date, select, asked: asked(&args.selection), code };
+    submission.run(app, &services, args.watching.options(), sink).await
 }
 
 /// Returns the flags that ask for the same again beyond job and date: `retry` reads them from the record.
@@ -62,7 +64,7 @@ const ROUNDS: u32 = 20;
 type Tables = BTreeMap<String, TableFacts>;
 
 /// A job to run for a date.
-pub struct Order<'a> {
+pub struct Submission<'a> {
     /// The project.
     pub project: &'a Project,
     /// The job.
@@ -77,8 +79,8 @@ pub struct Order<'a> {
     pub code: Code,
 }
 
-/// What came of an order.
-pub enum Ran<'a> {
+/// What came of a submission.
+pub enum SubmitOutcome<'a> {
     /// All of it was published before.
     Nothing(Gathered<'a>, Plan),
     /// It was run: what it was planned from, and what it came to.
@@ -87,17 +89,17 @@ pub enum Ran<'a> {
     Attached(RunId, Box<Attached>),
 }
 
-impl Order<'_> {
+impl Submission<'_> {
     /// Plans and runs, and prints the summary.
     ///
     /// A run of the same job and date that is going on is attached to instead of begun a second time.
-    pub async fn run(self, app: &App, services: &Services, wishes: Wishes, mut sink: Box<dyn Sink>) -> Result<u8> {
-        let (gathered, plan, outcome) = match self.execute(services, wishes, sink.as_mut()).await? {
-            Ran::Nothing(gathered, plan) => (gathered, plan, None),
-            Ran::Published(gathered, plan, outcome) => (gathered, plan, Some(outcome)),
-            Ran::Attached(run, ended) => {
-                let attaching = Attaching { project: self.project, services, run, wishes };
-                return attaching.tell(app, *ended, sink).await;
+    pub async fn run(self, app: &App, services: &Services, options: RunOptions, mut sink: Box<dyn Sink>) -> Result<u8> {
+        let (gathered, plan, outcome) = match self.execute(services, options, sink.as_mut()).await? {
+            SubmitOutcome::Nothing(gathered, plan) => (gathered, plan, None),
+            SubmitOutcome::Published(gathered, plan, outcome) => (gathered, plan, Some(outcome)),
+            SubmitOutcome::Attached(run, ended) => {
+                let attachment = Attachment { project: self.project, services, run, options };
+                return attachment.tell(app, *ended, sink).await;
             }
         };
         if let Some(mut outcome) = outcome {
@@ -109,25 +111,25 @@ impl Order<'_> {
         let summary = up_to_date(&gathered, &plan, services);
         // The live view must be off the terminal before the answer is printed.
         drop(sink);
-        if app.json {
-            return app.print_json(&summary).map(|()| 0);
-        }
-        let (job, date) = (&self.job.name, self.date);
-        app.print(&format!("Nothing to do: `{job}` for {date} is published and nothing has changed.\n"))?;
-        app.print(&format!("  soflow tables\n  soflow submit {job} --date {date} --force\n")).map(|()| 0)
+        app.answer(&NothingToDo { summary, job: &self.job.name, date: self.date })
     }
 
     /// Plans and runs, or goes on with the run that is going on.
     ///
     /// # Errors
     /// As [`run::drive`] and [`run::attach`].
-    pub async fn execute(&self, services: &Services, wishes: Wishes, sink: &mut dyn Sink) -> Result<Ran<'_>> {
+    pub async fn execute(
+        &self,
+        services: &Services,
+        options: RunOptions,
+        sink: &mut dyn Sink,
+    ) -> Result<SubmitOutcome<'_>> {
         let lake = &self.project.target()?.lake;
         let (mut rounds, mut select) = (0, self.select.clone());
         loop {
             let (job, date) = (self.job, self.date);
             let request = PlanRequest { job, date, lake, code: self.code.clone(), select: select.clone() };
-            let mut gathered = prepare::gather(request, services).await?;
+            let mut gathered = jobs::gather(request, services).await?;
             let plan = run::plan(&mut gathered, services.store.as_ref()).await?;
             let driven = if plan.nothing_to_do() {
                 // A run may have published and ended before it could say so.
@@ -140,27 +142,27 @@ impl Order<'_> {
                             let catalog = services.catalog.as_ref();
                             catalog::telling(catalog, catalog.settle(), sink).await?;
                         }
-                        return Ok(Ran::Nothing(gathered, plan));
+                        return Ok(SubmitOutcome::Nothing(gathered, plan));
                     }
                 }
             } else {
                 run::drive(&gathered, &plan, self.asked.clone(), services, sink).await?
             };
             let behind = match driven {
-                Driven::Done(outcome) => return Ok(Ran::Published(gathered, plan, outcome)),
+                Driven::Done(outcome) => return Ok(SubmitOutcome::Published(gathered, plan, outcome)),
                 Driven::Behind(record) => record,
                 Driven::GoesOn(record) => {
                     let differences = self.differences(&record, &gathered);
-                    let attaching = Attaching { project: self.project, services, run: record.run.clone(), wishes };
+                    let attachment = Attachment { project: self.project, services, run: record.run.clone(), options };
                     if !differences.is_empty() {
-                        attaching.wait_behind(&record, &differences, sink).await?;
+                        attachment.wait_behind(&record, &differences, sink).await?;
                         continue;
                     }
-                    match attaching.attach(sink).await? {
+                    match attachment.attach(sink).await? {
                         // It had not really begun, and is closed now.
                         Attached::Empty(_) => continue,
                         Attached::Behind(record) => record,
-                        ended => return Ok(Ran::Attached(attaching.run, Box::new(ended))),
+                        ended => return Ok(SubmitOutcome::Attached(attachment.run, Box::new(ended))),
                     }
                 }
             };
@@ -174,25 +176,39 @@ impl Order<'_> {
         }
     }
 
-    /// Returns in what this is another wish than that of a run of the same job and date.
+    /// Returns in what this differs from what a run of the same job and date was asked for.
     fn differences(&self, record: &RunRecord, gathered: &Gathered<'_>) -> Vec<String> {
         let differences = |intent: &Intent| intent.differences(record, &gathered.facts, &self.asked);
         record.intent.as_ref().map_or_else(Vec::new, differences)
     }
 }
 
-/// Prints the summary of a run and, when Glue does not show yet what it has published, why; returns the exit code.
-pub fn print(app: &App, summary: &Summary, unshown: Option<Error>) -> Result<u8> {
-    if app.json {
-        app.print_json(summary)?;
-    } else {
-        let mut text = Vec::new();
-        if app.watched() {
-            text.push(b'\n');
-        }
-        summary.write_text(&app.out_style, app.width.unwrap_or(100), &mut text)?;
-        app.print(&String::from_utf8_lossy(&text))?;
+/// A job whose tables are as they would be made.
+#[derive(Serialize)]
+struct NothingToDo<'a> {
+    #[serde(flatten)]
+    summary: RunSummary,
+    #[serde(skip)]
+    job: &'a str,
+    #[serde(skip)]
+    date: Date,
+}
+
+impl Answer for NothingToDo<'_> {
+    fn text(&self, _: &Layout) -> String {
+        let Self { job, date, .. } = self;
+        let said = format!("Nothing to do: `{job}` for {date} is published and nothing has changed.\n");
+        said + &format!("  soflow tables\n  soflow submit {job} --date {date} --force\n")
     }
+}
+
+/// Prints the summary of a run and, when Glue does not show yet what it has published, why; returns the exit code.
+pub fn print(app: &App, summary: &RunSummary, unshown: Option<Error>) -> Result<u8> {
+    // Parts the answer from the story above it.
+    if !app.json && app.watched() {
+        app.print("\n")?;
+    }
+    app.answer(summary)?;
     let Some(mut error) = unshown else { return Ok(0) };
     let RunId { job, date, .. } = &summary.run;
     error.message = run::not_shown(&summary.run, &error);
@@ -204,7 +220,7 @@ pub fn print(app: &App, summary: &Summary, unshown: Option<Error>) -> Result<u8>
 }
 
 /// Returns what a run has published; `before`: the tables as they were.
-pub fn published(before: &Tables, plan: &Plan, outcome: &Outcome) -> Summary {
+pub fn published(before: &Tables, plan: &Plan, outcome: &Outcome) -> RunSummary {
     let record = &outcome.record;
     let mut tables: Vec<TableLine> = Vec::new();
     let mut quarantined = Vec::new();
@@ -231,7 +247,7 @@ pub fn published(before: &Tables, plan: &Plan, outcome: &Outcome) -> Summary {
     let next = ["soflow tables".to_string(), format!("soflow runs show {}", record.run)].into_iter().chain(sql);
     let why = format!("soflow query \"select reason, count(*) from {QUARANTINE} group by reason\"");
     let quarantine = (!quarantined.is_empty()).then_some(why);
-    Summary {
+    RunSummary {
         run: record.run.clone(),
         target: record.target.clone(),
         engine: record.engine.clone(),
@@ -278,10 +294,10 @@ fn unchanged<'a>(before: &'a Tables, step: &'a plan::StepPlan) -> impl Iterator<
     })
 }
 
-fn up_to_date(gathered: &Gathered<'_>, plan: &Plan, services: &Services) -> Summary {
+fn up_to_date(gathered: &Gathered<'_>, plan: &Plan, services: &Services) -> RunSummary {
     let facts = &gathered.facts;
     let latest = facts.tables.values().filter_map(|table| table.current.clone()).max();
-    Summary {
+    RunSummary {
         run: latest.unwrap_or_else(|| facts.key().run(0)),
         target: services.target_name.clone(),
         engine: facts.engine.clone(),

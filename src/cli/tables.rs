@@ -1,16 +1,19 @@
 //! `soflow tables`: what readers see.
 
-use jiff::Timestamp;
-use serde_json::json;
+use std::collections::BTreeMap;
 
-use super::app::{App, Project};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::app::App;
 use super::args::{TablesArgs, TablesCommand};
-use super::ground::Ground;
-use crate::catalog::{Catalog, Index, TableHistory};
+use super::connections::Connections;
+use super::project::Project;
+use crate::catalog::{Catalog, Index, Published, Restored, TableHistory};
 use crate::error::{Error, Kind, Result};
 use crate::names::RunId;
 use crate::plan::Version;
-use crate::report::{Align, Cell, Style, Table, ago, bytes, count, paint, plural};
+use crate::report::{Answer, Layout, TextCell, TextTable, ago, bytes, count, paint, plural};
 use crate::run::{self, LakeLock};
 use crate::yaml::did_you_mean;
 
@@ -23,62 +26,64 @@ pub async fn tables(app: &App, args: &TablesArgs) -> Result<u8> {
     if let Some(TablesCommand::Repair { dry_run }) = &args.command {
         return repair(app, &project, *dry_run).await;
     }
-    let Ground { catalog, .. } = app.ground(&project).await?;
+    let Connections { catalog, .. } = app.connect(&project).await?;
     let index = catalog.index().await?;
-    match &args.command {
-        Some(TablesCommand::Show { table, partitions }) => {
-            let entry = entry_of(&index, table)?;
-            let version = version_of(catalog.as_ref(), &index, table, entry).await?;
-            if app.json {
-                app.print_json(&json!({ "table": version, "rows": version.rows(), "bytes": version.bytes(), "history": entry.history }))?;
-            } else {
-                app.print(&show(&version, entry, *partitions, &app.out_style, app.width))?;
-            }
-        }
-        None if app.json => app.print_json(&json!({ "tables": index.tables }))?,
-        _ if index.tables.is_empty() && !catalog.version_files().await?.is_empty() => {
-            app.print(
-                "The catalog has no tables, but there are files about versions of some.\n\n  soflow tables repair\n",
-            )?;
-        }
-        _ if index.tables.is_empty() => {
-            app.print("No tables are published yet: `soflow submit daily --sample` makes some.\n")?;
-        }
-        _ => app.print(&list(&index, &app.out_style, app.width))?,
+    if let Some(TablesCommand::Show { table, partitions }) = &args.command {
+        let entry = entry_of(&index, table)?;
+        let version = version_of(catalog.as_ref(), &index, table, entry).await?;
+        let (rows, bytes, history) = (version.rows(), version.bytes(), &entry.history);
+        let all_partitions = *partitions;
+        return app.answer(&TableDetails {
+            table: &version,
+            rows,
+            bytes,
+            history,
+            current: &entry.current,
+            all_partitions,
+        });
     }
-    Ok(0)
+    let lost = index.tables.is_empty() && !app.json && !catalog.version_files().await?.is_empty();
+    app.answer(&TableList { tables: &index.tables, lost })
 }
 
 /// Makes the catalog whole, or shows what it lacks.
 async fn repair(app: &App, project: &Project, dry_run: bool) -> Result<u8> {
     let artifacts = &project.target()?.lake.artifacts;
     let _lock = LakeLock::guard(artifacts, "tables repair", Timestamp::now())?;
-    let Ground { store, catalog, .. } = app.ground(project).await?;
+    let Connections { store, catalog, .. } = app.connect(project).await?;
     let restored = run::repair(store.as_ref(), catalog.as_ref(), artifacts, !dry_run).await?;
-    if app.json {
-        return app.print_json(&json!({ "dry_run": dry_run, "repaired": restored })).map(|()| 0);
-    }
-    if restored.is_nothing() {
-        return app.print("Nothing to repair: the catalog names all that was published.\n").map(|()| 0);
-    }
-    let version = |verb: &str, (table, run): &(String, RunId)| format!("  {verb} version {run} of {table}\n");
-    let mut text = String::new();
-    if restored.lost {
-        text.push_str(
-            "The catalog could not be read: readers see the latest version of each table, also after a rollback.\n",
+    app.answer(&Repair { dry_run, repaired: restored })
+}
+
+/// What a catalog lacked.
+#[derive(Serialize)]
+struct Repair {
+    dry_run: bool,
+    repaired: Restored,
+}
+
+impl Answer for Repair {
+    fn text(&self, _: &Layout) -> String {
+        let Self { dry_run, repaired } = self;
+        if repaired.is_nothing() {
+            return "Nothing to repair: the catalog names all that was published.\n".into();
+        }
+        let version = |verb: &str, (table, run): &(String, RunId)| format!("  {verb} version {run} of {table}\n");
+        let mut text = String::new();
+        if repaired.lost {
+            text.push_str(
+                "The catalog could not be read: readers see the latest version of each table, also after a rollback.\n",
+            );
+        }
+        text.push_str(if *dry_run { "Would repair:\n" } else { "Repaired:\n" });
+        text.extend(repaired.added.iter().map(|added| version("added", added)));
+        text.extend(repaired.dropped.iter().map(|dropped| version("took away, since it cannot be read,", dropped)));
+        let unreadable = repaired.unreadable.iter();
+        text.extend(
+            unreadable.map(|table| format!("  nothing can be read about {table}: `soflow submit` makes it again\n")),
         );
+        text + "\n  soflow tables\n"
     }
-    text.push_str(if dry_run { "Would repair:\n" } else { "Repaired:\n" });
-    text.extend(restored.added.iter().map(|added| version("added", added)));
-    text.extend(restored.dropped.iter().map(|dropped| version("took away, since it cannot be read,", dropped)));
-    text.extend(
-        restored
-            .unreadable
-            .iter()
-            .map(|table| format!("  nothing can be read about {table}: `soflow submit` makes it again\n")),
-    );
-    text.push_str("\n  soflow tables\n");
-    app.print(&text).map(|()| 0)
 }
 
 /// Returns a table's entry in the catalog.
@@ -102,96 +107,115 @@ async fn version_of(catalog: &dyn Catalog, index: &Index, table: &str, entry: &T
     })
 }
 
-fn list(index: &Index, style: &Style, width: Option<usize>) -> String {
-    let mut table = Table::new([
-        ("table", Align::Left),
-        ("rows", Align::Right),
-        ("size", Align::Right),
-        ("run", Align::Left),
-        ("published", Align::Left),
-        ("versions", Align::Right),
-    ]);
-    let now = Timestamp::now();
-    for (name, entry) in &index.tables {
-        let Some(current) = entry.history.iter().find(|known| known.run == entry.current) else { continue };
-        table.row([
-            Cell::from(name.clone()).styled(style.strong),
-            Cell::from(count(current.rows)),
-            Cell::from(bytes(current.bytes)),
-            Cell::from(current.run.to_string()),
-            Cell::from(ago(current.at, now)),
-            Cell::from(count(entry.history.len() as u64)),
-        ]);
-    }
-    table.render(style, width)
+/// All published tables.
+#[derive(Serialize)]
+struct TableList<'a> {
+    tables: &'a BTreeMap<String, TableHistory>,
+    /// Whether there are files about tables that the catalog does not have.
+    #[serde(skip)]
+    lost: bool,
 }
 
-fn show(version: &Version, entry: &TableHistory, all: bool, style: &Style, width: Option<usize>) -> String {
-    let mut shown = format!(
-        "{}: {} rows, {} in {}, published by {}\n\n",
-        paint(style.strong, &version.table),
-        count(version.rows()),
-        bytes(version.bytes()),
-        plural(version.partitions.len() as u64, "partition"),
-        version.run,
-    );
-    let mut columns = Table::new([("column", Align::Left), ("type", Align::Left), ("", Align::Left)]);
-    for column in &version.schema {
-        columns.row([Cell::from(column.name.clone()), Cell::from(column.kind.clone()), Cell::from("")]);
+impl Answer for TableList<'_> {
+    fn text(&self, layout: &Layout) -> String {
+        if self.lost {
+            return "The catalog has no tables, but there are files about versions of some.\n\n  soflow tables repair\n".into();
+        }
+        if self.tables.is_empty() {
+            return "No tables are published yet: `soflow submit daily --sample` makes some.\n".into();
+        }
+        let mut table = TextTable::new(["table", "rows", "size", "run", "published", "versions"])
+            .numbers(["rows", "size", "versions"]);
+        let now = Timestamp::now();
+        for (name, entry) in self.tables {
+            let Some(current) = entry.history.iter().find(|known| known.run == entry.current) else { continue };
+            table.row([
+                TextCell::from(name.as_str()).styled(layout.style.strong),
+                count(current.rows).into(),
+                bytes(current.bytes).into(),
+                current.run.to_string().into(),
+                ago(current.at, now).into(),
+                count(entry.history.len() as u64).into(),
+            ]);
+        }
+        layout.table(&table)
     }
-    for name in &version.partition_by {
-        columns.row([Cell::from(name.clone()), Cell::from("string"), Cell::from("partition").styled(style.dim)]);
-    }
-    shown.push_str(&columns.render(style, width));
-    shown.push('\n');
-    shown.push_str(&partitions(version, all, style, width));
-    shown.push('\n');
-    let mut history = Table::new([
-        ("version", Align::Left),
-        ("rows", Align::Right),
-        ("size", Align::Right),
-        ("published", Align::Left),
-        ("", Align::Left),
-    ]);
-    for known in entry.history.iter().rev() {
-        let mark = if known.run == entry.current { "current" } else { "" };
-        history.row([
-            Cell::from(known.run.to_string()),
-            Cell::from(count(known.rows)),
-            Cell::from(bytes(known.bytes)),
-            Cell::from(format!("{:.0}", known.at)),
-            Cell::from(mark).styled(style.good),
-        ]);
-    }
-    shown + &history.render(style, width)
 }
 
-fn partitions(version: &Version, all: bool, style: &Style, width: Option<usize>) -> String {
-    let mut table = Table::new([
-        ("partition", Align::Left),
-        ("rows", Align::Right),
-        ("size", Align::Right),
-        ("written by", Align::Left),
-    ]);
-    let hidden = if all { 0 } else { version.partitions.len().saturating_sub(FEW_PARTITIONS) };
-    // The latest periods are what people look for.
-    for partition in version.partitions.iter().skip(hidden) {
-        let values: Vec<String> = partition.values.iter().map(|(column, value)| format!("{column}={value}")).collect();
-        let run = partition.prefix.rsplit_once("run=").map_or("", |(_, run)| run);
-        table.row([
-            Cell::from(values.join("/")),
-            Cell::from(count(partition.rows)),
-            Cell::from(bytes(partition.bytes)),
-            Cell::from(run),
-        ]);
+/// One published table.
+#[derive(Serialize)]
+struct TableDetails<'a> {
+    table: &'a Version,
+    rows: u64,
+    bytes: u64,
+    history: &'a [Published],
+    /// The run whose version readers see.
+    #[serde(skip)]
+    current: &'a RunId,
+    #[serde(skip)]
+    all_partitions: bool,
+}
+
+impl Answer for TableDetails<'_> {
+    fn text(&self, layout: &Layout) -> String {
+        let Self { table: version, rows, bytes: size, .. } = self;
+        let name = paint(layout.style.strong, &version.table);
+        let partitions = plural(version.partitions.len() as u64, "partition");
+        let (rows, size, run) = (count(*rows), bytes(*size), &version.run);
+        let heading = format!("{name}: {rows} rows, {size} in {partitions}, published by {run}\n");
+        let (columns, partitions, history) = (self.columns(layout), self.partitions(layout), self.history(layout));
+        format!("{heading}\n{columns}\n{partitions}\n{history}")
     }
-    let mut shown = table.render(style, width);
-    if hidden > 0 {
-        shown.push_str(&format!(
-            "and {} before: `soflow tables show {} --partitions`\n",
-            count(hidden as u64),
-            version.table
-        ));
+}
+
+impl TableDetails<'_> {
+    fn columns(&self, layout: &Layout) -> String {
+        let mut columns = TextTable::new(["column", "type", ""]);
+        for column in &self.table.schema {
+            columns.row([column.name.as_str().into(), column.kind.as_str().into()]);
+        }
+        for name in &self.table.partition_by {
+            columns.row([name.as_str().into(), "string".into(), TextCell::from("partition").styled(layout.style.dim)]);
+        }
+        layout.table(&columns)
     }
-    shown
+
+    fn partitions(&self, layout: &Layout) -> String {
+        let mut table = TextTable::new(["partition", "rows", "size", "written by"]).numbers(["rows", "size"]);
+        let Version { table: name, partitions, .. } = self.table;
+        let hidden = if self.all_partitions { 0 } else { partitions.len().saturating_sub(FEW_PARTITIONS) };
+        // The latest periods are what people look for.
+        for partition in partitions.iter().skip(hidden) {
+            let values: Vec<String> =
+                partition.values.iter().map(|(column, value)| format!("{column}={value}")).collect();
+            let run = partition.prefix.rsplit_once("run=").map_or("", |(_, run)| run);
+            table.row([
+                values.join("/").into(),
+                count(partition.rows).into(),
+                bytes(partition.bytes).into(),
+                run.into(),
+            ]);
+        }
+        let mut shown = layout.table(&table);
+        if hidden > 0 {
+            let hidden = count(hidden as u64);
+            shown.push_str(&format!("and {hidden} before: `soflow tables show {name} --partitions`\n"));
+        }
+        shown
+    }
+
+    fn history(&self, layout: &Layout) -> String {
+        let mut history = TextTable::new(["version", "rows", "size", "published", ""]).numbers(["rows", "size"]);
+        for known in self.history.iter().rev() {
+            let mark = if known.run == *self.current { "current" } else { "" };
+            history.row([
+                known.run.to_string().into(),
+                count(known.rows).into(),
+                bytes(known.bytes).into(),
+                format!("{:.0}", known.at).into(),
+                TextCell::from(mark).styled(layout.style.good),
+            ]);
+        }
+        layout.table(&history)
+    }
 }

@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::app::{App, yesterday};
 use super::args::ValidateArgs;
-use super::endings::misnamed;
+use super::jobs;
 use super::output::stderr;
-use super::prepare;
+use super::project::misnamed;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::report::{paint, plural, problem};
@@ -21,7 +21,7 @@ pub fn validate(app: &App, args: &ValidateArgs) -> Result<u8> {
     app.warn(&project, app.sink().as_mut());
     let settings = &project.resolved.settings;
     let others = misnamed(&settings.jobs);
-    let names = if args.jobs.is_empty() { prepare::job_names(&project)? } else { args.jobs.clone() };
+    let names = if args.jobs.is_empty() { jobs::job_names(&project)? } else { args.jobs.clone() };
     if names.is_empty() {
         let error = Error::new(Kind::Usage, format!("there are no job files in `{}`", settings.jobs.display()));
         let error = others.iter().fold(error, |error, file| error.hint(file.told(&settings.root)));
@@ -34,7 +34,7 @@ pub fn validate(app: &App, args: &ValidateArgs) -> Result<u8> {
     let mut fine = Vec::new();
     let mut wrong: Vec<Problems> = Vec::new();
     for name in &names {
-        match prepare::read_job(&project, name, &[], yesterday())? {
+        match jobs::read_job(&project, name, &[], yesterday())? {
             Ok(job) => fine.push(job),
             Err(problems) => wrong.push(problems),
         }

@@ -15,7 +15,7 @@ pub(super) struct Ndjson {
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct EventLine<'a> {
     v: u32,
     time: String,
     #[serde(flatten)]
@@ -33,7 +33,7 @@ impl Sink for Ndjson {
         // Milliseconds: enough to order events of several runs, and every language parses them.
         let time = format!("{:.3}", (self.clock)());
         // An event is strings and numbers under string keys: serializing it cannot fail.
-        if let Ok(mut line) = serde_json::to_value(Line { v: EVENT_VERSION, time, event: &event }) {
+        if let Ok(mut line) = serde_json::to_value(EventLine { v: EVENT_VERSION, time, event: &event }) {
             mask::json(&mut line);
             self.out.write(&format!("{line}\n"));
         }

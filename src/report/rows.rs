@@ -1,6 +1,5 @@
 //! Rows of a query for people (a table) and for programs (JSON, CSV), from Arrow record batches.
 
-mod table;
 mod value;
 
 use std::collections::HashSet;
@@ -12,11 +11,13 @@ use arrow::datatypes::SchemaRef;
 use arrow::ipc::reader::FileReader;
 use serde_json::{Map, Value};
 
+use super::style::Style;
+use super::table::{TextCell, TextTable};
 use crate::error::{Error, Kind, Result};
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum RowFormat {
     /// Aligned columns for people; control characters are escaped, so no value can drive the terminal.
     Table {
         /// The width of the terminal, when there is one: long cells are cut to fit. `None` cuts nothing.
@@ -50,11 +51,11 @@ pub fn read_ipc(path: &Path) -> Result<(SchemaRef, Vec<RecordBatch>)> {
 ///
 /// # Errors
 /// Those of `out`.
-pub fn write(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch], form: Form) -> io::Result<()> {
+pub fn write(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch], form: RowFormat) -> io::Result<()> {
     match form {
-        Form::Table { width, color } => table::write(out, schema, batches, width, color),
-        Form::Json => json(out, schema, batches),
-        Form::Csv => csv(out, schema, batches),
+        RowFormat::Table { width, color } => table(out, schema, batches, width, &Style::new(color)),
+        RowFormat::Json => json(out, schema, batches),
+        RowFormat::Csv => csv(out, schema, batches),
     }
 }
 
@@ -67,6 +68,30 @@ fn each_row(batches: &[RecordBatch], mut see: impl FnMut(Vec<Value>) -> io::Resu
         }
     }
     Ok(())
+}
+
+/// How a null looks; a text that reads the same is quoted.
+const NULL: &str = "NULL";
+
+fn table(
+    out: &mut dyn Write,
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+    width: Option<usize>,
+    style: &Style,
+) -> io::Result<()> {
+    let fields = schema.fields();
+    let mut table = TextTable::new(fields.iter().map(|field| field.name().as_str())).whole();
+    table.numbers = fields.iter().map(|field| field.data_type().is_numeric()).collect();
+    each_row(batches, |row| {
+        table.row(row.iter().map(|value| match plain(value) {
+            None => TextCell::value(NULL).styled(style.dim),
+            Some(text) if text == NULL => TextCell::value("\"NULL\""),
+            Some(text) => TextCell::value(&text),
+        }));
+        Ok(())
+    })?;
+    out.write_all(table.render(style, width).as_bytes())
 }
 
 fn json(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch]) -> io::Result<()> {

@@ -3,12 +3,13 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use indicatif::ProgressDrawTarget;
 use jiff::Timestamp;
 
 use super::json::Ndjson;
 use super::plain::Plain;
 use super::style::Style;
-use super::terminal::{Size, Terminal};
+use super::terminal::Terminal;
 use crate::event::{Event, Sink};
 
 /// Tells the time. Passed in, so that tests decide what time it is.
@@ -16,10 +17,10 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Ways to tell the story.
 pub enum Mode {
-    /// A live view on a terminal, redrawn in place.
+    /// Bars on a terminal, redrawn in place.
     Terminal {
-        /// Asked before each redraw, so that a resize is seen.
-        size: Size,
+        /// Where to draw them: the terminal that `out` is.
+        bars: ProgressDrawTarget,
     },
     /// One line per change of state, for CI logs and pipes.
     Plain,
@@ -34,7 +35,7 @@ pub enum Mode {
 /// It never fails: when `out` is closed, the run goes on untold.
 pub fn sink(mode: Mode, style: Style, clock: Clock, out: Box<dyn Write + Send>) -> Box<dyn Sink> {
     match mode {
-        Mode::Terminal { size } => Box::new(Terminal::new(size, style, out)),
+        Mode::Terminal { bars } => Box::new(Terminal::new(bars, style, out)),
         Mode::Plain => Box::new(Plain::new(style, clock, out)),
         Mode::Ndjson => Box::new(Ndjson::new(clock, out)),
         Mode::Quiet => Box::new(Quiet(Plain::new(style, clock, out))),
@@ -105,8 +106,7 @@ mod tests {
 
     #[test]
     fn a_closed_pipe_is_tried_once_and_fails_nothing() {
-        let size: Size = Arc::new(|| (80, 24));
-        for mode in [Mode::Plain, Mode::Ndjson, Mode::Terminal { size }] {
+        for mode in [Mode::Plain, Mode::Ndjson, Mode::Terminal { bars: ProgressDrawTarget::hidden() }] {
             let closed = Closed::default();
             let mut sink = sink(mode, Style::default(), clock(), Box::new(closed.clone()));
             story().into_iter().for_each(|event| sink.emit(event));

@@ -16,7 +16,7 @@ pub enum ColorChoice {
 
 /// Everything that decides about colours, gathered by the caller.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ColorWish {
+pub struct ColorInputs {
     /// The flag `--color`. It outranks the environment.
     pub choice: ColorChoice,
     /// `NO_COLOR` is set and not empty.
@@ -29,7 +29,7 @@ pub struct ColorWish {
     pub terminal: bool,
 }
 
-impl ColorWish {
+impl ColorInputs {
     /// Returns whether to colour: the flag, then `NO_COLOR`, then `CLICOLOR_FORCE`, then what the stream is.
     pub const fn decide(self) -> bool {
         match self.choice {
@@ -96,15 +96,15 @@ mod tests {
 
     #[test]
     fn the_flag_outranks_the_environment_which_outranks_the_stream() {
-        let tty = ColorWish { terminal: true, ..ColorWish::default() };
+        let tty = ColorInputs { terminal: true, ..ColorInputs::default() };
         assert!(tty.decide());
-        assert!(!ColorWish::default().decide(), "a pipe");
-        assert!(!ColorWish { dumb: true, ..tty }.decide());
+        assert!(!ColorInputs::default().decide(), "a pipe");
+        assert!(!ColorInputs { dumb: true, ..tty }.decide());
         assert!(is_dumb(None) && is_dumb(Some("dumb")) && is_dumb(Some("")) && !is_dumb(Some("xterm")));
-        assert!(!ColorWish { no_color: true, force: true, ..tty }.decide());
-        assert!(ColorWish { force: true, ..ColorWish::default() }.decide());
-        assert!(ColorWish { choice: ColorChoice::Always, no_color: true, ..ColorWish::default() }.decide());
-        assert!(!ColorWish { choice: ColorChoice::Never, force: true, ..tty }.decide());
+        assert!(!ColorInputs { no_color: true, force: true, ..tty }.decide());
+        assert!(ColorInputs { force: true, ..ColorInputs::default() }.decide());
+        assert!(ColorInputs { choice: ColorChoice::Always, no_color: true, ..ColorInputs::default() }.decide());
+        assert!(!ColorInputs { choice: ColorChoice::Never, force: true, ..tty }.decide());
     }
 
     #[test]

@@ -1,16 +1,19 @@
-//! The answer of a run: one value, for people and for programs.
+//! The answer of a run: what it left behind, for people and for programs.
 
-use std::io::{self, Write};
-
+use anstyle::Style as Ansi;
 use serde::Serialize;
 
-use super::OUTPUT_VERSION;
+use super::answer::{Answer, Layout};
+use super::format::{bytes, count, plural, seconds};
+use super::style::{Style, paint};
+use super::table::TextTable;
+use super::text;
 use crate::event::RunState;
 use crate::names::RunId;
 
 /// What a run left behind.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Summary {
+pub struct RunSummary {
     /// The run.
     pub run: RunId,
     /// The target's name.
@@ -26,7 +29,7 @@ pub struct Summary {
     /// Steps that set input aside.
     pub quarantined: Vec<SetAside>,
     /// What the data says.
-    pub insights: Vec<Insight>,
+    pub insights: Vec<InsightLines>,
     /// Commands that show more.
     pub next: Vec<String>,
 }
@@ -73,28 +76,301 @@ pub struct SetAside {
 
 /// A few lines of what the data says.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Insight {
+pub struct InsightLines {
     /// What the lines are about.
     pub title: String,
     /// One finding each.
     pub lines: Vec<String>,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    v: u32,
-    #[serde(flatten)]
-    summary: &'a Summary,
+/// In fewer columns than these, what was written is left out of the listing.
+const NARROW: usize = 72;
+
+/// Columns that lines are broken to when there is no terminal.
+const USUAL: usize = 100;
+
+impl Answer for RunSummary {
+    fn text(&self, layout: &Layout) -> String {
+        let (style, columns) = (&layout.style, layout.width.unwrap_or(USUAL));
+        let mut shown = self.headline(style, columns);
+        if !self.tables.is_empty() {
+            shown.push_str(&format!("\n{}", self.table(columns).render(style, Some(columns))));
+        }
+        if !self.quarantined.is_empty() {
+            shown.push_str(&format!("\n{}", self.set_aside(style, columns)));
+        }
+        for insight in &self.insights {
+            shown.push_str(&format!("\n{}\n", paint(style.strong, &text::line(&insight.title))));
+            if insight.lines.is_empty() {
+                shown.push_str(&format!("  {}\n", paint(style.dim, "none")));
+            }
+            insight.lines.iter().for_each(|line| shown.push_str(&bullet(line, columns)));
+        }
+        if !self.next.is_empty() {
+            shown.push_str(&format!("\n{}\n", paint(style.strong, "Where to look next")));
+            for command in &self.next {
+                shown.push_str(&format!("  {}\n", paint(style.command, &text::line(command))));
+            }
+        }
+        shown
+    }
 }
 
-impl Summary {
-    /// Writes the summary as the one JSON document of `--output json`.
-    ///
-    /// # Errors
-    /// Those of `out`.
-    pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
-        serde_json::to_writer_pretty(&mut *out, &Document { v: OUTPUT_VERSION, summary: self })?;
-        writeln!(out)?;
-        out.flush()
+impl RunSummary {
+    fn headline(&self, style: &Style, columns: usize) -> String {
+        let (colour, said) = self.outcome(style);
+        let place = format!("({}, {}, {})", self.target, self.engine, seconds(self.seconds));
+        let (run, place) = (self.run.to_string(), text::line(&place));
+        let mut line = paint(style.strong, &run);
+        let mut used = text::width(&run);
+        for (part, colour) in [(said, colour), (place, style.dim)] {
+            let fits = used + 2 + text::width(&part) <= columns;
+            used = text::width(&part) + 2 + if fits { used } else { 0 };
+            line.push_str(&format!("{}  {}", if fits { "" } else { "\n" }, paint(colour, &part)));
+        }
+        line + "\n"
+    }
+
+    fn outcome(&self, style: &Style) -> (Ansi, String) {
+        let of = |state| self.tables.iter().filter(|table| table.state == state).count() as u64;
+        let (published, unchanged) = (of(TableState::Published), of(TableState::UpToDate));
+        match self.state {
+            RunState::Succeeded if published == 0 => (style.good, "everything is up to date".into()),
+            RunState::Succeeded if unchanged == 0 => (style.good, format!("{} published", plural(published, "table"))),
+            RunState::Succeeded => {
+                (style.good, format!("{} published, {unchanged} up to date", plural(published, "table")))
+            }
+            RunState::Running => (style.active, "running".into()),
+            RunState::Refused => (style.bad, "refused by the audit, nothing was published".into()),
+            RunState::Failed => (style.bad, "failed, nothing was published".into()),
+            RunState::Cancelled => (style.bad, "cancelled, nothing was published".into()),
+            RunState::Interrupted => (style.bad, "interrupted, nothing was published".into()),
+        }
+    }
+
+    fn table(&self, columns: usize) -> TextTable {
+        let numbers = ["rows", "change", "partitions", "written"];
+        let mut listing = TextTable::new(["table", "rows", "change", "partitions", "written", ""]).numbers(numbers);
+        for table in &self.tables {
+            listing.row(table.cells(columns >= NARROW).map(Into::into));
+        }
+        listing
+    }
+
+    fn set_aside(&self, style: &Style, columns: usize) -> String {
+        let total = self.quarantined.iter().map(|aside| aside.rows).sum();
+        let steps: Vec<String> =
+            self.quarantined.iter().map(|aside| format!("{} {}", aside.step, count(aside.rows))).collect();
+        let said = format!("{} set aside: {}", plural(total, "row"), steps.join(", "));
+        let lines = text::wrap(&text::line(&said), columns);
+        lines.iter().map(|line| paint(style.warning, line) + "\n").collect()
+    }
+}
+
+impl TableLine {
+    fn cells(&self, wide: bool) -> [String; 6] {
+        let wrote = wide && self.partitions_written > 0;
+        let if_wrote = |text: String| if wrote { text } else { String::new() };
+        let state = match self.state {
+            TableState::Published => "",
+            TableState::UpToDate => "up to date",
+            TableState::Unpublished => "not published",
+            TableState::Refused => "refused",
+        };
+        let (partitions, written) = (if_wrote(count(self.partitions_written)), if_wrote(bytes(self.bytes)));
+        [self.name.clone(), count(self.rows), self.change(), partitions, written, state.into()]
+    }
+
+    fn change(&self) -> String {
+        match self.rows_before {
+            _ if self.state == TableState::UpToDate => String::new(),
+            None => "new".into(),
+            Some(before) if before > self.rows => format!("-{}", count(before - self.rows)),
+            Some(before) => format!("+{}", count(self.rows - before)),
+        }
+    }
+}
+
+fn bullet(line: &str, columns: usize) -> String {
+    let lines = text::wrap(&text::line(line), columns.saturating_sub(4));
+    let mark = |(at, line): (usize, &String)| format!("  {} {line}\n", if at == 0 { "•" } else { " " });
+    lines.iter().enumerate().map(mark).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(name: &str, rows: u64, rows_before: Option<u64>) -> TableLine {
+        let state = TableState::Published;
+        TableLine { name: name.into(), rows, rows_before, partitions_written: 2, bytes: 1_834_000, state }
+    }
+
+    fn daily() -> RunSummary {
+        let aside = |step: &str, rows| SetAside { step: step.into(), rows };
+        RunSummary {
+            run: "daily.2026-11-22.3".parse().unwrap(),
+            target: "local".into(),
+            engine: "sail".into(),
+            state: RunState::Succeeded,
+            seconds: 12.34,
+            tables: vec![
+                line("questions", 1_234_567, Some(1_230_000)),
+                line("tag_sentiment_weekly", 812, Some(815)),
+                line("tag_trends_weekly", 40, None),
+                TableLine { state: TableState::UpToDate, partitions_written: 0, ..line("tags_dim", 65_000, Some(65_000)) },
+            ],
+            quarantined: vec![aside("questions", 1200), aside("answers", 34)],
+            insights: vec![InsightLines {
+                title: "Tags on the rise".into(),
+                lines: vec![
+                    "rust: 340 questions in the week, 21 % more than in the four weeks before, and fewer of them stay unanswered".into(),
+                    "c++\u{1b}[2J: 90 questions".into(),
+                ],
+            }],
+            next: vec!["soflow show tag_trends_weekly".into(), "soflow runs daily".into()],
+        }
+    }
+
+    fn text(summary: &RunSummary, columns: usize) -> String {
+        summary.text(&Layout { width: Some(columns), ..Layout::default() })
+    }
+
+    #[test]
+    fn a_run_ends_with_tables_findings_and_commands() {
+        insta::assert_snapshot!(text(&daily(), 80), @r"
+        daily.2026-11-22.3  3 tables published, 1 up to date  (local, sail, 12.3 s)
+
+        table                      rows  change  partitions  written
+        ────────────────────────────────────────────────────────────────────────
+        questions             1,234,567  +4,567           2   1.8 MB
+        tag_sentiment_weekly        812      -3           2   1.8 MB
+        tag_trends_weekly            40     new           2   1.8 MB
+        tags_dim                 65,000                               up to date
+
+        1,234 rows set aside: questions 1,200, answers 34
+
+        Tags on the rise
+          • rust: 340 questions in the week, 21 % more than in the four weeks before,
+            and fewer of them stay unanswered
+          • c++\u{1b}[2J: 90 questions
+
+        Where to look next
+          soflow show tag_trends_weekly
+          soflow runs daily
+        ");
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_less() {
+        let shown = text(&daily(), 40);
+        assert!(shown.lines().all(|line| text::width(line) <= 40), "{shown}");
+        insta::assert_snapshot!(shown, @r"
+        daily.2026-11-22.3
+          3 tables published, 1 up to date
+          (local, sail, 12.3 s)
+
+        table            rows  change
+        ────────────────────────────────────────
+        questions   1,234,567  +4,567
+        tag_senti…        812      -3
+        tag_trend…         40     new
+        tags_dim       65,000          up to da…
+
+        1,234 rows set aside: questions 1,200,
+        answers 34
+
+        Tags on the rise
+          • rust: 340 questions in the week, 21
+            % more than in the four weeks
+            before, and fewer of them stay
+            unanswered
+          • c++\u{1b}[2J: 90 questions
+
+        Where to look next
+          soflow show tag_trends_weekly
+          soflow runs daily
+        ");
+    }
+
+    #[test]
+    fn nothing_to_do_is_said() {
+        let mut summary = RunSummary { quarantined: vec![], insights: vec![], next: vec![], ..daily() };
+        summary.tables.retain(|table| table.state == TableState::UpToDate);
+        insta::assert_snapshot!(text(&summary, 80), @r"
+        daily.2026-11-22.3  everything is up to date  (local, sail, 12.3 s)
+
+        table       rows
+        ────────────────────────────
+        tags_dim  65,000  up to date
+        ");
+    }
+
+    #[test]
+    fn a_refused_run_shows_what_landed() {
+        let mut summary = RunSummary { state: RunState::Refused, insights: vec![], next: vec![], ..daily() };
+        summary.tables.iter_mut().for_each(|table| table.state = TableState::Unpublished);
+        summary.tables[1].state = TableState::Refused;
+        insta::assert_snapshot!(text(&summary, 80), @r"
+        daily.2026-11-22.3  refused by the audit, nothing was published
+          (local, sail, 12.3 s)
+
+        table                      rows  change  partitions  written
+        ───────────────────────────────────────────────────────────────────────────
+        questions             1,234,567  +4,567           2   1.8 MB  not published
+        tag_sentiment_weekly        812      -3           2   1.8 MB  refused
+        tag_trends_weekly            40     new           2   1.8 MB  not published
+        tags_dim                 65,000      +0                       not published
+
+        1,234 rows set aside: questions 1,200, answers 34
+        ");
+    }
+
+    #[test]
+    fn programs_get_the_same_as_json() {
+        let mut summary = daily();
+        summary.tables.truncate(1);
+        insta::assert_snapshot!(serde_json::to_string_pretty(&summary).unwrap(), @r#"
+        {
+          "run": "daily.2026-11-22.3",
+          "target": "local",
+          "engine": "sail",
+          "state": "succeeded",
+          "seconds": 12.34,
+          "tables": [
+            {
+              "name": "questions",
+              "rows": 1234567,
+              "rows_before": 1230000,
+              "partitions_written": 2,
+              "bytes": 1834000,
+              "state": "published"
+            }
+          ],
+          "quarantined": [
+            {
+              "step": "questions",
+              "rows": 1200
+            },
+            {
+              "step": "answers",
+              "rows": 34
+            }
+          ],
+          "insights": [
+            {
+              "title": "Tags on the rise",
+              "lines": [
+                "rust: 340 questions in the week, 21 % more than in the four weeks before, and fewer of them stay unanswered",
+                "c++\u001b[2J: 90 questions"
+              ]
+            }
+          ],
+          "next": [
+            "soflow show tag_trends_weekly",
+            "soflow runs daily"
+          ]
+        }
+        "#);
     }
 }

@@ -1,23 +1,33 @@
-//! Listings: a header, a dim rule, aligned columns, nothing else.
+//! Listings: a header, a dim rule, aligned columns, nothing else. Laid out by `tabled`.
 
 use anstyle::Style as Ansi;
+use tabled::builder::Builder;
+use tabled::settings::object::Columns;
+use tabled::settings::peaker::Peaker;
+use tabled::settings::style::{HorizontalLine, Style as Borders};
+use tabled::settings::{Alignment, Color, Padding, Width};
 
 use super::style::{Style, paint};
-use super::text::{self, Align};
+use super::text;
 
 /// Columns left free between two columns.
 const GAP: usize = 2;
-/// A column is not cut below this many columns.
-const NARROWEST: usize = 6;
+/// A column of words is not cut below this width, the gap included.
+const NARROWEST: usize = 8 + GAP;
 
 /// One cell: text, which is escaped, and its colour.
 #[derive(Clone, Debug, Default)]
-pub struct Cell {
+pub struct TextCell {
     text: String,
     style: Ansi,
 }
 
-impl Cell {
+impl TextCell {
+    /// Returns a cell with a value of a table: what looks like a secret is shown in it.
+    pub fn value(text: &str) -> Self {
+        Self { text: text::escape(text), style: Ansi::new() }
+    }
+
     /// Returns the cell in a colour of the palette.
     #[must_use]
     pub fn styled(mut self, style: Ansi) -> Self {
@@ -26,7 +36,7 @@ impl Cell {
     }
 }
 
-impl<T: Into<String>> From<T> for Cell {
+impl<T: Into<String>> From<T> for TextCell {
     fn from(text: T) -> Self {
         Self { text: text::line(&text.into()), style: Ansi::new() }
     }
@@ -34,78 +44,85 @@ impl<T: Into<String>> From<T> for Cell {
 
 /// Rows under named columns.
 #[derive(Debug)]
-pub struct Table {
-    columns: Vec<(&'static str, Align)>,
-    rows: Vec<Vec<Cell>>,
+pub struct TextTable {
+    columns: Vec<String>,
+    /// For each column whether it holds numbers: to the right, and never cut.
+    pub(super) numbers: Vec<bool>,
+    rows: Vec<Vec<TextCell>>,
+    /// Whether to show columns without text too.
+    whole: bool,
 }
 
-impl Table {
-    /// Returns a table without rows.
-    pub fn new(columns: impl IntoIterator<Item = (&'static str, Align)>) -> Self {
-        Self { columns: columns.into_iter().collect(), rows: Vec::new() }
+impl TextTable {
+    /// Returns a table without rows; all columns hold words.
+    pub fn new<'a>(columns: impl IntoIterator<Item = &'a str>) -> Self {
+        let columns: Vec<String> = columns.into_iter().map(String::from).collect();
+        Self { numbers: vec![false; columns.len()], columns, rows: Vec::new(), whole: false }
+    }
+
+    /// Returns the table with numbers in the columns of these names.
+    #[must_use]
+    pub fn numbers<const N: usize>(self, names: [&str; N]) -> Self {
+        let numbers = self.columns.iter().map(|name| names.contains(&name.as_str())).collect();
+        Self { numbers, ..self }
+    }
+
+    /// Returns the table with columns shown in which no row has text.
+    #[must_use]
+    pub fn whole(self) -> Self {
+        Self { whole: true, ..self }
     }
 
     /// Adds a row: a cell for each column; missing ones stay empty, extra ones are dropped.
-    pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
-        self.rows.push(cells.into_iter().take(self.columns.len()).collect());
+    pub fn row(&mut self, cells: impl IntoIterator<Item = TextCell>) {
+        let mut row: Vec<TextCell> = cells.into_iter().take(self.columns.len()).collect();
+        row.resize(self.columns.len(), TextCell::default());
+        self.rows.push(row);
     }
 
     /// Returns the lines of the table, each ending in a newline. When they would be wider than `limit`, the widest
     /// columns of words are cut; numbers never are. A column in which no row has text is left out.
     pub fn render(&self, style: &Style, limit: Option<usize>) -> String {
-        let kept: Vec<usize> =
-            (0..self.columns.len()).filter(|at| self.rows.is_empty() || self.has_text(*at)).collect();
-        if kept.len() < self.columns.len() {
-            let pick = |row: &Vec<Cell>| kept.iter().map(|at| row.get(*at).cloned().unwrap_or_default()).collect();
-            let columns = kept.iter().map(|at| self.columns[*at]).collect();
-            return Self { columns, rows: self.rows.iter().map(pick).collect() }.render(style, limit);
+        let shown = self.shown();
+        let header = |at: &usize| TextCell::from(self.columns[*at].as_str()).styled(style.strong);
+        let mut rows: Vec<Vec<TextCell>> = vec![shown.iter().map(header).collect()];
+        rows.extend(self.rows.iter().map(|row| shown.iter().map(|at| row[*at].clone()).collect()));
+        let mut table = Builder::from_iter(rows.iter().map(|row| row.iter().map(|cell| cell.text.as_str()))).build();
+        table.with(Borders::empty().horizontals([(1, HorizontalLine::new('─'))]));
+        table.with(Padding::new(0, GAP, 0, 0)).modify(Columns::last(), Padding::zero());
+        for column in (0..shown.len()).filter(|column| self.numbers[shown[*column]]) {
+            table.modify(Columns::one(column), Alignment::right());
         }
-        let widths = self.widths(limit);
-        let header: Vec<Cell> = self.columns.iter().map(|(name, _)| Cell::from(*name).styled(style.strong)).collect();
-        let rule = "─".repeat(widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1));
-        let mut text = self.line(&header, &widths);
-        text.push_str(&format!("{}\n", paint(style.dim, &rule)));
-        for row in &self.rows {
-            text.push_str(&self.line(row, &widths));
+        if let Some(limit) = limit {
+            let words = shown.iter().map(|at| !self.numbers[*at]).collect();
+            table.with(Width::truncate(limit).suffix("…").priority(WidestWords(words)));
         }
-        text
-    }
-
-    fn has_text(&self, column: usize) -> bool {
-        self.rows.iter().filter_map(|row| row.get(column)).any(|cell| !cell.text.is_empty())
-    }
-
-    fn widths(&self, limit: Option<usize>) -> Vec<usize> {
-        let widest = |(at, (name, _)): (usize, &(&str, Align))| {
-            let cells = self.rows.iter().filter_map(|row| row.get(at));
-            cells.map(|cell| text::width(&cell.text)).fold(text::width(name), usize::max)
-        };
-        let mut widths: Vec<usize> = self.columns.iter().enumerate().map(widest).collect();
-        let gaps = GAP * widths.len().saturating_sub(1);
-        let Some(limit) = limit else { return widths };
-        while widths.iter().sum::<usize>() + gaps > limit {
-            let words = (0..widths.len()).filter(|at| self.columns[*at].1 == Align::Left);
-            match words.max_by_key(|at| widths[*at]) {
-                Some(at) if widths[at] > NARROWEST => widths[at] -= 1,
-                _ => break,
+        for (at, row) in rows.iter().enumerate() {
+            for (column, cell) in row.iter().enumerate().filter(|(_, cell)| !cell.style.is_plain()) {
+                let (on, off) = (cell.style.render().to_string(), cell.style.render_reset().to_string());
+                table.modify((at, column), Color::new(on, off));
             }
         }
-        widths
+        let text = table.to_string();
+        let lines = text.lines().map(str::trim_end).enumerate();
+        lines.map(|(at, line)| if at == 1 { paint(style.dim, line) } else { line.to_string() } + "\n").collect()
     }
 
-    fn line(&self, cells: &[Cell], widths: &[usize]) -> String {
-        // Nothing is padded after the last cell with text: no line ends in spaces.
-        let filled = cells.iter().rposition(|cell| !cell.text.is_empty()).map_or(0, |last| last + 1);
-        let mut shown = Vec::with_capacity(filled);
-        for (at, (cell, (width, (_, align)))) in cells.iter().zip(widths.iter().zip(&self.columns)).enumerate() {
-            let padded = text::pad(&cell.text, *width, *align);
-            match at + 1 {
-                next if next < filled => shown.push(paint(cell.style, &padded)),
-                next if next == filled => shown.push(paint(cell.style, padded.trim_end())),
-                _ => break,
-            }
-        }
-        shown.join(&" ".repeat(GAP)) + "\n"
+    /// Returns which columns to show.
+    fn shown(&self) -> Vec<usize> {
+        let has_text = |at: &usize| self.rows.iter().any(|row| !row[*at].text.is_empty());
+        (0..self.columns.len()).filter(|at| self.whole || self.rows.is_empty() || has_text(at)).collect()
+    }
+}
+
+/// Which column to narrow next: the widest of those that hold words.
+#[derive(Clone, Debug)]
+struct WidestWords(Vec<bool>);
+
+impl Peaker for WidestWords {
+    fn peak(&mut self, _: &[usize], widths: &[usize]) -> Option<usize> {
+        let words = (0..widths.len()).filter(|at| self.0[*at] && widths[*at] > NARROWEST);
+        words.max_by_key(|at| widths[*at])
     }
 }
 
@@ -113,11 +130,11 @@ impl Table {
 mod tests {
     use super::*;
 
-    fn runs() -> Table {
-        let mut table = Table::new([("run", Align::Left), ("rows", Align::Right), ("note", Align::Left)]);
+    fn runs() -> TextTable {
+        let mut table = TextTable::new(["run", "rows", "note"]).numbers(["rows"]);
         table.row(["daily.2026-11-22.1".into(), "1,234,567".into(), "ok".into()]);
-        table.row(["日本.2026-11-22.1".into(), "12".into(), Cell::default()]);
-        table.row(["x".into(), Cell::default(), "a\u{1b}[31mlate note, much longer than the rest".into()]);
+        table.row(["日本.2026-11-22.1".into(), "12".into(), TextCell::default()]);
+        table.row(["x".into(), TextCell::default(), "a\u{1b}[31mlate note, much longer than the rest".into()]);
         table
     }
 

@@ -1,318 +1,238 @@
-//! The story on a terminal: a view that is redrawn in place, and lines that stay.
+//! The story on a terminal: bars for what goes on, drawn by `indicatif`, and above them lines that stay.
 
+mod run;
+mod screen;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 use std::io::Write;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::format::seconds;
-use super::frame::{Canvas, TICK, frame};
-use super::painter::Painter;
-use super::progress::Progress;
-use super::story;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+
+use super::format::{bytes, plural, seconds};
+use super::sink::Outlet;
 use super::style::{Style, paint};
-use super::text;
+use super::{story, text};
 use crate::event::{Event, Sink};
+use run::RunBars;
+pub use screen::Screen;
 
-/// Returns the columns and lines of the terminal now.
-pub type Size = Arc<dyn Fn() -> (u16, u16) + Send + Sync>;
+/// A new spinner position this often.
+const TICK: Duration = Duration::from_millis(100);
+const SPINNER: [&str; 11] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏", "…"];
+/// Columns of a step's clock: two spaces and up to `59 m 59 s`.
+const CLOCK: usize = 11;
 
-/// The view appears when something has gone on for this long: what is over at once is not worth a flicker.
-const APPEARS_AFTER: Duration = Duration::from_millis(250);
-/// What a terminal that does not know its size is taken for.
-const USUAL_SIZE: (u16, u16) = (80, 24);
+/// Work of which nobody knows how much there is; what is in capitals becomes a style, see [`bar_style`].
+const UNBOUNDED: &str = "{spinner} STRONG{prefix}RESET  DIM{clock}{msg}RESET";
+/// Work that is counted in things.
+const COUNTED: &str = "{spinner} STRONG{prefix}RESET  DIM{clock}RESET\n  DIM{msg}RESET";
+/// Work that is counted in bytes.
+const BYTES: &str = "{spinner} STRONG{prefix}RESET  DIM{clock}RESET\n  \
+                     ACTIVE{wide_bar}RESET DIM{percent:>3} %  {done} of {total}{msg}RESET";
 
-/// Returns the size of the terminal behind stderr now, 80 x 24 when it does not say.
-pub fn stderr_size() -> (u16, u16) {
-    match terminal_size::terminal_size_of(std::io::stderr()) {
-        Some((terminal_size::Width(columns), terminal_size::Height(lines))) if columns > 0 && lines > 0 => {
-            (columns, lines)
-        }
-        _ => USUAL_SIZE,
-    }
+/// What has a bar of its own besides a run: one of each at a time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Bar {
+    Engine,
+    Package,
+    Read,
+    Fetch,
+    Upload,
 }
 
-/// Draws the live view; a thread of its own keeps the clock in it going.
+/// Draws the bars. Threads of `indicatif` keep the clocks in them going.
 pub(super) struct Terminal {
-    view: Arc<Mutex<View>>,
-    ticker: Option<(Sender<()>, JoinHandle<()>)>,
+    out: Outlet,
+    bars: MultiProgress,
+    style: Style,
+    work: BTreeMap<Bar, ProgressBar>,
+    run: Option<RunBars>,
 }
 
-struct View {
-    progress: Progress,
-    painter: Painter,
-    size: Size,
-    style: Style,
-    start: Instant,
-    /// Whether the current frame has been on the screen.
-    visible: bool,
+/// Returns how a bar looks. The clock and the sizes are written as everywhere else.
+fn bar_style(template: &str, style: &Style) -> ProgressStyle {
+    let mut template = template.to_string();
+    for (word, style) in [("STRONG", style.strong), ("DIM", style.dim), ("ACTIVE", style.active)] {
+        template = template.replace(word, &style.render().to_string());
+    }
+    // An empty palette leaves no trace.
+    template = template.replace("RESET", &style.dim.render_reset().to_string());
+    let spinner = SPINNER.map(|at| paint(style.active, at));
+    ProgressStyle::with_template(&template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .tick_strings(&spinner.each_ref().map(String::as_str))
+        .progress_chars("━─")
+        .with_key("clock", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = out.write_str(&seconds(state.elapsed().as_secs_f64()));
+        })
+        .with_key("done", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = out.write_str(&bytes(state.pos()));
+        })
+        .with_key("total", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = out.write_str(&bytes(state.len().unwrap_or_default()));
+        })
+}
+
+fn start(bar: ProgressBar, style: ProgressStyle) -> ProgressBar {
+    bar.set_style(style);
+    bar.enable_steady_tick(TICK);
+    bar
+}
+
+fn remove(bars: &MultiProgress, bar: &ProgressBar) {
+    bar.finish_and_clear();
+    bars.remove(bar);
 }
 
 impl Terminal {
-    pub(super) fn new(size: Size, style: Style, out: Box<dyn Write + Send>) -> Self {
-        Self { view: Arc::new(Mutex::new(View::new(size, style, out))), ticker: None }
+    /// Returns a listener that draws bars on `target` and writes lines to `out`, which is the same terminal.
+    pub(super) fn new(target: ProgressDrawTarget, style: Style, out: Box<dyn Write + Send>) -> Self {
+        let bars = MultiProgress::with_draw_target(target);
+        Self { out: Outlet::new(out), bars, style, work: BTreeMap::new(), run: None }
     }
 
-    fn start_ticking(&mut self) {
-        if self.ticker.is_none() {
-            let (stop, stopped) = channel();
-            let view = Arc::clone(&self.view);
-            // Without a thread the view only moves when something happens.
-            let thread = std::thread::Builder::new().name("terminal".into()).spawn(move || tick(&view, &stopped));
-            self.ticker = thread.ok().map(|thread| (stop, thread));
+    /// Writes a line that stays, above the bars. Not by `MultiProgress::println`, which fills it with spaces and leaves the
+    /// cursor at its end.
+    fn say(&mut self, line: &str) {
+        let out = &mut self.out;
+        self.bars.suspend(|| out.write(&format!("{line}\n")));
+    }
+
+    fn tell(&mut self, event: &Event) {
+        if let Some(line) = story::sentence(event, &self.style) {
+            self.say(&line);
         }
     }
 
-    fn stop_ticking(&mut self) {
-        if let Some((stop, thread)) = self.ticker.take() {
-            drop(stop);
-            // A panic in there has said what it had to say.
-            let _ = thread.join();
+    /// Returns the bar of some work, a new one when there is none.
+    fn bar(&mut self, of: Bar, template: &str, total: u64) -> &ProgressBar {
+        let new = || start(self.bars.insert(0, ProgressBar::hidden()), bar_style(template, &self.style));
+        let bar = self.work.entry(of).or_insert_with(new);
+        bar.set_length(total);
+        bar
+    }
+
+    /// Shows how far some work is that is counted in bytes; in the end a line stays.
+    fn measure(&mut self, of: Bar, event: &Event, doing: String, (done, total): (u64, u64)) {
+        if done == total {
+            self.end(of);
+            return self.tell(event);
+        }
+        let bar = self.bar(of, BYTES, total);
+        bar.set_prefix(doing);
+        bar.set_position(done);
+    }
+
+    /// Takes the bar of some work away; returns how long the work took, when there was a bar.
+    fn end(&mut self, of: Bar) -> Option<Duration> {
+        let bar = self.work.remove(&of)?;
+        remove(&self.bars, &bar);
+        Some(bar.elapsed())
+    }
+
+    fn ended(&mut self, of: Bar, what: &str) {
+        if let Some(took) = self.end(of) {
+            let mark = paint(self.style.good, "✓");
+            self.say(&format!("{mark} {what} in {}", seconds(took.as_secs_f64())));
         }
     }
-}
 
-fn tick(view: &Mutex<View>, stopped: &Receiver<()>) {
-    while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-        let mut view = locked(view);
-        let now = view.start.elapsed();
-        view.redraw(now);
+    /// Takes all bars away; what was still going on leaves a line. Returns whether there was a run.
+    fn stop(&mut self) -> bool {
+        std::mem::take(&mut self.work).values().for_each(|bar| remove(&self.bars, bar));
+        let run = self.run.take().map(RunBars::end);
+        run.iter().flatten().for_each(|line| self.say(line));
+        run.is_some()
     }
-}
-
-fn locked(view: &Mutex<View>) -> MutexGuard<'_, View> {
-    view.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Sink for Terminal {
     fn emit(&mut self, event: Event) {
-        let over = matches!(event, Event::RunFinished { .. });
-        if matches!(
-            event,
-            Event::EngineInstall { .. }
-                | Event::Packaging { .. }
-                | Event::Reading { .. }
-                | Event::Fetched { ended: false, .. }
-                | Event::RunStarted { .. }
-        ) {
-            self.start_ticking();
-        }
-        if over {
-            self.stop_ticking();
-        }
-        let mut view = locked(&self.view);
-        let now = view.start.elapsed();
-        view.take(&event, now);
-        if over {
-            view.finish(now);
+        match &event {
+            Event::EngineInstall { engine, bytes, packages } => {
+                let bar = self.bar(Bar::Engine, BYTES, *bytes);
+                bar.set_prefix(format!("Installing the {engine} engine, {}", plural(*packages, "package")));
+                bar.set_message("  connecting");
+            }
+            Event::EnginePackage { name, done } => {
+                if let Some(bar) = self.work.get(&Bar::Engine) {
+                    bar.set_position(*done);
+                    let name = if name.is_empty() { "unpacking".into() } else { text::line(name) };
+                    bar.set_message(format!("  {name}"));
+                }
+            }
+            Event::EngineReady { engine, .. } => self.ended(Bar::Engine, &format!("engine {engine} installed")),
+            Event::Packaging { what, packages } => {
+                let bar = self.bar(Bar::Package, COUNTED, *packages);
+                bar.set_prefix(format!("Packaging {}", text::line(what)));
+                bar.set_message("connecting");
+            }
+            Event::PackagingItem { name } => {
+                if let Some(bar) = self.work.get(&Bar::Package) {
+                    bar.inc(u64::from(!name.is_empty()));
+                    let (done, all) = (bar.position(), plural(bar.length().unwrap_or_default(), "package"));
+                    let named = format!("{done} of {all}, {}", text::line(name));
+                    bar.set_message(if name.is_empty() { "compressing".into() } else { named });
+                }
+            }
+            Event::Packaged { what, .. } => self.ended(Bar::Package, &format!("packaged {}", text::line(what))),
+            Event::Reading { what, done, total, rows } => {
+                let doing = format!("Reading {}, {}", text::line(what), plural(*rows, "row"));
+                self.measure(Bar::Read, &event, doing, (*done, *total));
+            }
+            Event::Uploading { what, done, total } => {
+                self.measure(Bar::Upload, &event, format!("Uploading {}", text::line(what)), (*done, *total));
+            }
+            Event::Fetched { ended: true, .. } => {
+                self.end(Bar::Fetch);
+                self.tell(&event);
+            }
+            Event::Fetched { endpoint, pages, items, left, .. } => {
+                let (pages, items) = (plural(*pages, "page"), plural(*items, "item"));
+                let bar = self.bar(Bar::Fetch, UNBOUNDED, 0);
+                bar.set_prefix(format!("Fetching {}, {pages}, {items}", text::line(endpoint)));
+                bar.set_message(left.map(|left| format!("  quota left: {left}")).unwrap_or_default());
+            }
+            Event::RunStarted { run, target, engine, steps } => {
+                self.run = RunBars::begin(steps, &self.bars, self.style);
+                if self.run.is_some() {
+                    let place = format!(" on {target} ({engine})");
+                    self.say(&(paint(self.style.strong, &run.to_string()) + &paint(self.style.dim, &place)));
+                }
+            }
+            Event::StepChanged { step, state, rows, seconds } => {
+                let line = self.run.as_mut().and_then(|run| run.step(step, *state, *rows, *seconds));
+                line.iter().for_each(|line| self.say(line));
+            }
+            Event::StepProgress { step, rows, seconds } => {
+                let state = crate::event::StepState::Running;
+                self.run.as_mut().map(|run| run.step(step, state, *rows, *seconds));
+            }
+            Event::Quarantined { step, rows } => {
+                let said = format!("! {} set {} aside", text::line(step), plural(*rows, "row"));
+                self.say(&format!("  {}", paint(self.style.warning, &said)));
+            }
+            Event::Auditing { tables, checks } => {
+                self.run.iter_mut().for_each(|run| run.audit(Some((*tables, *checks))));
+            }
+            Event::Published { .. } => self.run.iter_mut().for_each(|run| run.audit(None)),
+            Event::RunFinished { state, seconds, .. } => {
+                if self.stop() {
+                    let good = *state == crate::event::RunState::Succeeded;
+                    let colour = if good { self.style.dim } else { self.style.bad };
+                    self.say(&format!("  {}", paint(colour, &story::ended(*state, *seconds))));
+                }
+            }
+            _ => self.tell(&event),
         }
     }
 }
 
 impl Drop for Terminal {
-    /// The view stays as it was last, so that what comes next, such as an error, is below it.
     fn drop(&mut self) {
-        self.stop_ticking();
-        let mut view = locked(&self.view);
-        let now = view.start.elapsed();
-        view.finish(now);
-    }
-}
-
-impl View {
-    fn new(size: Size, style: Style, out: Box<dyn Write + Send>) -> Self {
-        let (progress, painter) = (Progress::default(), Painter::new(out));
-        Self { progress, painter, size, style, start: Instant::now(), visible: false }
-    }
-
-    fn take(&mut self, event: &Event, now: Duration) {
-        let stays = self.stays(event, now);
-        self.progress.apply(event, now);
-        let columns = usize::from((self.size)().0);
-        if let Some(line) = stays {
-            if let Event::EngineReady { .. } | Event::Packaged { .. } | Event::Reading { .. } | Event::Fetched { .. } =
-                event
-            {
-                self.painter.draw(Vec::new(), columns);
-                self.visible = false;
-            }
-            self.painter.above(&line, columns);
-        }
-    }
-
-    /// Returns the line of an event that stays in the scrollback; the others are seen in the view.
-    fn stays(&self, event: &Event, now: Duration) -> Option<String> {
-        match event {
-            Event::EngineReady { engine, .. } => {
-                let install = self.progress.install.as_ref()?;
-                let took = seconds(now.saturating_sub(install.began).as_secs_f64());
-                Some(format!("{} engine {engine} installed in {took}", paint(self.style.good, "✓")))
-            }
-            Event::Packaged { what, .. } => {
-                let packaging = self.progress.packaging.as_ref()?;
-                let took = seconds(now.saturating_sub(packaging.began).as_secs_f64());
-                Some(format!("{} packaged {} in {took}", paint(self.style.good, "✓"), text::line(what)))
-            }
-            Event::Note { .. }
-            | Event::Warning { .. }
-            | Event::Ingested { .. }
-            | Event::CheckFailed { .. }
-            | Event::ClusterChosen { .. }
-            | Event::ClusterChanged { .. }
-            | Event::ClusterLost { .. }
-            | Event::InLine { .. }
-            | Event::Uploading { .. }
-            | Event::Waiting { .. }
-            | Event::Fetched { .. }
-            | Event::BackfillDate { .. }
-            | Event::Reading { .. } => story::sentence(event, &self.style),
-            _ => None,
-        }
-    }
-
-    fn redraw(&mut self, now: Duration) {
-        let due = self.progress.since().is_some_and(|since| now.saturating_sub(since) >= APPEARS_AFTER);
-        if due || self.visible {
-            self.visible = true;
-            self.paint(now, false);
-        }
-    }
-
-    fn paint(&mut self, now: Duration, last: bool) {
-        let (columns, lines) = (self.size)();
-        // The last column stays free: a terminal may wrap after a line that fills it. So does the last line, for the
-        // cursor.
-        let (width, lines) = (usize::from(columns).saturating_sub(1).max(1), usize::from(lines).saturating_sub(1));
-        let canvas = Canvas { columns: width, lines, style: &self.style, now, last };
-        let frame = frame(&self.progress, &canvas);
-        self.painter.draw(frame, usize::from(columns));
-    }
-
-    /// Draws the last frame, all of it, and leaves it.
-    fn finish(&mut self, now: Duration) {
-        let idle = self.progress.run.as_ref().is_none_or(|run| run.idle());
-        if self.visible || !idle {
-            self.paint(now, true);
-        }
-        self.painter.keep();
-        (self.progress, self.visible) = (Progress::default(), false);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::testing::{Shared, packaging, reading, story};
-    use super::*;
-    use crate::event::StepState;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn view(out: &Shared) -> View {
-        View::new(Arc::new(|| (60, 12)), Style::default(), Box::new(out.clone()))
-    }
-
-    /// What a terminal of 60 x 12 shows.
-    fn screen(out: &Shared) -> String {
-        let mut terminal = vt100::Parser::new(12, 60, 0);
-        // The tty driver adds the carriage returns.
-        terminal.process(out.text().replace('\n', "\r\n").as_bytes());
-        terminal.screen().contents()
-    }
-
-    #[test]
-    fn finished_lines_and_warnings_stay() {
-        let out = Shared::default();
-        let mut view = view(&out);
-        for (at, event) in story().iter().enumerate() {
-            let now = SECOND * at as u32;
-            view.take(event, now);
-            view.redraw(now + SECOND / 2);
-        }
-        view.finish(20 * SECOND);
-        insta::assert_snapshot!(screen(&out), @r"
-        ingested 3 pages (questions 2, tags 1) into file:///r
-        ✓ engine sail installed in 5.0 s
-        The data is\u{1b}[2J a sample.
-        warning: tag `rust` has no page
-        check failed: table tags, `rows-at-least: 9`, found 8 rows
-        daily.2026-11-22.1 on local (sail)
-          ✓ questions  completed     1,234 rows      2.5 s
-          = tags       up to date   65,000 rows
-          ↺ trends     reused            1 row
-          succeeded in 1 m 03 s
-        ");
-    }
-
-    #[test]
-    fn packaging_leaves_a_line() {
-        let out = Shared::default();
-        let mut view = view(&out);
-        for (at, event) in packaging().iter().enumerate() {
-            view.take(event, SECOND * at as u32);
-            view.redraw(SECOND * at as u32 + SECOND / 2);
-        }
-        view.finish(9 * SECOND);
-        insta::assert_snapshot!(screen(&out), @"✓ packaged dependencies for Python 3.11 on Linux x86_64 in 4.0 s");
-    }
-
-    #[test]
-    fn files_that_were_read_leave_a_line_each() {
-        let out = Shared::default();
-        let mut view = view(&out);
-        for (at, event) in reading().iter().enumerate() {
-            view.take(event, SECOND * at as u32);
-            view.redraw(SECOND * at as u32 + SECOND / 2);
-        }
-        view.finish(9 * SECOND);
-        insta::assert_snapshot!(screen(&out), @r"
-        read so.7z/Posts.xml, 56,000 rows
-        read so.7z/Tags.xml, 1 row
-        ");
-    }
-
-    #[test]
-    fn nothing_to_do_leaves_nothing() {
-        let out = Shared::default();
-        let mut view = view(&out);
-        for mut event in story().into_iter().skip(7).filter(|event| !matches!(event, Event::StepProgress { .. })) {
-            if let Event::StepChanged { state, .. } = &mut event {
-                *state = StepState::UpToDate;
-            }
-            if let Event::RunStarted { .. } | Event::StepChanged { .. } | Event::RunFinished { .. } = event {
-                view.take(&event, SECOND);
-                view.redraw(SECOND + APPEARS_AFTER / 2);
-            }
-        }
-        view.finish(SECOND + APPEARS_AFTER / 2);
-        assert_eq!(out.text(), "");
-    }
-
-    #[test]
-    fn a_view_that_is_dropped_stands_still() {
-        let out = Shared::default();
-        let mut view = view(&out);
-        story().iter().skip(7).take(6).for_each(|event| view.take(event, SECOND));
-        view.redraw(2 * SECOND);
-        view.finish(3 * SECOND);
-        insta::assert_snapshot!(screen(&out), @r"
-        daily.2026-11-22.1 on local (sail)
-          … questions  running         700 rows      3.0 s
-          = tags       up to date   65,000 rows
-          ↺ trends     reused            1 row
-        ");
-    }
-
-    #[test]
-    fn the_clock_in_the_view_goes_on_by_itself() {
-        let out = Shared::default();
-        let mut terminal = Terminal::new(Arc::new(|| (60, 12)), Style::default(), Box::new(out.clone()));
-        story().into_iter().skip(7).take(6).for_each(|event| terminal.emit(event));
-        let deadline = Instant::now() + 20 * SECOND;
-        while !out.text().contains("running") && Instant::now() < deadline {
-            std::thread::sleep(TICK / 10);
-        }
-        drop(terminal);
-        assert!(out.text().contains("running"));
+        self.stop();
     }
 }

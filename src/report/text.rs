@@ -4,20 +4,15 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::mask;
 
-/// Where text stands in its column.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Align {
-    /// Words.
-    #[default]
-    Left,
-    /// Numbers.
-    Right,
+/// Returns one line in which every control character is spelt out, and those that hide or reorder the text around them.
+pub fn escape(text: &str) -> String {
+    escaped(text, |_| None)
 }
 
 /// Returns one line without secrets in which every control character is spelt out, so that data cannot drive the
 /// terminal.
 pub fn line(text: &str) -> String {
-    escaped(&mask::text(text), |_| None)
+    escape(&mask::text(text))
 }
 
 /// Returns lines without secrets whose newlines stay and whose tabs are four spaces; all other control characters are
@@ -43,9 +38,11 @@ fn escaped(text: &str, kept: impl Fn(char) -> Option<&'static str>) -> String {
     safe
 }
 
-/// Control characters, and the marks that reorder text around them (Unicode Bidirectional Algorithm, section 2).
+/// Control characters, and the marks that hide text or reorder what is around them (Unicode Bidirectional Algorithm,
+/// section 2).
 fn drives_a_terminal(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    let hides = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    c.is_control() || hides
 }
 
 /// Returns how many terminal columns `text` takes. It must have no escape sequences.
@@ -68,13 +65,10 @@ pub fn cut(text: &str, limit: usize) -> String {
 }
 
 /// Returns `text` cut or filled to exactly `columns`.
-pub fn pad(text: &str, columns: usize, align: Align) -> String {
+pub fn pad(text: &str, columns: usize) -> String {
     let text = cut(text, columns);
     let gap = " ".repeat(columns.saturating_sub(width(&text)));
-    match align {
-        Align::Left => format!("{text}{gap}"),
-        Align::Right => format!("{gap}{text}"),
-    }
+    text + &gap
 }
 
 /// Returns the words of `text` in lines of at most `columns`; a longer word has a line of its own, whole.
@@ -105,12 +99,12 @@ mod tests {
 
     #[test]
     fn columns_are_counted_not_bytes() {
-        assert_eq!(pad("日本語", 8, Align::Right), "  日本語");
+        assert_eq!(pad("日本語", 8), "日本語  ");
         assert_eq!(cut("日本語", 4), "日…");
         assert_eq!(cut("naïve", 5), "naïve");
         assert_eq!(cut("abcdef", 4), "abc…");
         assert_eq!(cut("abc", 0), "");
-        assert_eq!(pad("e\u{301}", 2, Align::Left), "e\u{301} ");
+        assert_eq!(pad("e\u{301}", 2), "e\u{301} ");
     }
 
     #[test]

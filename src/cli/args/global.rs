@@ -13,11 +13,11 @@ pub struct Global {
     #[arg(long, global = true, value_name = "NAME")]
     pub target: Option<String>,
     /// What stdout gets: text for people or one JSON document
-    #[arg(long, global = true, value_enum, default_value_t = Output::Text, value_name = "FORM")]
-    pub output: Output,
+    #[arg(long, global = true, value_enum, default_value_t = OutputForm::Text, value_name = "FORM")]
+    pub output: OutputForm,
     /// What stderr gets: a live view (auto: on a terminal), plain lines, NDJSON events, or warnings only
-    #[arg(long, global = true, value_enum, default_value_t = Events::Auto, value_name = "FORM")]
-    pub events: Events,
+    #[arg(long, global = true, value_enum, default_value_t = EventsForm::Auto, value_name = "FORM")]
+    pub events: EventsForm,
     /// When to use colours; NO_COLOR is honoured
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub color: Color,
@@ -27,13 +27,13 @@ pub struct Global {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Output {
+pub enum OutputForm {
     Text,
     Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Events {
+pub enum EventsForm {
     Auto,
     Plain,
     Ndjson,

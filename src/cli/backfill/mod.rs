@@ -1,29 +1,30 @@
 //! `soflow backfill`: a job for each date of a range, with a ledger, so that the same command goes on.
 
 mod args;
-mod day;
-mod each;
-mod survey;
+mod dates;
+mod plan;
 
 use std::io::{IsTerminal as _, Write as _};
 
 use futures_util::StreamExt as _;
 use jiff::civil::Date;
+use serde::{Serialize, Serializer};
 use serde_json::{Value as Json, json};
 use tokio::sync::{Mutex, oneshot, watch};
 
-use super::app::{App, Project, yesterday};
+use super::app::{App, yesterday};
 use super::args::TargetOptions;
 use super::output::stderr;
+use super::project::Project;
 use crate::config::TargetKind;
 use crate::error::{Error, Kind, Result};
 use crate::event::DateState;
-use crate::report::{Align, Cell, Table, count, date_word, line, paint, seconds};
+use crate::report::{Answer, Layout, Style, TextCell, TextTable, count, date_word, line, paint, seconds};
 use crate::run::{DateRange, Ledger, LedgerLease, read_ledger};
 use crate::targets::Stop;
 pub use args::BackfillArgs;
-use each::Days;
-use survey::Survey;
+use dates::Dates;
+use plan::BackfillPlan;
 
 /// Runs what is left of a range of dates.
 pub async fn backfill(app: &App, args: &BackfillArgs) -> Result<u8> {
@@ -32,40 +33,36 @@ pub async fn backfill(app: &App, args: &BackfillArgs) -> Result<u8> {
     let range = DateRange { job: args.job.clone(), from: args.from, to: args.to.unwrap_or_else(yesterday) };
     check(&project, args, &range)?;
     app.warn(&project, app.sink().as_mut());
-    let ground = app.ground(&project).await?;
-    let services = app.services_on(&project, &ground, args.watching.wishes())?;
+    let connections = app.connect(&project).await?;
+    let services = app.services_on(&project, &connections, args.watching.options())?;
     let artifacts = &project.target()?.lake.artifacts;
-    let ledger = read_ledger(ground.store.as_ref(), artifacts, &range).await?;
-    let mut survey = Survey::of(&project, args, &range, &ledger, &services).await?;
-    survey.look_up_costs(app, &project, &ground, &services).await?;
+    let ledger = read_ledger(connections.store.as_ref(), artifacts, &range).await?;
+    let mut planned = BackfillPlan::of(&project, args, &range, &ledger, &services).await?;
+    planned.look_up_costs(app, &project, &connections, &services).await?;
     if args.dry_run {
-        return match app.json {
-            true => app.print_json(&survey.json()),
-            false => app.print(&survey.text(&app.out_style)),
-        }
-        .map(|()| 0);
+        return app.answer(&planned);
     }
-    show(app, &survey)?;
-    let to_run = survey.to_run();
+    show(app, &planned)?;
+    let to_run = planned.to_run();
     if !to_run.is_empty() && !args.yes {
         confirm(services.stop.clone(), &command(args, &range)).await?;
     }
     let force = args.watching.force_lease;
-    let mut book = LedgerLease::take(ground.store.clone(), artifacts, &range, &app.owner(), force).await?;
-    let entries: Vec<_> = survey.entries(&book.ledger).collect();
+    let mut book = LedgerLease::take(connections.store.clone(), artifacts, &range, &app.owner(), force).await?;
+    let entries: Vec<_> = planned.entries(&book.ledger).collect();
     book.write(entries).await?;
     let of = to_run.len();
-    let days = Days {
+    let days = Dates {
         app,
         project: &project,
-        ground: &ground,
+        connections: &connections,
         args,
         services: &services,
         book: Mutex::new(book),
         of,
         over: std::sync::Mutex::new(None),
     };
-    let (begun, planned) = (&days, &survey);
+    let (begun, planned) = (&days, &planned);
     futures_util::stream::iter(to_run.iter().enumerate())
         .for_each_concurrent(args.parallel, |(at, date)| begun.run(at + 1, *date, planned.job(*date)))
         .await;
@@ -73,11 +70,14 @@ pub async fn backfill(app: &App, args: &BackfillArgs) -> Result<u8> {
     // What stopped all of it is told last, where `submit` tells it.
     if let Err(error) = ended {
         if !app.json {
-            app.print(&format!("{}{}", gap(app), table(app, &ledger)))?;
+            app.print(&Backfilled { ledger, next: Vec::new(), gap: app.watched() }.text(&app.layout()))?;
         }
         return Err(error.hint(format!("go on with `{}`", command(args, &range))));
     }
-    answer(app, args, &range, &ledger)
+    let failed = ledger.dates.values().any(|entry| entry.state == DateState::Failed);
+    let next = next(args, &range, &ledger);
+    app.answer(&Backfilled { ledger, next, gap: app.watched() })?;
+    Ok(if failed { Kind::Job.exit_code() } else { 0 })
 }
 
 /// Asks whether to begin.
@@ -126,12 +126,12 @@ fn check(project: &Project, args: &BackfillArgs, range: &DateRange) -> Result<()
 }
 
 /// Shows the plan where the story is told, so that stdout has the answer alone.
-fn show(app: &App, survey: &Survey) -> Result<()> {
+fn show(app: &App, planned: &BackfillPlan) -> Result<()> {
     if app.tells_ndjson() {
-        app.sink().emit(crate::event::Event::Note { text: survey.line() });
+        app.sink().emit(crate::event::Event::Note { text: planned.line() });
         return Ok(());
     }
-    Ok(stderr().write_all(survey.text(&app.err_style).as_bytes())?)
+    Ok(stderr().write_all(planned.text(&Layout { style: app.err_style, width: None }).as_bytes())?)
 }
 
 /// Returns the command that does the same again.
@@ -150,35 +150,35 @@ fn command(args: &BackfillArgs, range: &DateRange) -> String {
     command
 }
 
-fn answer(app: &App, args: &BackfillArgs, range: &DateRange, ledger: &Ledger) -> Result<u8> {
-    let all = |state| ledger.dates.iter().filter(move |(_, entry)| entry.state == state);
-    let code = if all(DateState::Failed).next().is_some() { Kind::Job.exit_code() } else { 0 };
-    if app.json {
-        let mut document = document(ledger)?;
-        document["next"] = json!(next(args, range, ledger));
-        return app.print_json(&document).map(|()| code);
-    }
-    let mut shown = gap(app).to_string();
-    shown.push_str(&table(app, ledger));
-    let next = next(args, range, ledger);
-    if !next.is_empty() {
-        shown.push_str(&format!("\n{}\n", paint(app.out_style.strong, "Where to go on")));
-        next.iter().for_each(|command| shown.push_str(&format!("  {command}\n")));
-    }
-    app.print(&shown).map(|()| code)
+/// What became of each date of a range.
+struct Backfilled {
+    ledger: Ledger,
+    /// What to type next.
+    next: Vec<String>,
+    /// Whether a line parts the table from the story above it.
+    gap: bool,
 }
 
-/// Returns what parts the table from the story above it.
-fn gap(app: &App) -> &'static str {
-    if app.watched() { "\n" } else { "" }
+impl Serialize for Backfilled {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut document = serde_json::to_value(&self.ledger).map_err(serde::ser::Error::custom)?;
+        // Part of the document's form: nobody is at a backfill that has ended.
+        document["driver"] = Json::Null;
+        document["next"] = json!(self.next);
+        document.serialize(serializer)
+    }
 }
 
-fn document(ledger: &Ledger) -> Result<Json> {
-    let internal = |error| Error::new(Kind::Internal, "cannot write JSON").caused_by(error);
-    let mut document = serde_json::to_value(ledger).map_err(internal)?;
-    // Part of the document's form: nobody is at a backfill that has ended.
-    document["driver"] = Json::Null;
-    Ok(document)
+impl Answer for Backfilled {
+    fn text(&self, layout: &Layout) -> String {
+        let gap = if self.gap { "\n" } else { "" };
+        let mut shown = format!("{gap}{}", layout.table(&table(&self.ledger, &layout.style)));
+        if !self.next.is_empty() {
+            shown.push_str(&format!("\n{}\n", paint(layout.style.strong, "Where to go on")));
+            self.next.iter().for_each(|command| shown.push_str(&format!("  {command}\n")));
+        }
+        shown
+    }
 }
 
 /// Returns what to type next: nothing when all is done.
@@ -194,19 +194,10 @@ fn next(args: &BackfillArgs, range: &DateRange, ledger: &Ledger) -> Vec<String> 
     next
 }
 
-fn table(app: &App, ledger: &Ledger) -> String {
-    let columns = [
-        ("date", Align::Left),
-        ("state", Align::Left),
-        ("steps", Align::Right),
-        ("rows", Align::Right),
-        ("time", Align::Right),
-        ("run", Align::Left),
-        ("why", Align::Left),
-    ];
-    let mut table = Table::new(columns);
+fn table(ledger: &Ledger, style: &Style) -> TextTable {
+    let columns = ["date", "state", "steps", "rows", "time", "run", "why"];
+    let mut table = TextTable::new(columns).numbers(["steps", "rows", "time"]);
     for (date, entry) in &ledger.dates {
-        let style = &app.out_style;
         let colour = match entry.state {
             DateState::Failed | DateState::Cancelled => style.bad,
             DateState::NothingToDo | DateState::NoRaw => style.dim,
@@ -215,16 +206,16 @@ fn table(app: &App, ledger: &Ledger) -> String {
         let took = entry.started_at.zip(entry.ended_at).map(|(began, ended)| ended.duration_since(began));
         let number = |value: u64| if entry.state == DateState::Done { count(value) } else { String::new() };
         table.row([
-            Cell::from(date.to_string()),
-            Cell::from(date_word(entry.state)).styled(colour),
-            Cell::from(number(entry.steps)),
-            Cell::from(number(entry.rows)),
-            Cell::from(took.map_or(String::new(), |took| seconds(took.as_secs_f64()))),
-            Cell::from(entry.run.as_ref().map_or(String::new(), ToString::to_string)),
-            Cell::from(entry.error.as_deref().map_or(String::new(), line)),
+            TextCell::from(date.to_string()),
+            TextCell::from(date_word(entry.state)).styled(colour),
+            TextCell::from(number(entry.steps)),
+            TextCell::from(number(entry.rows)),
+            TextCell::from(took.map_or(String::new(), |took| seconds(took.as_secs_f64()))),
+            TextCell::from(entry.run.as_ref().map_or(String::new(), ToString::to_string)),
+            TextCell::from(entry.error.as_deref().map_or(String::new(), line)),
         ]);
     }
-    table.render(&app.out_style, app.width)
+    table
 }
 
 /// Returns all dates of a range, oldest first.

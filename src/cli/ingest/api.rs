@@ -6,12 +6,14 @@ use async_trait::async_trait;
 use jiff::civil::{Date, time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
+use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::super::app::{App, Project, yesterday};
-use super::super::ground::Ground;
+use super::super::app::{App, yesterday};
+use super::super::connections::Connections;
+use super::super::project::Project;
 use super::args::ApiArgs;
-use super::{Arrived, credentials, tell};
+use super::{answer, credentials};
 use crate::config::Auth;
 use crate::error::{Error, Kind, Result};
 use crate::event::Sink;
@@ -20,12 +22,12 @@ use crate::ingest::api::client::{AuthScheme, Client};
 use crate::ingest::api::endpoint::{self, Endpoint};
 use crate::ingest::api::state::{self, Quota};
 use crate::ingest::api::{Clock, Forecast, Request, Span, fetch, forecast};
-use crate::report::{Align, Cell, Table, count};
+use crate::report::{Answer, Layout, TextCell, TextTable, count};
 
 pub async fn from_api(
     app: &App,
     project: &Project,
-    ground: &Ground,
+    connections: &Connections,
     args: &ApiArgs,
     mut sink: Box<dyn Sink>,
 ) -> Result<u8> {
@@ -35,19 +37,20 @@ pub async fn from_api(
         Auth::Bearer => AuthScheme::Bearer,
         Auth::Query => AuthScheme::Query,
     };
-    let credentials = credentials::credentials(app, project, ground).await?;
+    let credentials = credentials::credentials(app, project, connections).await?;
     let client = Client::new(&settings.api, credentials, manner)?;
-    let store = ground.store.clone();
+    let store = connections.store.clone();
     if args.plan {
         let told = forecast(store, &request, &client, &Real, sink.as_mut());
-        let (forecasts, quota) = until_told_to_stop(app, ground, &request, told).await?;
+        let (forecasts, quota) = until_told_to_stop(app, connections, &request, told).await?;
         drop(sink);
-        return tell_forecast(app, &forecasts, quota.as_ref());
+        let quota_left = quota.as_ref().map(|quota| quota.remaining);
+        return app.answer(&ForecastAnswer { forecast: forecasts, quota_left, quota });
     }
     let read = fetch(store, &request, &client, &Real, sink.as_mut());
-    let summary: Summary = until_told_to_stop(app, ground, &request, read).await?;
+    let summary: Summary = until_told_to_stop(app, connections, &request, read).await?;
     let date = request.date;
-    tell(app, project, &Arrived { summary, date, unit: "items" }, sink)
+    answer(app, project, summary, date, "items", sink)
 }
 
 fn request(app: &App, project: &Project, args: &ApiArgs) -> Result<Request> {
@@ -132,7 +135,7 @@ pub fn manner(text: &str) -> std::result::Result<Auth, String> {
 /// Does what takes long, until it is done or someone wants it to end. What was read by then is kept.
 async fn until_told_to_stop<T>(
     app: &App,
-    ground: &Ground,
+    connections: &Connections,
     request: &Request,
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
@@ -142,28 +145,34 @@ async fn until_told_to_stop<T>(
         _ = tokio::signal::ctrl_c() => {}
         _ = terminated.recv() => {}
     }
-    state::release(ground.store.clone(), &request.artifacts, &app.owner()).await?;
+    state::release(connections.store.clone(), &request.artifacts, &app.owner()).await?;
     let error = Error::new(Kind::Interrupted, "interrupted: what was read is stored");
     Err(error.hint("the same command goes on from there; `soflow ingest status` shows how far it is"))
 }
 
-fn tell_forecast(app: &App, forecasts: &[Forecast], quota: Option<&Quota>) -> Result<u8> {
-    if app.json {
-        let left = quota.map(|quota| quota.remaining);
-        return app.print_json(&serde_json::json!({ "forecast": forecasts, "quota_left": left })).map(|()| 0);
+/// What reading would take.
+#[derive(Serialize)]
+struct ForecastAnswer {
+    forecast: Vec<Forecast>,
+    quota_left: Option<i64>,
+    #[serde(skip)]
+    quota: Option<Quota>,
+}
+
+impl Answer for ForecastAnswer {
+    fn text(&self, layout: &Layout) -> String {
+        let mut table = TextTable::new(["endpoint", "items", "requests"]).numbers(["items", "requests"]);
+        for forecast in &self.forecast {
+            let number = |number: i64| TextCell::from(count(number.unsigned_abs()));
+            table.row([forecast.endpoint.to_string().into(), number(forecast.items), number(forecast.requests)]);
+        }
+        let needed: i64 = self.forecast.iter().map(|forecast| forecast.requests).sum();
+        let left = match &self.quota {
+            Some(quota) => format!("{} were left at {:.0}", quota.remaining, quota.at),
+            None => "how many are left is not known before the first one".into(),
+        };
+        format!("{}\nabout {needed} requests; {left}\n", layout.table(&table))
     }
-    let mut table = Table::new([("endpoint", Align::Left), ("items", Align::Right), ("requests", Align::Right)]);
-    for forecast in forecasts {
-        let number = |number: i64| Cell::from(count(number.unsigned_abs()));
-        table.row([Cell::from(forecast.endpoint.clone()), number(forecast.items), number(forecast.requests)]);
-    }
-    app.print(&table.render(&app.out_style, app.width))?;
-    let needed: i64 = forecasts.iter().map(|forecast| forecast.requests).sum();
-    let left = match quota {
-        Some(quota) => format!("{} were left at {:.0}", quota.remaining, quota.at),
-        None => "how many are left is not known before the first one".into(),
-    };
-    app.print(&format!("\nabout {needed} requests; {left}\n")).map(|()| 0)
 }
 
 /// The time and the chance there are.

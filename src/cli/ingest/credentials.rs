@@ -8,8 +8,9 @@ mod manager;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::cli::app::{App, Project};
-use crate::cli::ground::Ground;
+use crate::cli::app::App;
+use crate::cli::connections::Connections;
+use crate::cli::project::Project;
 use crate::config::Ingest;
 use crate::error::{Error, Kind, Result};
 use crate::ingest::api::secret::{Credentials, Secret};
@@ -19,9 +20,9 @@ use crate::ingest::api::secret::{Credentials, Secret};
 /// # Errors
 /// `Usage` when a file or a secret that the settings name is not there, can be read by others, or has no usable key;
 /// `Machine` when AWS cannot be asked or does not answer.
-pub async fn credentials(app: &App, project: &Project, ground: &Ground) -> Result<Credentials> {
+pub async fn credentials(app: &App, project: &Project, connections: &Connections) -> Result<Credentials> {
     let settings = &project.resolved.settings.ingest;
-    let ask = async |name: &str| manager::fetch(&manager::session(project, ground, name).await?, name).await;
+    let ask = async |name: &str| manager::fetch(&manager::session(project, connections, name).await?, name).await;
     gather(&app.environment, settings, ask).await
 }
 
@@ -69,7 +70,5 @@ fn sendable(text: &str, place: &str) -> Result<Option<Secret>> {
     Err(Error::new(Kind::Usage, message).hint("copy the key again, on its own: it is not shown here"))
 }
 
-#[cfg(test)]
-mod manager_tests;
 #[cfg(test)]
 mod tests;

@@ -3,22 +3,24 @@
 mod api;
 mod args;
 mod credentials;
-mod dump;
 mod status;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, time};
+use jiff::tz::TimeZone;
+use serde::Serialize;
 
 pub use args::IngestCommand;
-use args::PagesArgs;
+use args::{DumpArgs, PagesArgs};
 
-use super::app::{App, Project, yesterday};
-use super::ground::Ground;
-use super::prepare;
-use crate::error::Result;
+use super::app::{App, yesterday};
+use super::connections::Connections;
+use super::jobs;
+use super::project::Project;
+use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
-use crate::ingest::{Summary, pages, sample};
-use crate::report::{Align, Cell, Table, bytes, count};
+use crate::ingest::{Summary, dump, pages, sample};
+use crate::report::{Answer, Layout, TextTable, bytes, count};
 use crate::run::LakeLock;
 
 /// Brings data into raw and says what.
@@ -26,7 +28,7 @@ pub async fn ingest(app: &App, command: &IngestCommand) -> Result<u8> {
     let project = app.project(None)?;
     let mut sink = app.sink();
     app.warn(&project, sink.as_mut());
-    let ground = app.ground(&project).await?;
+    let connections = app.connect(&project).await?;
     let what = match command {
         IngestCommand::Status => None,
         IngestCommand::Api(args) if args.plan => None,
@@ -39,18 +41,18 @@ pub async fn ingest(app: &App, command: &IngestCommand) -> Result<u8> {
     let artifacts = &project.target()?.lake.artifacts;
     let _lock = what.map(|what| LakeLock::guard(artifacts, what, Timestamp::now())).transpose()?;
     match command {
-        IngestCommand::Api(args) => api::from_api(app, &project, &ground, args, sink).await,
-        IngestCommand::Status => status::status(app, &project, &ground).await,
-        IngestCommand::Pages(args) => from_pages(app, &project, &ground, args, sink).await,
-        IngestCommand::Dump(args) => dump::from_dump(app, &project, &ground, args, sink).await,
-        IngestCommand::Sample => from_sample(app, &project, &ground, sink).await,
+        IngestCommand::Api(args) => api::from_api(app, &project, &connections, args, sink).await,
+        IngestCommand::Status => status::status(app, &project, &connections).await,
+        IngestCommand::Pages(args) => from_pages(app, &project, &connections, args, sink).await,
+        IngestCommand::Dump(args) => from_dump(app, &project, &connections, args, sink).await,
+        IngestCommand::Sample => from_sample(app, &project, &connections, sink).await,
     }
 }
 
 async fn from_pages(
     app: &App,
     project: &Project,
-    ground: &Ground,
+    connections: &Connections,
     args: &PagesArgs,
     mut sink: Box<dyn Sink>,
 ) -> Result<u8> {
@@ -63,44 +65,99 @@ async fn from_pages(
         endpoint: args.endpoint.clone(),
         now: Timestamp::now(),
     };
-    let summary = pages::ingest(ground.store.as_ref(), &request, sink.as_mut()).await?;
-    tell(app, project, &Arrived { summary, date, unit: "items" }, sink)
+    let summary = pages::ingest(connections.store.as_ref(), &request, sink.as_mut()).await?;
+    answer(app, project, summary, date, "items", sink)
 }
 
-async fn from_sample(app: &App, project: &Project, ground: &Ground, mut sink: Box<dyn Sink>) -> Result<u8> {
+async fn from_dump(
+    app: &App,
+    project: &Project,
+    connections: &Connections,
+    args: &DumpArgs,
+    mut sink: Box<dyn Sink>,
+) -> Result<u8> {
+    let midnight = |date: jiff::civil::Date| TimeZone::UTC.to_timestamp(date.to_datetime(time(0, 0, 0, 0)));
+    let taken = args.taken.map(midnight).transpose();
+    let taken = taken.map_err(|error| Error::new(Kind::Usage, "`--taken` is no date of a dump").caused_by(error))?;
+    let date = args.date.unwrap_or_else(yesterday);
+    let request = dump::Request {
+        input: project.cwd.join(&args.input),
+        raw: project.target()?.lake.raw.clone(),
+        site: args.site.clone(),
+        date,
+        only: args.only.clone(),
+        taken,
+        replace: args.replace,
+        now: Timestamp::now(),
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        part_bytes: dump::PART_BYTES,
+    };
+    let summary = dump::ingest(connections.store.as_ref(), &request, sink.as_mut()).await?;
+    answer(app, project, summary, date, "rows", sink)
+}
+
+async fn from_sample(app: &App, project: &Project, connections: &Connections, mut sink: Box<dyn Sink>) -> Result<u8> {
     let (raw, site) = (&project.target()?.lake.raw, super::submit::SAMPLE_SITE);
-    let summary = sample::write(ground.store.as_ref(), raw, site, sink.as_mut()).await?;
-    tell(app, project, &Arrived { summary, date: sample::SAMPLE_DATE, unit: "items" }, sink)
+    let summary = sample::write(connections.store.as_ref(), raw, site, sink.as_mut()).await?;
+    answer(app, project, summary, sample::SAMPLE_DATE, "items", sink)
 }
 
 /// Most unreadable files that are named; the rest are counted.
 const NAMED_AT_MOST: usize = 10;
 
-/// What has come in.
-struct Arrived {
-    summary: Summary,
+/// What has come in, and what to do with it.
+#[derive(Serialize)]
+struct Ingested {
     /// The logical date it is for.
     date: Date,
+    ingested: Summary,
     /// What it is counted in: `items`, `rows`.
+    #[serde(skip)]
     unit: &'static str,
+    /// The job that reads it, if there is one.
+    #[serde(skip)]
+    job: Option<String>,
 }
 
-/// Prints what has come in, and what to do with it.
-fn tell(app: &App, project: &Project, arrived: &Arrived, mut sink: Box<dyn Sink>) -> Result<u8> {
-    let Arrived { summary, date, unit } = arrived;
-    say_skipped(summary, sink.as_mut());
-    drop(sink);
-    if app.json {
-        return app.print_json(&serde_json::json!({ "date": date, "ingested": summary })).map(|()| 0);
+impl Answer for Ingested {
+    fn text(&self, layout: &Layout) -> String {
+        let mut table = TextTable::new(["endpoint", "pages", self.unit, "size", "there already"]).numbers([
+            "pages",
+            self.unit,
+            "size",
+            "there already",
+        ]);
+        for written in &self.ingested.endpoints {
+            table.row([
+                written.endpoint.as_str().into(),
+                count(written.pages).into(),
+                count(written.items).into(),
+                bytes(written.bytes).into(),
+                count(written.already).into(),
+            ]);
+        }
+        let (date, site) = (self.date, &self.ingested.site);
+        // The site that jobs read when nothing else is said.
+        let site = if site == super::submit::SAMPLE_SITE { String::new() } else { format!(" --param site={site}") };
+        let next = self.job.as_ref().map(|job| format!("\n  soflow submit {job} --date {date}{site}\n"));
+        layout.table(&table) + &next.unwrap_or_default()
     }
-    app.print(&text(app, summary, unit))?;
-    let jobs = prepare::job_names(project)?;
-    let job = jobs.iter().find(|job| *job == "daily").or(jobs.first());
-    // The site that jobs read when nothing else is said.
-    let is_default = summary.site == super::submit::SAMPLE_SITE;
-    let site = if is_default { String::new() } else { format!(" --param site={}", summary.site) };
-    let next = job.map(|job| format!("\n  soflow submit {job} --date {date}{site}\n"));
-    app.print(&next.unwrap_or_default()).map(|()| 0)
+}
+
+/// Tells what was not taken and prints what has come in.
+fn answer(
+    app: &App,
+    project: &Project,
+    summary: Summary,
+    date: Date,
+    unit: &'static str,
+    mut sink: Box<dyn Sink>,
+) -> Result<u8> {
+    say_skipped(&summary, sink.as_mut());
+    drop(sink);
+    let jobs = jobs::job_names(project)?;
+    let job = jobs.iter().find(|job| *job == "daily").or(jobs.first()).cloned();
+    app.answer(&Ingested { date, ingested: summary, unit, job })
 }
 
 fn say_skipped(summary: &Summary, sink: &mut dyn Sink) {
@@ -123,24 +180,4 @@ fn say_skipped(summary: &Summary, sink: &mut dyn Sink) {
         );
         sink.emit(Event::Warning { text });
     }
-}
-
-fn text(app: &App, summary: &Summary, unit: &'static str) -> String {
-    let mut table = Table::new([
-        ("endpoint", Align::Left),
-        ("pages", Align::Right),
-        (unit, Align::Right),
-        ("size", Align::Right),
-        ("there already", Align::Right),
-    ]);
-    for written in &summary.endpoints {
-        table.row([
-            Cell::from(written.endpoint.clone()),
-            Cell::from(count(written.pages)),
-            Cell::from(count(written.items)),
-            Cell::from(bytes(written.bytes)),
-            Cell::from(count(written.already)),
-        ]);
-    }
-    table.render(&app.out_style, app.width)
 }

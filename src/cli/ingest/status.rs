@@ -4,16 +4,17 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::super::app::{App, Project};
-use super::super::ground::Ground;
+use super::super::app::App;
+use super::super::connections::Connections;
+use super::super::project::Project;
 use crate::error::Result;
 use crate::ingest::api::state::{self, Last, Progress, Quota, State, Trouble};
-use crate::report::{Align, Cell, Table, count};
+use crate::report::{Answer, Layout, TextCell, TextTable, count};
 use crate::store::lease::Claim;
 
 /// How far an endpoint has been read.
 #[derive(Serialize)]
-struct Row<'a> {
+struct EndpointStatus<'a> {
     site: &'a str,
     endpoint: &'a str,
     /// Read without a gap up to here, UTC.
@@ -35,35 +36,28 @@ struct Unfinished<'a> {
 }
 
 #[derive(Serialize)]
-struct Answer<'a> {
-    endpoints: Vec<Row<'a>>,
+struct IngestStatus<'a> {
+    endpoints: Vec<EndpointStatus<'a>>,
     quota: Option<&'a Quota>,
     reader: Option<&'a Claim>,
 }
 
 /// Prints how far the API has been read.
-pub async fn status(app: &App, project: &Project, ground: &Ground) -> Result<u8> {
-    let found = state::look(ground.store.as_ref(), &project.target()?.lake.artifacts).await?;
+pub async fn status(app: &App, project: &Project, connections: &Connections) -> Result<u8> {
+    let found = state::look(connections.store.as_ref(), &project.target()?.lake.artifacts).await?;
     let state = found.unwrap_or_default();
-    let answer = Answer { endpoints: rows(&state), quota: state.quota.as_ref(), reader: state.reader.as_ref() };
-    if app.json {
-        return app.print_json(&answer).map(|()| 0);
-    }
-    if answer.endpoints.is_empty() {
-        app.print("Nothing has been read from the API into this lake.\n\n  soflow ingest api --since 2026-01-01\n")?;
-        return Ok(0);
-    }
-    app.print(&text(app, &answer)).map(|()| 0)
+    let (endpoints, quota, reader) = (rows(&state), state.quota.as_ref(), state.reader.as_ref());
+    app.answer(&IngestStatus { endpoints, quota, reader })
 }
 
-fn rows(state: &State) -> Vec<Row<'_>> {
+fn rows(state: &State) -> Vec<EndpointStatus<'_>> {
     let endpoints = state.sites.iter().flat_map(|(site, endpoints)| {
         endpoints.iter().map(move |(endpoint, progress)| (site.as_str(), endpoint.as_str(), progress))
     });
     endpoints.map(|(site, endpoint, progress)| row(site, endpoint, progress)).collect()
 }
 
-fn row<'a>(site: &'a str, endpoint: &'a str, progress: &'a Progress) -> Row<'a> {
+fn row<'a>(site: &'a str, endpoint: &'a str, progress: &'a Progress) -> EndpointStatus<'a> {
     let at = |second: i64| Timestamp::from_second(second).ok();
     let unfinished = progress.task.as_ref().map(|task| Unfinished {
         run: &task.run,
@@ -71,7 +65,7 @@ fn row<'a>(site: &'a str, endpoint: &'a str, progress: &'a Progress) -> Row<'a> 
         pages: task.pages,
         items: task.items,
     });
-    Row {
+    EndpointStatus {
         site,
         endpoint,
         watermark: progress.read.end().and_then(at),
@@ -82,46 +76,56 @@ fn row<'a>(site: &'a str, endpoint: &'a str, progress: &'a Progress) -> Row<'a> 
     }
 }
 
-fn text(app: &App, answer: &Answer<'_>) -> String {
-    let mut table = Table::new([
-        ("site", Align::Left),
-        ("endpoint", Align::Left),
-        ("read to (UTC)", Align::Left),
-        ("gaps", Align::Right),
-        ("last pages", Align::Right),
-        ("items", Align::Right),
-        ("requests", Align::Right),
-        ("filed under", Align::Left),
-    ]);
-    let mut notes = Vec::new();
-    for row in &answer.endpoints {
-        let last = |of: fn(&Last) -> String| Cell::from(row.last.map_or_else(|| "-".into(), of));
-        table.row([
-            Cell::from(row.site.to_string()),
-            Cell::from(row.endpoint.to_string()),
-            Cell::from(row.watermark.map_or_else(|| "-".into(), |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string())),
-            Cell::from(count(row.gaps.len() as u64)),
-            last(|last| count(last.pages)),
-            last(|last| count(last.items)),
-            last(|last| count(last.requests)),
-            last(|last| last.date.to_string()),
-        ]);
-        notes.extend(notes_of(row));
+impl Answer for IngestStatus<'_> {
+    fn text(&self, layout: &Layout) -> String {
+        if self.endpoints.is_empty() {
+            return "Nothing has been read from the API into this lake.\n\n  soflow ingest api --since 2026-01-01\n"
+                .into();
+        }
+
+        let mut table = TextTable::new([
+            "site",
+            "endpoint",
+            "read to (UTC)",
+            "gaps",
+            "last pages",
+            "items",
+            "requests",
+            "filed under",
+        ])
+        .numbers(["gaps", "last pages", "items", "requests"]);
+        let mut notes = Vec::new();
+        for row in &self.endpoints {
+            let last = |of: fn(&Last) -> String| TextCell::from(row.last.map_or_else(|| "-".into(), of));
+            table.row([
+                TextCell::from(row.site.to_string()),
+                TextCell::from(row.endpoint.to_string()),
+                TextCell::from(
+                    row.watermark.map_or_else(|| "-".into(), |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string()),
+                ),
+                TextCell::from(count(row.gaps.len() as u64)),
+                last(|last| count(last.pages)),
+                last(|last| count(last.items)),
+                last(|last| count(last.requests)),
+                last(|last| last.date.to_string()),
+            ]);
+            notes.extend(notes_of(row));
+        }
+        notes.extend(self.quota.map(|quota| {
+            let max = quota.max.map_or_else(String::new, |max| format!(" of {max}"));
+            let until = quota.until.map_or_else(String::new, |until| format!("; there is more from {until:.0}"));
+            format!(
+                "quota: {}{max} requests were left at {:.0} (counted by {}){until}",
+                quota.remaining, quota.at, quota.counted
+            )
+        }));
+        notes.extend(self.reader.map(|reader| format!("being read by {} since {:.0}", reader.owner, reader.since)));
+        let notes: String = notes.iter().map(|note| format!("{note}\n")).collect();
+        format!("{}\n{notes}", layout.table(&table))
     }
-    notes.extend(answer.quota.map(|quota| {
-        let max = quota.max.map_or_else(String::new, |max| format!(" of {max}"));
-        let until = quota.until.map_or_else(String::new, |until| format!("; there is more from {until:.0}"));
-        format!(
-            "quota: {}{max} requests were left at {:.0} (counted by {}){until}",
-            quota.remaining, quota.at, quota.counted
-        )
-    }));
-    notes.extend(answer.reader.map(|reader| format!("being read by {} since {:.0}", reader.owner, reader.since)));
-    let notes: String = notes.iter().map(|note| format!("{note}\n")).collect();
-    format!("{}\n{notes}", table.render(&app.out_style, app.width))
 }
 
-fn notes_of(row: &Row<'_>) -> Vec<String> {
+fn notes_of(row: &EndpointStatus<'_>) -> Vec<String> {
     let (site, endpoint) = (row.site, row.endpoint);
     let day = |at: &Timestamp| at.to_zoned_datetime(TimeZone::UTC).date();
     let gaps = row.gaps.iter().map(|(from, until)| {

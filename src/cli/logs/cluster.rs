@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Wanted;
-use super::page::Page;
+use super::LoggedStep;
+use super::page::LogPrinter;
 use crate::error::Result;
 use crate::event::{Event, RunState};
 use crate::report::plural;
@@ -11,7 +11,11 @@ use crate::targets::emr::{Clusters, LogProgress, LogReader, LogSource, PUSHED_EV
 
 /// Prints what is there and, when wanted, what comes until the step has ended and its logs are complete. Returns where
 /// they were found.
-pub async fn print(wanted: &mut Wanted, clusters: Arc<Clusters>, page: &mut Page<'_>) -> Result<Option<&'static str>> {
+pub async fn print(
+    wanted: &mut LoggedStep,
+    clusters: Arc<Clusters>,
+    page: &mut LogPrinter<'_>,
+) -> Result<Option<&'static str>> {
     let settings = clusters.settings();
     let mut interval = PollInterval::new(settings.poll_fastest, settings.poll_slowest);
     let mut reader: Option<LogReader> = None;
@@ -52,14 +56,14 @@ pub async fn print(wanted: &mut Wanted, clusters: Arc<Clusters>, page: &mut Page
 }
 
 /// Returns the run's clusters, the last one first, and EMR's name of the step, once it has been handed over.
-fn place(wanted: &Wanted) -> Result<Option<(Vec<String>, &str)>> {
+fn place(wanted: &LoggedStep) -> Result<Option<(Vec<String>, &str)>> {
     let Some(step) = &wanted.step()?.step_id else { return Ok(None) };
     let clusters = wanted.record.placed.iter().chain(wanted.record.left.iter().rev());
     Ok(Some((clusters.map(|placed| placed.cluster.clone()).collect(), step.as_str())))
 }
 
 /// Returns what is to be known of the logs besides their text.
-fn remarks(wanted: &Wanted, reader: &LogReader, look: &LogProgress) -> Vec<String> {
+fn remarks(wanted: &LoggedStep, reader: &LogReader, look: &LogProgress) -> Vec<String> {
     let (run, step) = (&wanted.record.run, &wanted.name);
     let mut remarks: Vec<String> =
         reader.refused.iter().map(|why| format!("CloudWatch was not read: {why}.")).collect();

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use fs_err as fs;
 
-use super::Wanted;
-use super::page::Page;
+use super::LoggedStep;
+use super::page::LogPrinter;
 use crate::error::Result;
 
 /// How often to look for more.
@@ -17,7 +17,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const PIECE: usize = 64 << 10;
 
 /// Prints what is there and, when wanted, what comes until the step ends.
-pub async fn print(wanted: &mut Wanted, page: &mut Page<'_>) -> Result<()> {
+pub async fn print(wanted: &mut LoggedStep, page: &mut LogPrinter<'_>) -> Result<()> {
     let mut read = [None; 2];
     loop {
         // Asked before the files are read: what it prints last is in them once it has ended.

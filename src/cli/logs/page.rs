@@ -13,7 +13,7 @@ use crate::targets::emr::LogStream;
 pub const STREAMS: [(LogStream, &str); 2] = [(LogStream::Stdout, "stdout"), (LogStream::Stderr, "stderr")];
 
 /// What has been printed.
-pub struct Page<'a> {
+pub struct LogPrinter<'a> {
     app: &'a App,
     sink: Box<dyn Sink>,
     /// Those that are wanted.
@@ -25,13 +25,13 @@ pub struct Page<'a> {
     pub gone: bool,
 }
 
-impl<'a> Page<'a> {
+impl<'a> LogPrinter<'a> {
     /// Returns an empty page.
-    pub fn new(app: &'a App, wanted: args::Stream) -> Self {
+    pub fn new(app: &'a App, wanted: args::StreamChoice) -> Self {
         let fits = |(stream, _): &(LogStream, &str)| match wanted {
-            args::Stream::Stdout => *stream == LogStream::Stdout,
-            args::Stream::Stderr => *stream == LogStream::Stderr,
-            args::Stream::Both => true,
+            args::StreamChoice::Stdout => *stream == LogStream::Stdout,
+            args::StreamChoice::Stderr => *stream == LogStream::Stderr,
+            args::StreamChoice::Both => true,
         };
         let streams = STREAMS.into_iter().filter(fits).collect();
         Self {

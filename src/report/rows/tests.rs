@@ -9,7 +9,7 @@ use arrow::ipc::writer::FileWriter;
 
 use super::*;
 
-const PEOPLE: Form = Form::Table { width: None, color: false };
+const PEOPLE: RowFormat = RowFormat::Table { width: None, color: false };
 
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()
@@ -23,7 +23,7 @@ fn ints(values: &[Option<i64>]) -> ArrayRef {
     Arc::new(Int64Array::from(values.to_vec()))
 }
 
-fn rendered(batches: &[RecordBatch], form: Form) -> String {
+fn rendered(batches: &[RecordBatch], form: RowFormat) -> String {
     let mut out = Vec::new();
     write(&mut out, &batches[0].schema(), batches, form).unwrap();
     String::from_utf8(out).unwrap()
@@ -50,7 +50,7 @@ NULL    NULL  NULL
 #[test]
 fn nulls_are_dim_where_styles_are_allowed() {
     let batch = batch(vec![("a", texts(&[None]))]);
-    let table = rendered(&[batch], Form::Table { width: None, color: true });
+    let table = rendered(&[batch], RowFormat::Table { width: None, color: true });
     assert_eq!(table, "\u{1b}[1ma   \u{1b}[0m\n\u{1b}[2m────\u{1b}[0m\n\u{1b}[2mNULL\u{1b}[0m\n");
 }
 
@@ -72,7 +72,11 @@ fn long_cells_are_cut_to_the_terminal_but_numbers_are_not() {
         ("wide", texts(&[Some("日本語日本語日本語")])),
     ]);
     let last = |width| {
-        rendered(std::slice::from_ref(&batch), Form::Table { width, color: false }).lines().last().unwrap().to_string()
+        rendered(std::slice::from_ref(&batch), RowFormat::Table { width, color: false })
+            .lines()
+            .last()
+            .unwrap()
+            .to_string()
     };
     assert_eq!(last(Some(44)), "1234567890123  four   abcdefghi…  日本語日…");
     assert_eq!(last(Some(10)), "1234567890123  four   abcdefg…  日本語…");
@@ -110,14 +114,14 @@ fn json_keeps_whole_numbers_exact_and_names_what_it_has_no_number_for() {
 ]
 "#
     );
-    assert_eq!(rendered(&[batch], Form::Json), expected);
+    assert_eq!(rendered(&[batch], RowFormat::Json), expected);
 }
 
 #[test]
 fn json_is_one_document_over_all_batches() {
     let one = |n| batch(vec![("n", ints(&[Some(n)]))]);
-    assert_eq!(rendered(&[one(1), one(2)], Form::Json), "[\n{\"n\":1},\n{\"n\":2}\n]\n");
-    assert_eq!(rendered(&[one(1).slice(0, 0)], Form::Json), "[]\n");
+    assert_eq!(rendered(&[one(1), one(2)], RowFormat::Json), "[\n{\"n\":1},\n{\"n\":2}\n]\n");
+    assert_eq!(rendered(&[one(1).slice(0, 0)], RowFormat::Json), "[]\n");
 }
 
 #[test]
@@ -132,10 +136,10 @@ fn nested_values_are_json_everywhere() {
     map.append(false).unwrap();
     let batch = batch(vec![("l", Arc::new(list)), ("s", Arc::new(point)), ("m", Arc::new(map.finish()))]);
     let json = "[\n{\"l\":[1,null],\"s\":{\"t\":\"x, \\\"y\\\"\"},\"m\":{\"k\":null}},\n{\"l\":null,\"s\":{\"t\":null},\"m\":null}\n]\n";
-    assert_eq!(rendered(std::slice::from_ref(&batch), Form::Json), json);
+    assert_eq!(rendered(std::slice::from_ref(&batch), RowFormat::Json), json);
     let csv =
         "l,s,m\n\"[1,null]\",\"{\"\"t\"\":\"\"x, \\\"\"y\\\"\"\"\"}\",\"{\"\"k\"\":null}\"\n,\"{\"\"t\"\":null}\",\n";
-    assert_eq!(rendered(&[batch], Form::Csv), csv);
+    assert_eq!(rendered(&[batch], RowFormat::Csv), csv);
 }
 
 #[test]
@@ -143,7 +147,7 @@ fn csv_tells_null_from_empty_and_quotes_what_needs_it() {
     let cells = [Some("plain"), Some(""), None, Some("a,b"), Some("say \"hi\""), Some("two\nlines"), Some("cr\r")];
     let batch = batch(vec![("a,b", texts(&cells)), ("n", ints(&[Some(1); 7]))]);
     let expected = "\"a,b\",n\nplain,1\n\"\",1\n,1\n\"a,b\",1\n\"say \"\"hi\"\"\",1\n\"two\nlines\",1\n\"cr\r\",1\n";
-    assert_eq!(rendered(&[batch], Form::Csv), expected);
+    assert_eq!(rendered(&[batch], RowFormat::Csv), expected);
 }
 
 #[test]
@@ -172,6 +176,6 @@ fn no_rows_still_have_names() {
     let schema: SchemaRef = Arc::new(Schema::new(vec![Field::new("a", DataType::Int32, true)]));
     let mut out = Vec::new();
     write(&mut out, &schema, &[], PEOPLE).unwrap();
-    write(&mut out, &schema, &[], Form::Csv).unwrap();
+    write(&mut out, &schema, &[], RowFormat::Csv).unwrap();
     assert_eq!(String::from_utf8(out).unwrap(), "a\n─\na\n");
 }

@@ -159,7 +159,8 @@ impl Clusters {
             Err(error) => return Err(error.into()),
         };
         let lease = self.claim(&had.cluster, request);
-        let has_turn = matches!(lease.take(LeaseMode::Once).await?, Turn::Ours { .. }) || !ALIVE.contains(&cluster.state);
+        let has_turn =
+            matches!(lease.take(LeaseMode::Once).await?, Turn::Ours { .. }) || !ALIVE.contains(&cluster.state);
         // Steps that are there stay there, whoever else has come meanwhile.
         if !has_turn && !self.has_steps(&had.cluster, request.what).await? {
             return Ok(None);

@@ -4,8 +4,8 @@ use serde_json::{Value as Json, json};
 
 use super::sendable;
 use crate::aws::{CallError, Options, SECRETS_MANAGER, Session};
-use crate::cli::app::Project;
-use crate::cli::ground::Ground;
+use crate::cli::connections::Connections;
+use crate::cli::project::Project;
 use crate::config::TargetKind;
 use crate::error::{Error, Kind, Result};
 use crate::ingest::api::secret::{Credentials, Secret};
@@ -31,10 +31,10 @@ pub(super) async fn fetch(session: &Session, name: &str) -> Result<String> {
 ///
 /// # Errors
 /// `Usage` when no region is named anywhere.
-pub(super) async fn session(project: &Project, ground: &Ground, name: &str) -> Result<Session> {
+pub(super) async fn session(project: &Project, connections: &Connections, name: &str) -> Result<Session> {
     let region = region_of(name);
     if let Some(session) =
-        ground.session.as_ref().filter(|session| region.is_none_or(|named| named == session.region()))
+        connections.session.as_ref().filter(|session| region.is_none_or(|named| named == session.region()))
     {
         return Ok(session.clone());
     }
@@ -93,3 +93,6 @@ pub(super) fn read(name: &str, text: &str) -> Result<Credentials> {
     }
     Ok(credentials)
 }
+
+#[cfg(test)]
+mod tests;

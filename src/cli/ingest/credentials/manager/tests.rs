@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::manager::{fetch, region_of};
+use super::{fetch, region_of};
 use crate::aws::{RetryPolicy, Session};
 use crate::error::{Error, Kind, Result};
 

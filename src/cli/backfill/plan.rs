@@ -4,19 +4,22 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::civil::Date;
-use serde_json::{Value as Json, json};
+use serde::{Serialize, Serializer};
+use serde_json::json;
 
-use super::super::app::{App, Project};
-use super::super::ground::{Ground, Wishes};
+use super::super::app::App;
+use super::super::connections::{Connections, RunOptions};
+use super::super::jobs;
+use super::super::project::Project;
 use super::BackfillArgs;
-use super::day::{Day, PUBLISHED, Planner};
 use crate::config::TargetKind;
 use crate::cost::Dollars;
 use crate::error::{Error, Result};
 use crate::event::{DateState, RunState};
 use crate::job::Job;
-use crate::report::{Style, paint, plural};
-use crate::run::{self, DateEntry, DateRange, Ledger, Services};
+use crate::plan::{Action, Select};
+use crate::report::{Answer, Layout, paint, plural};
+use crate::run::{self, DateEntry, DateRange, DateWork, Ledger, Services};
 
 /// How many dates are looked at together: on a laptop the disk is what one waits for, on S3 the answers.
 const AT_ONCE: usize = 8;
@@ -26,15 +29,15 @@ const FEW: usize = 8;
 const EARLIER: usize = 10;
 
 /// What a backfill would do.
-pub struct Survey {
+pub struct BackfillPlan {
     range: DateRange,
     target: String,
-    days: BTreeMap<Date, Day>,
+    days: BTreeMap<Date, PlannedDate>,
     /// What each date may cost: the least, the most, and how that is known; or that it is not.
     cost: Option<(String, Option<(Dollars, Dollars)>)>,
 }
 
-impl Survey {
+impl BackfillPlan {
     /// Plans every date; changes nothing.
     ///
     /// # Errors
@@ -48,12 +51,12 @@ impl Survey {
     ) -> Result<Self> {
         let planner = Planner { project, services, ledger, args };
         let planned = futures_util::stream::iter(super::dates(range))
-            .map(async |date| Ok::<_, Error>((date, planner.day(&range.job, date).await?)));
+            .map(async |date| Ok::<_, Error>((date, planner.date(&range.job, date).await?)));
         let days = planned.buffered(AT_ONCE).try_collect().await?;
         let target = services.target_name.clone();
-        let mut survey = Self { range: range.clone(), target, days, cost: None };
-        survey.look_at_latest(ledger);
-        Ok(survey)
+        let mut planned = Self { range: range.clone(), target, days, cost: None };
+        planned.look_at_latest(ledger);
+        Ok(planned)
     }
 
     /// Tables that are computed from others are as the date that was run last has left them: that one has to be done
@@ -78,7 +81,7 @@ impl Survey {
         &mut self,
         app: &App,
         project: &Project,
-        ground: &Ground,
+        connections: &Connections,
         services: &Services,
     ) -> Result<()> {
         let TargetKind::Emr(_) = project.target()?.kind else { return Ok(()) };
@@ -87,7 +90,7 @@ impl Survey {
         let mine = read.filter(|run| run.run.job == self.range.job && run.state == RunState::Succeeded);
         let totals = mine.filter_map(|run| Some(run.cost?.estimate?.total)).take(EARLIER);
         let (low, high): (Vec<_>, Vec<_>) = totals.map(|total| (total.low, total.high)).unzip();
-        let hour = match app.clusters_on(project, ground, Wishes::default())?.cost() {
+        let hour = match app.clusters_on(project, connections, RunOptions::default())?.cost() {
             Ok(hour) => format!("a cluster costs {}", hour.per_hour()),
             Err(missing) => missing.to_string(),
         };
@@ -155,9 +158,11 @@ impl Survey {
         let (days, raw) = (plural(self.days.len() as u64, "date"), self.named(DateState::NoRaw).len());
         format!("{days}: {run} to run, {} up to date, {raw} without raw pages.", self.up_to_date())
     }
+}
 
-    /// Returns the plan for people.
-    pub fn text(&self, style: &Style) -> String {
+impl Answer for BackfillPlan {
+    fn text(&self, layout: &Layout) -> String {
+        let style = &layout.style;
         let DateRange { job, from, to } = &self.range;
         let mut shown = format!("{} from {from} to {to} on {}\n\n", paint(style.strong, job), self.target);
         let mut tell = |label: &str, text: String| shown.push_str(&format!("  {label:<15} {text}\n"));
@@ -179,9 +184,10 @@ impl Survey {
         }
         shown + "\n"
     }
+}
 
-    /// Returns the plan as a document.
-    pub fn json(&self) -> Json {
+impl Serialize for BackfillPlan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let DateRange { job, from, to } = &self.range;
         let days = self.days.iter().map(|(date, day)| {
             let steps = if day.state == DateState::Waiting { day.steps } else { 0 };
@@ -197,6 +203,7 @@ impl Survey {
             "dollars": self.dollars().map(|(low, high)| json!({ "low": low, "high": high })),
             "dates": days.collect::<serde_json::Map<_, _>>(),
         })
+        .serialize(serializer)
     }
 }
 
@@ -207,4 +214,65 @@ fn few(dates: &[Date]) -> String {
         named.push(format!("and {} more", dates.len() - FEW));
     }
     named.join(", ")
+}
+
+/// States of a date whose tables readers see.
+const PUBLISHED: [DateState; 2] = [DateState::Done, DateState::NothingToDo];
+
+/// A date as it was planned.
+pub struct PlannedDate {
+    /// The job as its file says for this date.
+    pub job: Job,
+    /// `Waiting` when it is to be run, else why not: `NothingToDo`, `Done`, `NoRaw`.
+    pub state: DateState,
+    /// Whether the plan says that there is nothing to do.
+    pub idle: bool,
+    /// Steps that the plan would run.
+    pub steps: u64,
+    /// What it is made from, when there are raw pages.
+    pub work: Option<DateWork>,
+}
+
+/// What dates are planned with.
+struct Planner<'a> {
+    /// The project.
+    pub project: &'a Project,
+    /// Where the facts are.
+    pub services: &'a Services,
+    /// What earlier commands have done.
+    pub ledger: &'a Ledger,
+    /// What was asked for.
+    pub args: &'a BackfillArgs,
+}
+
+impl Planner<'_> {
+    /// Plans a date; changes nothing.
+    ///
+    /// # Errors
+    /// Those of the job file, the store and the catalog.
+    async fn date(&self, name: &str, date: Date) -> Result<PlannedDate> {
+        let force = self.args.force;
+        let job = jobs::load_job(self.project, name, &self.args.params, date)?;
+        let select = Select { force, ..Select::default() };
+        let code = jobs::code(self.project, &job, self.services)?;
+        let request = run::PlanRequest { job: &job, date, lake: &self.project.target()?.lake, code, select };
+        let gathered = run::gather(request, self.services.store.as_ref(), self.services.catalog.as_ref()).await?;
+        if jobs::lacks_pages(&gathered) {
+            drop(gathered);
+            return Ok(PlannedDate { job, state: DateState::NoRaw, idle: true, steps: 0, work: None });
+        }
+        let planned = crate::plan::plan(&gathered.facts)?;
+        let idle = planned.nothing_to_do();
+        let steps = planned.steps.iter().filter(|step| step.action == Action::Run).count() as u64;
+        let known = self.ledger.dates.get(&date).filter(|entry| !force && PUBLISHED.contains(&entry.state));
+        let holds = |work: &DateWork| work.holds(&gathered.facts, &planned);
+        let state = match known.filter(|entry| entry.done.as_ref().is_some_and(holds)) {
+            Some(entry) => entry.state,
+            None if idle => DateState::NothingToDo,
+            None => DateState::Waiting,
+        };
+        let work = Some(DateWork::of(&planned));
+        drop(gathered);
+        Ok(PlannedDate { job, state, idle, steps, work })
+    }
 }

@@ -8,7 +8,7 @@ use crate::report::{Style, bytes, line, paint, seconds};
 use crate::targets::emr::{Clusters, Listed, Shipment};
 
 /// What a run on a cluster would find.
-pub struct Outlook {
+pub struct ClusterChoice {
     shape: String,
     /// How many runs a cluster takes at once.
     slots: usize,
@@ -43,7 +43,7 @@ impl Choice<'_> {
     }
 }
 
-impl Outlook {
+impl ClusterChoice {
     /// Looks at the clusters and at what is in S3; changes nothing.
     pub async fn of(clusters: &Clusters) -> Result<Self> {
         let (listed, shipments) = tokio::try_join!(clusters.list(), clusters.shipments())?;
@@ -70,7 +70,7 @@ impl Outlook {
         self.cost.as_ref().is_ok_and(|cost| f64::from(cost.full_per_hour.high) > self.limit)
     }
 
-    /// Returns the outlook for people.
+    /// Returns the choice for people.
     pub fn text(&self, style: &Style) -> String {
         let choice = self.choice();
         let mut shown = match &choice {
@@ -115,7 +115,7 @@ impl Outlook {
         }
     }
 
-    /// Returns the outlook as fields of the plan's document.
+    /// Returns the choice as fields of the plan's document.
     pub fn json(&self) -> (Json, Json) {
         let choice = self.choice();
         let cost = match &self.cost {

@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio::sync::Mutex;
 
-use super::super::app::{App, Project};
-use super::super::ground::Ground;
+use super::super::app::App;
+use super::super::connections::Connections;
+use super::super::jobs;
 use super::super::output::stderr;
-use super::super::prepare;
-use super::super::submit::{Order, Ran};
+use super::super::project::Project;
+use super::super::submit::{Submission, SubmitOutcome};
 use super::BackfillArgs;
 use crate::error::{Error, Kind, Result};
 use crate::event::{DateState, Event, RunState, Sink};
@@ -22,13 +23,13 @@ use crate::run::{self, Attached, DateEntry, DateWork, Ledger, LedgerLease, Outco
 use crate::targets::Stop;
 
 /// The dates of a backfill on their way.
-pub struct Days<'a> {
+pub struct Dates<'a> {
     /// The terminal, the clock, the flags.
     pub app: &'a App,
     /// The project.
     pub project: &'a Project,
     /// What the lake is reached with.
-    pub ground: &'a Ground,
+    pub connections: &'a Connections,
     /// What was asked for.
     pub args: &'a BackfillArgs,
     /// What every date was planned with; each is driven with its own, as a target knows the run it works for.
@@ -41,7 +42,7 @@ pub struct Days<'a> {
     pub over: Lock<Option<Option<Error>>>,
 }
 
-impl Days<'_> {
+impl Dates<'_> {
     /// Runs a date, unless no more are to be begun.
     pub async fn run(&self, number: usize, date: Date, job: Option<&Job>) {
         let Some(job) = job.filter(|_| !self.is_over()) else { return };
@@ -102,20 +103,20 @@ impl Days<'_> {
 
     /// Runs the job for a date; `run` becomes the run as soon as it is claimed.
     async fn order(&self, date: Date, job: &Job, run: &mut Option<RunId>) -> Result<DateOutcome> {
-        let wishes = self.args.watching.wishes();
-        let mut services = self.app.services_on(self.project, self.ground, wishes)?;
+        let options = self.args.watching.options();
+        let mut services = self.app.services_on(self.project, self.connections, options)?;
         services.stop = self.services.stop.clone();
         let select = Select { force: self.args.force, ..Select::default() };
         let mut asked: Vec<String> = self.args.params.iter().map(|param| format!("--param={param}")).collect();
         asked.extend(self.args.force.then(|| "--force".to_string()));
-        let code = prepare::code(self.project, job, &services)?;
-        let order = Order { project: self.project, job, date, select, asked, code };
+        let code = jobs::code(self.project, job, &services)?;
+        let submission = Submission { project: self.project, job, date, select, asked, code };
         let mut inner = self.sink();
-        let mut sink = RunNoting { inner: inner.as_mut(), run, several: self.args.parallel > 1 };
-        Ok(match order.execute(&services, wishes, &mut sink).await? {
-            Ran::Nothing(_, plan) => DateOutcome::Nothing(DateWork::of(&plan)),
-            Ran::Published(_, plan, outcome) => DateOutcome::published(&plan, *outcome)?,
-            Ran::Attached(id, attached) => {
+        let mut sink = RunIdSink { inner: inner.as_mut(), run, several: self.args.parallel > 1 };
+        Ok(match submission.execute(&services, options, &mut sink).await? {
+            SubmitOutcome::Nothing(_, plan) => DateOutcome::Nothing(DateWork::of(&plan)),
+            SubmitOutcome::Published(_, plan, outcome) => DateOutcome::published(&plan, *outcome)?,
+            SubmitOutcome::Attached(id, attached) => {
                 *run = Some(id);
                 DateOutcome::attached(*attached)?
             }
@@ -220,14 +221,14 @@ fn settle(entry: &mut DateEntry, ended: DateOutcome) {
 }
 
 /// A listener that notes the run on its way to another one.
-struct RunNoting<'a> {
+struct RunIdSink<'a> {
     inner: &'a mut dyn Sink,
     run: &'a mut Option<RunId>,
     /// Whether runs of other dates tell their stories at the same time: only what names its run is told then.
     several: bool,
 }
 
-impl Sink for RunNoting<'_> {
+impl Sink for RunIdSink<'_> {
     fn emit(&mut self, event: Event) {
         if let Event::RunStarted { run, .. } = &event {
             *self.run = Some(run.clone());

@@ -1,4 +1,4 @@
-//! From settings to what commands stand on: the lake's objects and tables, the way to AWS, a target, the person's wishes.
+//! From settings to what commands work with: the lake's objects and tables, the session with AWS, a target, run options.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::app::{App, Project};
+use super::app::App;
+use super::project::Project;
 use crate::aws::{Options, Session};
 use crate::catalog::{Catalog, GlueCatalog, ObjectCatalog};
 use crate::config::{Lake, TargetKind};
@@ -19,7 +20,7 @@ use crate::targets::local::LocalTarget;
 use crate::targets::{Stop, Target};
 
 /// What a lake is reached with.
-pub struct Ground {
+pub struct Connections {
     /// Its objects.
     pub store: Arc<dyn Store>,
     /// Its tables.
@@ -30,7 +31,7 @@ pub struct Ground {
 
 /// What a person wants of a run beyond its job and date.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Wishes {
+pub struct RunOptions {
     /// Whether to take a cluster, or a run, that others hold.
     pub force: bool,
     /// Whether Ctrl-C ends a run that could go on by itself.
@@ -46,7 +47,7 @@ impl App {
     ///
     /// # Errors
     /// `Usage` for a lake that engines would look for elsewhere, and when no AWS region is named anywhere.
-    pub async fn ground(&self, project: &Project) -> Result<Ground> {
+    pub async fn connect(&self, project: &Project) -> Result<Connections> {
         let target = project.target()?;
         check_folders(&target.lake)?;
         let (store, session): (Arc<dyn Store>, _) = match &target.kind {
@@ -65,27 +66,32 @@ impl App {
             }
             _ => Arc::new(objects),
         };
-        Ok(Ground { store, catalog, session })
+        Ok(Connections { store, catalog, session })
     }
 
     /// Returns what works on the clusters of the EMR target in use.
     ///
     /// # Errors
     /// `Usage` when the target in use is of another kind.
-    pub async fn clusters(&self, project: &Project, wishes: Wishes) -> Result<(Ground, Arc<emr::Clusters>)> {
+    pub async fn clusters(&self, project: &Project, options: RunOptions) -> Result<(Connections, Arc<emr::Clusters>)> {
         project.emr()?;
-        let ground = self.ground(project).await?;
-        let clusters = self.clusters_on(project, &ground, wishes)?;
-        Ok((ground, clusters))
+        let connections = self.connect(project).await?;
+        let clusters = self.clusters_on(project, &connections, options)?;
+        Ok((connections, clusters))
     }
 
-    /// Returns what works on the clusters of the EMR target in use, where `ground` is known already.
+    /// Returns what works on the clusters of the EMR target in use, where `connections` is known already.
     ///
     /// # Errors
     /// `Usage` when the target in use is of another kind.
-    pub fn clusters_on(&self, project: &Project, ground: &Ground, wishes: Wishes) -> Result<Arc<emr::Clusters>> {
+    pub fn clusters_on(
+        &self,
+        project: &Project,
+        connections: &Connections,
+        options: RunOptions,
+    ) -> Result<Arc<emr::Clusters>> {
         let mut emr = project.emr()?.clone();
-        if let Some(queue) = wishes.queue {
+        if let Some(queue) = options.queue {
             emr.queue_seconds = queue.as_secs();
         }
         let settings = emr::ClusterSettings {
@@ -95,44 +101,46 @@ impl App {
             cache: project.resolved.settings.root.join(".soflow/dependencies"),
             host: self.host(),
             owner: self.owner(),
-            force: wishes.force,
+            force: options.force,
         };
-        let session =
-            ground.session.as_ref().ok_or_else(|| Error::new(Kind::Internal, "an EMR target without a session"))?;
-        Ok(Arc::new(emr::Clusters::new(session, ground.store.clone(), settings)))
+        let session = connections
+            .session
+            .as_ref()
+            .ok_or_else(|| Error::new(Kind::Internal, "an EMR target without a session"))?;
+        Ok(Arc::new(emr::Clusters::new(session, connections.store.clone(), settings)))
     }
 
     /// Returns what a run is driven with.
     ///
     /// # Errors
     /// Those of the settings and of finding AWS.
-    pub async fn services(&self, project: &Project, wishes: Wishes) -> Result<Services> {
-        self.services_on(project, &self.ground(project).await?, wishes)
+    pub async fn services(&self, project: &Project, options: RunOptions) -> Result<Services> {
+        self.services_on(project, &self.connect(project).await?, options)
     }
 
-    /// Returns what a run is driven with, where `ground` is known already.
+    /// Returns what a run is driven with, where `connections` is known already.
     ///
     /// # Errors
     /// Those of the settings.
-    pub fn services_on(&self, project: &Project, ground: &Ground, wishes: Wishes) -> Result<Services> {
+    pub fn services_on(&self, project: &Project, connections: &Connections, options: RunOptions) -> Result<Services> {
         let settings = &project.resolved.settings;
         let (target, owner): (Arc<dyn Target>, _) = match &project.target()?.kind {
             TargetKind::Local(local) => (Arc::new(LocalTarget::new(local, &self.host(), &settings.code)), None),
             TargetKind::Emr(_) => {
-                let clusters = self.clusters_on(project, ground, wishes)?;
+                let clusters = self.clusters_on(project, connections, options)?;
                 (Arc::new(EmrTarget::new(clusters)?), Some(self.owner()))
             }
         };
         // A local run ends with its process, whatever the person would like better.
-        let wish = if owner.is_none() || wishes.cancel_on_interrupt { Stop::Cancel } else { Stop::Detach };
+        let on_interrupt = if owner.is_none() || options.cancel_on_interrupt { Stop::Cancel } else { Stop::Detach };
         Ok(Services {
-            store: ground.store.clone(),
-            catalog: ground.catalog.clone(),
+            store: connections.store.clone(),
+            catalog: connections.catalog.clone(),
             target,
             target_name: settings.target.clone(),
             owner,
             now: Timestamp::now,
-            stop: wish_to_stop(wish, wishes.wait),
+            stop: stop_signal(on_interrupt, options.wait),
         })
     }
 
@@ -165,9 +173,9 @@ fn check_folders(lake: &Lake) -> Result<()> {
     Ok(())
 }
 
-/// Tells what the person wants: `wish` at the first Ctrl-C or SIGTERM, and to leave when the time to wait is over. The second
+/// Tells a run when to stop: `on_interrupt` at the first Ctrl-C or SIGTERM, and to leave when the time to wait is over. The second
 /// signal ends the process at once.
-fn wish_to_stop(wish: Stop, wait: Option<Duration>) -> watch::Receiver<Stop> {
+fn stop_signal(on_interrupt: Stop, wait: Option<Duration>) -> watch::Receiver<Stop> {
     let (told, stop) = watch::channel(Stop::Go);
     tokio::spawn(async move {
         let Ok(mut terminated) = signal(SignalKind::terminate()) else { return };
@@ -193,7 +201,7 @@ fn wish_to_stop(wish: Stop, wait: Option<Duration>) -> watch::Receiver<Stop> {
                 second_signal();
             }
             asked = true;
-            let _ = told.send(wish);
+            let _ = told.send(on_interrupt);
         }
     });
     stop
