@@ -168,7 +168,7 @@ mod tests {
             // Someone else writes after it was read, twice.
             if others < 2 {
                 others += 1;
-                std::fs::write(uri.to_path().unwrap(), format!("{{\"count\":{}}}", others * 10)).unwrap();
+                fs_err::write(uri.to_path().unwrap(), format!("{{\"count\":{}}}", others * 10)).unwrap();
             }
             Ok(answer)
         });
