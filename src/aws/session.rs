@@ -13,6 +13,7 @@ use aws_sdk_s3::config::RequestChecksumCalculation;
 use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::app_name::AppName;
 use aws_types::service_config::ServiceConfigKey;
 
 use super::clock::ServerClock;
@@ -140,6 +141,11 @@ impl Session {
         };
         let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(policy.answer).build();
         let http = SharedHttpConnector::new(way.connector(Some(&settings)));
+        // What AWS's records show of the program, unless the environment names it otherwise.
+        let name = sdk.app_name().cloned().or_else(|| AppName::new("soflow").ok());
+        let mut sdk = sdk.into_builder();
+        sdk.set_app_name(name);
+        let sdk = sdk.build();
         Ok(Self { http, pace: Pace::new(quota), region, clock: ServerClock::default(), keys, sign_in, policy, sdk })
     }
 
