@@ -1,7 +1,7 @@
 //! What holds between settings, each of which is right by itself.
 
+use super::describe::{DEFAULT_ORIGIN, LAKE};
 use super::emr::{Fleet, Scaling};
-use super::keys::{DEFAULT_ORIGIN, LAKE};
 use super::release;
 use crate::mask::is_secret;
 use crate::names::Uri;
@@ -31,7 +31,9 @@ pub(super) fn check(settings: &Node, written: &Node, shipped: &Node, target: Opt
         if node.get("kind").is_some_and(|kind| kind.text() == "emr") {
             polls(node, problems);
             cluster(node, group("clusters"), problems);
-            let selection = settings.get("default-target").filter(|_| target == Some(name));
+            let written = written.get("targets").and_then(|targets| targets.get(name)?.get("lake"));
+            let lacks_lake = written.is_none_or(Node::is_null) && target == Some(name);
+            let selection = settings.get("default-target").filter(|_| lacks_lake);
             in_s3(name, node, selection, problems);
         }
         apart(node, problems);
