@@ -50,6 +50,12 @@ const CLUSTERS: &[Bad] = &[
     ),
     ("applications", "[Spark, spark]", "EMR has no application `spark`", "spark"),
     ("applications", "[Spark, AmazonCloudWatchAgent, Spark]", "`Spark` is there twice", "Spark"),
+    (
+        "applications",
+        "AmazonCloudWatchAgent",
+        "`applications` must have `Spark`: steps are Spark jobs",
+        "AmazonCloudWatchAgent",
+    ),
     ("applications", "[AmazonCloudWatchAgent]", "`applications` must have `Spark`: steps are Spark jobs", "["),
     (
         "applications",
