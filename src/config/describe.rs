@@ -13,9 +13,40 @@ use serde_json::{Value, json};
 
 use super::emr::{Emr, Shape};
 use super::ingest::Ingest;
-use super::keys::{DEFAULTS, SECRETS, VARIABLES};
 use super::settings::{Lake, Local, location};
 use crate::yaml::{Node, Problems, Source, parse, units};
+
+/// The settings as shipped: every key with its default and what it means.
+pub(super) const DEFAULTS: &str = include_str!("../../config/soflow.yaml");
+
+/// What the shipped settings are called where a value's origin is shown.
+pub(super) const DEFAULT_ORIGIN: &str = "default";
+
+/// The shape that others take from what they do not say.
+pub(super) const STANDARD: &str = "standard";
+
+/// The locations of a lake.
+pub(super) const LAKE: [&str; 4] = ["raw", "curated", "artifacts", "logs"];
+
+/// Variables and the settings they give; those of a target are for the selected one.
+pub(super) const VARIABLES: [(&str, &str); 6] = [
+    ("SOFLOW_TARGET", "default-target"),
+    ("SOFLOW_ENGINE", "engine"),
+    ("SOFLOW_PARALLEL", "parallel"),
+    ("SOFLOW_PYTHON", "python"),
+    ("SOFLOW_ENGINE_DIR", "engine-dir"),
+    ("SOFLOW_LAKE", "lake"),
+];
+
+/// Variables that hold a secret, and what it is: they are no settings, so that nothing that shows settings shows them.
+pub(super) const SECRETS: [(&str, &str); 2] = [
+    ("SOFLOW_API_KEY", "the application's key for the Stack Exchange API, stronger than `ingest.key-file`"),
+    ("SOFLOW_API_TOKEN", "a user's access token, stronger than `ingest.token-file`"),
+];
+
+/// Variables that begin like ours but are not settings: who a run belongs to, and what the project's own tests read.
+pub(super) const NOT_SETTINGS: [&str; 5] =
+    ["SOFLOW_OWNER", "SOFLOW_REAL_DATA", "SOFLOW_TEST_DEPENDENCIES", "SOFLOW_TEST_ENGINE", "SOFLOW_TEST_PARITY"];
 
 /// Every setting, as `config/soflow.yaml` has them.
 #[derive(JsonSchema)]
@@ -62,7 +93,7 @@ impl JsonSchema for AnyTarget {
             generator.definitions_mut().insert(name.into(), schema.into());
             json!({ "$ref": format!("#/$defs/{name}") })
         });
-        json_schema!({ "title": "target", "oneOf": kinds })
+        json_schema!({ "title": "target", "anyOf": kinds })
     }
 }
 
@@ -105,12 +136,17 @@ pub(super) static MERGED: LazyLock<Value> = LazyLock::new(|| {
     schema
 });
 
-/// Returns the JSON Schema of the file, for editors: a file holds what differs from the defaults, so no key must be there.
+/// Returns the JSON Schema of the file, for editors: a file holds what differs from the defaults, so no key must be there,
+/// and what has a short form may be written in it.
 pub fn settings_schema() -> Value {
     let mut schema = MERGED.clone();
     schema.as_object_mut().map(|root| root.shift_remove("required"));
     for (_, definition) in schema["$defs"].as_object_mut().into_iter().flatten() {
         definition.as_object_mut().map(|fields| fields.shift_remove("required"));
+    }
+    for part in ["primary", "core", "task"] {
+        let fleet = &mut schema["$defs"]["Shape"]["properties"][part];
+        *fleet = json!({ "anyOf": [fleet.take(), { "$ref": "#/$defs/Fleet/properties/types" }] });
     }
     schema
 }

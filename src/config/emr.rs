@@ -16,13 +16,17 @@ use crate::yaml::units;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all(deserialize = "kebab-case"))]
 pub struct Emr {
-    /// The AWS region; `None`: as the AWS environment and profile say.
+    /// The AWS region, which becomes a part of host names; `None`: as the AWS environment and profile say.
     #[serde(default)]
-    #[schemars(schema_with = "units::text", transform = units::or_none)]
+    #[schemars(
+        schema_with = "units::text",
+        extend("pattern" = "^[a-z0-9-]+$", "examples" = ["eu-west-1"]),
+        transform = units::or_none
+    )]
     pub region: Option<String>,
     /// The profile in the AWS config files; `None`: as the AWS environment says.
     #[serde(default)]
-    #[schemars(schema_with = "units::text", transform = units::or_none)]
+    #[schemars(schema_with = "units::text", extend("minLength" = 1), transform = units::or_none)]
     pub profile: Option<String>,
     /// The Glue database of the tables.
     #[schemars(extend("pattern" = "^[a-z0-9_]+$", "examples" = ["soflow", "lake_2"]))]
@@ -38,7 +42,7 @@ pub struct Emr {
     pub shape: Shape,
     /// The role that steps run with instead of the cluster's; needs a security configuration that allows it.
     #[serde(default)]
-    #[schemars(schema_with = "units::text", transform = units::or_none)]
+    #[schemars(schema_with = "units::text", extend("minLength" = 1), transform = units::or_none)]
     pub execution_role: Option<String>,
     /// The hash-pinned requirements that steps import besides Spark; `None`: nothing is shipped.
     #[schemars(extend("format" = "requirements", "minLength" = 1), transform = units::or_none)]
@@ -97,11 +101,11 @@ pub struct Shape {
     pub subnets: Vec<String>,
     /// An EC2 key pair for SSH; `None`: no SSH.
     #[serde(default)]
-    #[schemars(schema_with = "units::text", transform = units::or_none)]
+    #[schemars(schema_with = "units::text", extend("minLength" = 1), transform = units::or_none)]
     pub key_name: Option<String>,
     /// The name of an EMR security configuration.
     #[serde(default)]
-    #[schemars(schema_with = "units::text", transform = units::or_none)]
+    #[schemars(schema_with = "units::text", extend("minLength" = 1), transform = units::or_none)]
     pub security_configuration: Option<String>,
     /// The primary node.
     pub primary: Fleet,
@@ -147,7 +151,7 @@ pub struct Shape {
     pub cloudwatch_logs: bool,
     /// The KMS key logs are encrypted with.
     #[serde(default)]
-    #[schemars(schema_with = "units::text", transform = units::or_none)]
+    #[schemars(schema_with = "units::text", extend("minLength" = 1), transform = units::or_none)]
     pub log_key: Option<String>,
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::describe::{DEFAULT_ORIGIN, DEFAULTS, LAKE, NOT_SETTINGS, SECRETS, STANDARD, VARIABLES};
 use super::formats::Project;
-use super::keys::{DEFAULT_ORIGIN, DEFAULTS, LAKE, NOT_SETTINGS, SECRETS, STANDARD, VARIABLES};
 use super::{Settings, Target, TargetKind, describe, rules, show};
 use crate::error::Result;
 use crate::yaml::{self, Content, Entry, Node, Problem, Problems, Source, did_you_mean};
@@ -45,6 +45,12 @@ pub struct Origin {
     pub value: String,
     /// `default`, `config/soflow.yaml:12`, `env SOFLOW_TARGET` or `--target`.
     pub origin: String,
+}
+
+/// Returns the nearest of `from` and the folders above it that has `config/soflow.yaml` or `jobs/`.
+pub fn find_root(from: &Path, exists: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
+    let marked = |folder: &&Path| exists(&folder.join("config/soflow.yaml")) || exists(&folder.join("jobs"));
+    from.ancestors().find(marked).map(Path::to_path_buf)
 }
 
 /// Returns the settings that all layers together make; `exists` says whether a file they name is there.
@@ -179,8 +185,9 @@ fn merge(shipped: &Node, own: &Node) -> Node {
 /// Returns the target in use, noting when there is none of that name.
 fn selected(merged: &Node, problems: &mut Problems) -> Option<String> {
     let node = merged.get("default-target")?;
-    let names = merged.get("targets").map_or(&[][..], Node::entries).iter().map(|entry| entry.key.as_str());
-    rules::named(node, "target", names, problems)
+    // What is no mapping of targets is told by the schema.
+    let targets = merged.get("targets").filter(|targets| matches!(targets.content, Content::Map(_)))?;
+    rules::named(node, "target", targets.entries().iter().map(|entry| entry.key.as_str()), problems)
 }
 
 /// Returns the settings that a tree without mistakes says.

@@ -10,10 +10,8 @@ mod describe;
 mod emr;
 mod formats;
 mod ingest;
-mod keys;
 mod layers;
 mod release;
-mod root;
 mod rules;
 mod settings;
 mod show;
@@ -21,8 +19,7 @@ mod show;
 pub use describe::{reference, settings_schema};
 pub use emr::{Bootstrap, Classification, Disk, Emr, Fleet, InstanceType, Scaling, Shape, SpotFallback};
 pub use ingest::{Auth, ENDPOINTS, Ingest};
-pub use layers::{Layers, Origin, Resolved, read, resolve};
-pub use root::find_root;
+pub use layers::{Layers, Origin, Resolved, find_root, read, resolve};
 pub use settings::{Engine, Lake, Local, Network, Settings, Target, TargetKind};
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! What holds between settings, each of which is right by itself.
 
+use super::describe::{DEFAULT_ORIGIN, LAKE};
 use super::emr::{Fleet, Scaling};
-use super::keys::{DEFAULT_ORIGIN, LAKE};
 use super::release;
 use crate::mask::is_secret;
 use crate::names::Uri;
 use crate::yaml::{Content, Node, Problem, Problems, Severity, did_you_mean, ticked, units};
 
-/// Notes all that does not fit, in `settings` as far as they could be read of what is `written`. What is odd about a cluster shape is a
-/// warning when it is that of the target in use: others do not matter to the command.
+/// Notes all that does not fit, in `settings` as far as they could be read of what is `written`. What is odd about a
+/// cluster shape is a warning when it is that of the target in use: others do not matter to the command.
 pub(super) fn check(settings: &Node, written: &Node, shipped: &Node, target: Option<&str>, problems: &mut Problems) {
     let empty = Node::plain("", settings.place.clone());
     let group = |key: &str| settings.get(key).unwrap_or(&empty);
@@ -18,7 +18,8 @@ pub(super) fn check(settings: &Node, written: &Node, shipped: &Node, target: Opt
         shape(&entry.value, &mut found);
         let count = |node: &Node| node.get("applications").map(|list| list.items().len());
         let all = written.get("clusters").and_then(|shapes| shapes.get(&entry.key)).and_then(count);
-        if count(&entry.value) == all {
+        // An application that was not understood may well be the one that seems to be missing.
+        if count(&entry.value) >= all {
             release::applications(&entry.value, shipped, &mut found);
         }
         problems.absorb(found.only(Severity::Error));
@@ -31,7 +32,9 @@ pub(super) fn check(settings: &Node, written: &Node, shipped: &Node, target: Opt
         if node.get("kind").is_some_and(|kind| kind.text() == "emr") {
             polls(node, problems);
             cluster(node, group("clusters"), problems);
-            let selection = settings.get("default-target").filter(|_| target == Some(name));
+            let written = written.get("targets").and_then(|targets| targets.get(name)?.get("lake"));
+            let lacks_lake = written.is_none_or(Node::is_null) && target == Some(name);
+            let selection = settings.get("default-target").filter(|_| lacks_lake);
             in_s3(name, node, selection, problems);
         }
         apart(node, problems);

@@ -272,6 +272,33 @@ fn the_example_job_is_valid() {
     assert_eq!(Graph::of(&job.steps).upstream("tag_sentiment"), ["questions", "answers", "comments", "sentiment"]);
 }
 
+#[test]
+fn a_job_is_read_back_from_a_record() {
+    let job = parsed(
+        "steps:
+  one: { script: steps/one.py, writes: [a], quarantine-limit: 1% }
+tables:
+  a: { key: x, partition-by: [y], update: merge, checks: [{ fresh: { column: t, within: 2d } }, { drop-at-most: 20% }] }
+cluster: { memory: 64g }
+",
+    );
+    let record = serde_json::to_value(&job).unwrap();
+    assert_eq!(record["tables"]["a"]["partition_by"][0], "y");
+    assert_eq!(record["tables"]["a"]["checks"][2]["fresh"]["within_seconds"], 172_800);
+    let back: Job = serde_json::from_value(record.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&back).unwrap(), record);
+}
+
+#[test]
+fn every_key_is_documented() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/job-file.md")).unwrap();
+    let schema = job_schema();
+    let types = ["Step", "Table", "Insight", "Needs"].map(|name| &schema["$defs"][name]);
+    for key in std::iter::once(&schema).chain(types).flat_map(|of| of["properties"].as_object().unwrap().keys()) {
+        assert!(page.contains(&format!("`{key}`")) || page.contains(&format!("{key}: ")), "{key}");
+    }
+}
+
 /// The code blocks of `docs/job-file.md` in a language.
 fn documented(language: &str) -> Vec<String> {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/job-file.md")).unwrap();

@@ -13,15 +13,13 @@ mod render;
 mod scalar;
 mod schema;
 mod source;
-mod suggest;
 mod tree;
 pub mod units;
 
 pub use build::parse;
-pub use problem::{Note, Problem, Problems, Severity};
+pub use problem::{Note, Problem, Problems, Severity, did_you_mean, ticked};
 pub use schema::{Formats, Refusal, check};
 pub use source::{Place, Source};
-pub use suggest::{did_you_mean, ticked};
 pub use tree::{Content, Entry, Node, core_bool, core_float, core_int};
 pub use units::{parse_duration, parse_pause, parse_share, parse_size};
 

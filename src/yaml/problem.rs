@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::render;
 use super::source::Place;
+use super::tree::Node;
 use crate::error::{Error, Kind};
 
 /// How bad a problem is.
@@ -124,6 +125,11 @@ impl Problems {
         &mut self.0[at]
     }
 
+    /// Says that serde did not take what the schema did.
+    pub fn unread(&mut self, node: &Node, error: &serde_json::Error) -> &mut Problem {
+        self.error(&node.place, format!("this cannot be read: {error}"))
+    }
+
     /// Adds those of `others`.
     pub fn absorb(&mut self, others: Self) {
         self.0.extend(others.0);
@@ -185,4 +191,28 @@ impl From<Problems> for Error {
     fn from(problems: Problems) -> Self {
         Self::new(Kind::Usage, problems.summary()).detail(problems.render())
     }
+}
+
+/// Returns "did you mean `workers`?" when one of `known` is close to `word`.
+pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    closest(word, known).map(meant)
+}
+
+/// Returns the question that suggests `name`.
+pub(super) fn meant(name: &str) -> String {
+    format!("did you mean `{name}`?")
+}
+
+/// Returns the one of `known` that `word` was probably meant to be.
+pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = word.to_lowercase();
+    let far = |name: &str| strsim::damerau_levenshtein(&lower, &name.to_lowercase());
+    let allowed = |name: &str| (word.chars().count().max(name.chars().count()) / 3).max(1);
+    let near = known.into_iter().map(|name| (far(name), name)).filter(|(distance, name)| *distance <= allowed(name));
+    near.min().map(|(_, name)| name)
+}
+
+/// Returns the words in backticks with commas between.
+pub fn ticked(words: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    words.into_iter().map(|word| format!("`{}`", word.as_ref())).collect::<Vec<_>>().join(", ")
 }

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::problem::{did_you_mean, ticked};
 use super::schema::{Checker, Form, Name, Refusal, single_type};
-use super::suggest::{did_you_mean, ticked};
 use super::tree::{Content, Node, core_bool, core_float, core_int};
 use super::units;
 

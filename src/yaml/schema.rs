@@ -9,9 +9,8 @@
 
 use serde_json::{Value, json};
 
-use super::problem::{Problem, Problems};
+use super::problem::{Problems, closest, did_you_mean, meant, ticked};
 use super::source::Place;
-use super::suggest::{closest, did_you_mean, meant, ticked};
 use super::tree::{Content, Entry, Node};
 
 /// Why a text does not have a format.
@@ -338,11 +337,4 @@ pub(super) fn single_type(schema: &Value) -> Option<&str> {
 fn with_article(title: &str) -> String {
     let article = if title.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
     format!("{article} {title}")
-}
-
-impl Problems {
-    /// Says that serde did not take what the schema did.
-    pub fn unread(&mut self, node: &Node, error: &serde_json::Error) -> &mut Problem {
-        self.error(&node.place, format!("this cannot be read: {error}"))
-    }
 }

@@ -8,7 +8,9 @@ use super::*;
 type Bad = (&'static str, &'static str, &'static str, &'static str);
 
 const TARGETS: &[Bad] = &[
+    ("lake", "[x]", "`lake` must be a mapping or text, found a list", "["),
     ("kind", "emrr", "`kind` must be `local` or `emr`, found `emrr`", "emrr"),
+    ("region", "eu_west_1", "`region` must be such as `eu-west-1`, found `eu_west_1`", "eu_west_1"),
     ("region", "[eu-west-1]", "`region` must be a single value or `none`, found a list", "["),
     ("profile", "{ a: b }", "`profile` must be a single value or `none`, found a mapping", "{"),
     ("database", "My-Tables", "`database` must be such as `soflow` or `lake_2`, found `My-Tables`", "My-Tables"),
@@ -48,6 +50,12 @@ const CLUSTERS: &[Bad] = &[
     ),
     ("applications", "[Spark, spark]", "EMR has no application `spark`", "spark"),
     ("applications", "[Spark, AmazonCloudWatchAgent, Spark]", "`Spark` is there twice", "Spark"),
+    (
+        "applications",
+        "AmazonCloudWatchAgent",
+        "`applications` must have `Spark`: steps are Spark jobs",
+        "AmazonCloudWatchAgent",
+    ),
     ("applications", "[AmazonCloudWatchAgent]", "`applications` must have `Spark`: steps are Spark jobs", "["),
     (
         "applications",
