@@ -12,8 +12,8 @@ use super::text;
 
 /// Columns left free between two columns.
 const GAP: usize = 2;
-/// A column of words is not cut below this width, the gap included.
-const NARROWEST: usize = 8 + GAP;
+/// A column of words is not cut below this width.
+const NARROWEST: usize = 8;
 
 /// One cell: text, which is escaped, and its colour.
 #[derive(Clone, Debug, Default)]
@@ -121,8 +121,9 @@ struct WidestWords(Vec<bool>);
 
 impl Peaker for WidestWords {
     fn peak(&mut self, _: &[usize], widths: &[usize]) -> Option<usize> {
-        let words = (0..widths.len()).filter(|at| self.0[*at] && widths[*at] > NARROWEST);
-        words.max_by_key(|at| widths[*at])
+        let last = widths.len().saturating_sub(1);
+        let text = |at: &usize| if *at == last { widths[*at] } else { widths[*at].saturating_sub(GAP) };
+        (0..widths.len()).filter(|at| self.0[*at] && text(at) > NARROWEST).max_by_key(text)
     }
 }
 

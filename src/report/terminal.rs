@@ -122,8 +122,8 @@ impl Terminal {
             return self.tell(event);
         }
         let bar = self.bar(of, BYTES, total);
-        bar.set_prefix(doing);
         bar.set_position(done);
+        bar.set_prefix(doing);
     }
 
     /// Takes the bar of some work away; returns how long the work took, when there was a bar.

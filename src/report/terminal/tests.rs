@@ -34,7 +34,7 @@ fn screens(columns: u16, events: impl IntoIterator<Item = Event>) -> (String, St
 /// Clocks and spinners stand wherever they stand.
 fn neutral(screen: &str) -> String {
     let screen = SPINNER[..10].iter().fold(screen.to_string(), |screen, at| screen.replace(at, "*"));
-    regex::Regex::new(r"\d\.\d s").unwrap().replace_all(&screen, "N.N s").into_owned()
+    regex::Regex::new(r"\d+\.\d s").unwrap().replace_all(&screen, "N.N s").into_owned()
 }
 
 #[test]
