@@ -1,8 +1,9 @@
-//! The machine soflow runs on: its programs, its Pythons and their environment, and pip.
+//! The machine soflow runs on: its programs, its Pythons and their environment, and uv.
 
 mod environment;
 mod host;
-pub mod pip;
 pub mod python;
+pub mod uv;
 
 pub use host::Host;
+pub use uv::Uv;

@@ -126,7 +126,8 @@ impl Environment {
             .hint("choose another: `engine-dir` in config/soflow.yaml, or `SOFLOW_ENGINE_DIR=FOLDER`"))
     }
 
-    fn home(&self) -> &Path {
+    /// Returns the folder of all environments.
+    pub fn home(&self) -> &Path {
         self.folder.parent().unwrap_or(Path::new("."))
     }
 
@@ -194,12 +195,13 @@ impl Environment {
         remove_unfinished(home, &unfinished)?;
         let making = tempfile::Builder::new().prefix(&unfinished).tempdir_in(home)?;
         let python = python::find(&self.host, self.python.as_deref(), "the local engine")?;
-        install::install(self.engine, self.with_jre, &python, making.path(), sink)?;
+        let uv = install::install(self, &self.host, &python, making.path(), sink)?;
         launcher::write(&making.path().join("launcher"))?;
         let ready = Ready { files: fingerprint(making.path())?, python: python.display().to_string() };
         let body = serde_json::to_vec(&ready)
             .map_err(|error| Error::new(Kind::Internal, "cannot write JSON").caused_by(error))?;
         fs::write(making.path().join(READY), body)?;
+        uv.finish()?;
         // Python finds its packages relative to the interpreter, so the finished folder may be renamed.
         fs::rename(making.keep(), &self.folder)?;
         self.try_out(sink)?;
