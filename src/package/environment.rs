@@ -10,7 +10,7 @@ use super::{Architecture, Platform, lock};
 use crate::encoding;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
-use crate::machine::{Host, Uv, python, uv};
+use crate::machine::{Host, Uv, python, unfinished, uv};
 use crate::names::Digest;
 
 /// The interpreter in the unpacked archive: the value of `spark.pyspark.python` is `./environment/` and this.
@@ -21,9 +21,6 @@ const LAYOUT: &str = "environment 2";
 
 /// Where Python is on the nodes. Source: Amazon Linux 2023's packages `python3.X`.
 const NODE_PROGRAMS: &str = "/usr/bin";
-
-/// How unfinished work is named in the cache folder.
-const UNFINISHED: &str = ".making-";
 
 /// What uv says of a package that the folder `wheels` does not have.
 const NOT_HERE: [&str; 2] = ["was not found in the provided package locations", "there is no version of"];
@@ -78,8 +75,7 @@ impl Environment {
             lock.file().lock()?;
         }
         if !archive.is_file() {
-            remove_unfinished(into)?;
-            let making = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(into)?;
+            let making = unfinished(into, "dependencies")?;
             let packages = making.path().join("packages");
             sink.emit(Event::Packaging { what: self.what(), packages: self.pins.len() as u64 });
             fs::create_dir_all(&packages)?;
@@ -191,17 +187,6 @@ impl Environment {
         }
         Error::new(Kind::Machine, format!("the packages of `{lock}` cannot be installed")).detail(failure.excerpt())
     }
-}
-
-/// What is left of builds that were cut short; the lock is held, so nobody is building here.
-fn remove_unfinished(folder: &Path) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
-            fs::remove_dir_all(entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -162,7 +162,7 @@ fn builders_at_the_same_time_build_once() {
 #[test]
 fn what_a_killed_build_left_is_removed() {
     let project = tiny("py3-none-any");
-    let left = project.folder.path().join("cache/.making-abc/packages");
+    let left = project.folder.path().join("cache/.making-dependencies-abc/packages");
     fs::create_dir_all(&left).unwrap();
     project.build("cache").0.unwrap();
     assert!(!left.exists());
