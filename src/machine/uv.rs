@@ -32,8 +32,18 @@ const NETWORK: &[&str] = &[
 /// The most lines of a failure that are shown.
 const SHOWN: usize = 8;
 
-/// What to do when the index cannot be reached.
-const NETWORK_HINT: &str =
+/// What to do about a failure, by what pip or uv says of it; the first that is said counts.
+const HINTS: &[(&[&str], &str)] = &[
+    (
+        &["invalid peer certificate", "CERTIFICATE_VERIFY_FAILED"],
+        "the index's certificate is not trusted: name its authority, `export AWS_CA_BUNDLE=FILE`",
+    ),
+    (&["pip's settings cannot be read"], "mend that file, or leave it out: `PIP_CONFIG_FILE=/dev/null`"),
+    (NETWORK, NO_INDEX),
+    (&["was not found in", "No matching distribution"], NO_INDEX),
+];
+
+const NO_INDEX: &str =
     "the first time downloads packages: connect to the network, or set `PIP_INDEX_URL` to a mirror, and run it again";
 
 /// How pip or uv ended when it did not do what it was asked for.
@@ -58,19 +68,8 @@ impl Failure {
 
     /// Returns the error for people: `what` says what could not be done.
     pub fn error(&self, what: impl Into<String>) -> Error {
-        let hint =
-            if ["invalid peer certificate", "CERTIFICATE_VERIFY_FAILED"].iter().any(|sign| self.text.contains(sign)) {
-                "the index's certificate is not trusted: name its authority, `export AWS_CA_BUNDLE=FILE`"
-            } else if self.no_network()
-                || self.text.contains("was not found in")
-                || self.text.contains("No matching distribution")
-            {
-                NETWORK_HINT
-            } else if self.text.contains("pip's settings cannot be read") {
-                "mend that file, or leave it out: `PIP_CONFIG_FILE=/dev/null`"
-            } else {
-                "run the same command again; what was downloaded is kept"
-            };
+        let said = |(signs, _): &&(&[&str], &str)| signs.iter().any(|sign| self.text.contains(sign));
+        let hint = HINTS.iter().find(said).map_or("run it again; what was downloaded is kept", |(_, hint)| hint);
         Error::new(Kind::Machine, what).detail(self.excerpt()).hint(hint)
     }
 }
