@@ -1,8 +1,8 @@
 #!/bin/sh
-# Regenerates the five locks and downloads.json from the .in files. Needs uv and python3.11 on the PATH.
+# Regenerates the six locks and downloads.json from the .in files. Needs uv and python3.11 on the PATH.
 set -eu
 cd "$(dirname "$0")"
-for name in build sail spark jre; do
+for name in installer build sail spark jre; do
   uv pip compile --quiet --universal --generate-hashes --python-version 3.10 --no-emit-index-url \
     --no-annotate --no-header --upgrade "$name.in" --output-file "$name.lock"
 done

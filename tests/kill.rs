@@ -305,30 +305,30 @@ fn an_engine_environment_is_whole_or_made_again() {
     let mut lab = Lab::new();
     let engines = lab.home().join("engines");
     lab.variables.insert("SOFLOW_ENGINE_DIR".into(), engines.display().to_string());
+    lab.without_uv();
     let install = ["engine", "install", "--events", "plain"];
     // One that is whole, in the folder all tests share.
     Lab::new().run(&install).expect(0);
     let whole = PathBuf::from(Lab::new().run(&install).expect(0).stdout.trim());
     let mine = engines.join(whole.file_name().unwrap());
-    let making = |engines: &Path| {
-        let mut found = Vec::new();
-        for entry in fs::read_dir(engines).into_iter().flatten().flatten() {
-            if entry.file_name().to_string_lossy().starts_with(".making-") {
-                found.push(entry.path());
-            }
-        }
-        found
+    let hidden = |start: &str| {
+        let entries = fs::read_dir(&engines).into_iter().flatten().flatten();
+        let mine = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(start));
+        mine.map(|entry| entry.path()).collect::<Vec<_>>()
     };
+    let making = || hidden(".making-");
     let packages = |folder: &Path| {
         let libraries = fs::read_dir(folder.join("venv/lib")).into_iter().flatten().flatten();
         let packages = libraries.flat_map(|library| fs::read_dir(library.path().join("site-packages"))).flatten();
         packages.flatten().map(|package| package.file_name().to_string_lossy().into_owned()).collect::<BTreeSet<_>>()
     };
-    let unpacked = |folder: &PathBuf| packages(folder).contains("pyarrow");
-    let points: [(&str, &dyn Fn() -> bool); 3] = [
-        ("the folder is there", &|| !making(&engines).is_empty()),
-        ("Python is in it", &|| making(&engines).iter().any(|folder| folder.join("venv/bin/python").exists())),
-        ("a package is being unpacked", &|| making(&engines).iter().any(unpacked)),
+    let begun = |folder: &PathBuf| !packages(folder).is_empty();
+    let points: [(&str, &dyn Fn() -> bool); 5] = [
+        ("the folder is there", &|| !making().is_empty()),
+        ("pip gets uv", &|| hidden(".work-").iter().any(|folder| folder.join("installer.lock").exists())),
+        ("uv has begun", &|| hidden(".work-").iter().any(|folder| folder.join("cache").exists())),
+        ("Python is in it", &|| making().iter().any(|folder| folder.join("venv/bin/python").exists())),
+        ("the first package is there", &|| making().iter().any(begun)),
     ];
     for (name, holds) in points {
         let mut child = lab.command(&install).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -336,8 +336,8 @@ fn an_engine_environment_is_whole_or_made_again() {
         child.kill().unwrap();
         child.wait().unwrap();
         lab.no_process_is_left(name);
-        for folder in making(&engines) {
-            assert!(packages(&folder).len() < packages(&whole).len(), "{name}: pip has gone on without soflow");
+        for folder in making() {
+            assert!(packages(&folder).len() < packages(&whole).len(), "{name}: uv has gone on without soflow");
         }
         let said = lab.run(&["engine", "status", "--output", "json"]);
         assert!(!said.expect(0).stdout.contains("\"ready\""), "{name}: {}", said.said());
@@ -354,6 +354,6 @@ fn an_engine_environment_is_whole_or_made_again() {
     lab.run(&["engine", "status", "--output", "json"]).expect(0).says("\"damaged\"");
     lab.run(&install).expect(0).says("is damaged or unfinished: making it again");
     assert!(victim.exists());
-    assert_eq!(making(&engines), Vec::<PathBuf>::new(), "what the kills left is gone");
+    assert_eq!(hidden("."), Vec::<PathBuf>::new(), "what the kills left is gone");
     lab.run(&["engine", "status", "--output", "json"]).expect(0).says("\"ready\"");
 }

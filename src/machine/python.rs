@@ -50,7 +50,7 @@ fn version(python: &Path) -> Option<(u32, u32)> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-/// Makes a virtual environment with pip in `folder`.
+/// Makes a virtual environment with pip in `folder`, which is what gets uv.
 ///
 /// # Errors
 /// `Machine` when this Python cannot make one.
@@ -64,6 +64,7 @@ fn no_venv(python: &Path, output: &Output) -> Error {
     Error::new(Kind::Machine, format!("`{} -m venv` failed", python.display()))
         .detail(String::from_utf8_lossy(&text).trim().to_string())
         .hint("Debian and Ubuntu have it in a package of its own: `apt install python3-venv`")
+        .hint("or install uv, so that it is on PATH: it needs none")
 }
 
 #[cfg(test)]

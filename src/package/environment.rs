@@ -1,35 +1,36 @@
 //! The packages that steps import, as an archive that is a virtual environment wherever it is unpacked.
 
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
 use super::archive::TarGz;
-use super::lock::{self, Pin};
-use super::{Architecture, Platform};
+use super::{Architecture, Platform, lock};
 use crate::encoding;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
-use crate::machine::{pip, python};
+use crate::machine::{Host, Uv, python, unfinished, uv};
 use crate::names::Digest;
 
 /// The interpreter in the unpacked archive: the value of `spark.pyspark.python` is `./environment/` and this.
 pub const INTERPRETER: &str = "bin/python";
 
 /// Raised when the same packages give another archive.
-const LAYOUT: &str = "environment 1";
+const LAYOUT: &str = "environment 2";
 
 /// Where Python is on the nodes. Source: Amazon Linux 2023's packages `python3.X`.
 const NODE_PROGRAMS: &str = "/usr/bin";
 
-/// How unfinished work is named in the cache folder.
-const UNFINISHED: &str = ".making-";
+/// What uv says of a package that the folder `wheels` does not have.
+const NOT_HERE: [&str; 2] = ["was not found in the provided package locations", "there is no version of"];
 
 /// The packages of a lock for the nodes of a cluster.
 #[derive(Clone, Debug)]
 pub struct Environment {
     platform: Platform,
-    pins: Vec<Pin>,
+    /// The lock's requirements, for all platforms.
+    pins: Vec<String>,
     /// Artifacts that no index has.
     wheels: PathBuf,
     /// The lock, as named in errors.
@@ -46,22 +47,22 @@ impl Environment {
         let lock = path.display().to_string();
         let bytes = fs::read(path)?;
         let text = encoding::text(&bytes).map_err(|foreign| foreign.error(&lock))?;
-        let pins = lock::read(&lock, &encoding::plain(text), &platform)?;
+        let pins = lock::read(&lock, &encoding::plain(text))?;
         Ok(Self { platform, pins, wheels: path.with_file_name("wheels"), lock })
     }
 
-    /// Returns the name of the archive, known before it is built: of the pins with their hashes, and the platform.
+    /// Returns the name of the archive, known before it is built: of the lock's requirements and the platform.
     pub fn key(&self) -> Digest {
         let head = [LAYOUT.to_string(), self.platform.to_string()];
-        Digest::of(head.into_iter().chain(self.pins.iter().map(Pin::requirement)))
+        Digest::of(head.iter().chain(&self.pins))
     }
 
-    /// Returns the archive in the folder `into`, `<key>.tar.gz`, building it with `python` unless it is there.
+    /// Returns the archive in the folder `into`, `<key>.tar.gz`, building it on `host` unless it is there.
     /// Other soflow processes wait for the one that builds; one killed half-way leaves a folder that the next removes.
     ///
     /// # Errors
-    /// `Machine` when a package cannot be had; `Usage` when it has no wheel for the platform or another hash.
-    pub fn build(&self, python: &Path, into: &Path, sink: &mut dyn Sink) -> Result<PathBuf> {
+    /// `Machine` when Python or a package cannot be had; `Usage` when it has no wheel for the platform or another hash.
+    pub fn build(&self, host: &Host, into: &Path, sink: &mut dyn Sink) -> Result<PathBuf> {
         let archive = into.join(format!("{}.tar.gz", self.key().as_str()));
         if archive.is_file() {
             return Ok(archive);
@@ -74,9 +75,16 @@ impl Environment {
             lock.file().lock()?;
         }
         if !archive.is_file() {
-            remove_unfinished(into)?;
-            let making = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(into)?;
-            let finished = self.make(python, making.path(), sink)?;
+            let making = unfinished(into, "dependencies")?;
+            let packages = making.path().join("packages");
+            sink.emit(Event::Packaging { what: self.what(), packages: self.pins.len() as u64 });
+            fs::create_dir_all(&packages)?;
+            if !self.pins.is_empty() {
+                self.fetch(host, into, &packages, sink)?;
+            }
+            sink.emit(Event::PackagingItem { name: String::new() });
+            let finished = making.path().join("environment.tar.gz");
+            self.pack(&packages, &finished)?;
             fs::rename(&finished, &archive)?;
             let (what, bytes) = (self.what(), fs::metadata(&archive)?.len());
             sink.emit(Event::Packaged { what, bytes });
@@ -88,60 +96,51 @@ impl Environment {
         format!("dependencies for {}", self.platform)
     }
 
-    fn make(&self, python: &Path, folder: &Path, sink: &mut dyn Sink) -> Result<PathBuf> {
-        sink.emit(Event::Packaging { what: self.what(), packages: self.pins.len() as u64 });
-        let (venv, packages) = (folder.join("venv"), folder.join("packages"));
-        fs::create_dir_all(&packages)?;
-        if !self.pins.is_empty() {
-            python::make_venv(python, &venv)?;
-            self.fill(&packages, &venv, sink)?;
+    fn fetch(&self, host: &Host, into: &Path, packages: &Path, sink: &mut dyn Sink) -> Result<()> {
+        let python = python::find(host, None, "packaging the dependencies of steps")?;
+        let uv = Uv::get(host, &python, into, "dependencies")?;
+        let filled = self.fill(packages, &uv, sink);
+        // What was downloaded is of use to whoever tries again as it is.
+        if filled.as_ref().err().is_none_or(|error| error.kind == Kind::Usage) {
+            uv.finish()?;
         }
-        sink.emit(Event::PackagingItem { name: String::new() });
-        let finished = folder.join("environment.tar.gz");
-        self.pack(&packages, &finished)?;
-        Ok(finished)
+        filled
     }
 
-    fn fill(&self, packages: &Path, venv: &Path, sink: &mut dyn Sink) -> Result<()> {
+    fn fill(&self, packages: &Path, uv: &Uv, sink: &mut dyn Sink) -> Result<()> {
         let lock = packages.with_file_name("requirements.lock");
-        fs::write(&lock, self.pins.iter().map(Pin::requirement).collect::<String>())?;
-        let mut told = |name: &str| sink.emit(Event::PackagingItem { name: name.into() });
-        let installed = pip::install(venv, &lock, self.pip_options(packages)?, &mut told)?;
-        installed.map_err(|failure| self.failed(&failure))
-    }
-
-    fn pip_options(&self, packages: &Path) -> Result<Vec<std::ffi::OsString>> {
-        let mut options: Vec<_> = self.platform.pip_options().into_iter().map(Into::into).collect();
-        options.extend(["--target".into(), packages.into()]);
-        let mut files = Vec::new();
-        if self.wheels.is_dir() {
-            options.extend(["--find-links".into(), self.wheels.clone().into_os_string()]);
-            for entry in fs::read_dir(&self.wheels)? {
-                files.push(lock::normalised(&entry?.file_name().to_string_lossy()));
-            }
-        }
-        let here = |pin: &Pin| {
-            let name = lock::normalised(&format!("{}-{}-", pin.name, pin.version));
-            files.iter().any(|file| file.strip_prefix(&name).is_some_and(|rest| rest.starts_with('-')))
+        fs::write(&lock, self.pins.join("\n"))?;
+        let mut install = |more: &[&OsStr]| {
+            let mut options: Vec<OsString> = self.platform.uv_options().map(Into::into).into();
+            options.extend(["--target".into(), packages.into(), "-r".into(), lock.clone().into()]);
+            options.extend(more.iter().map(OsString::from));
+            uv.install(options, &mut |name| sink.emit(Event::PackagingItem { name: name.into() }))
         };
-        if self.pins.iter().all(here) {
+        let links = [OsStr::new("--find-links"), self.wheels.as_os_str()];
+        let installed = match self.wheels.is_dir() {
+            false => install(&[])?,
             // A project that carries all its packages builds without a network.
-            options.push("--no-index".into());
-        }
-        Ok(options)
+            true => match install(&[&links[..], &[OsStr::new("--no-index")]].concat())? {
+                Err(failure) if NOT_HERE.iter().any(|sign| failure.text.contains(sign)) => install(&links)?,
+                done => done,
+            },
+        };
+        installed.map_err(|failure| self.failed(&failure))
     }
 
     /// A virtual environment is a folder with `pyvenv.cfg` above the interpreter's; Python finds the packages from
     /// there, so that the folder can be anywhere. The cluster's own packages stay out of sight: PySpark comes by
     /// PYTHONPATH, and a package that the lock forgot is missed in the first test instead of on another release.
     fn pack(&self, packages: &Path, archive: &Path) -> Result<()> {
-        let python = format!("python{}", self.platform.python());
+        let python = format!("python{}", self.platform.python);
         let mut tar = TarGz::create(archive)?;
         tar.link(INTERPRETER, &format!("{NODE_PROGRAMS}/{python}"))?;
-        // Scripts in `bin` name the interpreter of the machine they were made on, and RECORD lists their hashes.
+        // Scripts in `bin` name the interpreter of the machine they were made on, and RECORD lists their hashes; `.lock`
+        // is uv's own.
         let keep = |path: &Path| {
             let name = path.file_name().unwrap_or_default();
             path != Path::new("bin")
+                && path != Path::new(".lock")
                 && name != "RECORD"
                 && name != "__pycache__"
                 && !name.to_string_lossy().ends_with(".pyc")
@@ -149,21 +148,25 @@ impl Environment {
         tar.tree(&format!("lib/{python}/site-packages"), packages, &keep)?;
         let config = format!(
             "home = {NODE_PROGRAMS}\ninclude-system-site-packages = false\nversion = {}\n",
-            self.platform.python()
+            self.platform.python
         );
         tar.text("pyvenv.cfg", &config)?;
         Ok(tar.finish()?)
     }
 
-    fn failed(&self, failure: &pip::Failure) -> Error {
+    fn failed(&self, failure: &uv::Failure) -> Error {
         let (lock, platform) = (&self.lock, &self.platform);
         if failure.no_network() {
-            return Error::new(Kind::Machine, format!("the packages of `{lock}` cannot be downloaded"))
-                .detail(failure.excerpt())
-                .hint("connect to the network, or set `PIP_INDEX_URL` to a mirror, and run it again");
+            return failure.error(format!("the packages of `{lock}` cannot be downloaded"));
         }
-        let missing = failure.text.lines().find_map(|line| line.split_once("No matching distribution found for "));
-        if let Some(package) = missing.and_then(|(_, rest)| rest.split_whitespace().next()) {
+        // That it has wheels for others only, has no such version, or is unknown to the index.
+        let missing = |package: &&str| {
+            let name = package.split("==").next().unwrap_or_default();
+            let signs =
+                [format!("{package} has no "), format!("no version of {package} "), format!("{name} was not found")];
+            signs.iter().any(|sign| failure.text.contains(sign))
+        };
+        if let Some(package) = self.pins.iter().map(|pin| lock::pinned(pin)).find(missing) {
             let wheels = self.wheels.display();
             let mut error = Error::new(Kind::Usage, format!("`{package}` has no wheel for {platform}"))
                 .detail(format!("{lock} pins it; on a cluster nothing is compiled"))
@@ -172,29 +175,18 @@ impl Environment {
                      machine, and add the wheel's hash (`pip hash FILE`) to the lock"
                 ))
                 .hint("or pin a version that has a wheel");
-            if platform.architecture() == Architecture::Aarch64 {
+            if platform.architecture == Architecture::Aarch64 {
                 error = error.hint("or choose instance types with Intel or AMD processors, such as `m5.xlarge`");
             }
             return error;
         }
-        if failure.text.contains("DO NOT MATCH THE HASHES") {
+        if failure.text.contains("Hash mismatch") {
             return Error::new(Kind::Usage, format!("an artifact is not the one that `{lock}` pins"))
                 .detail(failure.excerpt())
                 .hint("if a version was published anew or a wheel was built anew, add its hash to the lock");
         }
         Error::new(Kind::Machine, format!("the packages of `{lock}` cannot be installed")).detail(failure.excerpt())
     }
-}
-
-/// What is left of builds that were cut short; the lock is held, so nobody is building here.
-fn remove_unfinished(folder: &Path) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
-            fs::remove_dir_all(entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

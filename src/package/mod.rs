@@ -5,15 +5,12 @@
 //! requirements.lock + Platform -> Environment -> <key>.tar.gz (--archives …#environment)
 //! ```
 
-mod architecture;
 mod archive;
 mod bundle;
 mod environment;
 mod lock;
-mod marker;
 mod platform;
 
-pub use architecture::Architecture;
 pub use bundle::{Bundle, BundleFile, CODE_ARCHIVE};
 pub use environment::{Environment, INTERPRETER};
-pub use platform::Platform;
+pub use platform::{Architecture, Platform};

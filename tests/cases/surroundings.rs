@@ -126,7 +126,7 @@ fn index_without_packages() -> (String, Receiver<String>) {
 }
 
 #[test]
-fn of_pips_settings_only_the_way_to_the_index_counts() {
+fn of_pips_settings_only_the_way_to_the_index_counts_for_pip_and_for_uv() {
     let mut lab = project();
     let (index, asked) = index_without_packages();
     lab.write("pip.conf", format!("[global]\nuser = true\nindex-url = {index}/simple\n[install]\nroot = theirs\n"));
@@ -154,13 +154,43 @@ fn of_pips_settings_only_the_way_to_the_index_counts() {
             ("PIP_PYTHON", "/nowhere/python"),
         ],
     );
+    // All that is in the way is an index that has nothing, neither uv nor, where there is one, what uv gets.
+    lab.without_uv();
+    lab.run(&["engine", "install"]).expect(3).says("No matching distribution found for uv").says("one on PATH");
+    assert_eq!(asked.recv().unwrap(), "GET /simple/uv/ HTTP/1.1");
+    lab.with_uv();
     let ran = lab.run(&["engine", "install"]);
-    // All that is in the way is an index that has nothing.
-    ran.expect(3).says("No matching distribution found for setuptools");
-    assert_eq!(asked.recv().unwrap(), "GET /simple/setuptools/ HTTP/1.1");
+    ran.expect(3).says("was not found in the package registry").says("PIP_INDEX_URL");
+    let mut packages: Vec<String> = asked.try_iter().collect();
+    packages.sort();
+    packages.dedup();
+    assert!(packages.contains(&"GET /simple/pysail/ HTTP/1.1".into()), "{packages:?}");
     assert!(!ran.stderr.contains("--user") && !ran.stderr.contains("constraint"), "{}", ran.said());
     assert!(!lab.root().join("theirs").exists());
 
     lab.write("pip.conf", "no section\n");
     lab.run(&["engine", "install"]).expect(3).says("pip.conf").says("PIP_CONFIG_FILE=/dev/null");
+}
+
+#[test]
+fn a_password_of_an_index_is_never_shown() {
+    let mut lab = project();
+    let (index, _asked) = index_without_packages();
+    let index = index.replace("http://", "http://me:geheim@");
+    let engines = lab.root().join("engines").display().to_string();
+    set(&mut lab, &[("SOFLOW_ENGINE_DIR", &engines), ("PIP_CONFIG_FILE", "/dev/null"), ("PIP_RETRIES", "0")]);
+    // One that answers, and one that does not.
+    for index in [index.as_str(), "http://me:geheim@127.0.0.1:1"] {
+        set(&mut lab, &[("PIP_INDEX_URL", index)]);
+        for with_uv in [false, true] {
+            if with_uv {
+                lab.with_uv()
+            } else {
+                lab.without_uv()
+            }
+            let ran = lab.run(&["engine", "install"]);
+            ran.expect(3).says("PIP_INDEX_URL");
+            assert!(!ran.said().contains("geheim"), "{}", ran.said());
+        }
+    }
 }

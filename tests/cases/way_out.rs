@@ -138,6 +138,9 @@ fn tunnel(mut connection: TcpStream, heard: &Mutex<Vec<String>>, authority: &Aut
             break;
         }
     }
+    if host == "pypi.org" {
+        heard.lock().unwrap().push(String::from_utf8_lossy(&request).lines().next()?.to_string());
+    }
     write_answer(&mut tls, &answer(&host, &String::from_utf8_lossy(&request)))?;
     tls.conn.send_close_notify();
     tls.flush().ok()
@@ -163,6 +166,7 @@ fn answer(host: &str, request: &str) -> (&'static str, String) {
         "api.stackexchange.com" => {
             ("400 Bad Request", r#"{"error_id":400,"error_name":"bad_parameter","error_message":"reached"}"#.into())
         }
+        "pypi.org" => ("404 Not Found", String::new()),
         _ if host.contains("s3") => {
             (refused, "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>".into())
         }
@@ -283,4 +287,28 @@ fn profiles_and_regions_that_are_none_are_told_for_what_they_are() {
     assert_eq!(hosts, ["some-bucket.s3.eu-west-1.amazonaws.com"]);
     let (ran, _) = network.run(&doctor, &[("AWS_REGION", " eu-west-1")]);
     ran.expect(3).says("AWS_REGION says ` eu-west-1`, which is no AWS region");
+}
+
+#[test]
+fn packages_come_through_the_proxy_and_from_an_index_of_the_authority() {
+    let mut network = Network::start();
+    let engines = network.lab.root().join("engines").display().to_string();
+    let own = [("SOFLOW_ENGINE_DIR", engines.as_str()), ("PIP_CONFIG_FILE", "/dev/null"), ("PIP_INDEX_URL", "")];
+    let proxy = [("HTTPS_PROXY", "PROXY"), ("PIP_RETRIES", "0")];
+    for (with_uv, package) in [(false, "uv"), (true, "pysail")] {
+        if with_uv {
+            network.lab.with_uv()
+        } else {
+            network.lab.without_uv()
+        }
+        let request = format!("GET /simple/{package}/ HTTP/1.1");
+        for name in ["AWS_CA_BUNDLE", "PIP_CERT", "REQUESTS_CA_BUNDLE"] {
+            let (ran, asked) = network.run(&["engine", "install"], &[&own[..], &proxy, &[(name, "CA")]].concat());
+            ran.expect(3).says("not");
+            assert!(asked.contains(&request), "{name}: {asked:?}\n{}", ran.said());
+        }
+        let (ran, asked) = network.run(&["engine", "install"], &[&own[..], &proxy].concat());
+        ran.expect(3).says("export AWS_CA_BUNDLE=");
+        assert!(!asked.contains(&request), "{asked:?}");
+    }
 }

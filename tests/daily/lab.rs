@@ -144,6 +144,35 @@ impl Lab {
         command
     }
 
+    /// Takes uv off PATH.
+    pub fn without_uv(&mut self) {
+        let path = std::env::var_os("PATH").unwrap();
+        let folders = std::env::split_paths(&path).filter(|folder| !folder.join("uv").exists());
+        let path = std::env::join_paths(folders).unwrap().into_string().unwrap();
+        self.variables.insert("PATH".into(), path);
+    }
+
+    /// Puts a uv on PATH: that of this machine, or the one that engine environments were made with.
+    pub fn with_uv(&mut self) {
+        let path = std::env::var_os("PATH").unwrap();
+        let mut found = std::env::split_paths(&path).map(|folder| folder.join("uv")).find(|uv| uv.exists());
+        if found.is_none() {
+            Self::new().run(&["engine", "install"]).expect(0);
+            let kept = fs::read_dir(engine_dir()).unwrap().flatten();
+            found = kept
+                .map(|entry| entry.path())
+                .find(|path| path.is_file() && path.display().to_string().contains("/uv-"));
+        }
+        let folder = self.home().join("programs");
+        fs::create_dir_all(&folder).unwrap();
+        if !folder.join("uv").exists() {
+            std::os::unix::fs::symlink(std::path::absolute(found.unwrap()).unwrap(), folder.join("uv")).unwrap();
+        }
+        let folders = std::iter::once(folder).chain(std::env::split_paths(&path));
+        let path = std::env::join_paths(folders).unwrap().into_string().unwrap();
+        self.variables.insert("PATH".into(), path);
+    }
+
     pub fn run(&self, arguments: &[&str]) -> Ran {
         ran(self.command(arguments))
     }

@@ -102,8 +102,8 @@ pub const CAUSES: &[Rule] = &[
         .says("`{program}` cannot be run on the node")
         .hint("name a Python that the release has: `python:` of the cluster shape"),
     Rule::new(Code, &["No module named '{module}'"]).hint(REQUIREMENTS).laptop(
-        "put it in the code folder: besides that, a step imports only what `soflow engine python \
-             -m pip list` shows",
+        "put it in the code folder: besides that, a step imports only PySpark, pandas, PyArrow, vaderSentiment and \
+             what these need",
     ),
     Rule::new(
         Code,

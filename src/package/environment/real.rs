@@ -28,15 +28,14 @@ fn the_steps_import_what_they_need_from_the_archive() {
         return skip("SOFLOW_TEST_DEPENDENCIES is not 1");
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let path = std::env::split_paths(&std::env::var_os("PATH").unwrap()).collect();
-    let host = Host { path, java_home: None };
-    let (Some(node), Ok(python)) = (host.program("python3.11"), python::find(&host, None, "a test")) else {
+    let host = host();
+    let Some(node) = host.program("python3.11") else {
         return skip("there is no python3.11");
     };
     let (version, home) = about(&node);
     let platform = Platform::new(&version, Architecture::X86_64).unwrap();
     let environment = Environment::read(&root.join("pyspark/requirements.lock"), platform).unwrap();
-    let archive = match environment.build(&python, &root.join(".soflow/dependencies"), &mut Vec::new()) {
+    let archive = match environment.build(&host, &root.join(".soflow/dependencies"), &mut Vec::new()) {
         Ok(archive) => archive,
         Err(error) if error.message.ends_with("cannot be downloaded") => return skip("no network"),
         Err(error) => panic!("{error}: {error:?}"),

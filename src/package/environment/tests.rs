@@ -1,16 +1,16 @@
 //! Archives from wheels that the tests make themselves: no network.
 
 use std::process::Command;
+use std::sync::LazyLock;
 
 use sha2::{Digest as _, Sha256};
 
 use super::*;
-use crate::machine::Host;
 
 /// A project whose lock pins the package `tiny`, and whose folder `wheels` has its artifact.
 struct Project {
     folder: tempfile::TempDir,
-    python: PathBuf,
+    host: Host,
 }
 
 impl Project {
@@ -19,7 +19,7 @@ impl Project {
         fs::create_dir_all(folder.path().join("wheels")).unwrap();
         fs::write(folder.path().join("wheels").join(artifact), bytes).unwrap();
         let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        let project = Self { folder, python: find() };
+        let project = Self { folder, host: host() };
         project.lock(&format!("tiny==1.0 --hash=sha256:{hash}\n"));
         project
     }
@@ -35,16 +35,34 @@ impl Project {
 
     fn build(&self, into: &str) -> (Result<PathBuf>, Vec<Event>) {
         let mut events = Vec::new();
-        let built = self.environment().build(&self.python, &self.folder.path().join(into), &mut events);
+        let built = self.environment().build(&self.host, &self.folder.path().join(into), &mut events);
         (built, events)
     }
 }
 
+/// Returns this machine with a uv on PATH, which all tests share: without one, the first gets it from the index.
+fn host() -> Host {
+    static SHARED: LazyLock<PathBuf> = LazyLock::new(|| {
+        let target = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
+        let home = std::env::var_os("SOFLOW_ENGINE_DIR").map_or_else(target, PathBuf::from);
+        let host = Host { path: path(), java_home: None };
+        let uv = Uv::get(&host, &find(&host), &home, &format!("tests-{}", std::process::id())).unwrap();
+        // As a program of that name, whatever it is called where it is kept.
+        let folder = tempfile::tempdir().unwrap().keep();
+        std::os::unix::fs::symlink(std::path::absolute(uv.program()).unwrap(), folder.join("uv")).unwrap();
+        uv.finish().unwrap();
+        folder
+    });
+    Host { path: [vec![SHARED.clone()], path()].concat(), java_home: None }
+}
+
+fn path() -> Vec<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH").unwrap()).collect()
+}
+
 /// Returns this machine's Python.
-fn find() -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap();
-    let host = Host { path: std::env::split_paths(&path).collect(), java_home: None };
-    python::find(&host, None, "a test").unwrap()
+fn find(host: &Host) -> PathBuf {
+    python::find(host, None, "a test").unwrap()
 }
 
 /// A wheel with a module, a console script and a file for one platform; `tag` as in its name.
@@ -84,9 +102,7 @@ fn an_archive_has_the_packages_and_nothing_of_this_machine() {
     bin/python
     lib/python3.11/site-packages/tiny/__init__.py
     lib/python3.11/site-packages/tiny/data.txt
-    lib/python3.11/site-packages/tiny-1.0.dist-info/INSTALLER
     lib/python3.11/site-packages/tiny-1.0.dist-info/METADATA
-    lib/python3.11/site-packages/tiny-1.0.dist-info/REQUESTED
     lib/python3.11/site-packages/tiny-1.0.dist-info/WHEEL
     lib/python3.11/site-packages/tiny-1.0.dist-info/entry_points.txt
     pyvenv.cfg
@@ -116,7 +132,7 @@ fn the_key_follows_from_what_is_pinned_and_for_whom() {
     let project = tiny("py3-none-any");
     let key = project.environment().key();
     let text = fs::read_to_string(project.folder.path().join("requirements.lock")).unwrap();
-    project.lock(&format!("# a comment\n{text}\nwin==1 ; sys_platform == 'win32' {}", &text[10..]));
+    project.lock(&format!("# a comment\n\n{}", text.replace(" --hash", " \\\n    --hash")));
     assert_eq!(project.environment().key(), key);
     project.lock(&text.replace("1.0", "1.1"));
     assert_ne!(project.environment().key(), key);
@@ -146,20 +162,18 @@ fn builders_at_the_same_time_build_once() {
 #[test]
 fn what_a_killed_build_left_is_removed() {
     let project = tiny("py3-none-any");
-    let left = project.folder.path().join("cache/.making-abc/packages");
+    let left = project.folder.path().join("cache/.making-dependencies-abc/packages");
     fs::create_dir_all(&left).unwrap();
     project.build("cache").0.unwrap();
     assert!(!left.exists());
 }
 
-/// Returns what filling a folder with the project's packages comes to, with a pip that these tests share.
+/// Returns what filling a folder with the project's packages comes to.
 fn fill(project: &Project) -> Result<()> {
-    static VENV: std::sync::LazyLock<tempfile::TempDir> = std::sync::LazyLock::new(|| tempfile::tempdir().unwrap());
-    static MADE: std::sync::Once = std::sync::Once::new();
-    MADE.call_once(|| python::make_venv(&project.python, VENV.path()).unwrap());
-    let packages = project.folder.path().join("making/packages");
+    let into = project.folder.path().join("cache");
+    let packages = into.join("packages");
     fs::create_dir_all(&packages).unwrap();
-    project.environment().fill(&packages, VENV.path(), &mut Vec::new())
+    project.environment().fetch(&project.host, &into, &packages, &mut Vec::new())
 }
 
 #[test]
@@ -188,9 +202,12 @@ fn wheels_for_the_nodes_are_taken_whatever_this_machine_is() {
 fn a_persons_settings_of_pip_and_python_do_not_matter() {
     const CHILD: &str = "SOFLOW_TEST_HOSTILE";
     if let Some(folder) = std::env::var_os(CHILD).map(PathBuf::from) {
-        let venv = folder.join("venv");
-        let (_, python) = (python::make_venv(&find(), &venv).unwrap(), venv.join("bin/python"));
-        pip::install(&venv, &folder.join("requirements.lock"), [""; 0], &mut |_| ()).unwrap().unwrap();
+        let (venv, host) = (folder.join("venv"), host());
+        let (uv, python) = (Uv::get(&host, &find(&host), &folder, "t").unwrap(), venv.join("bin/python"));
+        uv.venv(&venv).unwrap();
+        let options = ["--python".as_ref(), python.as_os_str(), "-r".as_ref(), "requirements.lock".as_ref()];
+        std::env::set_current_dir(&folder).unwrap();
+        uv.install(options, &mut |_| ()).unwrap().unwrap();
         let ran = Command::new(python).args(["-I", "-c", "import tiny; print(tiny.__file__)"]).output().unwrap();
         assert!(String::from_utf8_lossy(&ran.stdout).starts_with(venv.to_str().unwrap()), "{ran:?}");
         return;
@@ -214,6 +231,11 @@ fn a_persons_settings_of_pip_and_python_do_not_matter() {
     for name in ["PIP_USER", "PIP_DRY_RUN", "PIP_REQUIRE_VIRTUALENV", "PIP_IGNORE_INSTALLED", "PYTHONOPTIMIZE"] {
         child.env(name, "1");
     }
+    for name in ["UV_NO_VERIFY_HASHES", "UV_SYSTEM_PYTHON", "UV_COMPILE_BYTECODE", "UV_OFFLINE"] {
+        child.env(name, "1");
+    }
+    child.env("UV_CONSTRAINT", folder.join("constraints.txt")).env("UV_EXCLUDE_NEWER", "2000-01-01");
+    child.env("UV_PYTHON", "/nowhere/python").env("UV_LINK_MODE", "symlink");
     let ran = child.env("PIP_PYTHON", "/nowhere/python").output().unwrap();
     assert!(ran.status.success() && String::from_utf8_lossy(&ran.stdout).contains("1 passed"), "{ran:?}");
     assert!(!folder.join("theirs").exists());
@@ -240,11 +262,11 @@ fn a_build_that_fails_leaves_nothing() {
 #[test]
 fn the_unpacked_archive_is_a_python_in_any_folder() {
     let project = tiny("py3-none-any");
-    let (version, home) = about(&project.python);
+    let (version, home) = about(&find(&project.host));
     let platform = Platform::new(&version, Architecture::X86_64).unwrap();
     let lock = project.folder.path().join("requirements.lock");
     let environment = Environment::read(&lock, platform).unwrap();
-    let archive = environment.build(&project.python, project.folder.path(), &mut Vec::new()).unwrap();
+    let archive = environment.build(&project.host, project.folder.path(), &mut Vec::new()).unwrap();
     for place in ["one", "two/deep"] {
         let folder = project.folder.path().join(place);
         unpack(&archive, &folder, &version, &home);

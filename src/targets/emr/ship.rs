@@ -10,7 +10,6 @@ use super::steps::CodePlace;
 use crate::encoding;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
-use crate::machine;
 use crate::names::{Digest, Uri};
 use crate::package::{Architecture, Bundle, CODE_ARCHIVE, Environment, Platform};
 use crate::targets::{Note, Shipped};
@@ -155,11 +154,7 @@ impl Clusters {
             return Ok(());
         }
         let (host, cache, mut sink) = (self.host.clone(), self.cache.clone(), Notes(notes.clone()));
-        let build = move || {
-            let python = machine::python::find(&host, None, "packaging the dependencies of steps")?;
-            environment.build(&python, &cache, &mut sink)
-        };
-        let built = tokio::task::spawn_blocking(build).await;
+        let built = tokio::task::spawn_blocking(move || environment.build(&host, &cache, &mut sink)).await;
         let archive =
             built.map_err(|error| Error::new(Kind::Internal, "packaging ended unexpectedly").caused_by(error))??;
         let total = fs::metadata(&archive)?.len();

@@ -13,7 +13,7 @@ use super::{cause, install, launcher, process};
 use crate::config::{Engine, Local, Network};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
-use crate::machine::{Host, python};
+use crate::machine::{Host, python, unfinished};
 use crate::names::Digest;
 
 /// An engine's Python environment.
@@ -126,7 +126,8 @@ impl Environment {
             .hint("choose another: `engine-dir` in config/soflow.yaml, or `SOFLOW_ENGINE_DIR=FOLDER`"))
     }
 
-    fn home(&self) -> &Path {
+    /// Returns the folder of all environments.
+    pub fn home(&self) -> &Path {
         self.folder.parent().unwrap_or(Path::new("."))
     }
 
@@ -190,16 +191,16 @@ impl Environment {
             });
             fs::remove_dir_all(&self.folder)?;
         }
-        let unfinished = format!(".making-{}-", self.engine.name());
-        remove_unfinished(home, &unfinished)?;
-        let making = tempfile::Builder::new().prefix(&unfinished).tempdir_in(home)?;
+        // The lock is held, so nobody else is making one of this engine.
+        let making = unfinished(home, self.engine.name())?;
         let python = python::find(&self.host, self.python.as_deref(), "the local engine")?;
-        install::install(self.engine, self.with_jre, &python, making.path(), sink)?;
+        let uv = install::install(self, &self.host, &python, making.path(), sink)?;
         launcher::write(&making.path().join("launcher"))?;
         let ready = Ready { files: fingerprint(making.path())?, python: python.display().to_string() };
         let body = serde_json::to_vec(&ready)
             .map_err(|error| Error::new(Kind::Internal, "cannot write JSON").caused_by(error))?;
         fs::write(making.path().join(READY), body)?;
+        uv.finish()?;
         // Python finds its packages relative to the interpreter, so the finished folder may be renamed.
         fs::rename(making.keep(), &self.folder)?;
         self.try_out(sink)?;
@@ -237,17 +238,6 @@ impl Environment {
 /// Returns whether a file could not be opened because it is another user's, or on a read-only file system.
 fn is_refused(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
-}
-
-/// What is left of environments that were cut short; the lock is held, so nobody is making one of this engine.
-fn remove_unfinished(home: &Path, unfinished: &str) -> Result<()> {
-    for entry in fs::read_dir(home)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(unfinished) {
-            fs::remove_dir_all(entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 /// Returns a digest over the names, sizes and times of all files: 10,000 `stat` calls, no reading.

@@ -1,15 +1,15 @@
-//! Filling an environment: a venv, and pip with every artifact pinned by its hash.
+//! Filling an environment: a venv, and uv with every artifact pinned by its hash.
 
-use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
-use super::launcher::{self, Phase};
-use crate::config::Engine;
-use crate::error::{Error, Kind, Result};
+use super::environment::Environment;
+use super::launcher;
+use crate::error::Result;
 use crate::event::{Event, Sink};
-use crate::machine::{Host, pip, python};
+use crate::machine::{Host, Uv};
 
 /// The Java that Spark 3.5 is run with here. Source: Spark 3.5's documentation, which names 8, 11 and 17.
 const JAVA: u32 = 17;
@@ -32,45 +32,38 @@ fn java_version(home: &Path) -> Option<u32> {
     version.trim_matches('"').split('.').next()?.parse().ok()
 }
 
-/// Makes a venv with all packages of an engine below `folder`.
-pub fn install(engine: Engine, with_jre: bool, python: &Path, folder: &Path, sink: &mut dyn Sink) -> Result<()> {
-    let downloads = launcher::downloads(engine, with_jre)?;
+/// Makes a venv below `folder` with all packages of an environment; returns the uv that did.
+pub fn install(
+    environment: &Environment,
+    host: &Host,
+    python: &Path,
+    folder: &Path,
+    sink: &mut dyn Sink,
+) -> Result<Uv> {
+    let (engine, with_jre, venv) = (environment.engine, environment.with_jre, folder.join("venv"));
+    let (downloads, mut done) = (launcher::downloads(engine, with_jre)?, 0);
     sink.emit(Event::EngineInstall {
         engine: engine.name().into(),
         bytes: downloads.values().sum(),
         packages: downloads.len() as u64,
     });
-    let venv = folder.join("venv");
-    python::make_venv(python, &venv)?;
-    let mut done = 0;
-    for phase in launcher::phases(engine, with_jre) {
-        fill(&venv, &phase, &downloads, &mut done, sink)?;
+    let uv = Uv::get(host, python, environment.home(), engine.name())?;
+    uv.venv(&venv)?;
+    let source = launcher::source_only(engine);
+    let mut options: Vec<OsString> = ["--no-binary", source, "--python"].into_iter().map(Into::into).collect();
+    options.push(venv.join("bin/python").into());
+    for lock in launcher::locks(engine, with_jre) {
+        let file = venv.join(format!("{}.lock", lock.name));
+        fs::write(&file, lock.text)?;
+        if lock.name == launcher::BUILD.name {
+            options.extend(["--build-constraints".into(), file.clone().into()]);
+        }
+        options.extend(["-r".into(), file.into()]);
     }
-    Ok(())
-}
-
-fn fill(
-    venv: &Path,
-    phase: &Phase,
-    downloads: &BTreeMap<String, u64>,
-    done: &mut u64,
-    sink: &mut dyn Sink,
-) -> Result<()> {
-    let lock = venv.join(format!("{}.lock", phase.name));
-    fs::write(&lock, phase.lock)?;
-    let installed = pip::install(venv, &lock, phase.options, &mut |name| {
-        sink.emit(Event::EnginePackage { name: name.into(), done: *done });
-        *done += downloads.get(name).copied().unwrap_or(0);
+    let installed = uv.install(options, &mut |name| {
+        done += downloads.get(name).copied().unwrap_or(0);
+        sink.emit(Event::EnginePackage { name: name.into(), done });
     })?;
-    sink.emit(Event::EnginePackage { name: String::new(), done: *done });
-    installed.map_err(|failure| {
-        let hint = if failure.no_network() || failure.text.contains("Could not find a version") {
-            "the first run downloads the engine: connect to the network, or set `PIP_INDEX_URL` to a mirror, and run it again"
-        } else if failure.text.contains("pip's settings cannot be read") {
-            "mend that file, or leave it out: `PIP_CONFIG_FILE=/dev/null`"
-        } else {
-            "run the same command again; what was downloaded is kept"
-        };
-        Error::new(Kind::Machine, "the engine's packages cannot be installed").detail(failure.excerpt()).hint(hint)
-    })
+    installed.map_err(|failure| failure.error("the engine's packages cannot be installed"))?;
+    Ok(uv)
 }

@@ -9,32 +9,22 @@ use crate::config::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::names::Digest;
 
-/// One call of pip: a lock, and what its packages need beyond the usual.
-pub struct Phase {
-    /// The name in `downloads.json`.
+/// Raised when the same files make another environment.
+const LAYOUT: &str = "uv 1";
+
+/// A lock: hash-pinned requirements.
+pub struct Lock {
+    /// Its name in `downloads.json`.
     pub name: &'static str,
-    /// The hash-pinned requirements.
-    pub lock: &'static str,
-    /// Further options.
-    pub options: &'static [&'static str],
+    /// Its content.
+    pub text: &'static str,
 }
 
-const WHEELS: &str = "--only-binary=:all:";
-
-const BUILD: Phase = Phase { name: "build", lock: include_str!("../../../engine/build.lock"), options: &[WHEELS] };
-// The PySpark packages are published as source only. Their build tools come from the phase before instead of being
-// fetched unpinned into an isolated build.
-const SAIL: Phase = Phase {
-    name: "sail",
-    lock: include_str!("../../../engine/sail.lock"),
-    options: &[WHEELS, "--no-binary=pyspark-client", "--no-build-isolation", "--use-pep517"],
-};
-const SPARK: Phase = Phase {
-    name: "spark",
-    lock: include_str!("../../../engine/spark.lock"),
-    options: &[WHEELS, "--no-binary=pyspark", "--no-build-isolation", "--use-pep517"],
-};
-const JRE: Phase = Phase { name: "jre", lock: include_str!("../../../engine/jre.lock"), options: &[WHEELS] };
+/// What PySpark is built with, which is published as source only; a hash-pinned version instead of any.
+pub const BUILD: Lock = Lock { name: "build", text: include_str!("../../../engine/build.lock") };
+const SAIL: Lock = Lock { name: "sail", text: include_str!("../../../engine/sail.lock") };
+const SPARK: Lock = Lock { name: "spark", text: include_str!("../../../engine/spark.lock") };
+const JRE: Lock = Lock { name: "jre", text: include_str!("../../../engine/jre.lock") };
 
 const DOWNLOADS: &str = include_str!("../../../engine/downloads.json");
 
@@ -59,8 +49,8 @@ const FILES: &[(&str, &str)] = &[
     ("soflow_launch/warm.py", include_str!("../../../engine/soflow_launch/warm.py")),
 ];
 
-/// Returns the pip calls that make an engine's environment, in order.
-pub fn phases(engine: Engine, with_jre: bool) -> Vec<Phase> {
+/// Returns the locks of an engine's environment.
+pub fn locks(engine: Engine, with_jre: bool) -> Vec<Lock> {
     match (engine, with_jre) {
         (Engine::Sail, _) => vec![BUILD, SAIL],
         (Engine::Spark, false) => vec![BUILD, SPARK],
@@ -68,15 +58,23 @@ pub fn phases(engine: Engine, with_jre: bool) -> Vec<Phase> {
     }
 }
 
+/// Returns the package that is built here: it has no wheel.
+pub const fn source_only(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sail => "pyspark-client",
+        Engine::Spark => "pyspark",
+    }
+}
+
 /// Returns the digest of an engine's packages: part of what makes results comparable.
 pub fn packages_digest(engine: Engine) -> Digest {
-    Digest::of(phases(engine, false).iter().map(|phase| phase.lock))
+    Digest::of(locks(engine, false).iter().map(|lock| lock.text))
 }
 
 /// Returns the digest of all that goes into an environment: packages, Java, launcher.
 pub fn environment_digest(engine: Engine, with_jre: bool) -> Digest {
-    let locks = phases(engine, with_jre).into_iter().map(|phase| phase.lock);
-    Digest::of(locks.chain(FILES.iter().map(|(_, text)| *text)))
+    let locks = locks(engine, with_jre).into_iter().map(|lock| lock.text);
+    Digest::of(locks.chain(FILES.iter().map(|(_, text)| *text)).chain([LAYOUT]))
 }
 
 /// Writes the launcher's files into `folder`.
@@ -92,7 +90,7 @@ pub fn write(folder: &Path) -> Result<()> {
 pub fn downloads(engine: Engine, with_jre: bool) -> Result<BTreeMap<String, u64>> {
     let mut known: BTreeMap<String, BTreeMap<String, u64>> = serde_json::from_str(DOWNLOADS)
         .map_err(|error| Error::new(Kind::Internal, "the list of downloads is damaged").caused_by(error))?;
-    Ok(phases(engine, with_jre).iter().flat_map(|phase| known.remove(phase.name).unwrap_or_default()).collect())
+    Ok(locks(engine, with_jre).iter().flat_map(|lock| known.remove(lock.name).unwrap_or_default()).collect())
 }
 
 /// Returns the Spark property that a `spark-submit` option sets. Source: `spark-submit --help` of Spark 3.5.
@@ -123,13 +121,13 @@ mod tests {
     fn every_locked_package_has_a_size() {
         for (engine, jre) in [(Engine::Sail, false), (Engine::Spark, true)] {
             let sizes = downloads(engine, jre).unwrap();
-            for phase in phases(engine, jre) {
-                let pinned = phase.lock.lines().filter(|line| !line.starts_with([' ', '#']) && line.contains("=="));
+            for lock in locks(engine, jre) {
+                let pinned = lock.text.lines().filter(|line| !line.starts_with([' ', '#']) && line.contains("=="));
                 let names: Vec<&str> = pinned.filter_map(|line| line.split("==").next()).collect();
-                assert!(!names.is_empty(), "{}", phase.name);
+                assert!(!names.is_empty(), "{}", lock.name);
                 let unknown = names.iter().filter(|name| !sizes.contains_key(**name)).count();
                 // Packages of other platforms or older Pythons are not downloaded here.
-                assert!(unknown * 2 < names.len(), "{}: {unknown} of {} have no size", phase.name, names.len());
+                assert!(unknown * 2 < names.len(), "{}: {unknown} of {} have no size", lock.name, names.len());
             }
         }
     }
