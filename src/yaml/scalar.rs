@@ -38,8 +38,8 @@ impl Checker<'_> {
         let schema = self.resolve(schema);
         if let Some(alternatives) = self.alternatives(schema) {
             // `a: x` is short for `a: [x]`: the list is what is wanted.
-            let first = usize::from(alternatives.first().is_some_and(|first| self.form(first) == Form::List));
-            let shown = if first > 0 { &alternatives[..1] } else { &alternatives[..] };
+            let is_list = alternatives.first().is_some_and(|first| self.form(first) == Form::List);
+            let shown = if is_list { &alternatives[..1] } else { &alternatives[..] };
             return shown.iter().map(|schema| self.wanted(schema)).collect::<Vec<_>>().join(" or ");
         }
         let words = self.words(schema);

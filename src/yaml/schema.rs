@@ -203,7 +203,7 @@ impl<'a> Checker<'a> {
             let has = |form: &Value| form["properties"].get(&entry.key).is_some();
             let other = forms.iter().position(|other| has(other)).filter(|_| !has(form));
             if let Some(other) = other {
-                let title = schema["title"].as_str().unwrap_or("entrie");
+                let title = schema["title"].as_str().unwrap_or(name.key);
                 let (other, kind) = (kinds[other], kinds[at]);
                 let message = format!(
                     "`{}` is for {title}s of kind `{other}`, and `{}` is of kind `{kind}`",
