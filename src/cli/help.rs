@@ -53,13 +53,15 @@ const GROUPS: &Groups = &[
     ),
 ];
 
-const FIRST_STEPS: &str = "\
-  soflow submit daily --sample            run the job `daily` on made-up pages
-  soflow plan daily                       show what a run would do, and why
-  soflow runs show daily.2026-11-22.1     show how a run went
-  soflow query \"select * from questions\"  see what readers see
-
-`soflow COMMAND --help` shows more of them.";
+/// Shown with the program's own help.
+const FIRST_STEPS: [&str; 6] = [
+    "  soflow submit daily --sample            run the job `daily` on made-up pages",
+    "  soflow plan daily                       show what a run would do, and why",
+    "  soflow runs show daily.2026-11-22.1     show how a run went",
+    "  soflow query \"select * from questions\"  see what readers see",
+    "",
+    "`soflow COMMAND --help` shows more of them.",
+];
 
 /// Returns the command line with its commands in groups and examples of each.
 pub fn command() -> Command {
@@ -79,7 +81,7 @@ pub fn command() -> Command {
         list.push('\n');
     }
     let template = format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{list}{{all-args}}{{after-help}}");
-    let examples = format!("{header}Examples:{header:#}\n{FIRST_STEPS}");
+    let examples = format!("{header}Examples:{header:#}\n{}", FIRST_STEPS.join("\n"));
     command.override_usage("soflow [OPTIONS] <COMMAND>").after_help(examples).help_template(template)
 }
 

@@ -103,7 +103,8 @@ impl TextTable {
                 table.modify((at, column), Color::new(on, off));
             }
         }
-        let text = table.to_string();
+        // Where half of a wide character would be left, `tabled` puts a sign.
+        let text = table.to_string().replace("\u{fffd}…", "… ");
         let lines = text.lines().map(str::trim_end).enumerate();
         lines.map(|(at, line)| if at == 1 { paint(style.dim, line) } else { line.to_string() } + "\n").collect()
     }

@@ -38,7 +38,7 @@ fn a_table_aligns_numbers_right_and_tells_null_from_its_name() {
     ]);
     let expected = "\
 tag        n  last
-──────  ────  ────
+──────────────────
 日本       1  x
 \"NULL\"  -200  é
 NULL    NULL  NULL
@@ -51,7 +51,7 @@ NULL    NULL  NULL
 fn nulls_are_dim_where_styles_are_allowed() {
     let batch = batch(vec![("a", texts(&[None]))]);
     let table = rendered(&[batch], RowFormat::Table { width: None, color: true });
-    assert_eq!(table, "\u{1b}[1ma   \u{1b}[0m\n\u{1b}[2m────\u{1b}[0m\n\u{1b}[2mNULL\u{1b}[0m\n");
+    assert_eq!(table, "\u{1b}[1ma\u{1b}[0m\n\u{1b}[2m────\u{1b}[0m\n\u{1b}[2mNULL\u{1b}[0m\n");
 }
 
 #[test]

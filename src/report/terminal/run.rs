@@ -143,7 +143,7 @@ impl StepBar {
         let name = text::pad(&text::line(&self.name), names);
         let word = format!("{:<STATE$}", story::state_word(self.state));
         if self.state == StepState::Cancelled {
-            return paint(style.dim, &format!("{name}  {word}"));
+            return paint(style.dim, &format!("{name}  {}", word.trim_end()));
         }
         let (number, unit) = match self.rows {
             0 => ("-".to_string(), ""),
