@@ -141,8 +141,9 @@ def run(command):
     # Ctrl-C and the like reach soflow too; by its end ours is decided. A handler, unlike SIG_IGN, is not inherited.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
-    # A group of its own: what uv builds is built by a process of its own.
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    # A group of its own: what uv builds is built by a process of its own. pip says why it reached no index on standard
+    # output.
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, start_new_session=True)
 
     def watch():
         os.read(0, 1)
