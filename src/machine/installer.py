@@ -171,6 +171,9 @@ def main(program, *arguments):
             way["cert"] = trusted(bundle)
         except OSError as error:
             sys.exit(f"ERROR: the certificates that AWS_CA_BUNDLE names cannot be read: {error}")
+    elif os.environ.get("SSL_CERT_FILE"):
+        # uv reads it by itself, pip does not.
+        way.setdefault("cert", os.environ["SSL_CERT_FILE"])
     command, options = to_pip(way) if program == "pip" else to_uv(program, way)
     return run([*command, *arguments, *options])
 
