@@ -95,3 +95,10 @@ def test_pip_gets_the_way_and_reads_no_file(given):
 def test_settings_that_cannot_be_read_are_told_on_one_line(given):
     with pytest.raises(SystemExit, match="pip's settings cannot be read: .*pip.conf"):
         given("/bin/uv", "no section\n")
+
+
+def test_the_authorities_of_openssl_count_for_both(given, tmp_path):
+    file = str(tmp_path / "own.pem")
+    assert given("pip", SSL_CERT_FILE=file)["PIP_CERT"] == file
+    assert given("/bin/uv", SSL_CERT_FILE=file)["SSL_CERT_FILE"] == file
+    assert given("pip", SSL_CERT_FILE=file, PIP_CERT="/other")["PIP_CERT"] == "/other"
