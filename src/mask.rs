@@ -1,7 +1,7 @@
 //! Secrets are not repeated: whatever is shown, told or stored of logs, answers and settings passes here first.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use regex::bytes::{Captures, Regex};
 use serde::Serializer;
@@ -26,41 +26,69 @@ const QUOTED: &str = concat!(
     r#"|\\"(?:[^"\\\n]|\\\\\\"|\\\\[^"\n]|\\[^"\\\n])*\\"|\\?["'][^\n]*"#,
 );
 
-/// The forms in which secrets come: what is kept of each, and what is hidden.
-static FORMS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+/// What every secret has near it or in it. Text without any of this is most text, and needs none of the forms.
+static HINT: LazyLock<Regex> = LazyLock::new(|| {
+    regex(concat!(
+        "pass|key|secret|token|pwd|signature|credential|authorization|cookie|bearer|://",
+        "|a[ks]ia|fwog|fqog|iqoj|gh[pousr]_|github_pat_|glpat-|pypi-|eyj",
+    ))
+});
+
+/// A form in which secrets come: what is kept of it, and what is hidden.
+struct Form {
+    /// Text without any of these bytes does not have it; all may when there are none.
+    signs: &'static [u8],
+    pattern: String,
+    /// Made when it is first needed: to make all of them takes longer than most commands.
+    regex: OnceLock<Regex>,
+}
+
+static FORMS: LazyLock<Vec<Form>> = LazyLock::new(|| {
     let named = format!(r"(?:{NAMES}|(?:^|[^\w:]|_)(?:{WORDS}))");
     let end = r#"["'\\]*[ \t]*"#;
-    [
+    let forms: [(&[u8], String); 10] = [
         // `password: x`, `"secret": "x"`, `Map(token -> x)`.
-        format!(r#"(?<kept>{named}{end}(?::|->|=>|%3A)[ \t]*)(?<hidden>{QUOTED}|[^\s"'\\]\S*)"#),
+        (b":>%", format!(r#"(?<kept>{named}{end}(?::|->|=>|%3A)[ \t]*)(?<hidden>{QUOTED}|[^\s"'\\]\S*)"#)),
         // `AWS_SECRET_ACCESS_KEY=x`, `?access_token=x&…`. In addresses a `key` is a secret too.
-        format!(
-            r#"(?<kept>(?:{named}|\bkey|\bsignature|\bcredential){end}(?:=|%3D)[ \t]*)(?<hidden>{QUOTED}|[^\s"'\\&][^\s&"]*)"#
+        (
+            b"=%",
+            format!(
+                r#"(?<kept>(?:{named}|\bkey|\bsignature|\bcredential){end}(?:=|%3D)[ \t]*)(?<hidden>{QUOTED}|[^\s"'\\&][^\s&"]*)"#
+            ),
         ),
         // `--token x`, also as a list of arguments.
-        format!(r#"(?<kept>--(?:[\w-]*-)?(?:{NAMES}|{WORDS})(?:["'],)?[ \t]+)(?<hidden>{QUOTED}|[^\s"']\S*)"#),
+        (b"-", format!(r#"(?<kept>--(?:[\w-]*-)?(?:{NAMES}|{WORDS})(?:["'],)?[ \t]+)(?<hidden>{QUOTED}|[^\s"']\S*)"#)),
         // `<password>x</password>`, and Hadoop's properties.
-        format!(r"(?<kept><[\w.:-]*?(?:{NAMES}|{WORDS})>|{named}</name>\s*<value>)(?<hidden>[^<]+)"),
+        (b"<", format!(r"(?<kept><[\w.:-]*?(?:{NAMES}|{WORDS})>|{named}</name>\s*<value>)(?<hidden>[^<]+)")),
         // Headers, to the end of the line or of the quotes.
-        format!(
-            r#"(?<kept>\b(?:authorization|cookie){end}[:=][ \t"'\\]*(?:(?:bearer|basic|digest|token|negotiate|aws4-hmac-sha256)[ \t]+)?)(?<hidden>[^"'\\\n]+)"#
+        (
+            b":=",
+            format!(
+                r#"(?<kept>\b(?:authorization|cookie){end}[:=][ \t"'\\]*(?:(?:bearer|basic|digest|token|negotiate|aws4-hmac-sha256)[ \t]+)?)(?<hidden>[^"'\\\n]+)"#
+            ),
         ),
-        r"(?<kept>\bbearer[ \t]+)(?<hidden>[\w.~+/=-]{8,})".into(),
+        (b" \t", r"(?<kept>\bbearer[ \t]+)(?<hidden>[\w.~+/=-]{8,})".into()),
         // `https://user:x@host`; S3's old form, in which the secret has slashes.
-        r#"(?<kept>\b[a-z][a-z0-9+.-]*://)(?<hidden>[^\s/?#"'<>]+)@"#.into(),
-        r#"(?<kept>\bs3[an]?://)(?<hidden>[^\s/:@"']+:[^\s@"']+)@"#.into(),
+        (b"@", r#"(?<kept>\b[a-z][a-z0-9+.-]*://)(?<hidden>[^\s/?#"'<>]+)@"#.into()),
+        (b"@", r#"(?<kept>\bs3[an]?://)(?<hidden>[^\s/:@"']+:[^\s@"']+)@"#.into()),
         // What is known by its look: keys and session tokens of AWS; tokens of GitHub, GitLab and PyPI; signed tokens.
-        concat!(
-            r"(?<kept>)(?<hidden>(?-i:\b(?:A[KS]IA[A-Z0-9]{16}\b|(?:FwoG|FQoG|IQoJ)[\w+/=-]{40,}|gh[pousr]_\w{20,}",
-            r"|github_pat_\w{20,}|glpat-[\w-]{20,}|pypi-[\w-]{20,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*)))"
-        )
-        .into(),
-        r"(?<kept>-----BEGIN [A-Z ]*PRIVATE KEY-----)(?<hidden>(?s:.+?))(?:-----END|$)".into(),
-    ]
-    .iter()
-    .map(|form| Regex::new(&format!("(?i){form}")).unwrap_or_else(|error| unreachable!("a form is wrong: {error}")))
-    .collect()
+        (
+            b"",
+            concat!(
+                r"(?<kept>)(?<hidden>(?-i:\b(?:A[KS]IA[A-Z0-9]{16}\b|(?:FwoG|FQoG|IQoJ)[\w+/=-]{40,}|gh[pousr]_\w{20,}",
+                r"|github_pat_\w{20,}|glpat-[\w-]{20,}|pypi-[\w-]{20,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*)))"
+            )
+            .into(),
+        ),
+        (b"-", r"(?<kept>-----BEGIN [A-Z ]*PRIVATE KEY-----)(?<hidden>(?s:.+?))(?:-----END|$)".into()),
+    ];
+    forms.into_iter().map(|(signs, pattern)| Form { signs, pattern, regex: OnceLock::new() }).collect()
 });
+
+/// Letters of other languages are no part of a name or a sign here, and would make a form ten times as long to prepare.
+fn regex(pattern: &str) -> Regex {
+    Regex::new(&format!("(?i-u){pattern}")).unwrap_or_else(|error| unreachable!("a form is wrong: {error}"))
+}
 
 /// Returns the text without the secrets in it.
 pub fn text(text: &str) -> String {
@@ -69,9 +97,17 @@ pub fn text(text: &str) -> String {
 
 /// Returns bytes, which may be no text, without the secrets in them.
 pub fn bytes(bytes: &[u8]) -> Cow<'_, [u8]> {
-    FORMS.iter().fold(Cow::Borrowed(bytes), |bytes, form| match form.replace_all(&bytes, hidden) {
-        Cow::Borrowed(_) => bytes,
-        Cow::Owned(masked) => Cow::Owned(masked),
+    if !HINT.is_match(bytes) {
+        return Cow::Borrowed(bytes);
+    }
+    FORMS.iter().fold(Cow::Borrowed(bytes), |bytes, form| {
+        if !form.signs.is_empty() && !bytes.iter().any(|byte| form.signs.contains(byte)) {
+            return bytes;
+        }
+        match form.regex.get_or_init(|| regex(&form.pattern)).replace_all(&bytes, hidden) {
+            Cow::Borrowed(_) => bytes,
+            Cow::Owned(masked) => Cow::Owned(masked),
+        }
     })
 }
 

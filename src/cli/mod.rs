@@ -40,9 +40,6 @@ use app::App;
 use args::{Cli, Command};
 use output::{stderr, stdout};
 
-/// Threads of the async runtime: what waits for the network shares them, computing has threads of its own.
-const WORKERS: usize = 2;
-
 /// Runs the program to its exit code.
 pub fn main() -> ExitCode {
     let parsed = help::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
@@ -58,8 +55,9 @@ pub fn main() -> ExitCode {
 }
 
 fn run(app: &App, command: &Command) -> anyhow::Result<u8> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
+    // One thread: what waits shares it, computing has threads of its own, and the steps of a run come to a cluster in the
+    // order in which they were begun and together.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the async runtime cannot be started")?;
