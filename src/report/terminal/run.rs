@@ -133,7 +133,8 @@ impl StepBar {
             StepState::Cancelled => "-",
             StepState::Pending | StepState::Queued | StepState::Running => "…",
         };
-        let clock = if elapsed > 0.0 { format!("{:>CLOCK$}", seconds(elapsed)) } else { String::new() };
+        let timed = elapsed > 0.0 && self.state != StepState::Cancelled;
+        let clock = if timed { format!("{:>CLOCK$}", seconds(elapsed)) } else { String::new() };
         let (mark, columns) = (paint(self.colour(style), mark), self.columns(names, style));
         format!("  {mark} {columns}{}", paint(style.dim, &clock)).trim_end().to_string()
     }
