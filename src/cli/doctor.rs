@@ -76,7 +76,7 @@ fn one(finding: &Finding, checks: usize, style: &Style, width: Option<usize>) ->
     let what = line(&finding.what);
     let mut lines = room.map_or_else(|| vec![what.clone()], |room| wrap(&what, room));
     lines.extend(finding.mend.iter().map(|advice| paint(style.command, &line(advice))));
-    let head = format!("{}  {}  ", paint(colour, &format!("{word:<7}")), format!("{:<checks$}", finding.check));
+    let head = format!("{}  {:<checks$}  ", paint(colour, &format!("{word:<7}")), finding.check);
     head + &lines.join(&format!("\n{}", " ".repeat(indent))) + "\n"
 }
 

@@ -47,7 +47,7 @@ pub async fn runs(app: &App, args: &RunsArgs) -> Result<u8> {
             if let Some((_, clusters)) = clusters {
                 add_cost(app, &mut record, &clusters).await;
             }
-            return app.answer(&record);
+            app.answer(&record)
         }
         None => {
             let mut runs = run::list_runs(store.as_ref(), artifacts).await?;

@@ -13,7 +13,7 @@ use super::super::app::{App, yesterday};
 use super::super::connections::Connections;
 use super::super::project::Project;
 use super::args::ApiArgs;
-use super::{answer, credentials};
+use super::{Ingested, answer, credentials};
 use crate::config::Auth;
 use crate::error::{Error, Kind, Result};
 use crate::event::Sink;
@@ -50,7 +50,7 @@ pub async fn from_api(
     let read = fetch(store, &request, &client, &Real, sink.as_mut());
     let summary: Summary = until_told_to_stop(app, connections, &request, read).await?;
     let date = request.date;
-    answer(app, project, summary, date, "items", sink)
+    answer(app, project, Ingested::of(summary, date, "items"), sink)
 }
 
 fn request(app: &App, project: &Project, args: &ApiArgs) -> Result<Request> {

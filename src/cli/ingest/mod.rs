@@ -66,7 +66,7 @@ async fn from_pages(
         now: Timestamp::now(),
     };
     let summary = pages::ingest(connections.store.as_ref(), &request, sink.as_mut()).await?;
-    answer(app, project, summary, date, "items", sink)
+    answer(app, project, Ingested::of(summary, date, "items"), sink)
 }
 
 async fn from_dump(
@@ -93,13 +93,13 @@ async fn from_dump(
         part_bytes: dump::PART_BYTES,
     };
     let summary = dump::ingest(connections.store.as_ref(), &request, sink.as_mut()).await?;
-    answer(app, project, summary, date, "rows", sink)
+    answer(app, project, Ingested::of(summary, date, "rows"), sink)
 }
 
 async fn from_sample(app: &App, project: &Project, connections: &Connections, mut sink: Box<dyn Sink>) -> Result<u8> {
     let (raw, site) = (&project.target()?.lake.raw, super::submit::SAMPLE_SITE);
     let summary = sample::write(connections.store.as_ref(), raw, site, sink.as_mut()).await?;
-    answer(app, project, summary, sample::SAMPLE_DATE, "items", sink)
+    answer(app, project, Ingested::of(summary, sample::SAMPLE_DATE, "items"), sink)
 }
 
 /// Most unreadable files that are named; the rest are counted.
@@ -117,6 +117,12 @@ struct Ingested {
     /// The job that reads it, if there is one.
     #[serde(skip)]
     job: Option<String>,
+}
+
+impl Ingested {
+    const fn of(ingested: Summary, date: Date, unit: &'static str) -> Self {
+        Self { date, ingested, unit, job: None }
+    }
 }
 
 impl Answer for Ingested {
@@ -145,19 +151,12 @@ impl Answer for Ingested {
 }
 
 /// Tells what was not taken and prints what has come in.
-fn answer(
-    app: &App,
-    project: &Project,
-    summary: Summary,
-    date: Date,
-    unit: &'static str,
-    mut sink: Box<dyn Sink>,
-) -> Result<u8> {
-    say_skipped(&summary, sink.as_mut());
+fn answer(app: &App, project: &Project, mut ingested: Ingested, mut sink: Box<dyn Sink>) -> Result<u8> {
+    say_skipped(&ingested.ingested, sink.as_mut());
     drop(sink);
     let jobs = jobs::job_names(project)?;
-    let job = jobs.iter().find(|job| *job == "daily").or(jobs.first()).cloned();
-    app.answer(&Ingested { date, ingested: summary, unit, job })
+    ingested.job = jobs.iter().find(|job| *job == "daily").or(jobs.first()).cloned();
+    app.answer(&ingested)
 }
 
 fn say_skipped(summary: &Summary, sink: &mut dyn Sink) {
