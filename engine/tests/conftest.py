@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from launched import Launched, waited
 
 LAUNCH = Path(__file__).parent.parent / "launch.py"
 
@@ -17,20 +18,6 @@ LAUNCH = Path(__file__).parent.parent / "launch.py"
 @pytest.fixture(scope="session")
 def engine():
     return os.environ.get("SOFLOW_TEST_ENGINE", "sail")
-
-
-class Launched:
-    def __init__(self, process):
-        try:
-            self.out, self.err = process.communicate(timeout=180)
-        finally:
-            process.kill()
-        self.code = process.returncode
-
-    @property
-    def facts(self):
-        """What the launcher itself said, as dictionaries."""
-        return [json.loads(line[8:]) for line in self.out.splitlines() if line.startswith("@soflow ")]
 
 
 @pytest.fixture
@@ -65,13 +52,6 @@ def step(launcher, engine, tmp_path):
         return Launched(waited(launcher(*arguments, **environment)))
 
     return run
-
-
-def waited(process):
-    """Waits with stdin open: closing it, as `communicate` does first, tells the launcher that soflow is gone."""
-    held, process.stdin = process.stdin, None
-    process.held = held
-    return process
 
 
 @pytest.fixture

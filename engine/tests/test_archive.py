@@ -4,13 +4,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from launched import Launched, waited
 
 WARM = Path(__file__).parent.parent / "soflow_launch" / "warm.py"
 
 
 def test_the_first_run_makes_the_archive_and_later_ones_use_it(launcher, engine):
-    from conftest import Launched, waited
-
     done = Launched(waited(launcher("step", "--engine", engine, "--archive", "--script", WARM)))
     assert (done.code, done.out, done.err) == (0, "", "")
     if engine == "sail":
@@ -20,8 +19,6 @@ def test_the_first_run_makes_the_archive_and_later_ones_use_it(launcher, engine)
 
 
 def test_java_tells_where_it_is(launcher, engine, tmp_path):
-    from conftest import Launched, waited
-
     (tmp_path / "jre" / "bin").mkdir(parents=True)
     (tmp_path / "jre" / "bin" / "java").touch()
     done = Launched(waited(launcher("java", "--jre", tmp_path / "jre")))
@@ -30,8 +27,6 @@ def test_java_tells_where_it_is(launcher, engine, tmp_path):
 
 @pytest.mark.parametrize(("release", "code"), [("17.0.9", 0), ("1.8.0_402", 90), ("21.0.1", 90)])
 def test_only_java_17_will_do(launcher, tmp_path, release, code):
-    from conftest import Launched, waited
-
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "java").touch(mode=0o755)
     (tmp_path / "release").write_text(f'IMPLEMENTOR="Temurin"\nJAVA_VERSION="{release}"\n')
