@@ -21,7 +21,7 @@ docs:
 
 # Score the sentiment labels on a labelled file: macro-F1 and recall per class as JSON
 sentiment-gold FILE:
-    cargo run --quiet --release --locked -- engine python -m soflow_jobs.gold {{FILE}}
+    cargo run --quiet --locked -- engine python -m soflow_jobs.gold {{FILE}}
 
 # Pin the engines' packages anew (needs uv)
 relock:

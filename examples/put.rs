@@ -1,7 +1,7 @@
 //! Uploads one file with soflow's own code, for measuring: in parts, going on where a killed upload of it stopped.
 //!
 //! ```text
-//! cargo run --release --example put -- FILE s3://bucket/key
+//! cargo run --example put -- FILE s3://bucket/key
 //! ```
 
 use std::path::{Path, PathBuf};

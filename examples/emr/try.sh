@@ -18,11 +18,11 @@ export SOFLOW_ENGINE_DIR=${SOFLOW_ENGINE_DIR:-$root/.soflow/engine}
 
 tell() { printf '\n== %s\n' "$1"; }
 # Shows a command, then runs it in the project.
-soflow() { printf '\n$ soflow %s\n' "$*"; "$root/target/release/soflow" --events plain -C "$home" "$@"; }
+soflow() { printf '\n$ soflow %s\n' "$*"; "$root/target/debug/soflow" --events plain -C "$home" "$@"; }
 
 tell "building soflow and the twin (some minutes the first time)"
-cargo build --release --quiet --bins --example twin
-target/release/soflow --events plain engine install
+cargo build --quiet --bins --example twin
+target/debug/soflow --events plain engine install
 
 home=$(mktemp -d)
 twin=
@@ -34,7 +34,7 @@ finish() {
 trap finish EXIT
 
 tell "starting the twin on port $port: EMR moves, steps run on the embedded engine, all else is moto"
-target/release/examples/twin --exec --port "$port" >"$home/twin.out" 2>"$home/twin.log" &
+target/debug/examples/twin --exec --port "$port" >"$home/twin.out" 2>"$home/twin.log" &
 twin=$!
 until grep -q '^# buckets' "$home/twin.out"; do
     kill -0 "$twin" 2>/dev/null || { cat "$home/twin.log"; exit 1; }

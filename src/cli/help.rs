@@ -48,7 +48,7 @@ const GROUPS: &Groups = &[
         &[
             ("validate", &["", "daily --output json"]),
             ("config", &["show --origin"]),
-            ("engine", &["install", "python -- -m pip list"]),
+            ("engine", &["install", "python -- my_script.py"]),
         ],
     ),
 ];
