@@ -1,6 +1,6 @@
 //! The sentences of the summary cannot be had: the tables are published all the same.
 
-use crate::project::{Table, add_job, empty};
+use crate::cases::project::{Table, add_job, empty};
 
 #[test]
 fn insights_that_cannot_be_asked_for_leave_a_published_run_what_it_is() {

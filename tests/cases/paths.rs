@@ -1,7 +1,7 @@
 //! Folders with names that engines, Python or Hadoop read otherwise: they work, or are refused at once.
 
-use crate::lab::Lab;
-use crate::project::{Table, add_job, empty};
+use crate::cases::project::{Table, add_job, empty};
+use crate::daily::lab::Lab;
 
 const OK: Table<'_> =
     Table { name: "ok", ddl: "id bigint, tag string", rows: r#"[[1,"a"],[2,"b"]]"#, partition_by: "tag" };
@@ -12,8 +12,8 @@ fn a_project_in_a_folder_with_signs_in_its_name_runs() {
     let lab = Lab::below("C# stats/v1:2/~/50% é & 'x'");
     let page = lab.root().join("pages/questions");
     fs_err::create_dir_all(&page).unwrap();
-    let question = crate::lab::question(1, "2026-11-22T10:00:00Z", &["rust"], 1);
-    fs_err::write(page.join("1.json"), crate::lab::page(&[question])).unwrap();
+    let question = crate::daily::lab::question(1, "2026-11-22T10:00:00Z", &["rust"], 1);
+    fs_err::write(page.join("1.json"), crate::daily::lab::page(&[question])).unwrap();
     lab.run(&["ingest", "pages", "pages", "--date", "2026-11-22"]).expect(0);
     lab.run(&["submit", "daily", "--date", "2026-11-22", "--only", "questions"]).expect(0);
     let found = lab.run(&["query", "select count(*) as n from questions", "--output", "json"]);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::lab::Lab;
+use crate::daily::lab::Lab;
 
 /// A step that writes the rows of its parameter `rows` (JSON) with the columns of `ddl`.
 const FREE: &str = r#"

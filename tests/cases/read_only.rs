@@ -6,8 +6,8 @@ use std::process::Command;
 
 use fs_err as fs;
 
-use crate::lab::{Lab, ran};
-use crate::project::{Table, add_job, empty};
+use crate::cases::project::{Table, add_job, empty};
+use crate::daily::lab::{Lab, ran};
 
 fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();

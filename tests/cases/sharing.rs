@@ -6,8 +6,8 @@ use std::process::Command;
 
 use fs_err as fs;
 
-use crate::lab::{Lab, Ran, engine_dir, page, question, ran};
-use crate::project::{Table, add_job, empty};
+use crate::cases::project::{Table, add_job, empty};
+use crate::daily::lab::{Lab, Ran, engine_dir, page, question, ran};
 
 /// Returns the command run by another program, in the same place with the same environment.
 fn through(lab: &Lab, program: &[&str], arguments: &[&str]) -> Command {

@@ -1,6 +1,6 @@
 //! The smallest job there is: what all other cases differ from.
 
-use crate::project::{Table, add_job, empty};
+use crate::cases::project::{Table, add_job, empty};
 
 #[test]
 fn two_rows_are_published_and_read() {

@@ -5,8 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
-use crate::lab::{Lab, Ran};
-use crate::project::{Table, add_job, empty};
+use crate::cases::project::{Table, add_job, empty};
+use crate::daily::lab::{Lab, Ran};
 
 const OK: Table<'_> =
     Table { name: "ok", ddl: "id bigint, tag string", rows: r#"[[1,"a"],[2,"b"]]"#, partition_by: "tag" };

@@ -1,7 +1,7 @@
 //! Text files as other programs write them: told in words where they enter, and nothing of them lost.
 
-use crate::lab::{Lab, walk};
-use crate::project::empty;
+use crate::cases::project::empty;
+use crate::daily::lab::{Lab, walk};
 
 const PAGE: &str = "{\"items\":[{\"question_id\":1,\"title\":\"caf\u{e9}\"}],\"has_more\":false}";
 const SAVE: &str = "UTF-16 text: save as UTF-8 (`Out-File -Encoding utf8`)";

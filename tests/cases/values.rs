@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::lab::Lab;
-use crate::project::{Table, add_job, empty};
+use crate::cases::project::{Table, add_job, empty};
+use crate::daily::lab::Lab;
 
 /// Every sign of ASCII between letters, a text in both of its normal forms, more scripts, and what looks like an escape,
 /// a path or nothing.

@@ -8,8 +8,8 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::lab::{Lab, Ran};
-use crate::project::empty;
+use crate::cases::project::empty;
+use crate::daily::lab::{Lab, Ran};
 
 const TARGETS: &str = "
 targets:

@@ -7,7 +7,7 @@ use soflow::query::{Answer, Athena};
 use tokio::sync::watch;
 
 use super::lab::Lab;
-use super::twin::{Fault, FaultKind};
+use crate::twin::{Fault, FaultKind};
 
 async fn ask(lab: &Lab, limit: u64) -> soflow::error::Result<Answer> {
     let (_keep, stop) = watch::channel(false);
@@ -59,7 +59,7 @@ fn rows_are_paged_as_far_as_they_are_wanted() {
         // The second page's first row has the names for its values: it is data.
         assert_eq!((answer.rows.num_rows(), answer.more), (2, true));
         assert_eq!(answer.rows.schema().field(1).data_type().to_string(), "Utf8");
-        let wanted = |call: &super::twin::Call| call.body.as_ref().unwrap()["MaxResults"].as_u64().unwrap();
+        let wanted = |call: &crate::twin::Call| call.body.as_ref().unwrap()["MaxResults"].as_u64().unwrap();
         let calls = lab.twin.calls_of("athena", "GetQueryResults");
         assert_eq!(calls.iter().map(wanted).collect::<Vec<_>>(), [4, 3]);
         assert_eq!((answer.cost.scanned_bytes, answer.cost.seconds), (20_000_000, 1.5));
@@ -96,7 +96,7 @@ fn results_go_below_the_artifacts_only_when_the_workgroup_says_nothing() {
         answers(&lab, "StartQueryExecution", 400, &[json!({ "__type": "InvalidRequestException", "message": told })]);
         ask(&lab, 1).await.unwrap();
     });
-    let place = |call: super::twin::Call| call.body.unwrap()["ResultConfiguration"]["OutputLocation"].clone();
+    let place = |call: crate::twin::Call| call.body.unwrap()["ResultConfiguration"]["OutputLocation"].clone();
     let places: Vec<Value> = lab.twin.calls_of("athena", "StartQueryExecution").into_iter().map(place).collect();
     assert_eq!(places, [Value::Null, Value::Null, "s3://athena-place/artifacts/athena/".into()]);
 }

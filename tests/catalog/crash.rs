@@ -9,7 +9,7 @@ use soflow::store::Owner;
 use tokio::sync::Notify;
 
 use super::lab::{Lab, monthly, whole};
-use super::twin::{Act, Call, Fault, FaultKind, Moment, Twin};
+use crate::twin::{Act, Call, Fault, FaultKind, Moment, Twin};
 
 /// Longer than a turn.
 const TWO_MINUTES: SignedDuration = SignedDuration::from_mins(2);

@@ -14,7 +14,7 @@ use soflow::plan::{Column, Partition, Version};
 use soflow::store::{Owner, S3Store};
 
 use super::late::Late;
-use super::twin::{REGION, Twin};
+use crate::twin::{REGION, Twin};
 
 /// A lake of its own for a test.
 pub struct Lab {

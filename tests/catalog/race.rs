@@ -9,7 +9,7 @@ use soflow::plan::Version;
 use tokio::task::JoinHandle;
 
 use super::lab::{Lab, monthly, whole};
-use super::twin::{Act, Call, Fault, FaultKind, Moment, Twin};
+use crate::twin::{Act, Call, Fault, FaultKind, Moment, Twin};
 
 #[test]
 fn of_sixteen_publishers_of_the_same_index_exactly_one_wins() {

@@ -7,7 +7,7 @@ use soflow::error::Kind;
 use soflow::names::{RunId, Uri};
 
 use super::lab::{Lab, monthly, whole};
-use super::twin::{Fault, FaultKind};
+use crate::twin::{Fault, FaultKind};
 
 const FIRST: &str = "daily.2026-11-21.1";
 const SECOND: &str = "daily.2026-11-22.1";

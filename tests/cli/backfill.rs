@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use crate::support::{Gate, Project, Terminal};
+use crate::cli::support::{Gate, Project, Terminal};
 
 const JOB: &str = "\
 description: Pages, merged by date.

@@ -1,6 +1,6 @@
 //! `soflow config`.
 
-use crate::support::Project;
+use crate::cli::support::Project;
 
 #[test]
 fn every_setting_and_where_it_is_from() {

@@ -1,6 +1,6 @@
 //! `soflow engine`, and what happens when there cannot be one.
 
-use crate::support::Project;
+use crate::cli::support::Project;
 
 /// Returns a project whose engine environment would have to be made first.
 fn without_engine() -> Project {

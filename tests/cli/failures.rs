@@ -1,6 +1,6 @@
 //! Runs that fail: what people are told, and what programs are.
 
-use crate::support::{Gate, Project};
+use crate::cli::support::{Gate, Project};
 
 const SUBMIT: [&str; 4] = ["submit", "small", "--date", "2025-10-31"];
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
-use crate::support::Project;
+use crate::cli::support::Project;
 
 /// Returns a project with as many versions of its tables, the settings of which keep nothing.
 fn versions(count: u32) -> Project {

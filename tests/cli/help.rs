@@ -1,6 +1,6 @@
 //! `--help`, the program's and each verb's: the reference that people have at hand.
 
-use crate::support::{Output, Project};
+use crate::cli::support::{Output, Project};
 
 const VERBS: [&str; 19] = [
     "submit", "plan", "backfill", "validate", "doctor", "retry", "attach", "cancel", "cluster", "runs", "logs",

@@ -3,7 +3,7 @@
 use soflow::names::Uri;
 use soflow::run::LakeLock;
 
-use crate::support::Project;
+use crate::cli::support::Project;
 
 const QUESTION: &str = r#"{"items": [{"question_id": 7, "creation_date": 1764000000, "title": "Why?", "tags": ["rust"]}], "has_more": false, "quota_remaining": 9}"#;
 

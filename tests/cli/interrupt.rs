@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command};
 
-use crate::support::{Gate, Output, Project, Terminal};
+use crate::cli::support::{Gate, Output, Project, Terminal};
 
 const SUBMIT: [&str; 4] = ["submit", "small", "--date", "2025-10-31"];
 

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use soflow::names::Uri;
 use soflow::run::LakeLock;
 
-use crate::support::{Project, Record};
+use crate::cli::support::{Project, Record};
 
 fn project() -> Project {
     let project = Project::empty();

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 
-use crate::support::{Output, Project};
+use crate::cli::support::{Output, Project};
 
 /// Runs the program and closes its stdout after the first line, as `| head -1` does.
 fn first_line(project: &Project, arguments: &[&str]) -> Output {

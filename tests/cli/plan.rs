@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
-use crate::support::{Output, Project};
+use crate::cli::support::{Output, Project};
 
 const DATE: [&str; 4] = ["plan", "daily", "--date", "2026-10-31"];
 

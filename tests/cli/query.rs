@@ -1,6 +1,6 @@
 //! `soflow query`.
 
-use crate::support::{Output, Project};
+use crate::cli::support::{Output, Project};
 
 const TRENDS: &str = "select site, week_start, tag, n_questions from tag_trends_weekly order by n_questions desc, week_start, tag limit 3";
 

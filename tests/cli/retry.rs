@@ -1,6 +1,6 @@
 //! `soflow retry`.
 
-use crate::support::Project;
+use crate::cli::support::Project;
 
 const SUBMIT: [&str; 4] = ["submit", "small", "--date", "2025-10-31"];
 const RETRY: [&str; 2] = ["retry", "small.2025-10-31.1"];

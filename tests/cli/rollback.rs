@@ -1,6 +1,6 @@
 //! `soflow rollback`.
 
-use crate::support::Project;
+use crate::cli::support::Project;
 
 /// Returns a project with two versions of `counts`: of 3 rows and of 5.
 fn two_versions() -> Project {

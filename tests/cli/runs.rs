@@ -1,6 +1,6 @@
 //! `soflow runs`. The records are written by hand: their times are known, and no state needs luck.
 
-use crate::support::{Project, Record};
+use crate::cli::support::{Project, Record};
 
 /// Writes a run of each kind.
 pub fn some(project: &Project) {

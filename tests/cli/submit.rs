@@ -1,6 +1,6 @@
 //! `soflow submit` when all is well.
 
-use crate::support::Project;
+use crate::cli::support::Project;
 
 const SMALL: [&str; 4] = ["submit", "small", "--date", "2025-10-31"];
 

@@ -1,6 +1,6 @@
 //! `soflow tables`.
 
-use crate::support::Project;
+use crate::cli::support::Project;
 
 #[test]
 fn none() {

@@ -1,6 +1,6 @@
 //! The live view, on a terminal of 80 x 24.
 
-use crate::support::{Gate, Project, Terminal};
+use crate::cli::support::{Gate, Project, Terminal};
 
 const SUBMIT: [&str; 6] = ["submit", "small", "--date", "2025-10-31", "--parallel", "1"];
 
@@ -77,6 +77,6 @@ fn a_plan_fits() {
 #[test]
 fn runs_fit() {
     let project = Project::empty();
-    crate::runs::some(&project);
+    crate::cli::runs::some(&project);
     shot!(Terminal::start(&project, ["runs"]).end());
 }

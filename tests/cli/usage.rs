@@ -1,6 +1,6 @@
 //! What the program says to a command line it does not understand, or in the wrong place.
 
-use crate::support::Project;
+use crate::cli::support::Project;
 
 #[test]
 fn no_arguments() {

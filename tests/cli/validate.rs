@@ -2,7 +2,7 @@
 
 use fs_err as fs;
 
-use crate::support::Project;
+use crate::cli::support::Project;
 
 /// Returns a project with one of the invalid jobs that the job file's own tests have.
 fn with_invalid(name: &str) -> Project {

@@ -10,7 +10,7 @@ use fs_err as fs;
 
 use super::bad::column;
 use super::lab::{Lab, real_pages};
-use super::stackexchange::{Double, Kind, Options, World};
+use crate::stackexchange::{Double, Kind, Options, World};
 
 const KINDS: [(Kind, &str); 3] =
     [(Kind::Questions, "questions"), (Kind::Answers, "answers"), (Kind::Comments, "comments")];

@@ -5,8 +5,8 @@ use soflow::aws::IAM;
 use soflow::doctor::State;
 use soflow::names::Uri;
 
+use crate::doctor::ward::{Ward, fleet, trusting};
 use crate::twin::{Fault, FaultKind};
-use crate::ward::{Ward, fleet, trusting};
 
 /// Operations that change something, and how often the doctor may do them: once a bucket.
 const CHANGES: [&str; 2] = ["PutObject", "DeleteObject"];

@@ -1,6 +1,6 @@
 //! Several dates at once: each a run of its own, published one after the other.
 
-use crate::lab::{Lab, TABLES};
+use crate::emr::lab::{Lab, TABLES};
 
 #[test]
 fn two_dates_at_once() {

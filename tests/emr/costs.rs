@@ -1,6 +1,6 @@
 //! What a run has cost: of a cluster it made, and of one that was there.
 
-use crate::lab::{DATE, Lab, Said};
+use crate::emr::lab::{DATE, Lab, Said};
 
 /// Replaces the cluster's id and the amounts that depend on how long things took.
 fn shown(lab: &Lab, said: &Said) -> String {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::lab::{DATE, Lab, Said, ended};
+use crate::emr::lab::{DATE, Lab, Said, ended};
 use crate::twin::{Failure, Fate, Fault, FaultKind, StepFate};
 
 /// What is told apart among the objects in S3.

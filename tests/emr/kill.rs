@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::lab::{DATE, Lab, ended, signal};
+use crate::emr::lab::{DATE, Lab, ended, signal};
 use crate::twin::{Act, Call, Moment, StepFate};
 
 /// How often the same call, such as a look at the steps, is worth dying at.

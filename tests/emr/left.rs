@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-use crate::kill::killed_at;
-use crate::lab::{DATE, Lab, ended, signal};
+use crate::emr::kill::killed_at;
+use crate::emr::lab::{DATE, Lab, ended, signal};
 use crate::twin::{Fault, FaultKind, Moment, StepFate};
 
 const RUN: &str = "chain.2026-11-22.1";

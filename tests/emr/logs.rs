@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 
 use serde_json::json;
 
-use crate::lab::{DATE, Lab, Said, TABLES};
+use crate::emr::lab::{DATE, Lab, Said, TABLES};
 use crate::twin::{Failure, StepFate};
 
 /// A launcher before whose work steps print something and wait until an object says that they may go on.

@@ -1,6 +1,6 @@
 //! Clusters that end under a run: it goes on elsewhere, and what is finished stays finished.
 
-use crate::lab::{DATE, Lab, STEPS, ended};
+use crate::emr::lab::{DATE, Lab, STEPS, ended};
 use crate::twin::{Loss, StepFate};
 
 /// Asserts that the second cluster has got exactly what the first had not finished.

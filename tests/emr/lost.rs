@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::lab::{DATE, Lab, Said, ended, signal};
+use crate::emr::lab::{DATE, Lab, Said, ended, signal};
 use crate::twin::{Act, Fault, FaultKind, Moment};
 
 /// Returns so many seconds of the real thing.

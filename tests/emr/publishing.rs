@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::lab::{DATE, Lab, TABLES};
+use crate::emr::lab::{DATE, Lab, TABLES};
 use crate::twin::{Fault, FaultKind};
 
 const OTHER: &str = "2026-11-21";

@@ -1,6 +1,6 @@
 //! Several clients at once: one does the work, the others wait, watch or are told who.
 
-use crate::lab::{DATE, Lab, ended, signal};
+use crate::emr::lab::{DATE, Lab, ended, signal};
 use crate::twin::StepFate;
 
 const OTHER: &str = "2026-11-21";

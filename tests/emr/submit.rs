@@ -1,6 +1,6 @@
 //! The plain way: a first run makes a cluster, a second one uses it, a third has nothing to do.
 
-use crate::lab::{DATE, Lab, TABLES};
+use crate::emr::lab::{DATE, Lab, TABLES};
 use crate::twin::Call;
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use soflow::names::parse_partition_path;
 
-use crate::lab::{DATE, Lab};
+use crate::emr::lab::{DATE, Lab};
 use crate::twin::{Exec, Options, Twin};
 
 /// Writes the rows of its parameter `rows`, partitioned by `tag`.

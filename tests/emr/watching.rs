@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::lab::{DATE, Lab, Said, ended, signal};
+use crate::emr::lab::{DATE, Lab, Said, ended, signal};
 use crate::twin::{Options, StepFate};
 
 /// Writes a job of that many steps, none of which needs another.

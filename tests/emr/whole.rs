@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use soflow::names::{PartitionValues, parse_partition_path};
 use soflow::parity::{self, Side};
 
-use crate::lab::{DATE, Lab};
+use crate::emr::lab::{DATE, Lab};
 use crate::twin::{Exec, Options, Twin};
 
 /// The tables of the daily job and the key of each.
@@ -69,7 +69,7 @@ fn the_daily_job_on_a_cluster_gives_what_it_gives_here() {
     lab.twin.reset_calls();
     let again = lab.run(&["submit", "daily", "--date", DATE]);
     assert!(again.stdout.starts_with("Nothing to do"), "{again}");
-    let calls: Vec<String> = lab.twin.calls().iter().map(crate::submit::told).collect();
+    let calls: Vec<String> = lab.twin.calls().iter().map(crate::emr::submit::told).collect();
     println!("{} calls for nothing to do: {calls:#?}", calls.len());
     assert!(calls.len() <= 12, "{calls:#?}");
     assert_eq!(steps_of(&lab, &cluster, 2), [""; 0], "nothing to do, and yet done");

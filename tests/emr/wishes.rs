@@ -1,6 +1,6 @@
 //! Who wants the same as a run that goes on joins it; who wants something else is told so.
 
-use crate::lab::{DATE, Lab, ended, signal};
+use crate::emr::lab::{DATE, Lab, ended, signal};
 
 const SUBMIT: [&str; 4] = ["submit", "chain", "--date", DATE];
 const RUN: &str = "chain.2026-11-22.1";
@@ -20,7 +20,7 @@ fn another_wish_is_not_taken_for_the_run_that_goes_on() {
     let forced = lab.run(&[&SUBMIT[..], &["--force"]].concat());
     lab.write("pyspark/steps/two.py", "# changed meanwhile\n");
     let changed = lab.submit();
-    lab.write("jobs/chain.yaml", &format!("{}parameters: {{ top: 3 }}\n", crate::lab::JOB));
+    lab.write("jobs/chain.yaml", &format!("{}parameters: {{ top: 3 }}\n", crate::emr::lab::JOB));
     let parameter = lab.run(&[&SUBMIT[..], &["--param", "top=4"]].concat());
     for (said, why) in [(&forced, "--force"), (&changed, "the code of `two`"), (&parameter, "--param=top=4")] {
         assert_eq!(said.code, Some(5), "{said}");

@@ -3,7 +3,7 @@
 use soflow::error::Kind as Failure;
 use soflow::event::Event;
 
-use crate::lab::Lab;
+use crate::ingest::lab::Lab;
 use crate::stackexchange::{Fault, FaultKind, Kind, Match, Options, World};
 
 /// What comes of a fault.

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use proptest::prelude::*;
 use soflow::ingest::api::Span;
 
-use crate::lab::{Lab, name};
-use crate::process::{DEATHS, Death, DyingStore, Process};
+use crate::crash::process::{DEATHS, Death, DyingStore, Process};
+use crate::ingest::lab::{Lab, name};
 use crate::stackexchange::{Kind, Options, World};
 
 /// Every page of raw that counts, by its path without the run's own name.

@@ -8,8 +8,8 @@ use soflow::ingest::api::client::AuthScheme;
 use soflow::ingest::api::state::Book;
 use soflow::store::{FileStore, Owner};
 
-use crate::lab::{Lab, runtime};
-use crate::process::{Death, DyingStore, Process};
+use crate::crash::process::{Death, DyingStore, Process};
+use crate::ingest::lab::{Lab, runtime};
 use crate::stackexchange::{Encoding, Kind, Options, World};
 
 #[test]

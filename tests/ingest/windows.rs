@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use soflow::error::Kind as Failure;
 use soflow::ingest::api::Span;
 
-use crate::lab::Lab;
+use crate::ingest::lab::Lab;
 use crate::stackexchange::{Fault, FaultKind, Features, Kind, Match, Options, World};
 
 const THREE: [Kind; 3] = [Kind::Questions, Kind::Answers, Kind::Comments];

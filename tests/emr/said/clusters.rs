@@ -1,7 +1,7 @@
 //! `soflow cluster`.
 
-use crate::lab::Lab;
-use crate::said::support::{Shown, hold, hold_lease, show_clusters, walked};
+use crate::emr::lab::Lab;
+use crate::emr::said::support::{Shown, hold, hold_lease, show_clusters, walked};
 use crate::twin::{Fault, FaultKind};
 
 /// A lab with one cluster that takes steps.

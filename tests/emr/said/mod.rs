@@ -3,8 +3,8 @@
 /// Compares what the program said in a lab with the snapshot of that name.
 macro_rules! shot {
     ($name:expr, $lab:expr, $said:expr) => {{
-        let said = $crate::said::support::told(&$lab, $said);
-        insta::with_settings!({ filters => $crate::said::support::filters(), omit_expression => true }, {
+        let said = $crate::emr::said::support::told(&$lab, $said);
+        insta::with_settings!({ filters => $crate::emr::said::support::filters(), omit_expression => true }, {
             insta::assert_snapshot!($name, said)
         })
     }};

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::lab::{DATE, Lab};
-use crate::said::support::{Shown, hold_lease, show_clusters};
+use crate::emr::lab::{DATE, Lab};
+use crate::emr::said::support::{Shown, hold_lease, show_clusters};
 use crate::twin::{Fault, FaultKind};
 
 const PLAN: [&str; 4] = ["plan", "chain", "--date", DATE];

@@ -1,7 +1,7 @@
 //! What AWS or soflow refuses, and what is said about it.
 
-use crate::lab::{DATE, JOB, Lab};
-use crate::said::support::hold_lease;
+use crate::emr::lab::{DATE, JOB, Lab};
+use crate::emr::said::support::hold_lease;
 use crate::twin::{Fate, Fault, FaultKind};
 
 #[test]
@@ -99,6 +99,6 @@ fn a_cluster_that_does_not_come_up() {
     ] {
         let lab = Lab::new();
         lab.twin.next_cluster(fate);
-        shot!(name, lab, crate::said::support::walked(&lab, &["submit", "chain", "--date", DATE]));
+        shot!(name, lab, crate::emr::said::support::walked(&lab, &["submit", "chain", "--date", DATE]));
     }
 }

@@ -1,7 +1,7 @@
 //! Runs: that go well, that fail, that are left and taken up again.
 
-use crate::lab::DATE;
-use crate::said::support::{begin, end, interrupt, lab, state, walk, walked, without_cost};
+use crate::emr::lab::DATE;
+use crate::emr::said::support::{begin, end, interrupt, lab, state, walk, walked, without_cost};
 use crate::twin::{Failure, Loss, StepFate};
 
 const SUBMIT: [&str; 4] = ["submit", "chain", "--date", DATE];

@@ -8,7 +8,7 @@ use std::process::{Child, Command};
 
 use serde_json::{Value, json};
 
-use crate::lab::{DATE, Lab, Said};
+use crate::emr::lab::{DATE, Lab, Said};
 use crate::twin::{Call, Fault, FaultKind};
 
 /// Returns what differs between two runs of the same test and is not what the test is about.

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{Answer, get, send};
 use crate::stackexchange::{Double, Encoding, Fault, FaultKind, Kind, Match, Options, World};
+use crate::stackexchange_checks::client::{Answer, get, send};
 
 fn double(encoding: Encoding) -> Double {
     let mut world = World::empty(1_704_110_400);

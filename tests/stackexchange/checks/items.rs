@@ -1,7 +1,7 @@
 //! Items, pages, sorts and bounds.
 
-use crate::client::get;
 use crate::stackexchange::{Double, Kind, World};
+use crate::stackexchange_checks::client::get;
 
 /// Five questions: ids 1 to 5, created at 10 to 50, last active at 90, 80, 70, 70, 60.
 fn five() -> World {

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::client::{get, send};
 use crate::stackexchange::{Double, Kind, Options, World};
+use crate::stackexchange_checks::client::{get, send};
 
 /// 2024-01-01T12:00:00Z: half a day is left.
 const NOON: i64 = 1_704_110_400;

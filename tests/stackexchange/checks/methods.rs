@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::client::{get, send};
 use crate::stackexchange::{Double, Features, Kind, Options, World};
+use crate::stackexchange_checks::client::{get, send};
 
 /// One question with an answer, and a comment on each.
 fn thread() -> World {

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::client::get;
 use crate::stackexchange::{Double, Kind, World};
+use crate::stackexchange_checks::client::get;
 
 #[test]
 fn the_same_seed_makes_the_same_world() {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::client::{add, ok, refused, start, state, states, status, step};
 use crate::twin::{Fate, Loss, Options, Twin};
+use crate::twin_checks::client::{add, ok, refused, start, state, states, status, step};
 
 /// Returns a twin whose clocks stand, so that each state is seen.
 fn held() -> Twin {

@@ -5,8 +5,8 @@ use std::io::{Read, Write};
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
-use crate::client::{add, start, states, step_of};
 use crate::twin::{Exec, Options, Twin};
+use crate::twin_checks::client::{add, start, states, step_of};
 
 /// Returns a twin that runs steps, or nothing where there is no engine to run them with.
 fn running(test: &str) -> Option<Twin> {
@@ -87,7 +87,7 @@ fn a_step_that_is_cancelled_is_killed() {
     });
     assert_eq!(states(&twin, &cluster), ["RUNNING"]);
     assert!(runs(MARK) || !fs_err::exists("/proc").unwrap());
-    crate::client::ok(&twin, "CancelSteps", &json!({ "ClusterId": cluster, "StepIds": ids }));
+    crate::twin_checks::client::ok(&twin, "CancelSteps", &json!({ "ClusterId": cluster, "StepIds": ids }));
     assert_eq!(ended(&twin, &cluster, 0)["Status"]["State"], "CANCELLED");
     twin.until("its process is gone", |_| !runs(MARK));
 }

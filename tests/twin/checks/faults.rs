@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::client::{add, cluster_request, form_call, json_call, ok, s3, start, step};
 use crate::twin::{Act, Fault, FaultKind, Moment, Twin};
+use crate::twin_checks::client::{add, cluster_request, form_call, json_call, ok, s3, start, step};
 
 /// Returns how many steps a cluster has and how the call that adds one is answered, under a fault.
 fn adding(kind: FaultKind) -> (Option<u16>, String, usize) {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{add, cluster_request, emr, ok, refused, start, state, step, step_of};
 use crate::twin::Twin;
+use crate::twin_checks::client::{add, cluster_request, emr, ok, refused, start, state, step, step_of};
 
 fn said(code: &str, text: &str) -> (String, String) {
     (code.to_string(), text.to_string())

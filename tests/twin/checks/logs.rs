@@ -5,8 +5,8 @@ use std::io::Read;
 use flate2::read::GzDecoder;
 use serde_json::json;
 
-use crate::client::{add, start, states, status, step};
 use crate::twin::{Failure, Fate, StepFate, Twin};
+use crate::twin_checks::client::{add, start, states, status, step};
 
 fn unpacked(twin: &Twin, uri: &str) -> Option<String> {
     let mut text = String::new();

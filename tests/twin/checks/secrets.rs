@@ -4,8 +4,8 @@ use aws_credential_types::Credentials;
 use serde_json::{Value, json};
 use soflow::aws::{SECRETS_MANAGER, Session};
 
-use crate::client::json_call;
 use crate::twin::{REGION, Twin};
+use crate::twin_checks::client::json_call;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_is_read_and_one_that_is_not_there_is_told() {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{add, ok, refused, start, state, states, status, step};
 use crate::twin::{Failure, StepFate, Twin};
+use crate::twin_checks::client::{add, ok, refused, start, state, states, status, step};
 
 #[test]
 fn as_many_run_at_once_as_the_cluster_allows_in_the_order_they_came() {

@@ -1,16 +1,6 @@
 //! SIGKILL at every point of a real run of the real binary on the real engine: readers see all of the old or all of the
 //! new, no process outlives soflow, and the same command completes what was cut short.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a test that cannot look at its lake has failed, and tells what it tried"
-)]
-
-#[path = "daily/lab.rs"]
-mod lab;
-
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -18,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::Instant;
 
+use crate::daily::lab::{DEADLINE, Lab, answer, page, question, walk};
 use fs_err as fs;
-use lab::{DEADLINE, Lab, answer, page, question, walk};
 
 const JOB: &str = r"
 description: A job small enough to be killed often.

@@ -1,17 +1,15 @@
 //! The program as people meet it: each test runs the real binary in a project of its own and snapshots all they see,
 //! stdout, stderr and the exit code. One file a verb.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot be set up has failed")]
-
 /// Compares what the program said with the snapshot of that name, or of the test's.
 macro_rules! shot {
     ($seen:expr) => {
-        insta::with_settings!({ filters => crate::support::filters(), omit_expression => true }, {
+        insta::with_settings!({ filters => crate::cli::support::filters(), omit_expression => true }, {
             insta::assert_snapshot!($seen.to_string())
         })
     };
     ($name:expr, $seen:expr) => {
-        insta::with_settings!({ filters => crate::support::filters(), omit_expression => true }, {
+        insta::with_settings!({ filters => crate::cli::support::filters(), omit_expression => true }, {
             insta::assert_snapshot!($name, $seen.to_string())
         })
     };

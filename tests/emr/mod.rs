@@ -3,13 +3,6 @@
 //! Steps are really submitted and executed, by a launcher that writes a small file for each table (`launcher.py`), so that a
 //! run takes a second; `whole.rs` runs the real steps on the embedded engine.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot be set up has failed")]
-#![expect(clippy::print_stdout, reason = "what was left out, and why, is told")]
-
-#[path = "../twin/mod.rs"]
-#[expect(dead_code, reason = "one twin for all tests; none uses all of it")]
-mod twin;
-
 mod backfill;
 mod costs;
 mod faults;

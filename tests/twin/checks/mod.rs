@@ -1,0 +1,10 @@
+//! The twin's own tests: what the tests against AWS stand on must stand itself.
+
+mod client;
+mod clusters;
+mod execution;
+mod faults;
+mod limits;
+mod logs;
+mod secrets;
+mod steps;
