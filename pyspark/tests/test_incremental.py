@@ -1,5 +1,6 @@
 """Runs day by day give the tables that one run over everything gives: only the touched periods were rewritten."""
 
+import os
 import random
 
 import pytest
@@ -8,6 +9,8 @@ from test_real_data import STEPS
 
 from soflow_jobs.lake import read
 from soflow_jobs.schemas import PARTITIONS, TABLES, names
+
+ON_SAIL = os.environ.get("SOFLOW_TEST_ENGINE", "sail") == "sail"
 
 KEYS = {
     "questions": ["question_id"],
@@ -84,7 +87,7 @@ def check_daily_equals_at_once(spark, folder, days):
             assert differing(found[key], row) == [], (table, key)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, 2] if ON_SAIL else [1])
 def test_day_by_day_equals_all_at_once(spark, tmp_path, seed, monkeypatch):
     # Few questions a month: let the thresholds be met.
     monkeypatch.setattr("soflow_jobs.tag_pairs.MIN_BOTH", 2)
@@ -127,6 +130,7 @@ FAR = {
 }
 
 
+@pytest.mark.skipif(not ON_SAIL, reason="which periods are computed is decided before the engine: tested on Sail")
 @pytest.mark.parametrize("case", FAR)
 def test_effects_far_from_the_changed_month(spark, tmp_path, case):
     check_daily_equals_at_once(spark, tmp_path, FAR[case])
