@@ -18,6 +18,8 @@ use tempfile::TempDir;
 
 /// Long enough for the slowest machine; only a test that hangs gets there.
 pub const DEADLINE: Duration = Duration::from_secs(300);
+/// Between two looks at something that a test waits for: what it waits for needs the processor, too.
+pub const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
 pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -227,7 +229,7 @@ impl Lab {
                 return;
             }
             assert!(began.elapsed() < Duration::from_secs(30), "{when}: still running: {left:?}");
-            std::thread::yield_now();
+            std::thread::park_timeout(BETWEEN_LOOKS);
         }
     }
 

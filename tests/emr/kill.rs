@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::daily::lab::BETWEEN_LOOKS;
 use crate::emr::lab::{DATE, Lab, ended, signal};
 use crate::twin::{Act, Call, Moment, StepFate};
 
@@ -20,7 +21,7 @@ pub fn killed_at(lab: &Lab, moment: Moment, fatal: impl Fn(&Call) -> bool + Send
             return Act::Go;
         }
         while victim.load(Ordering::SeqCst) == 0 {
-            std::thread::yield_now();
+            std::thread::park_timeout(BETWEEN_LOOKS);
         }
         signal(victim.load(Ordering::SeqCst), "-KILL");
         Act::Drop

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::daily::lab::BETWEEN_LOOKS;
 use crate::emr::kill::killed_at;
 use crate::emr::lab::{DATE, Lab, ended, signal};
 use crate::twin::{Fault, FaultKind, Moment, StepFate};
@@ -110,7 +111,7 @@ fn a_run_whose_results_are_gone_says_so_and_does_them_again() {
     let done = |lab: &Lab| lab.records()[0]["steps"][0]["state"] == "completed";
     while !done(&lab) {
         lab.twin.tick();
-        std::thread::yield_now();
+        std::thread::park_timeout(BETWEEN_LOOKS);
     }
     signal(child.id(), "-INT");
     assert_eq!(ended(child).code, Some(4));

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::daily::lab::BETWEEN_LOOKS;
 use crate::emr::lab::{DATE, Lab, Said, ended, signal};
 use crate::twin::{Act, Fault, FaultKind, Moment};
 
@@ -154,11 +155,11 @@ fn a_client_that_was_stopped_between_lease_and_steps_ends_its_own_copies() {
         let (client, held, go) = &hook;
         if call.operation == "AddJobFlowSteps" && moment == Moment::Before && !held.swap(true, Ordering::SeqCst) {
             while client.load(Ordering::SeqCst) == 0 {
-                std::thread::yield_now();
+                std::thread::park_timeout(BETWEEN_LOOKS);
             }
             signal(client.load(Ordering::SeqCst), "-STOP");
             while !go.load(Ordering::SeqCst) {
-                std::thread::yield_now();
+                std::thread::park_timeout(BETWEEN_LOOKS);
             }
         }
         Act::Go

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::Instant;
 
-use crate::daily::lab::{DEADLINE, Lab, answer, page, question, walk};
+use crate::daily::lab::{BETWEEN_LOOKS, DEADLINE, Lab, answer, page, question, walk};
 use fs_err as fs;
 
 const JOB: &str = r"
@@ -155,7 +155,7 @@ fn kill_at(lab: &Lab, arguments: &[&str], seen: &Seen, point: &Point) -> String 
     })
 }
 
-/// Looks, without a rest, until something holds.
+/// Looks until something holds.
 #[track_caller]
 fn wait_for(child: &mut Child, what: &str, holds: impl Fn() -> bool) {
     let began = Instant::now();
@@ -164,7 +164,7 @@ fn wait_for(child: &mut Child, what: &str, holds: impl Fn() -> bool) {
         if child.try_wait().unwrap().is_some() {
             assert!(holds(), "the command ended before `{what}` was seen");
         }
-        std::thread::yield_now();
+        std::thread::park_timeout(BETWEEN_LOOKS);
     }
 }
 
