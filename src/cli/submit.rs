@@ -13,7 +13,6 @@ use super::connections::RunOptions;
 use super::output::stderr;
 use super::project::Project;
 use super::{insights, jobs};
-use crate::catalog;
 use crate::error::{Error, Kind, Result};
 use crate::event::{RunState, Sink};
 use crate::ingest::sample;
@@ -140,7 +139,7 @@ impl Submission<'_> {
                         // A publication that was cut short may not be shown everywhere yet.
                         if !gathered.index.shown {
                             let catalog = services.catalog.as_ref();
-                            catalog::telling(catalog, catalog.settle(), sink).await?;
+                            catalog.telling(catalog.settle(), sink).await?;
                         }
                         return Ok(SubmitOutcome::Nothing(gathered, plan));
                     }

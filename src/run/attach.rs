@@ -11,7 +11,6 @@ use super::gather::is_whole;
 use super::intent::Intent;
 use super::lease::{RunLease, Taken, correct};
 use super::record::{RunRecord, find_run};
-use crate::catalog;
 use crate::config::Lake;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, RunState, Sink, StepState};
@@ -204,7 +203,7 @@ async fn take_over(
             }
             // Its process may have ended before other catalogs showed them.
             let catalog = services.catalog.as_ref();
-            let unshown = catalog::telling(catalog, catalog.settle(), sink).await.err();
+            let unshown = catalog.telling(catalog.settle(), sink).await.err();
             going.record.error = unshown.as_ref().map(|error| not_shown(&run, error));
             going.close(None, sink).await?;
             Outcome { record: going.record, results: going.results, versions, unshown }

@@ -30,7 +30,7 @@ pub struct Services {
     /// Objects of the lake.
     pub store: Arc<dyn Store>,
     /// The tables.
-    pub catalog: Arc<dyn Catalog>,
+    pub catalog: Arc<Catalog>,
     /// Where steps run.
     pub target: Arc<dyn Target>,
     /// The target's name.

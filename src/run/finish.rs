@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::drive::ActiveRun;
 use super::gather::{self, Gathered};
 use crate::audit::{self, Finding, Opened};
-use crate::catalog::{self, Index};
+use crate::catalog::Index;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::names::{Digest, Uri, partition_path};
@@ -210,7 +210,7 @@ async fn move_catalog(
     sink: &mut dyn Sink,
 ) -> Result<Option<Error>> {
     let catalog = run.services.catalog.as_ref();
-    let failure = match catalog::telling(catalog, catalog.publish(seen, versions), sink).await {
+    let failure = match catalog.telling(catalog.publish(seen, versions), sink).await {
         Err(error) if error.kind == Kind::Machine => error,
         ended => return ended,
     };

@@ -57,7 +57,7 @@ pub struct PlanRequest<'a> {
 ///
 /// # Errors
 /// Those of the store and the catalog.
-pub async fn gather<'a>(request: PlanRequest<'a>, store: &dyn Store, catalog: &dyn Catalog) -> Result<Gathered<'a>> {
+pub async fn gather<'a>(request: PlanRequest<'a>, store: &dyn Store, catalog: &Catalog) -> Result<Gathered<'a>> {
     let PlanRequest { job, date, lake, code, select } = request;
     let index = catalog.index().await?;
     let names: Vec<String> = table_names(job).into_iter().filter(|name| index.tables.contains_key(name)).collect();
@@ -144,7 +144,7 @@ pub(super) async fn table_facts(
     current: impl Future<Output = Result<Option<Version>>>,
     job: &Job,
     date: Date,
-    catalog: &dyn Catalog,
+    catalog: &Catalog,
 ) -> Result<TableFacts> {
     let mut facts = TableFacts::default();
     let mut next = current.await?;
@@ -162,7 +162,7 @@ pub(super) async fn table_facts(
 }
 
 /// Reads the versions that published tables were made from, where those are not current any more.
-async fn add_versions_taken_in(tables: &mut BTreeMap<String, TableFacts>, catalog: &dyn Catalog) -> Result<()> {
+async fn add_versions_taken_in(tables: &mut BTreeMap<String, TableFacts>, catalog: &Catalog) -> Result<()> {
     let current = tables.values().filter_map(TableFacts::current);
     let unknown =
         |(table, run): &(String, RunId)| tables.get(table).is_some_and(|facts| !facts.versions.contains_key(run));

@@ -50,7 +50,7 @@ pub struct Collection<'a> {
     /// Its objects.
     pub store: &'a dyn Store,
     /// Its tables.
-    pub catalog: &'a dyn Catalog,
+    pub catalog: &'a Catalog,
     /// By the store's clock.
     pub now: Timestamp,
     /// How long what was replaced, or never published, is kept.
@@ -286,7 +286,7 @@ fn uris<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Vec<Uri> {
 ///
 /// # Errors
 /// Those of the store and the catalog.
-pub async fn is_kept(gathered: &Gathered<'_>, plan: &Plan, store: &dyn Store, catalog: &dyn Catalog) -> Result<bool> {
+pub async fn is_kept(gathered: &Gathered<'_>, plan: &Plan, store: &dyn Store, catalog: &Catalog) -> Result<bool> {
     let facts = &gathered.facts;
     for step in &plan.steps {
         let Some(reused) = &step.reused else { continue };

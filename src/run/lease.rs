@@ -127,7 +127,6 @@ mod tests {
     use super::super::record::load_run;
     use super::*;
     use crate::store::FileStore;
-    use crate::store::document::StoredDocument as _;
 
     fn owner(who: &str, process: u32) -> Owner {
         Owner { who: who.into(), host: format!("host-of-{who}"), process, ..Owner::default() }
@@ -138,7 +137,7 @@ mod tests {
         let driver = Some(Claim::new("", &owner("anna", 1), store.now()));
         let record = RunRecord { driver, ..RunRecord::example("daily.2026-11-22.1") };
         let uri = record_uri(&artifacts, &record.run);
-        let tag = store.put_if_absent(&uri, &record.to_json().unwrap()).await.unwrap().unwrap();
+        let tag = store.put_if_absent(&uri, &document::json(&record).unwrap()).await.unwrap().unwrap();
         let lease = RunLease::new(store.clone(), &artifacts, &record, tag);
         (store, artifacts, record, lease)
     }
@@ -148,7 +147,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (store, artifacts, mut record, lease) = claimed(folder.path()).await;
         record.error = Some("written, and no answer came".into());
-        store.put(&record_uri(&artifacts, &record.run), &record.to_json().unwrap()).await.unwrap();
+        store.put(&record_uri(&artifacts, &record.run), &document::json(&record).unwrap()).await.unwrap();
         record.state = RunState::Failed;
         lease.save(&record).await.unwrap();
         let there = load_run(store.as_ref(), &artifacts, &record.run).await.unwrap();
@@ -160,14 +159,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (store, artifacts, mut record, lease) = claimed(folder.path()).await;
         record.driver.as_mut().unwrap().until = Timestamp::UNIX_EPOCH;
-        store.put(&record_uri(&artifacts, &record.run), &record.to_json().unwrap()).await.unwrap();
+        store.put(&record_uri(&artifacts, &record.run), &document::json(&record).unwrap()).await.unwrap();
         // A cluster that takes ten minutes to start.
         tokio::time::sleep(Duration::from_secs(600)).await;
         let bert = owner("bert", 2);
         let taken = RunLease::take(store.clone(), &artifacts, &record.run, &bert, false).await.unwrap();
         assert!(matches!(taken, Taken::Theirs(_)), "the heartbeat has renewed it");
         drop(lease);
-        store.put(&record_uri(&artifacts, &record.run), &record.to_json().unwrap()).await.unwrap();
+        store.put(&record_uri(&artifacts, &record.run), &document::json(&record).unwrap()).await.unwrap();
         tokio::time::sleep(Duration::from_secs(600)).await;
         let taken = RunLease::take(store, &artifacts, &record.run, &bert, false).await.unwrap();
         assert!(matches!(taken, Taken::Ours(..)), "nobody renews it any more");

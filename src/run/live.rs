@@ -30,7 +30,7 @@ impl OpenRuns {
     ///
     /// # Errors
     /// Those of the catalog.
-    pub async fn of(runs: &Runs, lake: &Lake, catalog: &dyn Catalog) -> Result<Self> {
+    pub async fn of(runs: &Runs, lake: &Lake, catalog: &Catalog) -> Result<Self> {
         let jobs = runs.going.keys().map(|run| run.job.clone()).collect();
         let mut going = Self { runs: runs.going.keys().cloned().collect(), jobs, ..Self::default() };
         for record in runs.going.values().flatten() {
@@ -98,7 +98,7 @@ impl LiveSet {
     ///
     /// # Errors
     /// Those of the catalog: without knowing what a version is made of nothing may be removed.
-    pub async fn add_index(&mut self, index: &Index, catalog: &dyn Catalog) -> Result<()> {
+    pub async fn add_index(&mut self, index: &Index, catalog: &Catalog) -> Result<()> {
         let versions =
             index.tables.iter().flat_map(|(table, entry)| entry.history.iter().map(move |known| (table, known)));
         let read = versions.map(|(table, known)| catalog.version(table, &known.run));

@@ -14,7 +14,7 @@ use crate::store::document::StoredDocument as _;
 ///
 /// # Errors
 /// Those of the store and the catalog; `Held` when someone else publishes at the same time.
-pub async fn repair(store: &dyn Store, catalog: &dyn Catalog, artifacts: &Uri, write: bool) -> Result<Restored> {
+pub async fn repair(store: &dyn Store, catalog: &Catalog, artifacts: &Uri, write: bool) -> Result<Restored> {
     let index = catalog.index().await.unwrap_or_default();
     let mut files = catalog.version_files().await?;
     files.retain(|file| !index.tables.get(&file.table).is_some_and(|entry| entry.keeps(&file.run)));
@@ -35,7 +35,7 @@ pub async fn repair(store: &dyn Store, catalog: &dyn Catalog, artifacts: &Uri, w
 ///
 /// # Errors
 /// `Machine` when it lacks something, saying what.
-pub(super) async fn must_be_whole(store: &dyn Store, catalog: &dyn Catalog, artifacts: &Uri) -> Result<()> {
+pub(super) async fn must_be_whole(store: &dyn Store, catalog: &Catalog, artifacts: &Uri) -> Result<()> {
     let found = repair(store, catalog, artifacts, false).await?;
     if found.is_nothing() {
         return Ok(());

@@ -1,10 +1,12 @@
-//! The calls to Glue, each a line of its API. Source of limits: the service model `glue-2017-03-31`.
+//! The calls to Glue, each a line of its API, and tables as that spells them. Source of shapes and limits: the service model
+//! `glue-2017-03-31`.
+
+use std::collections::BTreeMap;
 
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::shapes::{GluePartition, GlueTable, TableInput};
 use crate::aws::{CallError, GLUE, Session};
 use crate::names::Uri;
 
@@ -22,6 +24,67 @@ pub const NOT_FOUND: &str = "EntityNotFoundException";
 
 /// What there is one of.
 pub const EXISTS: &str = "AlreadyExistsException";
+
+/// A column.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GlueColumn {
+    /// In lower case, as Hive keeps names.
+    pub name: String,
+    /// A Hive type.
+    #[serde(default, rename = "Type")]
+    pub kind: String,
+    /// What people have written about it in Glue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
+/// Where files are and how they are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Storage {
+    pub columns: Vec<GlueColumn>,
+    pub location: String,
+    pub input_format: String,
+    pub output_format: String,
+    pub serde_info: Serde,
+}
+
+/// What reads the files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Serde {
+    pub serialization_library: String,
+    pub parameters: BTreeMap<String, String>,
+}
+
+/// A table, written or read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct GlueTable {
+    pub name: String,
+    pub table_type: String,
+    pub partition_keys: Vec<GlueColumn>,
+    pub storage_descriptor: Storage,
+    pub parameters: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Only read: which of Glue's own versions it is.
+    #[serde(skip_serializing)]
+    pub version_id: Option<String>,
+}
+
+/// A partition, written or read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct GluePartition {
+    /// In the order of the table's keys.
+    pub values: Vec<String>,
+    pub storage_descriptor: Storage,
+    pub parameters: BTreeMap<String, String>,
+}
 
 /// A Glue database.
 #[derive(Clone, Debug)]
@@ -88,7 +151,7 @@ impl Glue {
     }
 
     /// Makes a table, and the database at `curated` when there is none.
-    pub async fn create_table(&self, table: &TableInput, curated: &Uri) -> Result<(), CallError> {
+    pub async fn create_table(&self, table: &GlueTable, curated: &Uri) -> Result<(), CallError> {
         let input = json!({ "TableInput": table });
         match self.call::<IgnoredAny>("CreateTable", input.clone()).await {
             Err(error) if error.code == NOT_FOUND => {
@@ -107,12 +170,12 @@ impl Glue {
         }
     }
 
-    /// Replaces a table that is still at `version`. Glue keeps no copy of the one before: soflow's catalog does, and an
-    /// account may have only so many.
-    pub async fn update_table(&self, table: &TableInput, version: Option<&str>) -> Result<(), CallError> {
+    /// Replaces a table that is still at its `version_id`. Glue keeps no copy of the one before: soflow's catalog does, and
+    /// an account may have only so many.
+    pub async fn update_table(&self, table: &GlueTable) -> Result<(), CallError> {
         let mut input = json!({ "TableInput": table, "SkipArchive": true });
-        if let Some(version) = version {
-            input["VersionId"] = version.into();
+        if let Some(version) = &table.version_id {
+            input["VersionId"] = version.as_str().into();
         }
         self.call::<IgnoredAny>("UpdateTable", input).await.map(drop)
     }

@@ -89,7 +89,7 @@ impl<T: Leased> LeasedDocument<T> {
     pub async fn write(&mut self) -> Result<Result<(), Option<T>>> {
         if self.me.is_none() {
             // Nobody else writes it.
-            return self.store.put(&self.uri, &self.state.to_json()?).await.map(Ok);
+            return self.store.put(&self.uri, &document::json(&self.state)?).await.map(Ok);
         }
         let until = self.store.now() + LASTS;
         let claim = self.state.claim().map(|claim| Claim { until, ..claim.clone() });

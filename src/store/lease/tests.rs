@@ -5,7 +5,7 @@ use super::held::INTERVAL;
 use super::*;
 use crate::error::Kind;
 use crate::names::Uri;
-use crate::store::document::{self, StoredDocument as _};
+use crate::store::document;
 use crate::store::{FileStore, Store as _};
 
 fn lease(folder: &std::path::Path, what: &str, slots: u32) -> Lease {
@@ -30,7 +30,7 @@ async fn run_out(of: &Lease) {
     for claim in state.holders.iter_mut().chain(&mut state.queue) {
         claim.until = Timestamp::UNIX_EPOCH;
     }
-    FileStore.put(&of.uri, &state.to_json().unwrap()).await.unwrap();
+    FileStore.put(&of.uri, &document::json(&state).unwrap()).await.unwrap();
 }
 
 #[tokio::test]
