@@ -42,6 +42,11 @@ impl Facts<'_> {
         RunKey { job: self.job.name.clone(), date: self.date }
     }
 
+    /// Returns the version of a table that readers see.
+    pub fn current(&self, table: &str) -> Option<&Version> {
+        self.tables.get(table)?.current()
+    }
+
     /// Returns the pages of an endpoint for a date.
     pub fn pages(&self, endpoint: &str, date: Date) -> &[RawObject] {
         let of_date = if date == self.date { Some(&self.raw) } else { self.others.get(&date) };
@@ -137,6 +142,11 @@ pub struct StepResult {
 }
 
 impl StepResult {
+    /// Returns the rows it wrote, by table.
+    pub fn rows(&self) -> BTreeMap<String, u64> {
+        self.tables.iter().map(|(table, written)| (table.clone(), written.rows())).collect()
+    }
+
     /// Returns the prefixes of what it wrote, relative to the curated location.
     pub fn prefixes(&self) -> impl Iterator<Item = String> {
         self.tables.keys().map(|table| super::run_prefix(table, &self.run))

@@ -22,6 +22,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Returns the step of that name.
+    pub fn step(&self, name: &str) -> Option<&StepPlan> {
+        self.steps.iter().find(|step| step.step.name == name)
+    }
+
     /// Returns whether a run would start no step and publish nothing.
     pub fn nothing_to_do(&self) -> bool {
         self.steps.iter().all(|step| matches!(step.action, Action::UpToDate | Action::NotAsked))

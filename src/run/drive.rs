@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::attach::{going_on, not_shown};
 use super::claim::{LakeLock, claim, latest_number};
-use super::finish::{self, Publication};
+use super::finish::{Publication, Seen};
 use super::gather::{Code, Gathered, PlanRequest, gather};
 use super::gc::is_kept;
 use super::intent::Intent;
@@ -20,7 +20,7 @@ use crate::catalog::Catalog;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, PlannedStep, RunState, Sink};
 use crate::names::{RunId, Uri};
-use crate::plan::{self, Action, Plan, StepPlan, StepResult, Version};
+use crate::plan::{self, Action, Plan, StepPlan, StepResult, TableFacts, Version};
 use crate::store::lease::Claim;
 use crate::store::{Owner, Store};
 use crate::targets::{Stop, Target};
@@ -47,6 +47,10 @@ pub struct Services {
 pub struct Outcome {
     /// Its record.
     pub record: RunRecord,
+    /// What it set out to do.
+    pub plan: Plan,
+    /// The tables as they were before.
+    pub before: BTreeMap<String, TableFacts>,
     /// What each step wrote.
     pub results: BTreeMap<String, StepResult>,
     /// What it published.
@@ -115,7 +119,7 @@ pub struct ActiveRun<'a> {
     /// What finished and reused steps have written.
     pub results: BTreeMap<String, StepResult>,
     /// What of that this process has read.
-    pub(super) seen: finish::Seen,
+    pub(super) seen: Seen,
     pub(super) reader: Arc<Reader>,
     pub(super) lease: RunLease,
     began: Instant,
@@ -182,7 +186,7 @@ impl<'a> ActiveRun<'a> {
         record: RunRecord,
         lease: RunLease,
     ) -> Self {
-        let (results, seen) = (BTreeMap::new(), finish::Seen::default());
+        let (results, seen) = (BTreeMap::new(), Seen::new());
         let reader = Reader::new(services.store.clone(), &gathered.facts.lake.curated);
         Self { gathered, plan, services, record, results, seen, reader, lease, began: Instant::now() }
     }
@@ -190,7 +194,7 @@ impl<'a> ActiveRun<'a> {
     /// Runs the steps, audits, publishes, and writes how that went. Returns anything but `GoesOn`.
     pub(super) async fn run_to_end(mut self, resumed: bool, sink: &mut dyn Sink) -> Result<Driven> {
         let ended = match self.execute(resumed, sink).await {
-            Ok(()) => finish::audit_and_publish(&mut self, sink).await,
+            Ok(()) => self.audit_and_publish(sink).await,
             Err(error) => Err(error),
         };
         match &ended {
@@ -200,23 +204,26 @@ impl<'a> ActiveRun<'a> {
                 if let Err(error) = self.services.target.close(ended.is_err()).await {
                     sink.emit(Event::Warning { text: format!("the target could not be given back: {error}") });
                 }
-                if let Ok(Publication { unshown: Some(error), .. }) = &ended {
+                if let Ok((_, Some(error))) = &ended {
                     self.record.error = Some(not_shown(&self.record.run, error));
                 }
                 self.close(ended.as_ref().err(), sink).await?;
             }
         }
         match ended {
-            Ok(Publication { versions, unshown }) => {
-                let (record, results) = (self.record, self.results);
-                Ok(Driven::Done(Box::new(Outcome { record, results, versions, unshown })))
-            }
+            Ok(published) => Ok(Driven::Done(self.outcome(published))),
             Err(_) if self.record.behind => Ok(Driven::Behind(Box::new(self.record))),
             Err(error) if error.hints.is_empty() => {
                 Err(error.hint(format!("`soflow runs show {}` shows how far it came", self.record.run)))
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns the end of a run that has published.
+    pub(super) fn outcome(self, (versions, unshown): Publication) -> Box<Outcome> {
+        let (plan, before) = (self.plan.clone(), self.gathered.facts.tables.clone());
+        Box::new(Outcome { record: self.record, plan, before, results: self.results, versions, unshown })
     }
 
     /// Makes sure that all it was planned from is there, and writes its tasks.

@@ -18,7 +18,7 @@ mod records;
 mod repair;
 mod work;
 
-pub use attach::{Attached, Finished, How, agreed, attach, cancel, not_shown, unfinished};
+pub use attach::{Attached, How, agreed, attach, cancel, not_shown, unfinished};
 pub use claim::LakeLock;
 pub use code::code_digests;
 pub use drive::{Driven, Outcome, Services, drive};

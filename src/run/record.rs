@@ -125,6 +125,11 @@ impl RunRecord {
         self.steps.iter().find(|step| step.name == name)
     }
 
+    /// Returns the step of that name, to be changed.
+    pub(super) fn step_mut(&mut self, name: &str) -> Option<&mut StepRecord> {
+        self.steps.iter_mut().find(|step| step.name == name)
+    }
+
     /// Returns what its cost is made of, or `None` when it had nothing that costs.
     pub fn stay(&self) -> Option<Stay> {
         let mut clusters = self.left.clone();

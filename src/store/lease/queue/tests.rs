@@ -1,12 +1,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::held::INTERVAL;
+use super::super::INTERVAL;
 use super::*;
 use crate::error::Kind;
 use crate::names::Uri;
 use crate::store::document;
-use crate::store::{FileStore, Store as _};
+use crate::store::FileStore;
 
 fn lease(folder: &std::path::Path, what: &str, slots: u32) -> Lease {
     let me = Owner { who: what.into(), host: format!("host-of-{what}"), process: 1, ..Owner::default() };
