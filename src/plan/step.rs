@@ -125,8 +125,6 @@ pub enum Input {
     Table {
         /// Its name.
         name: String,
-        /// Its partition columns.
-        partition_by: Vec<String>,
         /// The published partitions that stay visible to the step.
         partitions: Vec<Partition>,
         /// Those that the step's output has not taken in yet.
@@ -182,7 +180,6 @@ pub fn plan(facts: &Facts<'_>) -> Result<Plan> {
                 let table = TableNow {
                     content: output.content.clone(),
                     partitions: output.kept.clone(),
-                    partition_by: output.spec.partition_by.clone(),
                     upstream: Some(upstream.clone()),
                     run: None,
                 };
@@ -232,7 +229,7 @@ fn plan_step(
     };
     let reads_from = |earlier: &&StepPlan| {
         matches!(earlier.action, Action::Run)
-            && earlier.outputs.iter().any(|output| step.reads.contains(&Source::Table(output.table.clone())))
+            && step.tables_read().any(|table| earlier.outputs.iter().any(|output| output.table == *table))
     };
     Ok(StepPlan {
         step: step.clone(),
@@ -249,29 +246,14 @@ fn plan_step(
 }
 
 fn require_inputs(facts: &Facts<'_>, step: &Step, now: &BTreeMap<String, TableNow>) -> Result<()> {
-    for source in &step.reads {
-        if let Source::Table(table) = source
-            && !now.contains_key(table)
-        {
-            let job = &facts.job.name;
-            return Err(Error::new(
-                Kind::Usage,
-                format!("step `{}` reads table `{table}`, which nothing has published yet", step.name),
-            )
-            .hint(format!("run the whole job first: `soflow submit {job} --date {}`", facts.date)));
-        }
-    }
-    Ok(())
+    let Some(table) = step.tables_read().find(|table| !now.contains_key(*table)) else { return Ok(()) };
+    let what = format!("step `{}` reads table `{table}`, which nothing has published yet", step.name);
+    let (job, date) = (&facts.job.name, facts.date);
+    Err(Error::new(Kind::Usage, what).hint(format!("run the whole job first: `soflow submit {job} --date {date}`")))
 }
 
 fn output_plan(facts: &Facts<'_>, step: &Step, output: &crate::job::Output, made: &Made, scope: Scope) -> OutputPlan {
-    let spec = facts.job.tables.get(&output.table).cloned().unwrap_or_else(|| Table {
-        description: String::new(),
-        key: Vec::new(),
-        partition_by: Vec::new(),
-        update: Update::Recompute,
-        checks: Vec::new(),
-    });
+    let spec = facts.job.tables.get(&output.table).cloned().unwrap_or_default();
     let date = facts.date.to_string();
     let only: Vec<(String, String)> =
         output.only.iter().map(|(column, value)| (column.clone(), value.replace("{date}", &date))).collect();

@@ -5,8 +5,8 @@ use super::super::INTERVAL;
 use super::*;
 use crate::error::Kind;
 use crate::names::Uri;
-use crate::store::document;
 use crate::store::FileStore;
+use crate::store::document;
 
 fn lease(folder: &std::path::Path, what: &str, slots: u32) -> Lease {
     let me = Owner { who: what.into(), host: format!("host-of-{what}"), process: 1, ..Owner::default() };
