@@ -16,7 +16,6 @@ mod live;
 mod record;
 mod records;
 mod repair;
-mod work;
 
 pub use attach::{Attached, How, agreed, attach, cancel, not_shown, unfinished};
 pub use claim::LakeLock;
@@ -25,8 +24,7 @@ pub use drive::{Driven, Outcome, Services, drive};
 pub use gather::{Code, Gathered, PlanRequest, gather, plan, site};
 pub use gc::{Collection, Garbage};
 pub use intent::Intent;
-pub use ledger::{DateEntry, DateRange, Ledger, LedgerLease, read_ledger};
+pub use ledger::{DateEntry, DateRange, DateWork, Ledger, LedgerLease, read_ledger};
 pub use record::{RunRecord, StepRecord, load_run};
 pub use records::{Listed, list_runs};
 pub use repair::repair;
-pub use work::DateWork;
