@@ -229,9 +229,9 @@ impl DateWork {
     /// In a backfill that would go on for ever: each date makes the plans of all earlier ones stale.
     pub fn holds(&self, facts: &Facts<'_>, plan: &Plan) -> bool {
         let is_in = |step: &StepPlan, fingerprint: &Digest| {
-            step.outputs.iter().all(|output| {
-                facts.current(&output.table).is_some_and(|version| version.applied.contains(fingerprint))
-            })
+            step.outputs
+                .iter()
+                .all(|output| facts.current(&output.table).is_some_and(|version| version.applied.contains(fingerprint)))
         };
         let applied = |step: &StepPlan| match self.applied.get(&step.step.name) {
             Some(fingerprint) => is_in(step, fingerprint),

@@ -19,8 +19,6 @@ pub struct OpenRuns {
     pub runs: BTreeSet<RunId>,
     /// The versions they were planned from, as table and run.
     pub versions: BTreeMap<(String, RunId), Version>,
-    /// Their jobs: when others publish meanwhile they look again for results to take.
-    pub jobs: BTreeSet<String>,
     /// Where the results they take are.
     pub prefixes: BTreeSet<String>,
 }
@@ -31,8 +29,7 @@ impl OpenRuns {
     /// # Errors
     /// Those of the catalog.
     pub async fn of(runs: &Runs, lake: &Lake, catalog: &Catalog) -> Result<Self> {
-        let jobs = runs.going.keys().map(|run| run.job.clone()).collect();
-        let mut going = Self { runs: runs.going.keys().cloned().collect(), jobs, ..Self::default() };
+        let mut going = Self { runs: runs.going.keys().cloned().collect(), ..Self::default() };
         for record in runs.going.values().flatten() {
             let Some(intent) = &record.intent else { continue };
             let gathered = intent.gathered(record, lake, catalog).await?;
@@ -44,6 +41,11 @@ impl OpenRuns {
             }
         }
         Ok(going)
+    }
+
+    /// Returns whether a run of a job goes on: when others publish meanwhile it looks again for results to take.
+    pub fn has_job(&self, job: &str) -> bool {
+        self.runs.iter().any(|run| run.job == job)
     }
 }
 

@@ -15,7 +15,6 @@ mod ledger;
 mod live;
 mod record;
 mod records;
-mod repair;
 
 pub use attach::{Attached, How, agreed, attach, cancel, not_shown, unfinished};
 pub use claim::LakeLock;
@@ -26,5 +25,4 @@ pub use gc::{Collection, Garbage};
 pub use intent::Intent;
 pub use ledger::{DateEntry, DateRange, DateWork, Ledger, LedgerLease, read_ledger};
 pub use record::{RunRecord, StepRecord, load_run};
-pub use records::{Listed, list_runs};
-pub use repair::repair;
+pub use records::{Listed, list_runs, repair};

@@ -214,20 +214,6 @@ impl Store for S3Store {
         Ok(found)
     }
 
-    /// An object appears whole or not at all; parts of unfinished uploads are for the bucket's lifecycle rule to remove.
-    async fn unfinished(&self, _: &Uri) -> Result<Vec<Object>> {
-        Ok(Vec::new())
-    }
-
-    /// S3 answers when an object is kept in several places.
-    async fn sync(&self, _: &Uri, _: &[Object]) -> Result<()> {
-        Ok(())
-    }
-
-    async fn get(&self, uri: &Uri) -> Result<Option<Vec<u8>>> {
-        Ok(self.get_tagged(uri).await?.map(|(body, _)| body))
-    }
-
     async fn put(&self, uri: &Uri, body: &[u8]) -> Result<()> {
         self.put_bytes(uri, Bytes::copy_from_slice(body), None).await
     }

@@ -122,11 +122,6 @@ impl Store for DyingStore {
         FileStore.sync(root, objects).await
     }
 
-    async fn unfinished(&self, prefix: &Uri) -> Result<Vec<Object>> {
-        self.0.alive()?;
-        FileStore.unfinished(prefix).await
-    }
-
     async fn get(&self, uri: &Uri) -> Result<Option<Vec<u8>>> {
         self.0.alive()?;
         FileStore.get(uri).await
