@@ -54,15 +54,6 @@ pub fn prefixes_of(version: &Version) -> impl Iterator<Item = String> {
     version.partitions.iter().map(|partition| partition.prefix.clone())
 }
 
-/// The partitions that are needed below a prefix.
-#[derive(Default)]
-struct LivePartitions {
-    /// By the columns that their directories are made of.
-    values: BTreeMap<Vec<String>, BTreeSet<PartitionValues>>,
-    /// As they are spelled: one that reads as other values today stays, too.
-    directories: BTreeSet<String>,
-}
-
 /// What must stay below the curated location, and what of the rest is ours.
 #[derive(Default)]
 pub struct LiveSet {
@@ -70,7 +61,12 @@ pub struct LiveSet {
     whole: BTreeSet<String>,
     /// Where kept versions were written, also those of no partition.
     written: BTreeSet<String>,
-    parts: BTreeMap<String, LivePartitions>,
+    /// The columns that partitions of kept versions have directories for, by prefix.
+    columns: BTreeMap<String, BTreeSet<Vec<String>>>,
+    /// The partitions that are needed, by prefix.
+    values: BTreeSet<(String, PartitionValues)>,
+    /// Where they are: a directory that reads as other values today stays, too.
+    places: BTreeSet<String>,
     named: BTreeSet<String>,
     asked: BTreeSet<RunId>,
 }
@@ -124,11 +120,10 @@ impl LiveSet {
     fn keep(&mut self, version: &Version) {
         self.written.insert(plan::run_prefix(&version.table, &version.run));
         for partition in &version.partitions {
-            let (by, values) = (&version.partition_by, &partition.values);
-            let parts = self.parts.entry(partition.prefix.clone()).or_default();
-            parts.values.entry(by.clone()).or_default().insert(values.clone());
-            let place = partition.place(by);
-            parts.directories.insert(place.strip_prefix(&format!("{}/", partition.prefix)).unwrap_or_default().into());
+            let prefix = partition.prefix.clone();
+            self.columns.entry(prefix.clone()).or_default().insert(version.partition_by.clone());
+            self.values.insert((prefix, partition.values.clone()));
+            self.places.insert(partition.place(&version.partition_by));
         }
     }
 
@@ -150,12 +145,22 @@ impl LiveSet {
         if rest.iter().any(hidden) && self.written.contains(&prefix) {
             return Ok(Liveness::Live);
         }
-        if let Some(parts) = self.parts.get(&prefix) {
-            match parts.is_needed(rest) {
-                Some(true) => return Ok(Liveness::Live),
-                Some(false) => self.named.extend([prefix.clone()]),
-                None => return Ok(others),
+        if let Some(columns) = self.columns.get(&prefix) {
+            let mut in_partition = false;
+            for by in columns {
+                let Some(directory) = rest.get(..by.len()).filter(|_| rest.len() > by.len()) else { continue };
+                let directory = directory.join("/");
+                let place = if directory.is_empty() { prefix.clone() } else { format!("{prefix}/{directory}") };
+                let values = parse_partition_path(by, &directory).map(|values| (prefix.clone(), values));
+                in_partition |= values.is_some();
+                if self.places.contains(&place) || values.is_some_and(|values| self.values.contains(&values)) {
+                    return Ok(Liveness::Live);
+                }
             }
+            if !in_partition {
+                return Ok(others);
+            }
+            self.named.insert(prefix.clone());
         }
         // What steps write: files whose names Spark gives them, also before they are whole.
         if !rest.iter().any(hidden) && !rest.last().is_some_and(|name| name.contains(".parquet")) {
@@ -166,22 +171,5 @@ impl LiveSet {
             self.named.extend(wrote.iter().map(|table| plan::run_prefix(table, &run)));
         }
         Ok(if self.named.contains(&prefix) { Liveness::Garbage } else { others })
-    }
-}
-
-impl LivePartitions {
-    /// Returns whether a file is in one of the partitions; `None` when it is in no partition at all.
-    fn is_needed(&self, rest: &[&str]) -> Option<bool> {
-        let folders = rest.split_last().map_or(&[][..], |(_, folders)| folders);
-        let mut found = None;
-        for (by, values) in &self.values {
-            let Some(directory) = folders.get(..by.len()).map(|folders| folders.join("/")) else { continue };
-            let of = parse_partition_path(by, &directory);
-            if self.directories.contains(&directory) || of.as_ref().is_some_and(|of| values.contains(of)) {
-                return Some(true);
-            }
-            found = found.or_else(|| of.map(|_| false));
-        }
-        found
     }
 }
