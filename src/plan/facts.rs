@@ -55,7 +55,7 @@ impl Facts<'_> {
 }
 
 /// A page in raw.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawObject {
     /// Where it is.
     pub uri: Uri,
@@ -66,27 +66,26 @@ pub struct RawObject {
     /// When it was fetched from the API, UTC.
     pub fetched_at: Timestamp,
     /// What else its ingester noted. No part of what makes the page the same page: work is not repeated for it.
-    #[serde(default, skip_serializing_if = "About::is_empty")]
     pub about: About,
 }
 
 /// What an ingester noted about a page and the page itself does not tell, as far as it is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct About {
     /// Bytes of the body, decompressed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
     /// Bytes of the object as stored, which a step must hold in memory to read it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stored_bytes: Option<u64>,
     /// Requests left after the one that gave the page; the API does send negative ones.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub quota_remaining: Option<i64>,
     /// How far the endpoint was read before the page, seconds since 1970.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub watermark_before: Option<i64>,
     /// How far it was read with the page.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub watermark_after: Option<i64>,
 }
 

@@ -14,7 +14,8 @@ use crate::error::{Error, Kind, Result};
 use crate::job::{Source, Step, Table, Update};
 use crate::names::{Digest, PartitionValues, RunId};
 
-/// What a run would do, step by step, in order.
+/// What a run would do, step by step, in order. Written down it is what another process needs to finish the run: all but the
+/// pages and partitions read, which the tasks of its steps name.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Plan {
     /// One entry a step of the job.
@@ -36,26 +37,6 @@ impl Plan {
     pub fn dates(&self) -> BTreeSet<Date> {
         let running = self.steps.iter().filter(|step| step.action == Action::Run);
         running.flat_map(|step| &step.outputs).flat_map(|output| output.brings.keys().copied()).collect()
-    }
-
-    /// Returns what another process needs to finish a run of this plan: all but the pages and partitions read, which
-    /// the tasks of its steps name already.
-    #[must_use]
-    pub fn to_finish(&self) -> Self {
-        let mut plan = self.clone();
-        for input in plan.steps.iter_mut().flat_map(|step| &mut step.inputs) {
-            match input {
-                Input::Raw { objects, others, .. } => {
-                    objects.clear();
-                    others.clear();
-                }
-                Input::Table { partitions, changed, .. } => {
-                    partitions.clear();
-                    changed.clear();
-                }
-            }
-        }
-        plan
     }
 }
 
@@ -116,9 +97,10 @@ pub enum Input {
         /// The endpoint.
         endpoint: String,
         /// The pages.
+        #[serde(skip)]
         objects: Vec<RawObject>,
         /// Those of other dates, when what those have brought is made anew too.
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        #[serde(skip)]
         others: BTreeMap<Date, Vec<RawObject>>,
     },
     /// A table.
@@ -126,8 +108,10 @@ pub enum Input {
         /// Its name.
         name: String,
         /// The published partitions that stay visible to the step.
+        #[serde(skip)]
         partitions: Vec<Partition>,
         /// Those that the step's output has not taken in yet.
+        #[serde(skip)]
         changed: Vec<PartitionValues>,
         /// The run under whose prefix an earlier step of this run writes (or wrote) new partitions.
         upstream: Option<Upstream>,

@@ -35,7 +35,7 @@ impl Intent {
         let current = |(name, table): (&String, &crate::plan::TableFacts)| Some((name.clone(), table.current.clone()?));
         Self {
             job: facts.job.clone(),
-            plan: plan.to_finish(),
+            plan: plan.clone(),
             tables: facts.tables.iter().filter_map(current).collect(),
             select: facts.select.clone(),
         }
