@@ -28,7 +28,6 @@ use crate::names::{RunId, Uri};
 use crate::plan::Version;
 use crate::store::Owner;
 use crate::store::document::nonce;
-use calls::Glue;
 use show::GlueTurn;
 use table::ShownVersion;
 
@@ -44,7 +43,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// The Glue database in which the tables of a lake in S3 are shown.
 pub struct GlueTables {
-    glue: Glue,
+    session: Session,
+    database: String,
     curated: Uri,
     owner: Owner,
     waits: watch::Sender<String>,
@@ -54,7 +54,7 @@ impl GlueTables {
     /// Returns the tables at `curated` as `database` shows them, written by `owner`, this process.
     pub fn new(session: Session, database: &str, curated: &Uri, owner: Owner) -> Self {
         let waits = watch::Sender::new(String::new());
-        Self { glue: Glue::new(session, database), curated: curated.clone(), owner, waits }
+        Self { session, database: database.into(), curated: curated.clone(), owner, waits }
     }
 
     /// Returns a channel on which a call that is going on says, in a sentence, what it waits for.
@@ -73,8 +73,8 @@ impl GlueTables {
     pub(super) async fn refuse_foreign(&self, seen: &Index, versions: &[Version]) -> Result<()> {
         let new = versions.iter().filter(|version| !seen.tables.contains_key(&version.table));
         let look = new.map(|version| async move {
-            let found = self.glue.table(&version.table).await?;
-            found.map_or(Ok(()), |found| show::must_be_ours(&found, self.wanted(version, 0), &self.glue))
+            let found = self.table(&version.table).await?;
+            found.map_or(Ok(()), |found| self.must_be_ours(&found, &version.table))
         });
         try_join_all(look).await.map(drop)
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
-use super::calls::{DELETE_AT_ONCE, EXISTS, Glue, GluePartition, GlueTable, NOT_FOUND, WRITE_AT_ONCE};
+use super::calls::{DELETE_AT_ONCE, EXISTS, GluePartition, GlueTable, NOT_FOUND, WRITE_AT_ONCE};
 use super::table::{LAKE, RUN, ShownVersion, same};
 use super::{GlueTables, LENGTH};
 use crate::aws::CallError;
@@ -101,14 +101,14 @@ pub async fn show(turn: &GlueTurn<'_>, wanted: ShownVersion<'_>) -> Result<()> {
 }
 
 async fn once(turn: &GlueTurn<'_>, wanted: ShownVersion<'_>) -> Result<(), ShowError> {
-    let (glue, name) = (&turn.glue.glue, &wanted.version.table);
+    let (glue, name) = (turn.glue, &wanted.version.table);
     // Nothing was ever written to it: there are no columns to tell.
     if wanted.version.schema.is_empty() {
         return Ok(());
     }
     let mut found = glue.table(name).await?;
     if let Some(table) = &found {
-        must_be_ours(table, wanted, glue)?;
+        glue.must_be_ours(table, name)?;
         // Glue cannot change the keys of a table that has partitions.
         if !wanted.has_keys_of(table) {
             turn.keep().await?;
@@ -120,10 +120,10 @@ async fn once(turn: &GlueTurn<'_>, wanted: ShownVersion<'_>) -> Result<(), ShowE
         turn.keep().await?;
         let partitions = wanted.partitions();
         if partitions.is_empty() {
-            return Ok(glue.create_table(&wanted.table(None), wanted.curated).await?);
+            return Ok(glue.create_table(&wanted.table(None)).await?);
         }
         // Glue takes partitions of a table that is there only: readers must not find it empty meanwhile, or for good.
-        glue.create_table(&wanted.unfinished(), wanted.curated).await?;
+        glue.create_table(&wanted.unfinished()).await?;
         write(turn, name, Changes { add: partitions, ..Changes::default() }).await?;
         turn.keep().await?;
         return Ok(glue.update_table(&wanted.table(None)).await?);
@@ -142,7 +142,7 @@ async fn once(turn: &GlueTurn<'_>, wanted: ShownVersion<'_>) -> Result<(), ShowE
 
 /// Adds before it removes: a reader in between finds rows twice rarely, and misses none.
 async fn write(turn: &GlueTurn<'_>, table: &str, changes: Changes) -> Result<(), ShowError> {
-    let glue = &turn.glue.glue;
+    let glue = turn.glue;
     for batch in changes.add.chunks(WRITE_AT_ONCE) {
         turn.keep().await?;
         glue.create_partitions(table, batch).await?;
@@ -158,19 +158,21 @@ async fn write(turn: &GlueTurn<'_>, table: &str, changes: Changes) -> Result<(),
     Ok(())
 }
 
-/// Refuses a table that someone else made, or soflow for another lake.
-pub fn must_be_ours(found: &GlueTable, wanted: ShownVersion<'_>, glue: &Glue) -> Result<()> {
-    let (database, name) = (&glue.database, &wanted.version.table);
-    let message = match (found.parameters.get(RUN), found.parameters.get(LAKE)) {
-        (None, None) => format!("Glue has a table `{database}.{name}` that soflow did not make"),
-        (_, Some(lake)) if lake != wanted.curated.as_str() => {
-            format!("the Glue table `{database}.{name}` shows another lake: `{lake}`")
-        }
-        _ => return Ok(()),
-    };
-    Err(Error::new(Kind::Usage, message)
-        .hint("name a database of its own: `database:` of the target in config/soflow.yaml")
-        .hint(format!("or remove that table: `aws glue delete-table --database-name {database} --name {name}`")))
+impl GlueTables {
+    /// Refuses a table that someone else made, or soflow for another lake.
+    pub(super) fn must_be_ours(&self, found: &GlueTable, name: &str) -> Result<()> {
+        let database = &self.database;
+        let message = match (found.parameters.get(RUN), found.parameters.get(LAKE)) {
+            (None, None) => format!("Glue has a table `{database}.{name}` that soflow did not make"),
+            (_, Some(lake)) if lake != self.curated.as_str() => {
+                format!("the Glue table `{database}.{name}` shows another lake: `{lake}`")
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::new(Kind::Usage, message)
+            .hint("name a database of its own: `database:` of the target in config/soflow.yaml")
+            .hint(format!("or remove that table: `aws glue delete-table --database-name {database} --name {name}`")))
+    }
 }
 
 /// What must be left of a lease before a call is made: longer than a call may take, see `aws::session`.
