@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -140,7 +139,6 @@ impl App {
             target,
             target_name: settings.target.clone(),
             owner,
-            now: Timestamp::now,
             stop: stop_signal(on_interrupt, options.wait),
         })
     }

@@ -107,7 +107,6 @@ async fn compute(
         target: Arc::new(LocalTarget::new(&local, &app.host(), &project.resolved.settings.code)),
         target_name: services.target_name.clone(),
         owner: None,
-        now: services.now,
         stop: services.stop.clone(),
     };
     let mut sink = app.sink();

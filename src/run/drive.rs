@@ -37,8 +37,6 @@ pub struct Services {
     pub target_name: String,
     /// Who we are, on a target whose runs others can take over; `None` where a run ends with its process.
     pub owner: Option<Owner>,
-    /// The clock.
-    pub now: fn() -> Timestamp,
     /// What the person wants.
     pub stop: watch::Receiver<Stop>,
 }
@@ -86,7 +84,7 @@ pub async fn drive(
     let facts = &gathered.facts;
     // Elsewhere the record of the run is its lock.
     let mut lock = match services.owner {
-        None => Some(LakeLock::take(&facts.lake.artifacts, (services.now)())?),
+        None => Some(LakeLock::take(&facts.lake.artifacts, Timestamp::now())?),
         Some(_) => None,
     };
     let key = facts.key();
@@ -100,7 +98,7 @@ pub async fn drive(
         Err(raced) => return Ok(Driven::GoesOn(raced)),
     };
     if let Some(lock) = &mut lock {
-        lock.tell(&run.record.run.to_string(), (services.now)())?;
+        lock.tell(&run.record.run.to_string(), Timestamp::now())?;
     }
     sink.emit(run.started_event());
     run.run_to_end(false, sink).await
@@ -141,7 +139,7 @@ impl<'a> ActiveRun<'a> {
             run: facts.key().run(latest),
             target: services.target_name.clone(),
             engine: facts.engine.clone(),
-            started_at: (services.now)(),
+            started_at: Timestamp::now(),
             ended_at: None,
             state: RunState::Running,
             asked,
@@ -302,7 +300,7 @@ impl<'a> ActiveRun<'a> {
         if let Some(error) = failure {
             self.record.error = Some(error.message.clone());
         }
-        self.record.ended_at = Some((self.services.now)());
+        self.record.ended_at = Some(Timestamp::now());
         self.record.driver = None;
         if let Some(placed) = &self.record.placed {
             // What fails here runs out by itself.
@@ -334,7 +332,7 @@ impl<'a> ActiveRun<'a> {
         }
         let seconds = match self.services.owner {
             None => self.began.elapsed().as_secs_f64(),
-            Some(_) => (self.services.now)().duration_since(self.record.started_at).as_secs_f64(),
+            Some(_) => Timestamp::now().duration_since(self.record.started_at).as_secs_f64(),
         };
         sink.emit(Event::RunFinished { run: self.record.run.clone(), state: self.record.state, seconds });
         Ok(())

@@ -56,7 +56,7 @@ impl ActiveRun<'_> {
 
     /// Returns how long a step ran, and notes when it started, as far as the target knows better than we do.
     fn seconds_of(&mut self, name: &str, ran: Option<(Timestamp, Timestamp)>, seconds: f64) -> f64 {
-        let now = (self.services.now)();
+        let now = Timestamp::now();
         let is_shared = self.is_shared();
         let Some(step) = self.record.step_mut(name) else { return seconds };
         if let Some((started, ended)) = ran {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -249,7 +250,7 @@ impl<'a> ActiveRun<'a> {
 
     /// Notes a step's state in the record, and returns the event that tells it.
     fn apply(&mut self, name: &str, state: StepState, seconds: f64) -> Event {
-        let now = (self.services.now)();
+        let now = Timestamp::now();
         let result = self.results.get(name);
         let rows = result.map(StepResult::rows).unwrap_or_default();
         let total = rows.values().sum();

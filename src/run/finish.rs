@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::drive::ActiveRun;
 use super::gather::{self, Gathered};
 use crate::audit::{self, Finding, Opened};
@@ -151,7 +153,7 @@ impl ActiveRun<'_> {
         sink: &mut dyn Sink,
     ) -> Result<Publication> {
         let facts = &gathered.facts;
-        let versions = plan::next_versions(facts, plan, &results, &self.record.run, (self.services.now)());
+        let versions = plan::next_versions(facts, plan, &results, &self.record.run, Timestamp::now());
         let finished: Vec<(&StepPlan, &StepResult)> =
             plan.steps.iter().filter_map(|step| Some((step, results.get(&step.step.name)?))).collect();
         let outputs: Vec<(&OutputPlan, &StepResult)> =

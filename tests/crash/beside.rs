@@ -131,7 +131,6 @@ impl World {
             store,
             target: Arc::new(Scripted { process: process.clone(), ran: Mutex::default() }),
             target_name: "lab".into(),
-            now: Timestamp::now,
             owner: self.lake.artifacts.to_path().is_none().then_some(owner),
             // Nobody is there to say stop.
             stop: watch::channel(Stop::Go).1,

@@ -137,7 +137,6 @@ impl Lab {
             catalog: Arc::new(self.catalog(process)),
             target: target.clone(),
             target_name: "local".into(),
-            now: Timestamp::now,
             owner: None,
             stop,
         };

@@ -3,7 +3,6 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use soflow::error::{Kind, Result};
 use soflow::event::{Event, RunState};
@@ -26,7 +25,6 @@ async fn submit(lab: &Lab, date: Date, process: &Arc<Process>) -> (Vec<String>, 
         catalog: Arc::new(lab.catalog(process)),
         target: target.clone(),
         target_name: "shared".into(),
-        now: Timestamp::now,
         owner: Some(Owner::me("anna@laptop", "laptop")),
         stop,
     };
@@ -106,7 +104,6 @@ async fn whoever_was_put_out_publishes_nothing() {
         catalog: Arc::new(lab.catalog(&process)),
         target,
         target_name: "shared".into(),
-        now: Timestamp::now,
         owner: Some(Owner::me("anna@laptop", "laptop")),
         stop,
     };
