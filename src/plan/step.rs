@@ -33,6 +33,11 @@ impl Plan {
         self.steps.iter().all(|step| matches!(step.action, Action::UpToDate | Action::NotAsked))
     }
 
+    /// Returns the results that are taken from earlier runs, by step.
+    pub fn reused(&self) -> BTreeMap<String, StepResult> {
+        self.steps.iter().filter_map(|step| Some((step.step.name.clone(), step.reused.clone()?))).collect()
+    }
+
     /// Returns the other dates whose pages the steps that run read.
     pub fn dates(&self) -> BTreeSet<Date> {
         let running = self.steps.iter().filter(|step| step.action == Action::Run);

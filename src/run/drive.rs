@@ -14,7 +14,7 @@ use super::gather::{Code, Gathered, PlanRequest, gather};
 use super::gc::is_kept;
 use super::intent::Intent;
 use super::lease::{RunLease, correct};
-use super::record::{RECORD_VERSION, RunRecord, StepRecord, load_run, run_prefix};
+use super::record::{RECORD_VERSION, RunRecord, load_run, run_prefix};
 use crate::audit::Reader;
 use crate::catalog::Catalog;
 use crate::error::{Error, Kind, Result};
@@ -68,8 +68,7 @@ pub enum Driven {
     Behind(Box<RunRecord>),
 }
 
-/// Executes a plan: all of it becomes visible to readers, or nothing does. `latest` is the number of the latest run of the
-/// job and date.
+/// Executes a plan: all of it becomes visible to readers, or nothing does.
 ///
 /// # Errors
 /// `Job` when a step failed, `Audit` when what landed was refused, `Interrupted` when it was stopped, `Detached` when it
@@ -155,25 +154,11 @@ impl<'a> ActiveRun<'a> {
         };
         let (store, artifacts) = (services.store.as_ref(), &facts.lake.artifacts);
         let alone = services.owner.is_some();
-        record.steps = plan.steps.iter().map(|step| StepRecord::planned(step, facts.lake.logs.clone())).collect();
-        let Some(tag) = claim(store, artifacts, &mut record, alone).await? else {
+        let Some(tag) = claim(store, facts.lake, plan, &mut record, alone).await? else {
             return load_run(store, artifacts, &record.run).await.map(|raced| Err(Box::new(raced)));
         };
-        for step in &mut record.steps {
-            step.logs = logs_of(&facts.lake.logs, &record.run, &step.name);
-        }
-        let mut results = BTreeMap::new();
-        for step in &plan.steps {
-            if let Some(result) = &step.reused {
-                results.insert(step.step.name.clone(), result.clone());
-            }
-        }
         let lease = RunLease::new(services.store.clone(), artifacts, &record, tag);
-        let run = Self { results, ..Self::resumed(gathered, plan, services, record, lease) };
-        if !alone {
-            run.save().await?;
-        }
-        Ok(Ok(run))
+        Ok(Ok(Self { results: plan.reused(), ..Self::resumed(gathered, plan, services, record, lease) }))
     }
 
     /// Returns a run that is claimed.
@@ -352,9 +337,4 @@ async fn write_tasks(facts: &plan::Facts<'_>, plan: &Plan, run: &RunId, store: &
 /// Returns where a step's task is.
 pub(super) fn task_uri(artifacts: &Uri, run: &RunId, step: &str) -> Uri {
     run_prefix(artifacts, run).join(&format!("tasks/{step}.json"))
-}
-
-/// Returns the prefix of what a step prints.
-pub(super) fn logs_of(logs: &Uri, run: &RunId, step: &str) -> Uri {
-    logs.join(&format!("{}/{}/{}/{step}", run.job, run.date, run.number))
 }

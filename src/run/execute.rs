@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::drive::{ActiveRun, logs_of, task_uri};
+use super::drive::{ActiveRun, task_uri};
 use super::ended::is_open;
+use super::record::logs_of;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink, StepState};
 use crate::plan::{Action, StepPlan, StepResult};

@@ -138,9 +138,7 @@ impl ActiveRun<'_> {
                 self.record.behind = true;
                 return Err(moved);
             }
-            let reused = |step: &StepPlan| Some((step.step.name.clone(), step.reused.clone()?));
-            let results = plan.steps.iter().filter_map(reused).collect();
-            ended = self.publish(&gathered, &plan, results, sink).await;
+            ended = self.publish(&gathered, &plan, plan.reused(), sink).await;
         }
         ended
     }
