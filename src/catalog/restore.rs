@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::state::{CatalogState, published as history_of};
-use super::{Published, TableHistory};
+use super::state::{CatalogState, Published, TableHistory, published as history_of};
 use crate::names::RunId;
 use crate::plan::Version;
 

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Index, Published, TableHistory};
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
 use crate::plan::Version;
@@ -16,6 +15,91 @@ use crate::store::lease::Claim;
 /// A version of more partitions than this, some 300 bytes each, is read from its own file: the index is written several
 /// times a publication.
 const MOST_PARTITIONS: usize = 1000;
+
+/// Which version of each table readers see, and which ones they could go back to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Index {
+    /// Counts publications, rollbacks and collections.
+    pub generation: u64,
+    /// By table name.
+    pub tables: BTreeMap<String, TableHistory>,
+    /// Current versions by table, as far as the index holds them: see [`super::Catalog::current`].
+    pub versions: BTreeMap<String, Version>,
+    /// Whether Glue, on AWS, is known to say the same.
+    pub shown: bool,
+}
+
+impl Index {
+    /// Returns the run whose version of `table` readers see.
+    pub fn current(&self, table: &str) -> Option<&RunId> {
+        self.tables.get(table).map(|entry| &entry.current)
+    }
+
+    /// Returns those of `tables` whose readers see another version now than they did in `seen`.
+    pub fn moved<'a>(&self, seen: &Self, tables: impl IntoIterator<Item = &'a String>) -> Vec<&'a String> {
+        tables.into_iter().filter(|table| self.current(table) != seen.current(table)).collect()
+    }
+
+    /// Returns the tables that `run` has published.
+    pub fn published_by<'a>(&'a self, run: &RunId) -> impl Iterator<Item = &'a String> {
+        self.tables.iter().filter(move |(_, entry)| entry.keeps(run)).map(|(table, _)| table)
+    }
+
+    /// Returns whether the version of `table` that `run` published is kept.
+    pub fn keeps(&self, table: &str, run: &RunId) -> bool {
+        self.tables.get(table).is_some_and(|entry| entry.keeps(run))
+    }
+}
+
+/// The versions of one table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableHistory {
+    /// The run whose version readers see.
+    pub current: RunId,
+    /// All versions kept, oldest first.
+    pub history: Vec<Published>,
+}
+
+/// A version in a table's history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Published {
+    /// The run that published it.
+    pub run: RunId,
+    /// When, UTC.
+    pub at: Timestamp,
+    /// Rows in all its partitions.
+    pub rows: u64,
+    /// Bytes in all its partitions.
+    pub bytes: u64,
+    /// When readers were last pointed elsewhere, UTC; `None` while they see it, and where an older soflow pointed them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+impl TableHistory {
+    /// Returns the version before the current one: the one to go back to.
+    pub fn before(&self) -> Option<&Published> {
+        let at = self.history.iter().position(|known| known.run == self.current)?;
+        self.history.get(at.checked_sub(1)?)
+    }
+
+    /// Returns whether the version of `run` is kept.
+    pub fn keeps(&self, run: &RunId) -> bool {
+        self.history.iter().any(|known| known.run == *run)
+    }
+
+    /// Points readers at the version of `run`.
+    fn show(&mut self, run: &RunId, now: Timestamp) {
+        let before = std::mem::replace(&mut self.current, run.clone());
+        for known in &mut self.history {
+            if known.run == *run {
+                known.until = None;
+            } else if known.run == before {
+                known.until = Some(now);
+            }
+        }
+    }
+}
 
 /// The content of `catalog.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -53,7 +137,7 @@ pub struct GlueLease {
 
 impl StoredDocument for CatalogState {
     fn parse(uri: &Uri, body: &[u8]) -> Result<Self> {
-        super::object::parse(uri, body)
+        super::parse(uri, body)
     }
 
     fn stamp(&mut self) {
@@ -74,16 +158,13 @@ impl CatalogState {
     /// `Held` when one of the tables has moved since the index was `seen`.
     pub fn publish(&mut self, seen: &Index, versions: &[Version]) -> Result<bool> {
         let now = self.clone().index();
-        let there = |version: &Version| now.published_by(&version.run).any(|table| *table == version.table);
+        let there = |version: &Version| now.keeps(&version.table, &version.run);
         // The answer to an attempt may be lost, and others may have published since: a run publishes only once.
         if let Err(moved) = must_stand(&now, seen, versions.iter().map(|version| &version.table)) {
             return if versions.iter().all(there) { Ok(false) } else { Err(moved) };
         }
         // A collection may have taken away what a version would stand on.
-        let stands = |version: &&Version| {
-            let entry = self.tables.get(&version.table);
-            version.base.as_ref().is_none_or(|base| entry.is_some_and(|entry| entry.keeps(base)))
-        };
+        let stands = |version: &&Version| version.base.as_ref().is_none_or(|base| now.keeps(&version.table, base));
         if let Some(version) = versions.iter().find(|version| !stands(version)) {
             return Err(held(format!("what `{}` was to be put on top of is not kept any more", version.table)));
         }
@@ -176,20 +257,6 @@ impl CatalogState {
     /// Takes the lease back from `by`.
     pub fn end_lease(&mut self, by: &str) {
         self.lease.take_if(|lease| lease.by == by);
-    }
-}
-
-impl TableHistory {
-    /// Points readers at the version of `run`.
-    fn show(&mut self, run: &RunId, now: Timestamp) {
-        let before = std::mem::replace(&mut self.current, run.clone());
-        for known in &mut self.history {
-            if known.run == *run {
-                known.until = None;
-            } else if known.run == before {
-                known.until = Some(now);
-            }
-        }
     }
 }
 

@@ -115,11 +115,9 @@ impl Attachment<'_> {
     pub async fn tell(&self, app: &App, ended: Attached, sink: Box<dyn Sink>) -> Result<u8> {
         match ended {
             Attached::Behind(record) => self.go_on_after(app, *record, sink).await,
-            Attached::Finished(finished) => {
+            Attached::Finished(outcome) => {
                 drop(sink);
-                let run::Finished { intent, tables, mut outcome } = *finished;
-                let summary = submit::published(&tables, &intent.plan, &outcome);
-                submit::print(app, &summary, outcome.unshown.take())
+                submit::print(app, &submit::published(&outcome), outcome.unshown)
             }
             Attached::Over(record) => {
                 drop(sink);

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::app::App;
 use super::project::Project;
 use crate::aws::{Options, Session};
-use crate::catalog::{Catalog, GlueCatalog, ObjectCatalog};
+use crate::catalog::{Catalog, GlueTables};
 use crate::config::{Lake, TargetKind};
 use crate::error::{Error, Kind, Result};
 use crate::run::Services;
@@ -24,7 +23,7 @@ pub struct Connections {
     /// Its objects.
     pub store: Arc<dyn Store>,
     /// Its tables.
-    pub catalog: Arc<dyn Catalog>,
+    pub catalog: Arc<Catalog>,
     /// The way to AWS, of a lake that is there.
     pub session: Option<Session>,
 }
@@ -59,13 +58,14 @@ impl App {
                 (Arc::new(S3Store::new(&session)), Some(session))
             }
         };
-        let objects = ObjectCatalog::new(store.clone(), &target.lake.curated);
-        let catalog: Arc<dyn Catalog> = match (&target.kind, &session) {
+        let curated = &target.lake.curated;
+        let glue = match (&target.kind, &session) {
             (TargetKind::Emr(emr), Some(session)) => {
-                Arc::new(GlueCatalog::new(objects, session.clone(), &emr.database, &target.lake.curated, self.owner()))
+                Some(GlueTables::new(session.clone(), &emr.database, curated, self.owner()))
             }
-            _ => Arc::new(objects),
+            _ => None,
         };
+        let catalog = Arc::new(Catalog::new(store.clone(), curated, glue));
         Ok(Connections { store, catalog, session })
     }
 
@@ -139,7 +139,6 @@ impl App {
             target,
             target_name: settings.target.clone(),
             owner,
-            now: Timestamp::now,
             stop: stop_signal(on_interrupt, options.wait),
         })
     }

@@ -6,7 +6,6 @@ use serde::Serialize;
 use super::app::App;
 use super::args::GcArgs;
 use super::connections::Connections;
-use crate::catalog;
 use crate::error::Result;
 use crate::report::{Answer, Layout, bytes, plural};
 use crate::run::{Collection, Garbage, LakeLock};
@@ -23,7 +22,7 @@ pub async fn gc(app: &App, args: &GcArgs) -> Result<u8> {
     let Connections { store, catalog, .. } = app.connect(&project).await?;
     if !args.dry_run {
         // Nobody may point at files that are about to go.
-        catalog::telling(catalog.as_ref(), catalog.settle(), app.sink().as_mut()).await?;
+        catalog.telling(catalog.settle(), app.sink().as_mut()).await?;
     }
     let keep = SignedDuration::from_secs(project.resolved.settings.keep_seconds);
     let (now, dry_run) = (store.now(), args.dry_run);

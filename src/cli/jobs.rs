@@ -14,7 +14,7 @@ use crate::cost::{Capacity, capacity};
 use crate::encoding;
 use crate::error::{Error, Kind, Result};
 use crate::ingest::raw;
-use crate::job::{self, Graph, Job, Script, Source};
+use crate::job::{self, Graph, Job, Script, Step};
 use crate::names::Uri;
 use crate::plan::Select;
 use crate::run::{self, Code, Gathered, PlanRequest, Services};
@@ -158,12 +158,8 @@ pub async fn gather<'a>(request: PlanRequest<'a>, services: &Services) -> Result
 pub fn lacks_pages(gathered: &Gathered<'_>) -> bool {
     let job = gathered.facts.job;
     let asked = |name: &String| gathered.facts.select.steps.is_empty() || gathered.facts.select.steps.contains(name);
-    let reads_raw = job.steps.iter().filter(|step| asked(&step.name)).any(|step| reads_raw(&step.reads));
+    let reads_raw = job.steps.iter().filter(|step| asked(&step.name)).any(Step::reads_raw);
     reads_raw && gathered.facts.raw.values().all(Vec::is_empty)
-}
-
-fn reads_raw(reads: &[Source]) -> bool {
-    reads.iter().any(|source| matches!(source, Source::Raw(_)))
 }
 
 async fn no_pages(location: &Uri, job: &Job, date: Date, services: &Services) -> Result<Error> {

@@ -12,7 +12,7 @@ use super::args::ParityArgs;
 use super::connections::RunOptions;
 use super::jobs;
 use super::project::Project;
-use crate::catalog::{Catalog, ObjectCatalog};
+use crate::catalog::Catalog;
 use crate::config::{Engine, Lake, Target, TargetKind};
 use crate::error::{Kind, Result};
 use crate::job::Job;
@@ -100,14 +100,13 @@ async fn compute(
     let target = Target { lake: lake.clone(), kind: TargetKind::Local(local.clone()) };
     settings.targets.insert(settings.target.clone(), target);
     let store: Arc<dyn Store> = services.store.clone();
-    let catalog = Arc::new(ObjectCatalog::new(store.clone(), &lake.curated));
+    let catalog = Arc::new(Catalog::new(store.clone(), &lake.curated, None));
     let services = Services {
         store,
         catalog: catalog.clone(),
         target: Arc::new(LocalTarget::new(&local, &app.host(), &project.resolved.settings.code)),
         target_name: services.target_name.clone(),
         owner: None,
-        now: services.now,
         stop: services.stop.clone(),
     };
     let mut sink = app.sink();

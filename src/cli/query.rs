@@ -13,7 +13,7 @@ use super::args::QueryArgs;
 use super::connections::{Connections, RunOptions};
 use super::output::stdout;
 use super::project::Project;
-use crate::catalog::{self, Catalog};
+use crate::catalog::Catalog;
 use crate::config::{Emr, TargetKind};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
@@ -61,7 +61,7 @@ async fn query_athena(app: &App, args: &QueryArgs, project: &Project, emr: &Emr)
         }
     });
     // Athena reads Glue: a publication that was cut short is shown there first.
-    catalog::telling(catalog.as_ref(), catalog.settle(), app.sink().as_mut()).await?;
+    catalog.telling(catalog.settle(), app.sink().as_mut()).await?;
     let answer = match athena.ask(&args.sql, args.limit, stop).await {
         Ok(answer) => answer,
         Err(error) if error.kind == Kind::Usage => return Err(advised(error, catalog.as_ref()).await),
@@ -136,7 +136,7 @@ async fn refused(message: &str, services: &Services) -> Error {
 }
 
 /// Adds what the engine's words, the error's detail, suggest.
-async fn advised(error: Error, catalog: &dyn Catalog) -> Error {
+async fn advised(error: Error, catalog: &Catalog) -> Error {
     let message = error.detail.clone().unwrap_or_default();
     let about = message.to_lowercase();
     // Spark and Athena say column, Sail says attribute.

@@ -9,7 +9,6 @@ use super::app::App;
 use super::args::RollbackArgs;
 use super::connections::Connections;
 use super::tables::entry_of;
-use crate::catalog;
 use crate::error::{Error, Kind, Result};
 use crate::names::RunId;
 use crate::report::{Answer, Layout};
@@ -36,7 +35,7 @@ pub async fn rollback(app: &App, args: &RollbackArgs) -> Result<u8> {
     let from = entry.current.clone();
     let wanted = BTreeMap::from([(args.table.clone(), to.clone())]);
     let moved = catalog.point(&index, &wanted);
-    let unshown = catalog::telling(catalog.as_ref(), moved, app.sink().as_mut()).await?;
+    let unshown = catalog.telling(moved, app.sink().as_mut()).await?;
     if let Some(error) = unshown {
         let table = &args.table;
         return Err(Error::new(

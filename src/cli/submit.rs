@@ -13,7 +13,6 @@ use super::connections::RunOptions;
 use super::output::stderr;
 use super::project::Project;
 use super::{insights, jobs};
-use crate::catalog;
 use crate::error::{Error, Kind, Result};
 use crate::event::{RunState, Sink};
 use crate::ingest::sample;
@@ -83,8 +82,8 @@ pub struct Submission<'a> {
 pub enum SubmitOutcome<'a> {
     /// All of it was published before.
     Nothing(Gathered<'a>, Plan),
-    /// It was run: what it was planned from, and what it came to.
-    Published(Gathered<'a>, Plan, Box<Outcome>),
+    /// It was run.
+    Published(Box<Outcome>),
     /// A run of another process was gone on with.
     Attached(RunId, Box<Attached>),
 }
@@ -94,24 +93,24 @@ impl Submission<'_> {
     ///
     /// A run of the same job and date that is going on is attached to instead of begun a second time.
     pub async fn run(self, app: &App, services: &Services, options: RunOptions, mut sink: Box<dyn Sink>) -> Result<u8> {
-        let (gathered, plan, outcome) = match self.execute(services, options, sink.as_mut()).await? {
-            SubmitOutcome::Nothing(gathered, plan) => (gathered, plan, None),
-            SubmitOutcome::Published(gathered, plan, outcome) => (gathered, plan, Some(outcome)),
+        match self.execute(services, options, sink.as_mut()).await? {
+            SubmitOutcome::Nothing(gathered, plan) => {
+                let summary = up_to_date(&gathered, &plan, services);
+                // The live view must be off the terminal before the answer is printed.
+                drop(sink);
+                app.answer(&NothingToDo { summary, job: &self.job.name, date: self.date })
+            }
+            SubmitOutcome::Published(outcome) => {
+                let mut summary = published(&outcome);
+                summary.insights = insights::tell(app, self.project, self.job, services, sink.as_mut()).await;
+                drop(sink);
+                print(app, &summary, outcome.unshown)
+            }
             SubmitOutcome::Attached(run, ended) => {
                 let attachment = Attachment { project: self.project, services, run, options };
-                return attachment.tell(app, *ended, sink).await;
+                attachment.tell(app, *ended, sink).await
             }
-        };
-        if let Some(mut outcome) = outcome {
-            let mut summary = published(&gathered.facts.tables, &plan, &outcome);
-            summary.insights = insights::tell(app, self.project, self.job, services, sink.as_mut()).await;
-            drop(sink);
-            return print(app, &summary, outcome.unshown.take());
         }
-        let summary = up_to_date(&gathered, &plan, services);
-        // The live view must be off the terminal before the answer is printed.
-        drop(sink);
-        app.answer(&NothingToDo { summary, job: &self.job.name, date: self.date })
     }
 
     /// Plans and runs, or goes on with the run that is going on.
@@ -140,7 +139,7 @@ impl Submission<'_> {
                         // A publication that was cut short may not be shown everywhere yet.
                         if !gathered.index.shown {
                             let catalog = services.catalog.as_ref();
-                            catalog::telling(catalog, catalog.settle(), sink).await?;
+                            catalog.telling(catalog.settle(), sink).await?;
                         }
                         return Ok(SubmitOutcome::Nothing(gathered, plan));
                     }
@@ -149,7 +148,7 @@ impl Submission<'_> {
                 run::drive(&gathered, &plan, self.asked.clone(), services, sink).await?
             };
             let behind = match driven {
-                Driven::Done(outcome) => return Ok(SubmitOutcome::Published(gathered, plan, outcome)),
+                Driven::Done(outcome) => return Ok(SubmitOutcome::Published(outcome)),
                 Driven::Behind(record) => record,
                 Driven::GoesOn(record) => {
                     let differences = self.differences(&record, &gathered);
@@ -219,9 +218,9 @@ pub fn print(app: &App, summary: &RunSummary, unshown: Option<Error>) -> Result<
     Ok(error.kind.exit_code())
 }
 
-/// Returns what a run has published; `before`: the tables as they were.
-pub fn published(before: &Tables, plan: &Plan, outcome: &Outcome) -> RunSummary {
-    let record = &outcome.record;
+/// Returns what a run has published.
+pub fn published(outcome: &Outcome) -> RunSummary {
+    let Outcome { record, plan, before, .. } = outcome;
     let mut tables: Vec<TableLine> = Vec::new();
     let mut quarantined = Vec::new();
     for step in &plan.steps {
@@ -235,7 +234,7 @@ pub fn published(before: &Tables, plan: &Plan, outcome: &Outcome) -> RunSummary 
                 quarantined.push(SetAside { step: step.step.name.clone(), rows });
             }
             if !tables.iter().any(|line| line.name == output.table) {
-                tables.extend(line(before, outcome, &output.table));
+                tables.extend(line(outcome, &output.table));
             }
         }
     }
@@ -264,13 +263,13 @@ fn is_shared(plan: &Plan, table: &str) -> bool {
     plan.steps.iter().flat_map(|step| &step.outputs).any(|output| output.table == table && !output.only.is_empty())
 }
 
-fn line(before: &Tables, outcome: &Outcome, table: &str) -> Option<TableLine> {
+fn line(outcome: &Outcome, table: &str) -> Option<TableLine> {
     let version = outcome.versions.iter().find(|version| version.table == table)?;
     let written = || outcome.results.values().filter_map(|result| result.tables.get(table));
     Some(TableLine {
         name: table.to_string(),
         rows: version.rows(),
-        rows_before: before.get(table).and_then(plan::TableFacts::current).map(plan::Version::rows),
+        rows_before: outcome.before.get(table).and_then(plan::TableFacts::current).map(plan::Version::rows),
         partitions_written: written().map(|written| written.partitions.len() as u64).sum(),
         bytes: written().map(plan::Written::bytes).sum(),
         state: TableState::Published,

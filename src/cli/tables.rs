@@ -100,7 +100,7 @@ pub fn entry_of<'a>(index: &'a Index, table: &str) -> Result<&'a TableHistory> {
     })
 }
 
-async fn version_of(catalog: &dyn Catalog, index: &Index, table: &str, entry: &TableHistory) -> Result<Version> {
+async fn version_of(catalog: &Catalog, index: &Index, table: &str, entry: &TableHistory) -> Result<Version> {
     catalog.current(index, table).await?.ok_or_else(|| {
         Error::new(Kind::Machine, format!("the catalog's file about `{table}` of `{}` is gone", entry.current))
             .hint(format!("go back to another version: `soflow rollback {table}`"))

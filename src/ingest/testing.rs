@@ -31,9 +31,6 @@ impl Store for Failing {
     async fn sync(&self, root: &Uri, objects: &[Object]) -> Result<()> {
         FileStore.sync(root, objects).await
     }
-    async fn unfinished(&self, prefix: &Uri) -> Result<Vec<Object>> {
-        FileStore.unfinished(prefix).await
-    }
     async fn get(&self, uri: &Uri) -> Result<Option<Vec<u8>>> {
         FileStore.get(uri).await
     }

@@ -90,6 +90,36 @@ pub enum Source {
     Table(String),
 }
 
+impl Step {
+    /// Returns the raw endpoints that it reads.
+    pub fn endpoints(&self) -> impl Iterator<Item = &String> {
+        self.reads.iter().filter_map(|source| match source {
+            Source::Raw(endpoint) => Some(endpoint),
+            Source::Table(_) => None,
+        })
+    }
+
+    /// Returns the tables that it reads.
+    pub fn tables_read(&self) -> impl Iterator<Item = &String> {
+        self.reads.iter().filter_map(|source| match source {
+            Source::Raw(_) => None,
+            Source::Table(table) => Some(table),
+        })
+    }
+
+    /// Returns whether it reads raw pages.
+    pub fn reads_raw(&self) -> bool {
+        self.endpoints().next().is_some()
+    }
+}
+
+impl Job {
+    /// Returns whether what is written to a table is merged with what is there.
+    pub fn merges(&self, table: &str) -> bool {
+        self.tables.get(table).is_some_and(|table| table.update == Update::Merge)
+    }
+}
+
 /// A table a step writes: all of it, or the partition with fixed values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {

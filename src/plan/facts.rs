@@ -42,6 +42,11 @@ impl Facts<'_> {
         RunKey { job: self.job.name.clone(), date: self.date }
     }
 
+    /// Returns the version of a table that readers see.
+    pub fn current(&self, table: &str) -> Option<&Version> {
+        self.tables.get(table)?.current()
+    }
+
     /// Returns the pages of an endpoint for a date.
     pub fn pages(&self, endpoint: &str, date: Date) -> &[RawObject] {
         let of_date = if date == self.date { Some(&self.raw) } else { self.others.get(&date) };
@@ -50,7 +55,7 @@ impl Facts<'_> {
 }
 
 /// A page in raw.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawObject {
     /// Where it is.
     pub uri: Uri,
@@ -61,27 +66,26 @@ pub struct RawObject {
     /// When it was fetched from the API, UTC.
     pub fetched_at: Timestamp,
     /// What else its ingester noted. No part of what makes the page the same page: work is not repeated for it.
-    #[serde(default, skip_serializing_if = "About::is_empty")]
     pub about: About,
 }
 
 /// What an ingester noted about a page and the page itself does not tell, as far as it is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct About {
     /// Bytes of the body, decompressed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
     /// Bytes of the object as stored, which a step must hold in memory to read it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stored_bytes: Option<u64>,
     /// Requests left after the one that gave the page; the API does send negative ones.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub quota_remaining: Option<i64>,
     /// How far the endpoint was read before the page, seconds since 1970.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub watermark_before: Option<i64>,
     /// How far it was read with the page.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub watermark_after: Option<i64>,
 }
 
@@ -137,6 +141,11 @@ pub struct StepResult {
 }
 
 impl StepResult {
+    /// Returns the rows it wrote, by table.
+    pub fn rows(&self) -> BTreeMap<String, u64> {
+        self.tables.iter().map(|(table, written)| (table.clone(), written.rows())).collect()
+    }
+
     /// Returns the prefixes of what it wrote, relative to the curated location.
     pub fn prefixes(&self) -> impl Iterator<Item = String> {
         self.tables.keys().map(|table| super::run_prefix(table, &self.run))

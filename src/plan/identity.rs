@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::Facts;
 use super::replay;
 use super::step::{Input, OutputPlan, Scope, Upstream};
 use super::version::{Made, Partition, Version};
-use super::{Facts, TableFacts};
 use crate::job::{Source, Step, Update, Value};
 use crate::names::{Digest, RunId};
 
@@ -16,8 +16,6 @@ pub struct TableNow {
     pub content: Digest,
     /// Published partitions that stay visible.
     pub partitions: Vec<Partition>,
-    /// Its partition columns.
-    pub partition_by: Vec<String>,
     /// Where an earlier step of this run puts new partitions.
     pub upstream: Option<Upstream>,
     /// The run that published it; `None` when it is about to change.
@@ -29,7 +27,6 @@ pub fn published(facts: &Facts<'_>) -> BTreeMap<String, TableNow> {
     let now = |version: &Version| TableNow {
         content: version.content.clone(),
         partitions: version.partitions.clone(),
-        partition_by: version.partition_by.clone(),
         upstream: None,
         run: Some(version.run.clone()),
     };
@@ -40,10 +37,7 @@ pub fn published(facts: &Facts<'_>) -> BTreeMap<String, TableNow> {
 pub fn made(facts: &Facts<'_>, step: &Step, now: &BTreeMap<String, TableNow>) -> Made {
     let inputs: BTreeMap<String, Digest> =
         step.reads.iter().map(|source| (source_name(source), read_content(facts, source, now))).collect();
-    let input_runs = step.reads.iter().filter_map(|source| match source {
-        Source::Table(name) => Some((name.clone(), now.get(name)?.run.clone()?)),
-        Source::Raw(_) => None,
-    });
+    let input_runs = step.tables_read().filter_map(|name| Some((name.clone(), now.get(name)?.run.clone()?)));
     let code = facts.code.get(&step.name).cloned().unwrap_or_else(|| Digest::of([""]));
     let parameters = parameters_digest(facts, step);
     let mut parts = vec!["step".to_string(), step.name.clone(), facts.engine.clone()];
@@ -57,7 +51,7 @@ pub fn made(facts: &Facts<'_>, step: &Step, now: &BTreeMap<String, TableNow>) ->
     }
     // A step that reads only tables depends on them and not on the day it happens to run: submitting an older date
     // again must not compute every derived table anew.
-    if bound_to_date(step) {
+    if step.reads_raw() || step.writes.iter().any(|output| !output.only.is_empty()) {
         parts.push(facts.date.to_string());
     }
     Made {
@@ -68,10 +62,6 @@ pub fn made(facts: &Facts<'_>, step: &Step, now: &BTreeMap<String, TableNow>) ->
         inputs,
         input_runs: input_runs.collect(),
     }
-}
-
-fn bound_to_date(step: &Step) -> bool {
-    step.reads.iter().any(|source| matches!(source, Source::Raw(_))) || step.writes.iter().any(|o| !o.only.is_empty())
 }
 
 /// Returns an input's name as in the job file.
@@ -153,16 +143,11 @@ fn kept(output: &OutputPlan) -> impl Iterator<Item = String> + '_ {
     output.kept.iter().map(|partition| format!("{} {:?}", partition.prefix, partition.values))
 }
 
-fn current<'a>(facts: &'a Facts<'_>, table: &str) -> Option<&'a Version> {
-    facts.tables.get(table).and_then(TableFacts::current)
-}
-
 /// Returns whether all that `step` would write is published.
 pub fn is_published(facts: &Facts<'_>, step: &Step, made: &Made) -> bool {
     step.writes.iter().all(|output| {
-        let merged = facts.job.tables.get(&output.table).is_some_and(|table| table.update == Update::Merge);
-        current(facts, &output.table).is_some_and(|version| {
-            if merged || !output.only.is_empty() {
+        facts.current(&output.table).is_some_and(|version| {
+            if facts.job.merges(&output.table) || !output.only.is_empty() {
                 version.applied.contains(&made.fingerprint)
             } else {
                 version.made_by.get(&step.name).is_some_and(|latest| latest.fingerprint == made.fingerprint)
@@ -173,21 +158,16 @@ pub fn is_published(facts: &Facts<'_>, step: &Step, made: &Made) -> bool {
 
 /// Returns in a few words why `step` must run.
 pub fn why(facts: &Facts<'_>, step: &Step, made: &Made) -> String {
-    let latest = step.writes.iter().find_map(|output| current(facts, &output.table)?.made_by.get(&step.name));
+    let latest = step.writes.iter().find_map(|output| facts.current(&output.table)?.made_by.get(&step.name));
     let Some(latest) = latest else { return "never published".into() };
-    let mut reasons = Vec::new();
-    if latest.code != made.code {
-        reasons.push("code changed".to_string());
-    }
-    if latest.parameters != made.parameters {
-        reasons.push("parameters changed".to_string());
-    }
-    if latest.engine != made.engine {
-        reasons.push("engine changed".to_string());
-    }
-    let differs =
-        |(name, content): (&String, &Digest)| (latest.inputs.get(name) != Some(content)).then(|| name.clone());
-    let inputs: Vec<String> = made.inputs.iter().filter_map(differs).collect();
+    let changed = [
+        (latest.code != made.code, "code changed"),
+        (latest.parameters != made.parameters, "parameters changed"),
+        (latest.engine != made.engine, "engine changed"),
+    ];
+    let mut reasons: Vec<String> = changed.iter().filter(|(is, _)| *is).map(|(_, what)| (*what).into()).collect();
+    let differs = |(name, content): &(&String, &Digest)| latest.inputs.get(*name) != Some(*content);
+    let inputs: Vec<&str> = made.inputs.iter().filter(differs).map(|(name, _)| name.as_str()).collect();
     if !inputs.is_empty() {
         reasons.push(format!("new in {}", inputs.join(", ")));
     }

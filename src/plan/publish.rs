@@ -24,7 +24,7 @@ pub fn next_versions(
     for step in finished {
         let Some(result) = results.get(&step.step.name) else { continue };
         for output in &step.outputs {
-            let current = facts.tables.get(&output.table).and_then(super::TableFacts::current);
+            let current = facts.current(&output.table);
             let base = output.base.as_ref().and_then(|base| facts.tables.get(&output.table)?.versions.get(base));
             let written = result.tables.get(&output.table).cloned().unwrap_or_default();
             let version = versions.entry(output.table.clone()).or_insert_with(|| Version {
@@ -42,16 +42,11 @@ pub fn next_versions(
                 // Several steps may each replace a partition of their own: start from all, take away what each replaces.
                 partitions: base.map(|base| base.partitions.clone()).unwrap_or_default(),
             });
-            let kept: BTreeSet<_> =
-                output.kept.iter().map(|partition| (&partition.prefix, &partition.values)).collect();
-            let before: BTreeSet<_> =
-                base.iter().flat_map(|base| &base.partitions).map(|p| (p.prefix.clone(), p.values.clone())).collect();
+            let kept: BTreeSet<_> = output.kept.iter().map(Partition::key).collect();
+            let before = base.iter().flat_map(|base| &base.partitions).map(Partition::key);
+            let gone: BTreeSet<_> = before.filter(|key| !kept.contains(key)).collect();
             let replaced: BTreeSet<_> = written.partitions.iter().map(|partition| &partition.values).collect();
-            version.partitions.retain(|partition| {
-                let was_there = before.contains(&(partition.prefix.clone(), partition.values.clone()));
-                let stays = !was_there || kept.contains(&(&partition.prefix, &partition.values));
-                stays && !replaced.contains(&partition.values)
-            });
+            version.partitions.retain(|old| !gone.contains(&old.key()) && !replaced.contains(&old.values));
             version.partitions.extend(written.partitions.iter().cloned());
             if output.is_merged() {
                 replay::note(version, base, step, output, &replaced);

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use super::step::{OutputPlan, StepPlan};
 use super::version::{Brought, Made, Version};
 use super::{Facts, RawObject};
-use crate::job::{Source, Step};
+use crate::job::Step;
 use crate::names::{Digest, PartitionValues};
 
 /// What has to be made anew.
@@ -34,11 +34,8 @@ pub fn of(facts: &Facts<'_>, step: &Step, made: &Made, base: Option<&Version>) -
 
 /// Returns what a step makes of the pages of a date stands for: the same pages, code and parameters bring the same rows.
 pub fn work(facts: &Facts<'_>, step: &Step, made: &Made, date: Date) -> Digest {
-    let endpoints = step.reads.iter().filter_map(|source| match source {
-        Source::Raw(endpoint) => Some(endpoint),
-        Source::Table(_) => None,
-    });
-    let pages = endpoints.flat_map(|endpoint| [endpoint.clone(), pages(facts, endpoint, date).as_str().to_string()]);
+    let pages =
+        step.endpoints().flat_map(|endpoint| [endpoint.clone(), pages(facts, endpoint, date).as_str().to_string()]);
     let code = [&made.code, &made.parameters].map(|digest| digest.as_str().to_string());
     Digest::of(code.into_iter().chain(pages).collect::<Vec<_>>())
 }
@@ -93,7 +90,6 @@ pub fn note(
 
 /// Returns what the dates bring whose pages a merging step reads.
 pub fn brings(facts: &Facts<'_>, step: &Step, made: &Made, replay: &Replay) -> BTreeMap<Date, Digest> {
-    let reads_raw = step.reads.iter().any(|source| matches!(source, Source::Raw(_)));
-    let dates = replay.dates.iter().copied().chain(reads_raw.then_some(facts.date));
+    let dates = replay.dates.iter().copied().chain(step.reads_raw().then_some(facts.date));
     dates.map(|date| (date, work(facts, step, made, date))).collect()
 }

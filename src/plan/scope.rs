@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
+use super::Facts;
 use super::identity::TableNow;
 use super::step::{Input, Scope};
 use super::version::{Made, Partition, Version};
-use super::{Facts, TableFacts};
-use crate::job::{Source, Step, Update};
+use crate::job::Step;
 use crate::names::PartitionValues;
 
 /// Returns `Changed` only when it is certain that the untouched partitions would come out as they are published:
@@ -22,23 +22,17 @@ pub fn of(facts: &Facts<'_>, step: &Step, made: &Made, now: &BTreeMap<String, Ta
             before.code == made.code && before.parameters == made.parameters && before.engine == made.engine
         })
     });
-    let merges = step
-        .writes
-        .iter()
-        .any(|output| facts.job.tables.get(&output.table).is_some_and(|table| table.update == Update::Merge));
-    let known = step.reads.iter().all(|source| match source {
-        // Raw pages are of one date and only make sense merged into what is there.
-        Source::Raw(_) => merges,
-        Source::Table(name) => match (taken_in(facts, step, name), now.get(name)) {
-            (Some(before), Some(table)) => nothing_vanished(before, table),
-            _ => false,
-        },
+    // Raw pages are of one date and only make sense merged into what is there.
+    let merges = !step.reads_raw() || step.writes.iter().any(|output| facts.job.merges(&output.table));
+    let known = step.tables_read().all(|name| match (taken_in(facts, step, name), now.get(name)) {
+        (Some(before), Some(table)) => nothing_vanished(before, table),
+        _ => false,
     });
-    if same_work && known { Scope::Changed } else { Scope::All }
+    if same_work && merges && known { Scope::Changed } else { Scope::All }
 }
 
 fn latest<'a>(facts: &'a Facts<'_>, step: &Step, table: &str) -> Option<&'a Made> {
-    facts.tables.get(table).and_then(TableFacts::current)?.made_by.get(&step.name)
+    facts.current(table)?.made_by.get(&step.name)
 }
 
 /// Returns the version of `input` that the published output of `step` was made from.
@@ -66,18 +60,13 @@ pub fn table(facts: &Facts<'_>, step: &Step, name: &str, scope: Scope, now: &BTr
     let name = name.to_string();
     let Some(table) = now.get(&name) else {
         let (partitions, changed) = (Vec::new(), Vec::new());
-        return Input::Table { name, partition_by: Vec::new(), partitions, changed, upstream: None };
+        return Input::Table { name, partitions, changed, upstream: None };
     };
     let before = if scope == Scope::Changed { taken_in(facts, step, &name) } else { None };
-    let same = |partition: &Partition| {
-        before.is_some_and(|version| {
-            version.partitions.iter().any(|old| old.values == partition.values && old.prefix == partition.prefix)
-        })
-    };
+    let same: BTreeSet<_> = before.iter().flat_map(|version| &version.partitions).map(Partition::key).collect();
     Input::Table {
         name,
-        partition_by: table.partition_by.clone(),
-        changed: table.partitions.iter().filter(|p| !same(p)).map(|p| p.values.clone()).collect(),
+        changed: table.partitions.iter().filter(|p| !same.contains(&p.key())).map(|p| p.values.clone()).collect(),
         partitions: table.partitions.clone(),
         upstream: table.upstream.clone(),
     }

@@ -14,7 +14,8 @@ use crate::error::{Error, Kind, Result};
 use crate::job::{Source, Step, Table, Update};
 use crate::names::{Digest, PartitionValues, RunId};
 
-/// What a run would do, step by step, in order.
+/// What a run would do, step by step, in order. Written down it is what another process needs to finish the run: all but the
+/// pages and partitions read, which the tasks of its steps name.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Plan {
     /// One entry a step of the job.
@@ -22,35 +23,25 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Returns the step of that name.
+    pub fn step(&self, name: &str) -> Option<&StepPlan> {
+        self.steps.iter().find(|step| step.step.name == name)
+    }
+
     /// Returns whether a run would start no step and publish nothing.
     pub fn nothing_to_do(&self) -> bool {
         self.steps.iter().all(|step| matches!(step.action, Action::UpToDate | Action::NotAsked))
+    }
+
+    /// Returns the results that are taken from earlier runs, by step.
+    pub fn reused(&self) -> BTreeMap<String, StepResult> {
+        self.steps.iter().filter_map(|step| Some((step.step.name.clone(), step.reused.clone()?))).collect()
     }
 
     /// Returns the other dates whose pages the steps that run read.
     pub fn dates(&self) -> BTreeSet<Date> {
         let running = self.steps.iter().filter(|step| step.action == Action::Run);
         running.flat_map(|step| &step.outputs).flat_map(|output| output.brings.keys().copied()).collect()
-    }
-
-    /// Returns what another process needs to finish a run of this plan: all but the pages and partitions read, which
-    /// the tasks of its steps name already.
-    #[must_use]
-    pub fn to_finish(&self) -> Self {
-        let mut plan = self.clone();
-        for input in plan.steps.iter_mut().flat_map(|step| &mut step.inputs) {
-            match input {
-                Input::Raw { objects, others, .. } => {
-                    objects.clear();
-                    others.clear();
-                }
-                Input::Table { partitions, changed, .. } => {
-                    partitions.clear();
-                    changed.clear();
-                }
-            }
-        }
-        plan
     }
 }
 
@@ -111,20 +102,21 @@ pub enum Input {
         /// The endpoint.
         endpoint: String,
         /// The pages.
+        #[serde(skip)]
         objects: Vec<RawObject>,
         /// Those of other dates, when what those have brought is made anew too.
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        #[serde(skip)]
         others: BTreeMap<Date, Vec<RawObject>>,
     },
     /// A table.
     Table {
         /// Its name.
         name: String,
-        /// Its partition columns.
-        partition_by: Vec<String>,
         /// The published partitions that stay visible to the step.
+        #[serde(skip)]
         partitions: Vec<Partition>,
         /// Those that the step's output has not taken in yet.
+        #[serde(skip)]
         changed: Vec<PartitionValues>,
         /// The run under whose prefix an earlier step of this run writes (or wrote) new partitions.
         upstream: Option<Upstream>,
@@ -177,7 +169,6 @@ pub fn plan(facts: &Facts<'_>) -> Result<Plan> {
                 let table = TableNow {
                     content: output.content.clone(),
                     partitions: output.kept.clone(),
-                    partition_by: output.spec.partition_by.clone(),
                     upstream: Some(upstream.clone()),
                     run: None,
                 };
@@ -227,7 +218,7 @@ fn plan_step(
     };
     let reads_from = |earlier: &&StepPlan| {
         matches!(earlier.action, Action::Run)
-            && earlier.outputs.iter().any(|output| step.reads.contains(&Source::Table(output.table.clone())))
+            && step.tables_read().any(|table| earlier.outputs.iter().any(|output| output.table == *table))
     };
     Ok(StepPlan {
         step: step.clone(),
@@ -244,29 +235,14 @@ fn plan_step(
 }
 
 fn require_inputs(facts: &Facts<'_>, step: &Step, now: &BTreeMap<String, TableNow>) -> Result<()> {
-    for source in &step.reads {
-        if let Source::Table(table) = source
-            && !now.contains_key(table)
-        {
-            let job = &facts.job.name;
-            return Err(Error::new(
-                Kind::Usage,
-                format!("step `{}` reads table `{table}`, which nothing has published yet", step.name),
-            )
-            .hint(format!("run the whole job first: `soflow submit {job} --date {}`", facts.date)));
-        }
-    }
-    Ok(())
+    let Some(table) = step.tables_read().find(|table| !now.contains_key(*table)) else { return Ok(()) };
+    let what = format!("step `{}` reads table `{table}`, which nothing has published yet", step.name);
+    let (job, date) = (&facts.job.name, facts.date);
+    Err(Error::new(Kind::Usage, what).hint(format!("run the whole job first: `soflow submit {job} --date {date}`")))
 }
 
 fn output_plan(facts: &Facts<'_>, step: &Step, output: &crate::job::Output, made: &Made, scope: Scope) -> OutputPlan {
-    let spec = facts.job.tables.get(&output.table).cloned().unwrap_or_else(|| Table {
-        description: String::new(),
-        key: Vec::new(),
-        partition_by: Vec::new(),
-        update: Update::Recompute,
-        checks: Vec::new(),
-    });
+    let spec = facts.job.tables.get(&output.table).cloned().unwrap_or_default();
     let date = facts.date.to_string();
     let only: Vec<(String, String)> =
         output.only.iter().map(|(column, value)| (column.clone(), value.replace("{date}", &date))).collect();

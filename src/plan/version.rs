@@ -40,6 +40,11 @@ pub struct Partition {
 }
 
 impl Partition {
+    /// Returns what tells it from all others of its table.
+    pub(super) fn key(&self) -> (&String, &PartitionValues) {
+        (&self.prefix, &self.values)
+    }
+
     /// Returns where its files are, relative to the curated location; `partition_by` is that of its table.
     pub fn place(&self, partition_by: &[String]) -> String {
         let directory = self.directory.clone().unwrap_or_else(|| partition_path(partition_by, &self.values));

@@ -1,45 +1,32 @@
 //! Goes on with a run that another process began: as its driver when nobody drives it, as a watcher when someone does.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::claim::latest_number;
 use super::drive::{ActiveRun, Driven, Outcome, Services, task_uri};
 use super::ended::is_open;
-use super::finish;
 use super::gather::is_whole;
 use super::intent::Intent;
-use super::lease::{RunLease, Taken, correct};
+use super::lease::{RunLease, correct};
 use super::record::{RunRecord, find_run};
-use crate::catalog;
 use crate::config::Lake;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, RunState, Sink, StepState};
 use crate::names::{RunId, RunKey, Uri};
-use crate::plan::{Action, TableFacts, Version};
+use crate::plan::{Action, Version};
 use crate::store::Owner;
 use crate::targets::Stop;
 
 /// What came of going on with a run.
 pub enum Attached {
     /// It was finished here.
-    Finished(Box<Finished>),
+    Finished(Box<Outcome>),
     /// It ended before, or someone else finished it.
     Over(Box<RunRecord>),
     /// It had not really begun, and has been closed: the same may be submitted anew.
     Empty(Box<RunRecord>),
     /// It is closed unpublished: a run after it has to do some of its steps again, and takes what still stands.
     Behind(Box<RunRecord>),
-}
-
-/// A run that was finished by another process than the one that began it.
-pub struct Finished {
-    /// What it set out to do.
-    pub intent: Intent,
-    /// The tables as they were before.
-    pub tables: BTreeMap<String, TableFacts>,
-    /// What it came to.
-    pub outcome: Outcome,
 }
 
 /// Returns the latest run of a job and date if it is going on, on a target whose runs outlive their process.
@@ -75,24 +62,23 @@ pub async fn attach(
     how: How<'_>,
     sink: &mut dyn Sink,
 ) -> Result<Attached> {
-    let mut told = false;
     let mut seen: Option<RunRecord> = None;
     loop {
-        let taken = RunLease::take(services.store.clone(), &lake.artifacts, run, how.me, how.force).await?;
-        match taken {
-            Taken::Ours(record, lease) => return take_over(services, lake, *record, lease, sink).await,
-            Taken::Over(record) if record.behind => return Ok(Attached::Behind(record)),
-            Taken::Over(record) => return Ok(Attached::Over(Box::new(agreed(services, lake, *record).await?))),
-            Taken::Theirs(record) => {
-                if !told && let Some(driver) = &record.driver {
-                    let text = format!("Run {run} is driven by {}; watching it.", driver.owner);
-                    sink.emit(Event::Note { text });
-                    told = true;
-                }
-                show(&record, seen.as_ref(), sink);
-                seen = Some(*record);
-            }
+        let (record, lease) = RunLease::take(services.store.clone(), &lake.artifacts, run, how.me, how.force).await?;
+        if let Some(lease) = lease {
+            return take_over(services, lake, record, lease, sink).await;
         }
+        if record.state != RunState::Running {
+            return Ok(match record.behind {
+                true => Attached::Behind(Box::new(record)),
+                false => Attached::Over(Box::new(agreed(services, lake, record).await?)),
+            });
+        }
+        if let (None, Some(driver)) = (&seen, &record.driver) {
+            sink.emit(Event::Note { text: format!("Run {run} is driven by {}; watching it.", driver.owner) });
+        }
+        show(&record, seen.as_ref(), sink);
+        seen = Some(record);
         let mut stop = services.stop.clone();
         tokio::select! {
             () = tokio::time::sleep(how.every) => {}
@@ -127,10 +113,8 @@ pub async fn cancel(
     me: &Owner,
     sink: &mut dyn Sink,
 ) -> Result<RunRecord> {
-    let (record, lease) = match RunLease::take(services.store.clone(), &lake.artifacts, run, me, true).await? {
-        Taken::Ours(record, lease) => (*record, lease),
-        Taken::Theirs(record) | Taken::Over(record) => return Ok(*record),
-    };
+    let (record, lease) = RunLease::take(services.store.clone(), &lake.artifacts, run, me, true).await?;
+    let Some(lease) = lease else { return Ok(record) };
     let intent = intent_of(&record)?;
     let gathered = intent.gathered(&record, lake, services.catalog.as_ref()).await?;
     let mut going = ActiveRun::resumed(&gathered, &intent.plan, services, record, lease);
@@ -182,11 +166,11 @@ async fn take_over(
             return Err(error);
         }
     };
-    let outcome = match found {
+    match found {
         Reached::Nothing => {
             let error = Error::new(Kind::Interrupted, "its process ended before it had begun");
             going.close(Some(&error), sink).await?;
-            return Ok(Attached::Empty(Box::new(going.record)));
+            Ok(Attached::Empty(Box::new(going.record)))
         }
         Reached::Gone(steps) => {
             let error = Error::new(Kind::Machine, format!("what {} had written is gone", steps_named(&steps)));
@@ -196,7 +180,7 @@ async fn take_over(
             }
             going.record.behind = true;
             going.close(Some(&error), sink).await?;
-            return Ok(Attached::Behind(Box::new(going.record)));
+            Ok(Attached::Behind(Box::new(going.record)))
         }
         Reached::Published(versions) => {
             for step in going.record.steps.iter_mut().filter(|step| is_open(step.state)) {
@@ -204,18 +188,17 @@ async fn take_over(
             }
             // Its process may have ended before other catalogs showed them.
             let catalog = services.catalog.as_ref();
-            let unshown = catalog::telling(catalog, catalog.settle(), sink).await.err();
+            let unshown = catalog.telling(catalog.settle(), sink).await.err();
             going.record.error = unshown.as_ref().map(|error| not_shown(&run, error));
             going.close(None, sink).await?;
-            Outcome { record: going.record, results: going.results, versions, unshown }
+            Ok(Attached::Finished(going.outcome((versions, unshown))))
         }
         Reached::Steps => match going.run_to_end(true, sink).await? {
-            Driven::Done(outcome) => *outcome,
-            Driven::Behind(record) => return Ok(Attached::Behind(record)),
-            Driven::GoesOn(_) => return Err(Error::new(Kind::Internal, "a run goes on that has been run to its end")),
+            Driven::Done(outcome) => Ok(Attached::Finished(outcome)),
+            Driven::Behind(record) => Ok(Attached::Behind(record)),
+            Driven::GoesOn(_) => Err(Error::new(Kind::Internal, "a run goes on that has been run to its end")),
         },
-    };
-    Ok(finished(&intent, gathered.facts.tables.clone(), outcome))
+    }
 }
 
 fn steps_named(steps: &[String]) -> String {
@@ -268,10 +251,6 @@ async fn find_out(going: &mut ActiveRun<'_>, lake: &Lake, sink: &mut dyn Sink) -
     Ok(if gone.is_empty() { Reached::Steps } else { Reached::Gone(gone) })
 }
 
-fn finished(intent: &Intent, tables: BTreeMap<String, TableFacts>, outcome: Outcome) -> Attached {
-    Attached::Finished(Box::new(Finished { intent: intent.clone(), tables, outcome }))
-}
-
 /// Returns whether the tasks of all steps had been written and their code shipped: before that nothing is handed over.
 async fn began(run: &ActiveRun<'_>, lake: &Lake) -> Result<bool> {
     let last = run.plan.steps.iter().filter(|step| step.action == Action::Run);
@@ -306,19 +285,18 @@ async fn recall(run: &mut ActiveRun<'_>, sink: &mut dyn Sink) -> Result<Vec<Stri
         let name = &step.step.name;
         let known = match (&step.reused, &step.action) {
             (Some(reused), _) => Some(reused.clone()),
-            (None, Action::Run) => finish::known_result(run, step).await?,
+            (None, Action::Run) => run.known_result(step).await?,
             (None, _) => continue,
         };
         let (lake, store) = (run.gathered.facts.lake, run.services.store.as_ref());
-        let Some(record) = run.record.steps.iter_mut().find(|record| record.name == *name) else { continue };
+        let Some(record) = run.record.step_mut(name) else { continue };
         match known {
             Some(result) if is_whole(&result, lake, store).await? => {
                 if step.action == Action::Run {
                     record.state = StepState::Completed;
                     record.started_at = record.started_at.or(result.started_at);
                     record.seconds = record.seconds.or(Some(result.seconds));
-                    record.rows =
-                        result.tables.iter().map(|(table, written)| (table.clone(), written.rows())).collect();
+                    record.rows = result.rows();
                     let (rows, seconds) = (record.rows.values().sum(), result.seconds);
                     sink.emit(Event::StepChanged { step: name.clone(), state: record.state, rows, seconds });
                 }

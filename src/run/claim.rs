@@ -7,11 +7,13 @@ use fs_err as fs;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::record::{RunRecord, record_uri, runs_prefix};
+use super::record::{RunRecord, StepRecord, logs_of, record_uri, runs_prefix};
+use crate::config::Lake;
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunKey, Uri};
+use crate::plan::{Plan, StepPlan};
 use crate::store::document::{self, Contention};
-use crate::store::{Store, Tag, make_folder};
+use crate::store::{Object, Store, Tag, make_folder};
 
 /// Who holds a lake.
 #[derive(Serialize, Deserialize)]
@@ -114,10 +116,19 @@ fn open(artifacts: &Uri) -> Result<fs::File> {
 ///
 /// # Errors
 /// `Held` when the store says again and again that someone else is at it, and nobody is.
-pub async fn claim(store: &dyn Store, artifacts: &Uri, record: &mut RunRecord, alone: bool) -> Result<Option<Tag>> {
+pub async fn claim(
+    store: &dyn Store,
+    lake: &Lake,
+    plan: &Plan,
+    record: &mut RunRecord,
+    alone: bool,
+) -> Result<Option<Tag>> {
     loop {
         record.run.number += 1;
-        let uri = record_uri(artifacts, &record.run);
+        let run = &record.run;
+        let step = |step: &StepPlan| StepRecord::planned(step, logs_of(&lake.logs, run, &step.step.name));
+        record.steps = plan.steps.iter().map(step).collect();
+        let uri = record_uri(&lake.artifacts, &record.run);
         let mut contention = Contention::on(&uri);
         loop {
             let claimed = document::replace(store, &uri, record, None).await?;
@@ -137,8 +148,9 @@ pub async fn claim(store: &dyn Store, artifacts: &Uri, record: &mut RunRecord, a
 
 /// Returns the number of the latest run of a job and date; 0 when there is none.
 pub async fn latest_number(store: &dyn Store, artifacts: &Uri, key: &RunKey) -> Result<u32> {
-    let runs = store.folders(&runs_prefix(artifacts, key)).await?;
-    Ok(runs.iter().filter_map(|name| name.parse().ok()).max().unwrap_or(0))
+    let prefix = runs_prefix(artifacts, key);
+    let number = |object: &Object| object.uri.below(&prefix)?.split('/').next()?.parse().ok();
+    Ok(store.list(&prefix).await?.iter().filter_map(number).max().unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -168,13 +180,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_claim_that_is_refused_for_ever_is_told_as_that() {
         let folder = tempfile::tempdir().unwrap();
-        let artifacts = Uri::from_path(folder.path());
+        let at = Uri::from_path(folder.path());
+        let lake = Lake { raw: at.clone(), curated: at.clone(), artifacts: at.clone(), logs: at };
         // Nothing can be written there, and there is no such object.
         fs::create_dir_all(folder.path().join("runs/daily/2026-11-22/1/run.json")).unwrap();
         let mut record = RunRecord::example("daily.2026-11-22.1");
         for alone in [true, false] {
             record.run.number = 0;
-            let error = claim(&FileStore, &artifacts, &mut record, alone).await.unwrap_err();
+            let error = claim(&FileStore, &lake, &Plan { steps: Vec::new() }, &mut record, alone).await.unwrap_err();
             assert_eq!(error.kind, Kind::Held);
             assert!(error.message.contains("runs/daily/2026-11-22/1/run.json` cannot be written"), "{error}");
         }

@@ -2,16 +2,15 @@
 //! beside the code that these name.
 
 mod names;
-mod tree;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use fs_err as fs;
 
 use self::names::{Module, Names};
-use self::tree::{Tree, is_data, is_module};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::names::Digest;
@@ -37,9 +36,12 @@ pub fn code_digests(root: &Path, job: &Job) -> Result<BTreeMap<String, Digest>> 
     })
 }
 
+/// Reads the code folder `root`. All paths are below it; the folder itself is the empty path.
 struct CodeReader<'a> {
-    tree: Tree<'a>,
-    /// What has been read, by its path below the code folder: a module of ten steps is parsed once.
+    root: &'a Path,
+    /// What is in the folders that were looked at: whether each name is a folder, directly or by a link.
+    listed: BTreeMap<PathBuf, Rc<BTreeMap<String, bool>>>,
+    /// What has been read: a module of ten steps is parsed once.
     read: BTreeMap<PathBuf, Rc<File>>,
 }
 
@@ -52,7 +54,7 @@ struct File {
 
 impl<'a> CodeReader<'a> {
     fn new(root: &'a Path) -> Self {
-        Self { tree: Tree::new(root), read: BTreeMap::new() }
+        Self { root, listed: BTreeMap::new(), read: BTreeMap::new() }
     }
 
     fn digest(&mut self, script: &Path) -> Result<Digest> {
@@ -79,7 +81,7 @@ impl<'a> CodeReader<'a> {
         if let Some(known) = self.read.get(path) {
             return Ok(known.clone());
         }
-        let whole = self.tree.root.join(path);
+        let whole = self.root.join(path);
         let content = if whole.is_file() { fs::read(whole)? } else { Vec::new() };
         let python = path.extension().is_some_and(|extension| extension == "py");
         let names = if python { Names::of(&String::from_utf8_lossy(&content)) } else { Names::default() };
@@ -94,7 +96,7 @@ impl<'a> CodeReader<'a> {
         let (here, beside) = (folder(path), folder(script));
         let mut found = Vec::new();
         if names.computed {
-            found.extend(self.tree.below(Path::new(""), &is_module)?);
+            found.extend(self.below(Path::new(""), &is_module)?);
         }
         // A text may be a path from any folder above the file, from the script's, and from a package it imports.
         let mut bases: BTreeSet<PathBuf> = here.ancestors().map(Path::to_path_buf).collect();
@@ -119,17 +121,17 @@ impl<'a> CodeReader<'a> {
     fn import(&mut self, folder: PathBuf, module: &Module, found: &mut Vec<PathBuf>) -> Result<Option<PathBuf>> {
         let mut at = folder;
         for part in &module.parts {
-            for (name, kind) in self.tree.entries(&at)? {
+            for (name, is_folder) in self.entries(&at)?.as_ref() {
                 let fits = part == names::ALL || name.split('.').next() == Some(part.as_str());
-                if fits && !kind.is_folder() && is_module(name) {
+                if fits && !is_folder && is_module(name) {
                     found.push(at.join(name));
                 }
             }
-            if part == names::ALL || !self.tree.is_folder(&at.join(part))? {
+            at.push(part);
+            if part == names::ALL || !self.root.join(&at).is_dir() {
                 return Ok(None);
             }
-            at.push(part);
-            found.extend(self.tree.existing(at.join("__init__.py"))?);
+            found.extend(self.existing(at.join("__init__.py")));
         }
         Ok(Some(at))
     }
@@ -138,22 +140,98 @@ impl<'a> CodeReader<'a> {
     /// an ending, when the rest of the name is computed.
     fn named(&mut self, text: &str, bases: &BTreeSet<PathBuf>, found: &mut Vec<PathBuf>) -> Result<()> {
         if let Some(ending) = names::ending(text) {
-            found.extend(self.tree.below(Path::new(""), &|name| name.ends_with(ending) && is_data(name))?);
+            found.extend(self.below(Path::new(""), &|name| name.ends_with(ending) && is_data(name))?);
         }
         let fixed = names::fixed(text);
         // A package named by its dots, as `importlib.resources` takes it.
         for text in BTreeSet::from([fixed.to_string(), fixed.replace('.', "/")]) {
             for base in bases {
-                let Some(path) = tree::join(base, &text) else { continue };
-                if self.tree.is_folder(&path)? {
-                    found.extend(self.tree.below(&path, &is_data)?);
+                let Some(path) = join(base, &text) else { continue };
+                if self.root.join(&path).is_dir() {
+                    found.extend(self.below(&path, &is_data)?);
                 } else {
-                    found.extend(self.tree.existing(path)?);
+                    found.extend(self.existing(path));
                 }
             }
         }
         Ok(())
     }
+
+    /// Returns the path when there is a file.
+    fn existing(&self, path: PathBuf) -> Option<PathBuf> {
+        self.root.join(&path).is_file().then_some(path)
+    }
+
+    /// Returns what is in a folder; nothing when it is not there or is a file.
+    fn entries(&mut self, folder: &Path) -> Result<Rc<BTreeMap<String, bool>>> {
+        if let Some(known) = self.listed.get(folder) {
+            return Ok(known.clone());
+        }
+        let mut found = BTreeMap::new();
+        match fs::read_dir(self.root.join(folder)) {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            entries => {
+                for entry in entries? {
+                    let entry = entry?;
+                    let is_folder = entry.path().is_dir();
+                    // Python code in UTF-8 can name no other.
+                    found.extend(entry.file_name().into_string().ok().map(|name| (name, is_folder)));
+                }
+            }
+        }
+        let found = Rc::new(found);
+        self.listed.insert(folder.to_path_buf(), found.clone());
+        Ok(found)
+    }
+
+    /// Returns the files below a folder whose names are wanted; what is hidden, compiled or a virtual environment is
+    /// passed over, and links to folders are not followed: they may lead back.
+    fn below(&mut self, folder: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
+        let entries = self.entries(folder)?;
+        let mut found = Vec::new();
+        if entries.contains_key("pyvenv.cfg") {
+            return Ok(found);
+        }
+        for (name, is_folder) in entries.iter().filter(|(name, _)| !name.starts_with('.') && *name != "__pycache__") {
+            let path = folder.join(name);
+            if !is_folder && wanted(name) {
+                found.push(path);
+            } else if *is_folder && !self.root.join(&path).is_symlink() {
+                found.extend(self.below(&path, wanted)?);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Returns whether importing may read a file of that name: source, compiled without source, or an extension module.
+fn is_module(name: &str) -> bool {
+    [".py", ".pyc", ".so"].iter().any(|ending| name.ends_with(ending))
+}
+
+/// Returns whether a file of that name is no code, so that a step reads it only when it opens it.
+fn is_data(name: &str) -> bool {
+    !is_module(name)
+}
+
+/// Returns the path that `text` means from `base`, or `None` when it names nothing below the code folder.
+fn join(base: &Path, text: &str) -> Option<PathBuf> {
+    let mut path = base.to_path_buf();
+    let mut named = false;
+    for part in Path::new(text).components() {
+        match part {
+            Component::Normal(name) => {
+                path.push(name);
+                named = true;
+            }
+            Component::ParentDir => {
+                path.pop().then_some(())?;
+            }
+            Component::CurDir => {}
+            Component::RootDir | Component::Prefix(_) => return None,
+        }
+    }
+    named.then_some(path)
 }
 
 #[cfg(test)]

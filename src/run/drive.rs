@@ -9,18 +9,18 @@ use tokio::sync::watch;
 
 use super::attach::{going_on, not_shown};
 use super::claim::{LakeLock, claim, latest_number};
-use super::finish::{self, Publication};
+use super::finish::{Publication, Seen};
 use super::gather::{Code, Gathered, PlanRequest, gather};
 use super::gc::is_kept;
 use super::intent::Intent;
 use super::lease::{RunLease, correct};
-use super::record::{RECORD_VERSION, RunRecord, StepRecord, load_run, run_prefix};
+use super::record::{RECORD_VERSION, RunRecord, load_run, run_prefix};
 use crate::audit::Reader;
 use crate::catalog::Catalog;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, PlannedStep, RunState, Sink};
 use crate::names::{RunId, Uri};
-use crate::plan::{self, Action, Plan, StepPlan, StepResult, Version};
+use crate::plan::{self, Action, Plan, StepPlan, StepResult, TableFacts, Version};
 use crate::store::lease::Claim;
 use crate::store::{Owner, Store};
 use crate::targets::{Stop, Target};
@@ -30,15 +30,13 @@ pub struct Services {
     /// Objects of the lake.
     pub store: Arc<dyn Store>,
     /// The tables.
-    pub catalog: Arc<dyn Catalog>,
+    pub catalog: Arc<Catalog>,
     /// Where steps run.
     pub target: Arc<dyn Target>,
     /// The target's name.
     pub target_name: String,
     /// Who we are, on a target whose runs others can take over; `None` where a run ends with its process.
     pub owner: Option<Owner>,
-    /// The clock.
-    pub now: fn() -> Timestamp,
     /// What the person wants.
     pub stop: watch::Receiver<Stop>,
 }
@@ -47,6 +45,10 @@ pub struct Services {
 pub struct Outcome {
     /// Its record.
     pub record: RunRecord,
+    /// What it set out to do.
+    pub plan: Plan,
+    /// The tables as they were before.
+    pub before: BTreeMap<String, TableFacts>,
     /// What each step wrote.
     pub results: BTreeMap<String, StepResult>,
     /// What it published.
@@ -66,8 +68,7 @@ pub enum Driven {
     Behind(Box<RunRecord>),
 }
 
-/// Executes a plan: all of it becomes visible to readers, or nothing does. `latest` is the number of the latest run of the
-/// job and date.
+/// Executes a plan: all of it becomes visible to readers, or nothing does.
 ///
 /// # Errors
 /// `Job` when a step failed, `Audit` when what landed was refused, `Interrupted` when it was stopped, `Detached` when it
@@ -82,7 +83,7 @@ pub async fn drive(
     let facts = &gathered.facts;
     // Elsewhere the record of the run is its lock.
     let mut lock = match services.owner {
-        None => Some(LakeLock::take(&facts.lake.artifacts, (services.now)())?),
+        None => Some(LakeLock::take(&facts.lake.artifacts, Timestamp::now())?),
         Some(_) => None,
     };
     let key = facts.key();
@@ -96,7 +97,7 @@ pub async fn drive(
         Err(raced) => return Ok(Driven::GoesOn(raced)),
     };
     if let Some(lock) = &mut lock {
-        lock.tell(&run.record.run.to_string(), (services.now)())?;
+        lock.tell(&run.record.run.to_string(), Timestamp::now())?;
     }
     sink.emit(run.started_event());
     run.run_to_end(false, sink).await
@@ -115,7 +116,7 @@ pub struct ActiveRun<'a> {
     /// What finished and reused steps have written.
     pub results: BTreeMap<String, StepResult>,
     /// What of that this process has read.
-    pub(super) seen: finish::Seen,
+    pub(super) seen: Seen,
     pub(super) reader: Arc<Reader>,
     pub(super) lease: RunLease,
     began: Instant,
@@ -137,7 +138,7 @@ impl<'a> ActiveRun<'a> {
             run: facts.key().run(latest),
             target: services.target_name.clone(),
             engine: facts.engine.clone(),
-            started_at: (services.now)(),
+            started_at: Timestamp::now(),
             ended_at: None,
             state: RunState::Running,
             asked,
@@ -153,25 +154,11 @@ impl<'a> ActiveRun<'a> {
         };
         let (store, artifacts) = (services.store.as_ref(), &facts.lake.artifacts);
         let alone = services.owner.is_some();
-        record.steps = plan.steps.iter().map(|step| StepRecord::planned(step, facts.lake.logs.clone())).collect();
-        let Some(tag) = claim(store, artifacts, &mut record, alone).await? else {
+        let Some(tag) = claim(store, facts.lake, plan, &mut record, alone).await? else {
             return load_run(store, artifacts, &record.run).await.map(|raced| Err(Box::new(raced)));
         };
-        for step in &mut record.steps {
-            step.logs = logs_of(&facts.lake.logs, &record.run, &step.name);
-        }
-        let mut results = BTreeMap::new();
-        for step in &plan.steps {
-            if let Some(result) = &step.reused {
-                results.insert(step.step.name.clone(), result.clone());
-            }
-        }
         let lease = RunLease::new(services.store.clone(), artifacts, &record, tag);
-        let run = Self { results, ..Self::resumed(gathered, plan, services, record, lease) };
-        if !alone {
-            run.save().await?;
-        }
-        Ok(Ok(run))
+        Ok(Ok(Self { results: plan.reused(), ..Self::resumed(gathered, plan, services, record, lease) }))
     }
 
     /// Returns a run that is claimed.
@@ -182,7 +169,7 @@ impl<'a> ActiveRun<'a> {
         record: RunRecord,
         lease: RunLease,
     ) -> Self {
-        let (results, seen) = (BTreeMap::new(), finish::Seen::default());
+        let (results, seen) = (BTreeMap::new(), Seen::new());
         let reader = Reader::new(services.store.clone(), &gathered.facts.lake.curated);
         Self { gathered, plan, services, record, results, seen, reader, lease, began: Instant::now() }
     }
@@ -190,7 +177,7 @@ impl<'a> ActiveRun<'a> {
     /// Runs the steps, audits, publishes, and writes how that went. Returns anything but `GoesOn`.
     pub(super) async fn run_to_end(mut self, resumed: bool, sink: &mut dyn Sink) -> Result<Driven> {
         let ended = match self.execute(resumed, sink).await {
-            Ok(()) => finish::audit_and_publish(&mut self, sink).await,
+            Ok(()) => self.audit_and_publish(sink).await,
             Err(error) => Err(error),
         };
         match &ended {
@@ -200,23 +187,26 @@ impl<'a> ActiveRun<'a> {
                 if let Err(error) = self.services.target.close(ended.is_err()).await {
                     sink.emit(Event::Warning { text: format!("the target could not be given back: {error}") });
                 }
-                if let Ok(Publication { unshown: Some(error), .. }) = &ended {
+                if let Ok((_, Some(error))) = &ended {
                     self.record.error = Some(not_shown(&self.record.run, error));
                 }
                 self.close(ended.as_ref().err(), sink).await?;
             }
         }
         match ended {
-            Ok(Publication { versions, unshown }) => {
-                let (record, results) = (self.record, self.results);
-                Ok(Driven::Done(Box::new(Outcome { record, results, versions, unshown })))
-            }
+            Ok(published) => Ok(Driven::Done(self.outcome(published))),
             Err(_) if self.record.behind => Ok(Driven::Behind(Box::new(self.record))),
             Err(error) if error.hints.is_empty() => {
                 Err(error.hint(format!("`soflow runs show {}` shows how far it came", self.record.run)))
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns the end of a run that has published.
+    pub(super) fn outcome(self, (versions, unshown): Publication) -> Box<Outcome> {
+        let (plan, before) = (self.plan.clone(), self.gathered.facts.tables.clone());
+        Box::new(Outcome { record: self.record, plan, before, results: self.results, versions, unshown })
     }
 
     /// Makes sure that all it was planned from is there, and writes its tasks.
@@ -295,7 +285,7 @@ impl<'a> ActiveRun<'a> {
         if let Some(error) = failure {
             self.record.error = Some(error.message.clone());
         }
-        self.record.ended_at = Some((self.services.now)());
+        self.record.ended_at = Some(Timestamp::now());
         self.record.driver = None;
         if let Some(placed) = &self.record.placed {
             // What fails here runs out by itself.
@@ -327,7 +317,7 @@ impl<'a> ActiveRun<'a> {
         }
         let seconds = match self.services.owner {
             None => self.began.elapsed().as_secs_f64(),
-            Some(_) => (self.services.now)().duration_since(self.record.started_at).as_secs_f64(),
+            Some(_) => Timestamp::now().duration_since(self.record.started_at).as_secs_f64(),
         };
         sink.emit(Event::RunFinished { run: self.record.run.clone(), state: self.record.state, seconds });
         Ok(())
@@ -347,9 +337,4 @@ async fn write_tasks(facts: &plan::Facts<'_>, plan: &Plan, run: &RunId, store: &
 /// Returns where a step's task is.
 pub(super) fn task_uri(artifacts: &Uri, run: &RunId, step: &str) -> Uri {
     run_prefix(artifacts, run).join(&format!("tasks/{step}.json"))
-}
-
-/// Returns the prefix of what a step prints.
-pub(super) fn logs_of(logs: &Uri, run: &RunId, step: &str) -> Uri {
-    logs.join(&format!("{}/{}/{}/{step}", run.job, run.date, run.number))
 }

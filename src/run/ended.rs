@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 
 use super::drive::ActiveRun;
-use super::finish;
 use super::record::StepRecord;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink, StepState};
@@ -28,7 +27,7 @@ impl ActiveRun<'_> {
         // What ran although a step before it had not finished worked on the state before this run: it has nothing to tell.
         let state = match how {
             StepEnd::Completed(told) if self.has_inputs(name) => {
-                match finish::take_in(self, name, seconds).await {
+                match self.take_in(name, seconds).await {
                     Ok(result) => drop(self.results.insert(name.into(), result)),
                     // On a cluster it is done all the same, and taken in by whoever goes on.
                     Err(error) => {
@@ -45,7 +44,9 @@ impl ActiveRun<'_> {
                 StepState::Completed
             }
             StepEnd::Failed(cause) if self.has_inputs(name) => {
-                self.fail(name, cause);
+                if let Some(step) = self.record.step_mut(name) {
+                    step.cause = Some(cause);
+                }
                 StepState::Failed
             }
             _ => StepState::Cancelled,
@@ -55,9 +56,9 @@ impl ActiveRun<'_> {
 
     /// Returns how long a step ran, and notes when it started, as far as the target knows better than we do.
     fn seconds_of(&mut self, name: &str, ran: Option<(Timestamp, Timestamp)>, seconds: f64) -> f64 {
-        let now = (self.services.now)();
+        let now = Timestamp::now();
         let is_shared = self.is_shared();
-        let Some(step) = self.record.steps.iter_mut().find(|step| step.name == name) else { return seconds };
+        let Some(step) = self.record.step_mut(name) else { return seconds };
         if let Some((started, ended)) = ran {
             step.started_at = Some(started);
             return ended.duration_since(started).as_secs_f64();
@@ -73,14 +74,7 @@ impl ActiveRun<'_> {
 
     /// Returns whether every step before this one has finished.
     fn has_inputs(&self, name: &str) -> bool {
-        let step = self.plan.steps.iter().find(|step| step.step.name == name);
-        step.is_some_and(|step| step.after.iter().all(|before| self.results.contains_key(before)))
-    }
-
-    fn fail(&mut self, name: &str, cause: Cause) {
-        if let Some(step) = self.record.steps.iter_mut().find(|step| step.name == name) {
-            step.cause = Some(cause);
-        }
+        self.plan.step(name).is_some_and(|step| step.after.iter().all(|before| self.results.contains_key(before)))
     }
 
     /// Ends what has not ended of steps that an earlier process has handed over. What has finished is finished, whoever saw

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::drive::{ActiveRun, logs_of, task_uri};
+use super::drive::{ActiveRun, task_uri};
 use super::ended::is_open;
-use super::finish;
+use super::record::logs_of;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink, StepState};
-use crate::plan::{Action, StepPlan};
+use crate::plan::{Action, StepPlan, StepResult};
 use crate::targets::{Ended, Note, Opening, Placed, StepOrder, Stop};
 
 /// How often a running step's output is looked at for the live view.
@@ -174,7 +175,7 @@ impl<'a> ActiveRun<'a> {
                     changed = true;
                 }
                 Note::Step { step, state, id } => {
-                    if let Some(record) = self.record.steps.iter_mut().find(|record| record.name == step) {
+                    if let Some(record) = self.record.step_mut(&step) {
                         record.step_id = id.or_else(|| record.step_id.take());
                     }
                     events.push(self.apply(&step, state, 0.0));
@@ -222,7 +223,7 @@ impl<'a> ActiveRun<'a> {
             task: task_uri(&facts.lake.artifacts, &self.record.run, &step.step.name),
             logs: logs_of(&facts.lake.logs, &self.record.run, &step.step.name),
             spark: step.step.spark.clone(),
-            outputs: finish::places(self, step),
+            outputs: self.places(step),
             step_id: self.record.step(&step.step.name).and_then(|record| record.step_id.clone()),
         };
         let (target, stop) = (self.services.target.clone(), self.services.stop.clone());
@@ -250,15 +251,11 @@ impl<'a> ActiveRun<'a> {
 
     /// Notes a step's state in the record, and returns the event that tells it.
     fn apply(&mut self, name: &str, state: StepState, seconds: f64) -> Event {
-        let now = (self.services.now)();
+        let now = Timestamp::now();
         let result = self.results.get(name);
-        let rows: BTreeMap<String, u64> = result
-            .iter()
-            .flat_map(|result| &result.tables)
-            .map(|(table, written)| (table.clone(), written.rows()))
-            .collect();
+        let rows = result.map(StepResult::rows).unwrap_or_default();
         let total = rows.values().sum();
-        if let Some(step) = self.record.steps.iter_mut().find(|step| step.name == name) {
+        if let Some(step) = self.record.step_mut(name) {
             step.state = state;
             step.rows = rows;
             match state {
@@ -272,7 +269,7 @@ impl<'a> ActiveRun<'a> {
 
     async fn look(&self, began: &BTreeMap<String, Instant>, sink: &mut dyn Sink) {
         for (name, began) in began {
-            let rows = finish::rows_so_far(self, name).await.unwrap_or_default();
+            let rows = self.rows_so_far(name).await;
             sink.emit(Event::StepProgress { step: name.clone(), rows, seconds: began.elapsed().as_secs_f64() });
         }
     }

@@ -9,7 +9,7 @@ use crate::catalog::{Catalog, Index};
 use crate::config::Lake;
 use crate::error::{Error, Result};
 use crate::ingest::raw;
-use crate::job::{Job, Source, Update, Value};
+use crate::job::{Job, Step, Value};
 use crate::names::{Digest, RunId, Uri};
 use crate::plan::{self, About, Facts, Plan, RawObject, Select, StepResult, TableFacts, Version};
 use crate::store::Store;
@@ -57,7 +57,7 @@ pub struct PlanRequest<'a> {
 ///
 /// # Errors
 /// Those of the store and the catalog.
-pub async fn gather<'a>(request: PlanRequest<'a>, store: &dyn Store, catalog: &dyn Catalog) -> Result<Gathered<'a>> {
+pub async fn gather<'a>(request: PlanRequest<'a>, store: &dyn Store, catalog: &Catalog) -> Result<Gathered<'a>> {
     let PlanRequest { job, date, lake, code, select } = request;
     let index = catalog.index().await?;
     let names: Vec<String> = table_names(job).into_iter().filter(|name| index.tables.contains_key(name)).collect();
@@ -95,11 +95,8 @@ pub async fn plan(gathered: &mut Gathered<'_>, store: &dyn Store) -> Result<Plan
 }
 
 fn table_names(job: &Job) -> BTreeSet<String> {
-    let read = job.steps.iter().flat_map(|step| &step.reads).filter_map(|source| match source {
-        Source::Table(name) => Some(name.clone()),
-        Source::Raw(_) => None,
-    });
-    read.chain(job.steps.iter().flat_map(|step| step.writes.iter().map(|output| output.table.clone()))).collect()
+    let written = |step: &Step| step.writes.iter().map(|output| output.table.clone()).collect::<Vec<_>>();
+    job.steps.iter().flat_map(|step| step.tables_read().cloned().chain(written(step))).collect()
 }
 
 /// Returns the site whose raw pages `job` reads.
@@ -111,18 +108,10 @@ pub fn site(job: &Job) -> &str {
 }
 
 async fn raw_pages(job: &Job, date: Date, lake: &Lake, store: &dyn Store) -> Result<BTreeMap<String, Vec<RawObject>>> {
-    let sources = job.steps.iter().flat_map(|step| &step.reads);
-    let endpoints: BTreeSet<&str> = sources.filter_map(raw_endpoint).collect();
+    let endpoints: BTreeSet<&str> = job.steps.iter().flat_map(Step::endpoints).map(String::as_str).collect();
     let endpoints: Vec<&str> = endpoints.into_iter().collect();
     let listed = raw::list(store, &lake.raw, site(job), &endpoints, date).await?;
     Ok(listed.into_iter().map(|(name, pages)| (name, pages.into_iter().map(to_object).collect())).collect())
-}
-
-fn raw_endpoint(source: &Source) -> Option<&str> {
-    match source {
-        Source::Raw(endpoint) => Some(endpoint),
-        Source::Table(_) => None,
-    }
 }
 
 fn to_object(page: raw::RawPage) -> RawObject {
@@ -144,12 +133,12 @@ pub(super) async fn table_facts(
     current: impl Future<Output = Result<Option<Version>>>,
     job: &Job,
     date: Date,
-    catalog: &dyn Catalog,
+    catalog: &Catalog,
 ) -> Result<TableFacts> {
     let mut facts = TableFacts::default();
     let mut next = current.await?;
     facts.current = next.as_ref().map(|version| version.run.clone());
-    let merges = job.tables.get(table).is_some_and(|spec| spec.update == Update::Merge);
+    let merges = job.merges(table);
     while let Some(version) = next.take() {
         if let Some(base) =
             version.base.as_ref().filter(|_| merges && version.run.date == date && version.run.job == job.name)
@@ -162,7 +151,7 @@ pub(super) async fn table_facts(
 }
 
 /// Reads the versions that published tables were made from, where those are not current any more.
-async fn add_versions_taken_in(tables: &mut BTreeMap<String, TableFacts>, catalog: &dyn Catalog) -> Result<()> {
+async fn add_versions_taken_in(tables: &mut BTreeMap<String, TableFacts>, catalog: &Catalog) -> Result<()> {
     let current = tables.values().filter_map(TableFacts::current);
     let unknown =
         |(table, run): &(String, RunId)| tables.get(table).is_some_and(|facts| !facts.versions.contains_key(run));

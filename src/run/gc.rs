@@ -17,14 +17,13 @@ use serde::Serialize;
 
 use super::gather::{Gathered, read_result, result_uri};
 use super::live::{LiveSet, Liveness, OpenRuns, prefixes_of};
-use super::records::Runs;
-use super::repair::must_be_whole;
+use super::records::{Runs, must_be_whole};
 use crate::catalog::{Catalog, Index, TableHistory, VersionFile};
 use crate::config::Lake;
 use crate::error::Result;
 use crate::names::{Digest, RunId, Uri};
 use crate::plan::{self, Plan, StepResult, TableFacts};
-use crate::store::{Object, Store};
+use crate::store::{Object, Store, is_unfinished};
 
 /// What can be removed.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -50,7 +49,7 @@ pub struct Collection<'a> {
     /// Its objects.
     pub store: &'a dyn Store,
     /// Its tables.
-    pub catalog: &'a dyn Catalog,
+    pub catalog: &'a Catalog,
     /// By the store's clock.
     pub now: Timestamp,
     /// How long what was replaced, or never published, is kept.
@@ -140,8 +139,8 @@ impl Collection<'_> {
         let (curated, results, scratch) =
             tokio::try_join!(store.inventory(&lake.curated), store.inventory(&results), store.inventory(&scratch))?;
         let mut unfinished = Vec::new();
-        for location in [&lake.curated, &lake.artifacts, &lake.raw] {
-            unfinished.extend(store.unfinished(location).await?);
+        for location in [&lake.curated, &lake.artifacts, &lake.raw].into_iter().filter(|at| at.to_path().is_some()) {
+            unfinished.extend(store.inventory(location).await?.objects.into_iter().filter(is_unfinished));
         }
         Ok(Listing {
             curated: curated.objects,
@@ -187,7 +186,7 @@ impl Collection<'_> {
                 }
                 continue;
             };
-            if self.is_old(object.modified) && !going.jobs.contains(job) {
+            if self.is_old(object.modified) && !going.has_job(job) {
                 let result = read_result(self.store, &object.uri).await?;
                 old.push((object.clone(), result.map(|(_, result)| result)));
             }
@@ -198,7 +197,7 @@ impl Collection<'_> {
     /// Returns the results that wait by now: a run that has ended since the first look may have left some. And of those
     /// that do not any more what a run of the same job may have taken before.
     async fn waiting_results(&self, old: &[Waiting], going: &OpenRuns) -> Result<Vec<StepResult>> {
-        let taken = |(object, _): &&Waiting| job_of(object).is_some_and(|job| going.jobs.contains(job));
+        let taken = |(object, _): &&Waiting| job_of(object).is_some_and(|job| going.has_job(job));
         let mut waiting: Vec<StepResult> = old.iter().filter(taken).filter_map(|(_, result)| result.clone()).collect();
         for object in self.store.list(&self.lake.artifacts.join("results")).await? {
             if job_of(&object).is_some() && !old.iter().any(|(old, _)| *old == object) {
@@ -222,9 +221,10 @@ impl Collection<'_> {
     /// Returns the files about versions that nobody refers to: a publication or a collection that was cut short left them.
     fn unnamed<'a>(&self, files: &'a [VersionFile], index: &Index, going: &OpenRuns) -> Vec<&'a VersionFile> {
         let is_live = |file: &VersionFile| {
-            let is_kept = index.tables.get(&file.table).is_some_and(|entry| entry.keeps(&file.run));
             let version = (file.table.clone(), file.run.clone());
-            is_kept || going.runs.contains(&file.run) || going.versions.contains_key(&version)
+            index.keeps(&file.table, &file.run)
+                || going.runs.contains(&file.run)
+                || going.versions.contains_key(&version)
         };
         files.iter().filter(|file| !is_live(file)).collect()
     }
@@ -286,7 +286,7 @@ fn uris<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Vec<Uri> {
 ///
 /// # Errors
 /// Those of the store and the catalog.
-pub async fn is_kept(gathered: &Gathered<'_>, plan: &Plan, store: &dyn Store, catalog: &dyn Catalog) -> Result<bool> {
+pub async fn is_kept(gathered: &Gathered<'_>, plan: &Plan, store: &dyn Store, catalog: &Catalog) -> Result<bool> {
     let facts = &gathered.facts;
     for step in &plan.steps {
         let Some(reused) = &step.reused else { continue };
@@ -306,5 +306,5 @@ pub async fn is_kept(gathered: &Gathered<'_>, plan: &Plan, store: &dyn Store, ca
         return Ok(true);
     }
     let index = catalog.index().await?;
-    Ok(older.iter().all(|(table, run)| index.tables.get(table).is_some_and(|entry| entry.keeps(run))))
+    Ok(older.iter().all(|(table, run)| index.keeps(table, run)))
 }

@@ -35,7 +35,7 @@ impl Intent {
         let current = |(name, table): (&String, &crate::plan::TableFacts)| Some((name.clone(), table.current.clone()?));
         Self {
             job: facts.job.clone(),
-            plan: plan.to_finish(),
+            plan: plan.clone(),
             tables: facts.tables.iter().filter_map(current).collect(),
             select: facts.select.clone(),
         }
@@ -52,12 +52,7 @@ impl Intent {
     ///
     /// # Errors
     /// Those of the catalog.
-    pub async fn gathered<'a>(
-        &'a self,
-        record: &RunRecord,
-        lake: &'a Lake,
-        catalog: &dyn Catalog,
-    ) -> Result<Gathered<'a>> {
+    pub async fn gathered<'a>(&'a self, record: &RunRecord, lake: &'a Lake, catalog: &Catalog) -> Result<Gathered<'a>> {
         let (run, Code { steps: code, engine, shipped }) = (&record.run, self.code(record));
         let read = self.tables.iter().map(|(name, seen)| async {
             let mut facts = table_facts(name, catalog.version(name, seen), &self.job, run.date, catalog).await?;

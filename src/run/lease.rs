@@ -10,7 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::RunState;
 use crate::names::{RunId, Uri};
 use crate::store::document;
-use crate::store::lease::{Claim, Heartbeat, Leased, LeasedDocument, Taking};
+use crate::store::lease::{Claim, Heartbeat, Leased, LeasedDocument};
 use crate::store::{Owner, Store, Tag};
 
 impl Leased for RunRecord {
@@ -34,16 +34,6 @@ pub struct RunLease {
     _heartbeat: Option<Heartbeat>,
 }
 
-/// What came of wanting to drive a run.
-pub enum Taken {
-    /// We do.
-    Ours(Box<RunRecord>, RunLease),
-    /// Someone else does.
-    Theirs(Box<RunRecord>),
-    /// Nobody can: it has ended.
-    Over(Box<RunRecord>),
-}
-
 impl RunLease {
     /// Returns the lease on a record that was claimed with `tag`.
     pub fn new(store: Arc<dyn Store>, artifacts: &Uri, record: &RunRecord, tag: Tag) -> Self {
@@ -63,16 +53,22 @@ impl RunLease {
         Self { record, _heartbeat: heartbeat }
     }
 
-    /// Takes a run that nobody drives any more, or that someone drives who is put out by `force`.
+    /// Takes a run that nobody drives any more, or that someone drives who is put out by `force`. Returns its record, and
+    /// no lease when someone else drives it or it is over.
     ///
     /// # Errors
     /// Those of the store; `Usage` when there is no such run.
-    pub async fn take(store: Arc<dyn Store>, artifacts: &Uri, run: &RunId, me: &Owner, force: bool) -> Result<Taken> {
+    pub async fn take(
+        store: Arc<dyn Store>,
+        artifacts: &Uri,
+        run: &RunId,
+        me: &Owner,
+        force: bool,
+    ) -> Result<(RunRecord, Option<Self>)> {
         let uri = record_uri(artifacts, run);
         Ok(match LeasedDocument::<RunRecord>::acquire(store, uri, me, force, || Err(no_such_run(run))).await? {
-            Taking::Ours(ours) => Taken::Ours(Box::new(ours.state.clone()), Self::on(ours)),
-            Taking::Theirs(record) if record.is_closed() => Taken::Over(Box::new(record)),
-            Taking::Theirs(record) => Taken::Theirs(Box::new(record)),
+            Ok(ours) => (ours.state.clone(), Some(Self::on(ours))),
+            Err(record) => (record, None),
         })
     }
 
@@ -127,7 +123,6 @@ mod tests {
     use super::super::record::load_run;
     use super::*;
     use crate::store::FileStore;
-    use crate::store::document::StoredDocument as _;
 
     fn owner(who: &str, process: u32) -> Owner {
         Owner { who: who.into(), host: format!("host-of-{who}"), process, ..Owner::default() }
@@ -138,7 +133,7 @@ mod tests {
         let driver = Some(Claim::new("", &owner("anna", 1), store.now()));
         let record = RunRecord { driver, ..RunRecord::example("daily.2026-11-22.1") };
         let uri = record_uri(&artifacts, &record.run);
-        let tag = store.put_if_absent(&uri, &record.to_json().unwrap()).await.unwrap().unwrap();
+        let tag = store.put_if_absent(&uri, &document::json(&record).unwrap()).await.unwrap().unwrap();
         let lease = RunLease::new(store.clone(), &artifacts, &record, tag);
         (store, artifacts, record, lease)
     }
@@ -148,7 +143,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (store, artifacts, mut record, lease) = claimed(folder.path()).await;
         record.error = Some("written, and no answer came".into());
-        store.put(&record_uri(&artifacts, &record.run), &record.to_json().unwrap()).await.unwrap();
+        store.put(&record_uri(&artifacts, &record.run), &document::json(&record).unwrap()).await.unwrap();
         record.state = RunState::Failed;
         lease.save(&record).await.unwrap();
         let there = load_run(store.as_ref(), &artifacts, &record.run).await.unwrap();
@@ -160,17 +155,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (store, artifacts, mut record, lease) = claimed(folder.path()).await;
         record.driver.as_mut().unwrap().until = Timestamp::UNIX_EPOCH;
-        store.put(&record_uri(&artifacts, &record.run), &record.to_json().unwrap()).await.unwrap();
+        store.put(&record_uri(&artifacts, &record.run), &document::json(&record).unwrap()).await.unwrap();
         // A cluster that takes ten minutes to start.
         tokio::time::sleep(Duration::from_secs(600)).await;
         let bert = owner("bert", 2);
         let taken = RunLease::take(store.clone(), &artifacts, &record.run, &bert, false).await.unwrap();
-        assert!(matches!(taken, Taken::Theirs(_)), "the heartbeat has renewed it");
+        assert!(taken.1.is_none(), "the heartbeat has renewed it");
         drop(lease);
-        store.put(&record_uri(&artifacts, &record.run), &record.to_json().unwrap()).await.unwrap();
+        store.put(&record_uri(&artifacts, &record.run), &document::json(&record).unwrap()).await.unwrap();
         tokio::time::sleep(Duration::from_secs(600)).await;
         let taken = RunLease::take(store, &artifacts, &record.run, &bert, false).await.unwrap();
-        assert!(matches!(taken, Taken::Ours(..)), "nobody renews it any more");
+        assert!(taken.1.is_some(), "nobody renews it any more");
     }
 
     #[tokio::test]
@@ -179,9 +174,9 @@ mod tests {
         let (store, artifacts, mut record, lease) = claimed(folder.path()).await;
         let bert = owner("bert", 2);
         let polite = RunLease::take(store.clone(), &artifacts, &record.run, &bert, false).await.unwrap();
-        assert!(matches!(polite, Taken::Theirs(_)), "anna drives it");
+        assert!(polite.1.is_none(), "anna drives it");
         let taken = RunLease::take(store.clone(), &artifacts, &record.run, &bert, true).await.unwrap();
-        let Taken::Ours(mut his, his_lease) = taken else { panic!("he insisted") };
+        let (mut his, Some(his_lease)) = taken else { panic!("he insisted") };
         assert_eq!(lease.save(&record).await.unwrap_err().kind, Kind::Detached);
         // She writes nothing more, also not when he has ended it.
         his.error = Some("cancelled by bert".into());

@@ -1,5 +1,6 @@
 //! The ledger of a backfill: what became of each of its dates. One object, replaced at every change, so that the same
-//! command can go on where an earlier one stopped. Whether a date has anything to do is not the ledger's to say: plans do.
+//! command can go on where an earlier one stopped. Whether a date has anything to do is not the ledger's to say: plans do, and
+//! what a date was made from, whatever other dates have added since.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,11 +9,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::work::DateWork;
 use crate::error::{Error, Kind, Result};
 use crate::event::DateState;
 use crate::mask;
-use crate::names::{RunId, Uri};
+use crate::names::{Digest, RunId, Uri};
+use crate::plan::{Facts, Plan, StepPlan};
 use crate::store::document::{self, StoredDocument};
 use crate::store::lease::{HeldLease, Lease, LeaseMode, Turn};
 use crate::store::{Owner, Store, Tag};
@@ -21,7 +22,7 @@ use crate::store::{Owner, Store, Tag};
 pub const LEDGER_VERSION: u32 = 1;
 
 /// What a backfill is of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DateRange {
     /// The job.
     pub job: String,
@@ -36,12 +37,9 @@ pub struct DateRange {
 pub struct Ledger {
     /// The form, `LEDGER_VERSION` of the writer.
     pub ledger_version: u32,
-    /// The job.
-    pub job: String,
-    /// The first logical date.
-    pub from: Date,
-    /// The last one.
-    pub to: Date,
+    /// What it is of.
+    #[serde(flatten)]
+    pub range: DateRange,
     /// Counts the writes, so that no two are alike.
     pub writes: u64,
     /// Its dates.
@@ -96,8 +94,7 @@ impl LedgerLease {
         me: &Owner,
         force: bool,
     ) -> Result<Self> {
-        let tail = format!("backfill/{}/{}..{}.json", range.job, range.from, range.to);
-        let place = artifacts.join("leases").join(&tail);
+        let place = range.place(&artifacts.join("leases"));
         let lease = Lease::new(store.clone(), place, 1, &format!("backfill of {range}"), me);
         if let Turn::Waiting { holders, .. } = lease.take(LeaseMode::forced(force)).await? {
             let who = holders.iter().map(|held| format!("{}, since {:.0}", held.owner, held.since));
@@ -108,7 +105,7 @@ impl LedgerLease {
                 .hint("put them out: the same command with `--force-lease`"));
         }
         let lease = lease.hold();
-        let uri = ledger_uri(artifacts, range);
+        let uri = range.place(artifacts);
         match begin(store.as_ref(), &uri, range).await {
             Ok((ledger, tag)) => Ok(Self { lease, store, uri, tag, ledger }),
             Err(error) => {
@@ -146,8 +143,11 @@ impl LedgerLease {
 
 impl DateRange {
     fn ledger(&self) -> Ledger {
-        let Self { job, from, to } = self.clone();
-        Ledger { ledger_version: LEDGER_VERSION, job, from, to, writes: 0, dates: BTreeMap::new() }
+        Ledger { ledger_version: LEDGER_VERSION, range: self.clone(), writes: 0, dates: BTreeMap::new() }
+    }
+
+    fn place(&self, below: &Uri) -> Uri {
+        below.join(&format!("backfill/{}/{}..{}.json", self.job, self.from, self.to))
     }
 }
 
@@ -162,7 +162,7 @@ impl std::fmt::Display for DateRange {
 /// # Errors
 /// Those of the store; `Machine` for a ledger that cannot be read.
 pub async fn read_ledger(store: &dyn Store, artifacts: &Uri, range: &DateRange) -> Result<Ledger> {
-    let found = document::read(store, &ledger_uri(artifacts, range)).await?;
+    let found = document::read(store, &range.place(artifacts)).await?;
     Ok(found.map_or_else(|| range.ledger(), |(ledger, _)| ledger))
 }
 
@@ -176,10 +176,6 @@ async fn begin(store: &dyn Store, uri: &Uri, range: &DateRange) -> Result<(Ledge
 
 fn taken(ledger: &Uri) -> Error {
     Error::new(Kind::Held, "someone else has taken this backfill").detail(format!("its ledger is {ledger}"))
-}
-
-fn ledger_uri(artifacts: &Uri, range: &DateRange) -> Uri {
-    artifacts.join(&format!("backfill/{}/{}..{}.json", range.job, range.from, range.to))
 }
 
 impl StoredDocument for Ledger {
@@ -199,6 +195,54 @@ impl StoredDocument for Ledger {
     fn stamp(&mut self) {
         self.writes += 1;
     }
+}
+
+/// What a date was made from, without what other dates had put into the tables it read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DateWork {
+    /// Of the code, parameters and engine of its steps, and of the raw pages.
+    pub digest: Digest,
+    /// The fingerprints of the steps that read raw pages.
+    pub applied: BTreeMap<String, Digest>,
+}
+
+impl DateWork {
+    /// Returns what a run of `plan` is made from.
+    pub fn of(plan: &Plan) -> Self {
+        let parts = plan.steps.iter().flat_map(|step| {
+            let made = &step.made;
+            let raw = raw_inputs(step).flat_map(|(name, digest)| [name.clone(), digest.as_str().to_string()]);
+            let code = [&made.code, &made.parameters].map(|digest| digest.as_str().to_string());
+            [step.step.name.clone(), made.engine.clone()].into_iter().chain(code).chain(raw).collect::<Vec<_>>()
+        });
+        let reads_raw = |step: &&StepPlan| raw_inputs(step).next().is_some();
+        let applied = plan.steps.iter().filter(reads_raw);
+        Self {
+            digest: Digest::of(parts),
+            applied: applied.map(|step| (step.step.name.clone(), step.made.fingerprint.clone())).collect(),
+        }
+    }
+
+    /// Returns whether all of it is still in the published tables, and would be made from the same today.
+    ///
+    /// A later date adds to tables that steps of this one read, and a plan of this one alone would run those steps again.
+    /// In a backfill that would go on for ever: each date makes the plans of all earlier ones stale.
+    pub fn holds(&self, facts: &Facts<'_>, plan: &Plan) -> bool {
+        let is_in = |step: &StepPlan, fingerprint: &Digest| {
+            step.outputs
+                .iter()
+                .all(|output| facts.current(&output.table).is_some_and(|version| version.applied.contains(fingerprint)))
+        };
+        let applied = |step: &StepPlan| match self.applied.get(&step.step.name) {
+            Some(fingerprint) => is_in(step, fingerprint),
+            None => raw_inputs(step).next().is_none(),
+        };
+        self.digest == Self::of(plan).digest && plan.steps.iter().all(applied)
+    }
+}
+
+fn raw_inputs(step: &StepPlan) -> impl Iterator<Item = (&String, &Digest)> {
+    step.made.inputs.iter().filter(|(name, _)| name.starts_with("raw."))
 }
 
 #[cfg(test)]

@@ -19,8 +19,6 @@ pub struct OpenRuns {
     pub runs: BTreeSet<RunId>,
     /// The versions they were planned from, as table and run.
     pub versions: BTreeMap<(String, RunId), Version>,
-    /// Their jobs: when others publish meanwhile they look again for results to take.
-    pub jobs: BTreeSet<String>,
     /// Where the results they take are.
     pub prefixes: BTreeSet<String>,
 }
@@ -30,9 +28,8 @@ impl OpenRuns {
     ///
     /// # Errors
     /// Those of the catalog.
-    pub async fn of(runs: &Runs, lake: &Lake, catalog: &dyn Catalog) -> Result<Self> {
-        let jobs = runs.going.keys().map(|run| run.job.clone()).collect();
-        let mut going = Self { runs: runs.going.keys().cloned().collect(), jobs, ..Self::default() };
+    pub async fn of(runs: &Runs, lake: &Lake, catalog: &Catalog) -> Result<Self> {
+        let mut going = Self { runs: runs.going.keys().cloned().collect(), ..Self::default() };
         for record in runs.going.values().flatten() {
             let Some(intent) = &record.intent else { continue };
             let gathered = intent.gathered(record, lake, catalog).await?;
@@ -45,20 +42,16 @@ impl OpenRuns {
         }
         Ok(going)
     }
+
+    /// Returns whether a run of a job goes on: when others publish meanwhile it looks again for results to take.
+    pub fn has_job(&self, job: &str) -> bool {
+        self.runs.iter().any(|run| run.job == job)
+    }
 }
 
 /// Returns the prefixes that a version's partitions are below.
 pub fn prefixes_of(version: &Version) -> impl Iterator<Item = String> {
     version.partitions.iter().map(|partition| partition.prefix.clone())
-}
-
-/// The partitions that are needed below a prefix.
-#[derive(Default)]
-struct LivePartitions {
-    /// By the columns that their directories are made of.
-    values: BTreeMap<Vec<String>, BTreeSet<PartitionValues>>,
-    /// As they are spelled: one that reads as other values today stays, too.
-    directories: BTreeSet<String>,
 }
 
 /// What must stay below the curated location, and what of the rest is ours.
@@ -68,7 +61,12 @@ pub struct LiveSet {
     whole: BTreeSet<String>,
     /// Where kept versions were written, also those of no partition.
     written: BTreeSet<String>,
-    parts: BTreeMap<String, LivePartitions>,
+    /// The columns that partitions of kept versions have directories for, by prefix.
+    columns: BTreeMap<String, BTreeSet<Vec<String>>>,
+    /// The partitions that are needed, by prefix.
+    values: BTreeSet<(String, PartitionValues)>,
+    /// Where they are: a directory that reads as other values today stays, too.
+    places: BTreeSet<String>,
     named: BTreeSet<String>,
     asked: BTreeSet<RunId>,
 }
@@ -98,7 +96,7 @@ impl LiveSet {
     ///
     /// # Errors
     /// Those of the catalog: without knowing what a version is made of nothing may be removed.
-    pub async fn add_index(&mut self, index: &Index, catalog: &dyn Catalog) -> Result<()> {
+    pub async fn add_index(&mut self, index: &Index, catalog: &Catalog) -> Result<()> {
         let versions =
             index.tables.iter().flat_map(|(table, entry)| entry.history.iter().map(move |known| (table, known)));
         let read = versions.map(|(table, known)| catalog.version(table, &known.run));
@@ -122,11 +120,10 @@ impl LiveSet {
     fn keep(&mut self, version: &Version) {
         self.written.insert(plan::run_prefix(&version.table, &version.run));
         for partition in &version.partitions {
-            let (by, values) = (&version.partition_by, &partition.values);
-            let parts = self.parts.entry(partition.prefix.clone()).or_default();
-            parts.values.entry(by.clone()).or_default().insert(values.clone());
-            let place = partition.place(by);
-            parts.directories.insert(place.strip_prefix(&format!("{}/", partition.prefix)).unwrap_or_default().into());
+            let prefix = partition.prefix.clone();
+            self.columns.entry(prefix.clone()).or_default().insert(version.partition_by.clone());
+            self.values.insert((prefix, partition.values.clone()));
+            self.places.insert(partition.place(&version.partition_by));
         }
     }
 
@@ -148,12 +145,22 @@ impl LiveSet {
         if rest.iter().any(hidden) && self.written.contains(&prefix) {
             return Ok(Liveness::Live);
         }
-        if let Some(parts) = self.parts.get(&prefix) {
-            match parts.is_needed(rest) {
-                Some(true) => return Ok(Liveness::Live),
-                Some(false) => self.named.extend([prefix.clone()]),
-                None => return Ok(others),
+        if let Some(columns) = self.columns.get(&prefix) {
+            let mut in_partition = false;
+            for by in columns {
+                let Some(directory) = rest.get(..by.len()).filter(|_| rest.len() > by.len()) else { continue };
+                let directory = directory.join("/");
+                let place = if directory.is_empty() { prefix.clone() } else { format!("{prefix}/{directory}") };
+                let values = parse_partition_path(by, &directory).map(|values| (prefix.clone(), values));
+                in_partition |= values.is_some();
+                if self.places.contains(&place) || values.is_some_and(|values| self.values.contains(&values)) {
+                    return Ok(Liveness::Live);
+                }
             }
+            if !in_partition {
+                return Ok(others);
+            }
+            self.named.insert(prefix.clone());
         }
         // What steps write: files whose names Spark gives them, also before they are whole.
         if !rest.iter().any(hidden) && !rest.last().is_some_and(|name| name.contains(".parquet")) {
@@ -164,22 +171,5 @@ impl LiveSet {
             self.named.extend(wrote.iter().map(|table| plan::run_prefix(table, &run)));
         }
         Ok(if self.named.contains(&prefix) { Liveness::Garbage } else { others })
-    }
-}
-
-impl LivePartitions {
-    /// Returns whether a file is in one of the partitions; `None` when it is in no partition at all.
-    fn is_needed(&self, rest: &[&str]) -> Option<bool> {
-        let folders = rest.split_last().map_or(&[][..], |(_, folders)| folders);
-        let mut found = None;
-        for (by, values) in &self.values {
-            let Some(directory) = folders.get(..by.len()).map(|folders| folders.join("/")) else { continue };
-            let of = parse_partition_path(by, &directory);
-            if self.directories.contains(&directory) || of.as_ref().is_some_and(|of| values.contains(of)) {
-                return Some(true);
-            }
-            found = found.or_else(|| of.map(|_| false));
-        }
-        found
     }
 }

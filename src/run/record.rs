@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{RunState, StepState};
 use crate::mask;
 use crate::names::{Digest, RunId, RunKey, Uri};
-use crate::plan::{Action, Scope};
+use crate::plan::{Action, Scope, StepPlan};
 use crate::store::Store;
 use crate::store::document::{self, StoredDocument};
 use crate::store::lease::Claim;
@@ -125,6 +125,11 @@ impl RunRecord {
         self.steps.iter().find(|step| step.name == name)
     }
 
+    /// Returns the step of that name, to be changed.
+    pub(super) fn step_mut(&mut self, name: &str) -> Option<&mut StepRecord> {
+        self.steps.iter_mut().find(|step| step.name == name)
+    }
+
     /// Returns what its cost is made of, or `None` when it had nothing that costs.
     pub fn stay(&self) -> Option<Stay> {
         let mut clusters = self.left.clone();
@@ -144,7 +149,7 @@ impl RunRecord {
 
 impl StepRecord {
     /// Returns the record of a step that has not started.
-    pub fn planned(plan: &crate::plan::StepPlan, logs: Uri) -> Self {
+    pub fn planned(plan: &StepPlan, logs: Uri) -> Self {
         let state = match plan.action {
             Action::Run => StepState::Pending,
             Action::Reuse => StepState::Reused,
@@ -175,6 +180,11 @@ pub fn run_prefix(artifacts: &Uri, run: &RunId) -> Uri {
 /// Returns the prefix of the runs of a job and date.
 pub(super) fn runs_prefix(artifacts: &Uri, key: &RunKey) -> Uri {
     artifacts.join(&format!("runs/{}/{}", key.job, key.date))
+}
+
+/// Returns the prefix of what a step prints.
+pub(super) fn logs_of(logs: &Uri, run: &RunId, step: &str) -> Uri {
+    logs.join(&format!("{}/{}/{}/{step}", run.job, run.date, run.number))
 }
 
 /// Returns where a run's record is.

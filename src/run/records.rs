@@ -1,11 +1,12 @@
-//! The records of all runs of a lake.
+//! The records of all runs of a lake, and the catalog made anew with what they tell.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
-use super::record::RunRecord;
-use crate::error::Result;
+use super::record::{RunRecord, record_uri};
+use crate::catalog::{Catalog, Restored};
+use crate::error::{Error, Kind, Result};
 use crate::event::RunState;
 use crate::names::{RunId, Uri};
 use crate::store::document::StoredDocument as _;
@@ -117,4 +118,41 @@ impl Runs {
         }
         Ok(tables)
     }
+}
+
+/// Finds what the catalog lacks; `write`: and puts it there.
+///
+/// # Errors
+/// Those of the store and the catalog; `Held` when someone else publishes at the same time.
+pub async fn repair(store: &dyn Store, catalog: &Catalog, artifacts: &Uri, write: bool) -> Result<Restored> {
+    let index = catalog.index().await.unwrap_or_default();
+    let mut files = catalog.version_files().await?;
+    files.retain(|file| !index.keeps(&file.table, &file.run));
+    let runs: BTreeSet<RunId> = files.into_iter().map(|file| file.run).collect();
+    let mut published = BTreeSet::new();
+    for run in runs {
+        let uri = record_uri(artifacts, &run);
+        let record = store.get(&uri).await?.and_then(|body| RunRecord::parse(&uri, &body).ok());
+        // Without a record nothing speaks against it.
+        if record.is_none_or(|record| record.state == RunState::Succeeded) {
+            published.insert(run);
+        }
+    }
+    catalog.restore(&published, write).await
+}
+
+/// Refuses to go on with a catalog that lacks what was published: what it does not name is not garbage.
+///
+/// # Errors
+/// `Machine` when it lacks something, saying what.
+pub(super) async fn must_be_whole(store: &dyn Store, catalog: &Catalog, artifacts: &Uri) -> Result<()> {
+    let found = repair(store, catalog, artifacts, false).await?;
+    if found.is_nothing() {
+        return Ok(());
+    }
+    let versions = found.added.iter().chain(&found.dropped).map(|(table, run)| format!("version {run} of {table}"));
+    let tables = found.unreadable.iter().map(|table| format!("all versions of {table}"));
+    Err(Error::new(Kind::Machine, "the catalog and the files about versions do not agree: nothing was removed")
+        .detail(versions.chain(tables).collect::<Vec<_>>().join("\n"))
+        .hint("make the catalog whole first: `soflow tables repair`"))
 }

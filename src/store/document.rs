@@ -25,15 +25,6 @@ pub trait StoredDocument: Serialize + Sized + Send + Sync {
 
     /// Makes the content unlike any other before it is written, so that a lost answer can be told from a lost race.
     fn stamp(&mut self) {}
-
-    /// Returns the content of the object.
-    ///
-    /// # Errors
-    /// `Internal` when it cannot be JSON.
-    fn to_json(&self) -> Result<Vec<u8>> {
-        serde_json::to_vec_pretty(self)
-            .map_err(|error| Error::new(Kind::Internal, "a document cannot be written as JSON").caused_by(error))
-    }
 }
 
 /// A document after a change.
@@ -67,7 +58,7 @@ pub async fn replace<T: StoredDocument>(
     tag: Option<&Tag>,
 ) -> Result<Option<Tag>> {
     document.stamp();
-    let body = document.to_json()?;
+    let body = json(document)?;
     match tag {
         Some(tag) => store.put_if_match(uri, &body, tag).await,
         None => store.put_if_absent(uri, &body).await,
@@ -99,6 +90,15 @@ pub async fn change<T: StoredDocument, A>(
         }
         contention.lost().await?;
     }
+}
+
+/// Returns what is written of a value.
+///
+/// # Errors
+/// `Internal` when it cannot be JSON.
+pub fn json(value: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec_pretty(value)
+        .map_err(|error| Error::new(Kind::Internal, "a document cannot be written as JSON").caused_by(error))
 }
 
 /// Returns 16 characters unlike any drawn before.

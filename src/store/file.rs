@@ -34,13 +34,6 @@ impl Store for FileStore {
         walk(&path_of(prefix)?, false)
     }
 
-    async fn unfinished(&self, prefix: &Uri) -> Result<Vec<Object>> {
-        let mut found = self.inventory(prefix).await?.objects;
-        let name = |object: &Object| object.uri.as_str().rsplit('/').next().unwrap_or_default().to_string();
-        found.retain(|object| name(object).starts_with(UNFINISHED));
-        Ok(found)
-    }
-
     async fn sync(&self, root: &Uri, objects: &[Object]) -> Result<()> {
         let (root, mut places) = (path_of(root)?, BTreeSet::new());
         for object in objects {
@@ -138,6 +131,12 @@ impl Store for FileStore {
             }
         }
     }
+}
+
+/// Returns whether an object is what a write cut short by a crash has left: no reader ever sees it. In S3 an object appears
+/// whole or not at all; parts of unfinished uploads are for the bucket's lifecycle rule to remove.
+pub fn is_unfinished(object: &Object) -> bool {
+    object.uri.to_path().and_then(|path| Some(path.file_name()?.to_str()?.starts_with(UNFINISHED))).unwrap_or(false)
 }
 
 /// Opens a file that a listing showed; `None` when it has been removed or replaced since then.

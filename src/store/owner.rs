@@ -21,36 +21,17 @@ pub struct Owner {
     pub space: Option<String>,
 }
 
-/// What can be said of a process number.
-enum ProcessState {
-    /// No such process runs.
-    Gone,
-    /// One that started then, in clock ticks since the machine did.
-    Started(u64),
-    /// There is one, and the system does not tell more: `hidepid`, or no `/proc`.
-    Hidden,
-}
-
 impl Owner {
     /// Returns this process.
     pub fn me(who: &str, host: &str) -> Self {
         let process = std::process::id();
-        let started = match look(process) {
-            ProcessState::Started(at) => Some(at),
-            ProcessState::Gone | ProcessState::Hidden => None,
-        };
-        Self { who: who.into(), host: host.into(), process, started, space: space() }
+        Self { who: who.into(), host: host.into(), process, started: started(process).flatten(), space: space() }
     }
 
     /// Returns whether this holder surely ended: its number is one of `me`'s own space, where no such process runs any more.
     pub fn is_gone(&self, me: &Self) -> bool {
         let comparable = self.space.is_some() && self.space == me.space && self.started.is_some();
-        comparable
-            && match look(self.process) {
-                ProcessState::Gone => true,
-                ProcessState::Started(at) => Some(at) != self.started,
-                ProcessState::Hidden => false,
-            }
+        comparable && started(self.process).is_none_or(|at| at.is_some() && at != self.started)
     }
 }
 
@@ -71,21 +52,22 @@ fn space() -> Option<String> {
     own.then(|| format!("{} {}", boot.trim(), numbers.display()))
 }
 
-/// One that ended and whose parent has not asked how is still listed, in the state `Z`: in a container without an init
-/// process that may be for good.
-fn look(process: u32) -> ProcessState {
-    let Some(number) = i32::try_from(process).ok().and_then(Pid::from_raw) else { return ProcessState::Gone };
+/// Returns when a process started, in clock ticks since the machine did; within, `None` when the system does not tell:
+/// `hidepid`, or no `/proc`. `None` when no such process runs. One that ended and whose parent has not asked how is still
+/// listed, in the state `Z`: in a container without an init process that may be for good.
+fn started(process: u32) -> Option<Option<u64>> {
+    let number = Pid::from_raw(i32::try_from(process).ok()?)?;
     if test_kill_process(number) == Err(Errno::SRCH) {
-        return ProcessState::Gone;
+        return None;
     }
-    let Ok(stat) = fs::read_to_string(format!("/proc/{process}/stat")) else { return ProcessState::Hidden };
+    let Ok(stat) = fs::read_to_string(format!("/proc/{process}/stat")) else { return Some(None) };
     // The name in parentheses may hold anything, also parentheses; the state and the start time are the first and the 20th
     // field after it. Source: proc_pid_stat(5).
     let fields: Vec<&str> = stat.rsplit_once(") ").map_or_else(Vec::new, |(_, rest)| rest.split(' ').collect());
     if matches!(fields.first(), Some(&"Z" | &"X")) {
-        return ProcessState::Gone;
+        return None;
     }
-    fields.get(19).and_then(|started| started.parse().ok()).map_or(ProcessState::Hidden, ProcessState::Started)
+    Some(fields.get(19).and_then(|started| started.parse().ok()))
 }
 
 #[cfg(test)]

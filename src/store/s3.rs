@@ -10,7 +10,6 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
-use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use aws_smithy_types::retry::RetryConfig;
@@ -157,25 +156,26 @@ impl S3Store {
         .await
     }
 
-    /// Returns a page of a listing, `after` the page that ended with that token. What is below a `delimiter` comes as one.
-    async fn page(
-        &self,
-        prefix: &Uri,
-        (bucket, below): (&str, &str),
-        after: Option<&str>,
-        delimiter: Option<&str>,
-    ) -> Result<ListObjectsV2Output> {
-        self.ask(prefix, || async {
-            let list = self.client.list_objects_v2().bucket(bucket).prefix(below);
-            let list = list.set_delimiter(delimiter.map(String::from));
-            let page = list.set_continuation_token(after.map(String::from)).send().await;
-            let page = page.map_err(|error| self.told("ListObjectsV2", &error))?;
-            if page.is_truncated == Some(true) && page.next_continuation_token.is_none() {
-                return Err(self.odd("ListObjectsV2", "BadAnswer", "the page does not say how to go on"));
+    /// Returns all objects whose keys begin with `start`.
+    async fn listed(&self, prefix: &Uri, bucket: &str, start: &str) -> Result<Vec<Object>> {
+        let (mut found, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let ask = || async {
+                let list = self.client.list_objects_v2().bucket(bucket).prefix(start);
+                let page = list.set_continuation_token(after.clone()).send().await;
+                let page = page.map_err(|error| self.told("ListObjectsV2", &error))?;
+                if page.is_truncated == Some(true) && page.next_continuation_token.is_none() {
+                    return Err(self.odd("ListObjectsV2", "BadAnswer", "the page does not say how to go on"));
+                }
+                Ok(page)
+            };
+            let page = self.ask(prefix, ask).await?;
+            found.extend(page.contents().iter().filter_map(|object| listed_object(bucket, object)));
+            after = page.next_continuation_token;
+            if after.is_none() {
+                return Ok(found);
             }
-            Ok(page)
-        })
-        .await
+        }
     }
 
     async fn delete(&self, bucket: &str, names: &[&str]) -> Result<()> {
@@ -208,46 +208,10 @@ impl Store for S3Store {
     async fn list_all(&self, prefix: &Uri) -> Result<Vec<Object>> {
         let (bucket, key) = place(prefix)?;
         let below = if key.is_empty() { String::new() } else { format!("{key}/") };
-        let (mut found, mut after) = (Vec::new(), None);
-        loop {
-            let page = self.page(prefix, (bucket, &below), after.as_deref(), None).await?;
-            found.extend(objects(bucket, &page).filter(|object| !is_marker(object, prefix)));
-            after = page.next_continuation_token;
-            if after.is_none() {
-                break;
-            }
-        }
+        let mut found = self.listed(prefix, bucket, &below).await?;
+        found.retain(|object| !is_marker(object, prefix));
         found.sort_by(|a, b| a.uri.cmp(&b.uri));
         Ok(found)
-    }
-
-    async fn folders(&self, prefix: &Uri) -> Result<Vec<String>> {
-        let (bucket, key) = place(prefix)?;
-        let below = if key.is_empty() { String::new() } else { format!("{key}/") };
-        let (mut names, mut after) = (Vec::new(), None);
-        loop {
-            let page = self.page(prefix, (bucket, &below), after.as_deref(), Some("/")).await?;
-            let folders = page.common_prefixes().iter().filter_map(|folder| folder.prefix()?.strip_prefix(&below));
-            names.extend(folders.map(|name| name.trim_end_matches('/').to_string()));
-            after = page.next_continuation_token;
-            if after.is_none() {
-                return Ok(names);
-            }
-        }
-    }
-
-    /// An object appears whole or not at all; parts of unfinished uploads are for the bucket's lifecycle rule to remove.
-    async fn unfinished(&self, _: &Uri) -> Result<Vec<Object>> {
-        Ok(Vec::new())
-    }
-
-    /// S3 answers when an object is kept in several places.
-    async fn sync(&self, _: &Uri, _: &[Object]) -> Result<()> {
-        Ok(())
-    }
-
-    async fn get(&self, uri: &Uri) -> Result<Option<Vec<u8>>> {
-        Ok(self.get_tagged(uri).await?.map(|(body, _)| body))
     }
 
     async fn put(&self, uri: &Uri, body: &[u8]) -> Result<()> {
@@ -297,17 +261,9 @@ impl Store for S3Store {
 
     async fn remove(&self, prefix: &Uri) -> Result<()> {
         let (bucket, key) = place(prefix)?;
-        let mut after = None;
-        loop {
-            let page = self.page(prefix, (bucket, key), after.as_deref(), None).await?;
-            let inside = |name: &&str| *name == key || name.strip_prefix(key).is_some_and(|rest| rest.starts_with('/'));
-            let names: Vec<&str> = page.contents().iter().filter_map(|object| object.key()).filter(inside).collect();
-            self.delete(bucket, &names).await?;
-            after = page.next_continuation_token;
-            if after.is_none() {
-                return Ok(());
-            }
-        }
+        let mut found = self.listed(prefix, bucket, key).await?;
+        found.retain(|object| object.uri == *prefix || object.uri.below(prefix).is_some());
+        self.remove_all(&found.into_iter().map(|object| object.uri).collect::<Vec<_>>()).await
     }
 
     async fn remove_all(&self, objects: &[Uri]) -> Result<()> {
@@ -339,15 +295,13 @@ impl Store for S3Store {
     }
 }
 
-fn objects<'a>(bucket: &'a str, page: &'a ListObjectsV2Output) -> impl Iterator<Item = Object> + 'a {
-    page.contents().iter().filter_map(move |object| {
-        let modified = object.last_modified().and_then(|at| Timestamp::from_second(at.secs()).ok());
-        Some(Object {
-            uri: Uri::in_bucket(bucket, object.key()?),
-            bytes: object.size().and_then(|bytes| bytes.try_into().ok()).unwrap_or_default(),
-            etag: object.e_tag().unwrap_or_default().into(),
-            modified: modified.unwrap_or(Timestamp::UNIX_EPOCH),
-        })
+fn listed_object(bucket: &str, object: &aws_sdk_s3::types::Object) -> Option<Object> {
+    let modified = object.last_modified().and_then(|at| Timestamp::from_second(at.secs()).ok());
+    Some(Object {
+        uri: Uri::in_bucket(bucket, object.key()?),
+        bytes: object.size().and_then(|bytes| bytes.try_into().ok()).unwrap_or_default(),
+        etag: object.e_tag().unwrap_or_default().into(),
+        modified: modified.unwrap_or(Timestamp::UNIX_EPOCH),
     })
 }
 

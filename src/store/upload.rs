@@ -42,6 +42,9 @@ const ROUNDS: u32 = 3;
 /// What S3 says when an upload was completed, aborted or cleaned up.
 const NO_UPLOAD: &str = "NoSuchUpload";
 
+/// The code of a failure that is none of S3's: the file cannot be read.
+const UNREAD: &str = "Unread";
+
 /// How much of a part is read from the file at a time, in bytes.
 const READ: usize = 256 << 10;
 
@@ -54,29 +57,28 @@ pub(super) async fn put_file(store: &S3Store, uri: &Uri, file: &Path, progress: 
         return Ok(());
     }
     let part = PART.max(bytes.div_ceil(MOST_PARTS));
-    let upload = Upload { store, uri, place: place(uri)?, file: file.to_path_buf(), bytes, part };
+    let upload = Upload { store, place: place(uri)?, file: file.to_path_buf(), bytes, part };
+    let failed = |failure: CallError| match failure.code.as_str() {
+        UNREAD => Error::new(Kind::Machine, format!("`{}` cannot be read", file.display())).caused_by(failure),
+        _ => s3_failed(uri, failure),
+    };
     let mut round = 1;
-    loop {
-        let failure = match upload.once(round == 1, progress).await {
-            Ok(()) => return Ok(()),
-            Err(Broken::Here(error)) => return Err(error),
-            Err(Broken::There(failure)) => failure,
-        };
+    while let Err(failure) = upload.once(round == 1, progress).await {
         // Ours, whose answer was lost, or that of another client with the same file.
-        if failure.code == NO_UPLOAD && upload.is_there().await? {
+        if failure.code == NO_UPLOAD && upload.is_there().await.map_err(failed)? {
             progress(bytes);
-            return Ok(());
+            break;
         }
         if failure.code != NO_UPLOAD || round == ROUNDS {
-            return Err(s3_failed(uri, failure));
+            return Err(failed(failure));
         }
         round += 1;
     }
+    Ok(())
 }
 
 struct Upload<'a> {
     store: &'a S3Store,
-    uri: &'a Uri,
     /// The bucket and the key.
     place: (&'a str, &'a str),
     file: PathBuf,
@@ -84,28 +86,8 @@ struct Upload<'a> {
     part: u64,
 }
 
-/// Why an upload has not ended.
-enum Broken {
-    /// S3 refused a call.
-    There(CallError),
-    /// The file cannot be read.
-    Here(Error),
-}
-
-impl From<CallError> for Broken {
-    fn from(failure: CallError) -> Self {
-        Self::There(failure)
-    }
-}
-
-impl From<Error> for Broken {
-    fn from(error: Error) -> Self {
-        Self::Here(error)
-    }
-}
-
 impl Upload<'_> {
-    async fn once(&self, resume: bool, progress: &(dyn Fn(u64) + Sync)) -> Result<(), Broken> {
+    async fn once(&self, resume: bool, progress: &(dyn Fn(u64) + Sync)) -> Result<(), CallError> {
         let (id, there) = match if resume { self.open().await } else { None } {
             Some(open) => open,
             None => (self.create().await?, BTreeMap::new()),
@@ -118,7 +100,7 @@ impl Upload<'_> {
             let done = complete.multipart_upload(whole.clone()).customize().config_override(patient()).send().await;
             done.map(drop).map_err(|error| self.store.told("CompleteMultipartUpload", &error))
         };
-        Ok(self.store.patiently(complete).await?)
+        self.store.patiently(complete).await
     }
 
     /// Returns the id of an upload of this object that is open, and the tags of the parts that are there, by number.
@@ -157,15 +139,12 @@ impl Upload<'_> {
         id: &str,
         there: BTreeMap<i32, (String, u64)>,
         progress: &(dyn Fn(u64) + Sync),
-    ) -> Result<Vec<CompletedPart>, Broken> {
+    ) -> Result<Vec<CompletedPart>, CallError> {
         let sent = AtomicU64::new(0);
-        let one = |number: i32| {
-            let (there, sent) = (there.get(&number), &sent);
-            async move {
-                let (tag, bytes) = self.send_part(id, number, there).await?;
-                progress(sent.fetch_add(bytes, Ordering::Relaxed) + bytes);
-                Ok::<_, Broken>(CompletedPart::builder().part_number(number).e_tag(tag).build())
-            }
+        let one = async |number: i32| {
+            let (tag, bytes) = self.send_part(id, number, there.get(&number)).await?;
+            progress(sent.fetch_add(bytes, Ordering::Relaxed) + bytes);
+            Ok(CompletedPart::builder().part_number(number).e_tag(tag).build())
         };
         futures_util::stream::iter(self.numbers().map(one)).buffered(AT_ONCE).try_collect().await
     }
@@ -182,7 +161,12 @@ impl Upload<'_> {
     }
 
     /// Sends a part unless the one that is there has the same content.
-    async fn send_part(&self, id: &str, number: i32, there: Option<&(String, u64)>) -> Result<(String, u64), Broken> {
+    async fn send_part(
+        &self,
+        id: &str,
+        number: i32,
+        there: Option<&(String, u64)>,
+    ) -> Result<(String, u64), CallError> {
         let (start, bytes) = self.range(number);
         if let Some((tag, size)) = there
             && *size == bytes
@@ -190,30 +174,29 @@ impl Upload<'_> {
         {
             return Ok((tag.clone(), bytes));
         }
-        // A file that cannot be read any more is told here, where it is not taken for a failure of S3.
-        fs::File::open(&self.file).map_err(Error::from)?;
         let (bucket, key) = self.place;
         let send = || async {
+            // A file that cannot be read any more is told here, where it is not taken for a failure of S3.
+            fs::File::open(&self.file).map_err(|error| self.unread(&error))?;
             let body = ByteStream::read_from().path(&self.file).offset(start).length(Length::Exact(bytes));
-            let body = body.buffer_size(READ).build().await;
-            let unread =
-                |error| CallError { maybe_done: false, ..self.store.odd("UploadPart", "Unread", chain(&error)) };
+            let body = body.buffer_size(READ).build().await.map_err(|error| self.unread(&error))?;
             let part = self.store.client.upload_part().bucket(bucket).key(key).upload_id(id).part_number(number);
-            let done = part.body(body.map_err(unread)?).customize().config_override(patient()).send().await;
+            let done = part.body(body).customize().config_override(patient()).send().await;
             let done = done.map_err(|error| self.store.told("UploadPart", &error))?;
             done.e_tag.ok_or_else(|| self.store.odd("UploadPart", "BadAnswer", "the part has no tag"))
         };
         Ok((self.store.patiently(send).await?, bytes))
     }
 
+    fn unread(&self, error: &(dyn std::error::Error + 'static)) -> CallError {
+        CallError { maybe_done: false, ..self.store.odd("UploadPart", UNREAD, chain(error)) }
+    }
+
     /// Returns whether the whole file is at its place, by the tag that S3 gives what was uploaded in these parts.
-    async fn is_there(&self) -> Result<bool> {
+    async fn is_there(&self) -> Result<bool, CallError> {
         let (bucket, key) = self.place;
-        let found = self.store.patiently(|| self.store.head(bucket, key)).await;
-        let Some((bytes, tag)) = found.map_err(|failure| s3_failed(self.uri, failure))? else { return Ok(false) };
-        if bytes != self.bytes {
-            return Ok(false);
-        }
+        let found = self.store.patiently(|| self.store.head(bucket, key)).await?;
+        let Some((_, tag)) = found.filter(|(bytes, _)| *bytes == self.bytes) else { return Ok(false) };
         let (mut whole, mut parts) = (Md5::new(), 0);
         for number in self.numbers() {
             let (start, bytes) = self.range(number);
@@ -224,14 +207,14 @@ impl Upload<'_> {
     }
 
     /// Returns the MD5 of a part of the file, which is what S3 tags parts with.
-    async fn md5(&self, start: u64, bytes: u64) -> Result<[u8; 16]> {
+    async fn md5(&self, start: u64, bytes: u64) -> Result<[u8; 16], CallError> {
         let file = self.file.clone();
-        let read = tokio::task::spawn_blocking(move || md5(&file, start, bytes));
-        read.await.map_err(|error| Error::new(Kind::Internal, "a file reader ended unexpectedly").caused_by(error))?
+        let read = tokio::task::spawn_blocking(move || md5(&file, start, bytes)).await;
+        read.map_err(std::io::Error::other).flatten().map_err(|error| self.unread(&error))
     }
 }
 
-fn md5(file: &Path, start: u64, bytes: u64) -> Result<[u8; 16]> {
+fn md5(file: &Path, start: u64, bytes: u64) -> std::io::Result<[u8; 16]> {
     let mut part = fs::File::open(file)?;
     part.seek(SeekFrom::Start(start))?;
     let mut part = part.take(bytes);

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::SignedDuration;
-use soflow::catalog::{Catalog, GlueCatalog};
+use soflow::catalog::Catalog;
+use soflow::event::Event;
 use soflow::store::Owner;
 use tokio::sync::Notify;
 
@@ -17,7 +19,7 @@ const FIRST: &str = "daily.2026-11-21.1";
 const SECOND: &str = "daily.2026-11-22.1";
 
 /// Publishes over an older version and dies at the call of that number; returns whether there was such a call.
-async fn publish_and_die(lab: &Lab, catalog: GlueCatalog, at: usize, when: Moment) -> bool {
+async fn publish_and_die(lab: &Lab, catalog: Catalog, at: usize, when: Moment) -> bool {
     let seen = catalog.index().await.unwrap();
     lab.twin.reset_calls();
     let died = Arc::new(Notify::new());
@@ -97,7 +99,7 @@ fn the_next_publisher_shows_what_a_dead_one_published() {
         let seen = catalog.index().await.unwrap();
         let refused = catalog.publish(&seen, &[whole("tags", SECOND)]).await.unwrap().unwrap();
         assert!(refused.hints.iter().any(|hint| hint.contains("the lake has it")), "{:?}", refused.hints);
-        assert_eq!(catalog.check().await.unwrap().len(), 1);
+        assert_eq!(lab.table("tags")["Parameters"]["soflow.run"], FIRST);
     });
     // Without the fault.
     let lab = Lab { twin: Twin::start(), ..lab };
@@ -172,8 +174,9 @@ fn a_holder_that_is_gone_from_this_machine_is_not_waited_for() {
         die_while_showing(&lab, gone).await;
         lab.twin.reset_calls();
         let catalog = lab.catalog().await;
-        catalog.settle().await.unwrap();
-        assert!(!catalog.waits().has_changed().unwrap(), "it waited");
+        let mut told = Vec::<Event>::new();
+        catalog.telling(catalog.settle(), &mut told).await.unwrap();
+        assert_eq!(told, [], "it waited");
         lab.must_agree("after a dead holder").await;
     });
 }
@@ -184,12 +187,10 @@ fn whoever_waits_for_a_turn_says_for_whom() {
     lab.run(async {
         die_while_showing(&lab, Owner::me("ben@laptop", "laptop")).await;
         let catalog = lab.catalog().await;
-        let mut waits = catalog.waits();
-        tokio::select! {
-            settled = catalog.settle() => panic!("it did not wait: {settled:?}"),
-            told = waits.changed() => told.unwrap(),
-        }
-        let text = waits.borrow().clone();
+        let mut told = Vec::<Event>::new();
+        let waits = catalog.telling(catalog.settle(), &mut told);
+        tokio::time::timeout(Duration::from_secs(3), waits).await.expect_err("it did not wait");
+        let [Event::Note { text }] = told.as_slice() else { panic!("{told:?}") };
         assert!(text.starts_with("Waiting for ben@laptop (process "), "{text}");
     });
 }

@@ -26,10 +26,6 @@ impl Store for Late {
         self.0.sync(root, objects).await
     }
 
-    async fn unfinished(&self, prefix: &Uri) -> Result<Vec<Object>> {
-        self.0.unfinished(prefix).await
-    }
-
     async fn get(&self, uri: &Uri) -> Result<Option<Vec<u8>>> {
         self.0.get(uri).await
     }

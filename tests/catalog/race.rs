@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, mpsc};
 
 use jiff::SignedDuration;
-use soflow::catalog::Catalog;
 use soflow::error::{Error, Kind, Result};
 use soflow::plan::Version;
 use tokio::task::JoinHandle;

@@ -12,7 +12,7 @@ use fs_err as fs;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use soflow::catalog::{Catalog, ObjectCatalog};
+use soflow::catalog::Catalog;
 use soflow::config::Lake;
 use soflow::error::{Error, Kind, Result};
 use soflow::event::{Event, RunState};
@@ -87,8 +87,8 @@ impl World {
         Arc::new(InTurns(Process::healthy()))
     }
 
-    fn catalog(&self, store: &Arc<dyn Store>) -> Arc<dyn Catalog> {
-        Arc::new(ObjectCatalog::new(store.clone(), &self.lake.curated))
+    fn catalog(&self, store: &Arc<dyn Store>) -> Arc<Catalog> {
+        Arc::new(Catalog::new(store.clone(), &self.lake.curated, None))
     }
 
     /// Waits until nobody holds the lake's lock, if it has one.
@@ -131,7 +131,6 @@ impl World {
             store,
             target: Arc::new(Scripted { process: process.clone(), ran: Mutex::default() }),
             target_name: "lab".into(),
-            now: Timestamp::now,
             owner: self.lake.artifacts.to_path().is_none().then_some(owner),
             // Nobody is there to say stop.
             stop: watch::channel(Stop::Go).1,

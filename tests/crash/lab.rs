@@ -9,7 +9,7 @@ use fs_err as fs;
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use serde_json::Value;
-use soflow::catalog::{Catalog, Index, ObjectCatalog};
+use soflow::catalog::{Catalog, Index};
 use soflow::config::Lake;
 use soflow::error::Result;
 use soflow::event::Event;
@@ -124,8 +124,8 @@ impl Lab {
         fs::write(path, packed.finish().unwrap()).unwrap();
     }
 
-    pub fn catalog(&self, process: &Arc<Process>) -> ObjectCatalog {
-        ObjectCatalog::new(Arc::new(DyingStore(process.clone())), &self.lake.curated)
+    pub fn catalog(&self, process: &Arc<Process>) -> Catalog {
+        Catalog::new(Arc::new(DyingStore(process.clone())), &self.lake.curated, None)
     }
 
     /// Does what `submit` does; returns the steps that ran, and how it ended: `None` when there was nothing to do.
@@ -137,7 +137,6 @@ impl Lab {
             catalog: Arc::new(self.catalog(process)),
             target: target.clone(),
             target_name: "local".into(),
-            now: Timestamp::now,
             owner: None,
             stop,
         };

@@ -16,7 +16,6 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use lab::{FIRST, Lab, SECOND, THIRD, Tables};
 use process::{DEATHS, Death, DyingStore, Process};
-use soflow::catalog::Catalog;
 use soflow::error::Result;
 use soflow::names::RunId;
 use soflow::run::Collection;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use fs_err as fs;
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use soflow::error::{Error, Kind, Result};
 use soflow::names::Uri;
@@ -26,6 +27,9 @@ pub enum Death {
 
 pub const DEATHS: [Death; 3] = [Death::Before, Death::Halfway, Death::After];
 
+/// What others do right before the catalog's index is written.
+pub type Meanwhile = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
+
 /// The process of a run, which dies at its write number `at`, by a power cut; every call after that fails as well.
 pub struct Process {
     pub at: u64,
@@ -35,12 +39,16 @@ pub struct Process {
     pub last: Mutex<String>,
     /// Files that steps wrote and nobody has made survive a power cut.
     pub unsynced: Mutex<BTreeSet<PathBuf>>,
+    pub meanwhile: Mutex<Option<Meanwhile>>,
+    /// Whether the answer to the next writing of the catalog's index is lost.
+    pub loses_answer: AtomicBool,
 }
 
 impl Process {
     pub fn dying(at: u64, death: Death) -> Arc<Self> {
         let (writes, dead) = (AtomicU64::new(0), AtomicBool::new(false));
-        Arc::new(Self { at, death, writes, dead, last: Mutex::default(), unsynced: Mutex::default() })
+        let (last, unsynced, meanwhile) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Arc::new(Self { at, death, writes, dead, last, unsynced, meanwhile, loses_answer: AtomicBool::new(false) })
     }
 
     pub fn healthy() -> Arc<Self> {
@@ -74,6 +82,26 @@ impl Process {
 
 pub struct DyingStore(pub Arc<Process>);
 
+impl DyingStore {
+    async fn before(&self, uri: &Uri) {
+        let meanwhile = if is_index(uri) { self.0.meanwhile.lock().unwrap().take() } else { None };
+        if let Some(meanwhile) = meanwhile {
+            meanwhile().await;
+        }
+    }
+
+    fn answer<T>(&self, uri: &Uri, answer: T) -> Result<T> {
+        if is_index(uri) && self.0.loses_answer.swap(false, Ordering::SeqCst) {
+            return Err(Error::new(Kind::Machine, "S3 did not answer `PutObject`"));
+        }
+        Ok(answer)
+    }
+}
+
+fn is_index(uri: &Uri) -> bool {
+    uri.as_str().ends_with("/_catalog/catalog.json")
+}
+
 #[async_trait]
 impl Store for DyingStore {
     async fn list_all(&self, prefix: &Uri) -> Result<Vec<Object>> {
@@ -94,11 +122,6 @@ impl Store for DyingStore {
         FileStore.sync(root, objects).await
     }
 
-    async fn unfinished(&self, prefix: &Uri) -> Result<Vec<Object>> {
-        self.0.alive()?;
-        FileStore.unfinished(prefix).await
-    }
-
     async fn get(&self, uri: &Uri) -> Result<Option<Vec<u8>>> {
         self.0.alive()?;
         FileStore.get(uri).await
@@ -115,8 +138,9 @@ impl Store for DyingStore {
     }
 
     async fn put_if_absent(&self, uri: &Uri, body: &[u8]) -> Result<Option<Tag>> {
+        self.before(uri).await;
         match self.0.write(&format!("claim {uri}"))? {
-            None => return FileStore.put_if_absent(uri, body).await,
+            None => return self.answer(uri, FileStore.put_if_absent(uri, body).await?),
             Some(Death::Before) => {}
             Some(Death::Halfway) => leave_half(uri, body),
             Some(Death::After) => _ = FileStore.put_if_absent(uri, body).await?,
@@ -130,8 +154,9 @@ impl Store for DyingStore {
     }
 
     async fn put_if_match(&self, uri: &Uri, body: &[u8], tag: &Tag) -> Result<Option<Tag>> {
+        self.before(uri).await;
         match self.0.write(&format!("replace {uri}"))? {
-            None => return FileStore.put_if_match(uri, body, tag).await,
+            None => return self.answer(uri, FileStore.put_if_match(uri, body, tag).await?),
             Some(Death::Before) => {}
             Some(Death::Halfway) => leave_half(uri, body),
             Some(Death::After) => _ = FileStore.put_if_match(uri, body, tag).await?,

@@ -97,11 +97,6 @@ impl Store for InTurns {
         self.inner().sync(&file(root), &files).await
     }
 
-    async fn unfinished(&self, prefix: &Uri) -> Result<Vec<Object>> {
-        turn().await;
-        Ok(all_like(prefix, self.inner().unfinished(&file(prefix)).await?))
-    }
-
     async fn get(&self, uri: &Uri) -> Result<Option<Vec<u8>>> {
         turn().await;
         self.inner().get(&file(uri)).await

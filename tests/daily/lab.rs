@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use fs_err as fs;
 use serde_json::Value;
-use soflow::catalog::{Index, TableHistory};
+use soflow::catalog::TableHistory;
 use soflow::names::PartitionValues;
 use soflow::parity::{self, Side, TableDiff};
 use soflow::plan::Version;
@@ -190,8 +190,8 @@ impl Lab {
     #[track_caller]
     pub fn version(&self, table: &str) -> Version {
         let catalog = self.curated().join("_catalog");
-        let index: Index = serde_json::from_slice(&fs::read(catalog.join("catalog.json")).unwrap()).unwrap();
-        let run = &index.tables[table].current;
+        let index: Value = serde_json::from_slice(&fs::read(catalog.join("catalog.json")).unwrap()).unwrap();
+        let run = index["tables"][table]["current"].as_str().unwrap();
         serde_json::from_slice(&fs::read(catalog.join(format!("versions/{table}/{run}.json"))).unwrap()).unwrap()
     }
 

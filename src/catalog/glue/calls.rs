@@ -1,12 +1,14 @@
-//! The calls to Glue, each a line of its API. Source of limits: the service model `glue-2017-03-31`.
+//! The calls to Glue, each a line of its API, and tables as that spells them. Source of shapes and limits: the service model
+//! `glue-2017-03-31`.
+
+use std::collections::BTreeMap;
 
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::shapes::{GluePartition, GlueTable, TableInput};
-use crate::aws::{CallError, GLUE, Session};
-use crate::names::Uri;
+use super::GlueTables;
+use crate::aws::{CallError, GLUE};
 
 /// Most partitions that BatchCreatePartition and BatchUpdatePartition take.
 pub const WRITE_AT_ONCE: usize = 100;
@@ -23,12 +25,65 @@ pub const NOT_FOUND: &str = "EntityNotFoundException";
 /// What there is one of.
 pub const EXISTS: &str = "AlreadyExistsException";
 
-/// A Glue database.
-#[derive(Clone, Debug)]
-pub struct Glue {
-    session: Session,
-    /// Its name.
-    pub database: String,
+/// A column.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GlueColumn {
+    /// In lower case, as Hive keeps names.
+    pub name: String,
+    /// A Hive type.
+    #[serde(default, rename = "Type")]
+    pub kind: String,
+    /// What people have written about it in Glue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
+/// Where files are and how they are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Storage {
+    pub columns: Vec<GlueColumn>,
+    pub location: String,
+    pub input_format: String,
+    pub output_format: String,
+    pub serde_info: Serde,
+}
+
+/// What reads the files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Serde {
+    pub serialization_library: String,
+    pub parameters: BTreeMap<String, String>,
+}
+
+/// A table, written or read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct GlueTable {
+    pub name: String,
+    pub table_type: String,
+    pub partition_keys: Vec<GlueColumn>,
+    pub storage_descriptor: Storage,
+    pub parameters: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Only read: which of Glue's own versions it is.
+    #[serde(skip_serializing)]
+    pub version_id: Option<String>,
+}
+
+/// A partition, written or read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct GluePartition {
+    /// In the order of the table's keys.
+    pub values: Vec<String>,
+    pub storage_descriptor: Storage,
+    pub parameters: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -67,19 +122,14 @@ struct Detail {
     error_message: String,
 }
 
-impl Glue {
-    /// Returns the database that a session reaches; it is made when the first table is.
-    pub fn new(session: Session, database: &str) -> Self {
-        Self { session, database: database.into() }
-    }
-
+impl GlueTables {
     async fn call<T: DeserializeOwned>(&self, operation: &str, mut input: Json) -> Result<T, CallError> {
         input["DatabaseName"] = self.database.as_str().into();
         self.session.call(&GLUE, operation, &input).await
     }
 
     /// Returns a table; `None` when there is none, or no database.
-    pub async fn table(&self, name: &str) -> Result<Option<GlueTable>, CallError> {
+    pub(super) async fn table(&self, name: &str) -> Result<Option<GlueTable>, CallError> {
         match self.call::<TableAnswer>("GetTable", json!({ "Name": name })).await {
             Ok(found) => Ok(Some(found.table)),
             Err(error) if error.code == NOT_FOUND => Ok(None),
@@ -87,38 +137,38 @@ impl Glue {
         }
     }
 
-    /// Makes a table, and the database at `curated` when there is none.
-    pub async fn create_table(&self, table: &TableInput, curated: &Uri) -> Result<(), CallError> {
+    /// Makes a table, and the database when there is none.
+    pub(super) async fn create_table(&self, table: &GlueTable) -> Result<(), CallError> {
         let input = json!({ "TableInput": table });
         match self.call::<IgnoredAny>("CreateTable", input.clone()).await {
             Err(error) if error.code == NOT_FOUND => {
-                self.create_database(curated).await?;
+                self.create_database().await?;
                 self.call::<IgnoredAny>("CreateTable", input).await.map(drop)
             }
             done => done.map(drop),
         }
     }
 
-    async fn create_database(&self, curated: &Uri) -> Result<(), CallError> {
-        let input = json!({ "DatabaseInput": { "Name": self.database, "LocationUri": curated.as_str() } });
+    async fn create_database(&self) -> Result<(), CallError> {
+        let input = json!({ "DatabaseInput": { "Name": self.database, "LocationUri": self.curated.as_str() } });
         match self.session.call::<IgnoredAny>(&GLUE, "CreateDatabase", &input).await {
             Err(error) if error.code != EXISTS => Err(error),
             _ => Ok(()),
         }
     }
 
-    /// Replaces a table that is still at `version`. Glue keeps no copy of the one before: soflow's catalog does, and an
-    /// account may have only so many.
-    pub async fn update_table(&self, table: &TableInput, version: Option<&str>) -> Result<(), CallError> {
+    /// Replaces a table that is still at its `version_id`. Glue keeps no copy of the one before: soflow's catalog does, and
+    /// an account may have only so many.
+    pub(super) async fn update_table(&self, table: &GlueTable) -> Result<(), CallError> {
         let mut input = json!({ "TableInput": table, "SkipArchive": true });
-        if let Some(version) = version {
-            input["VersionId"] = version.into();
+        if let Some(version) = &table.version_id {
+            input["VersionId"] = version.as_str().into();
         }
         self.call::<IgnoredAny>("UpdateTable", input).await.map(drop)
     }
 
     /// Removes a table and its partitions; files stay.
-    pub async fn delete_table(&self, name: &str) -> Result<(), CallError> {
+    pub(super) async fn delete_table(&self, name: &str) -> Result<(), CallError> {
         match self.call::<IgnoredAny>("DeleteTable", json!({ "Name": name })).await {
             Err(error) if error.code != NOT_FOUND => Err(error),
             _ => Ok(()),
@@ -126,7 +176,7 @@ impl Glue {
     }
 
     /// Returns all partitions of a table.
-    pub async fn partitions(&self, table: &str) -> Result<Vec<GluePartition>, CallError> {
+    pub(super) async fn partitions(&self, table: &str) -> Result<Vec<GluePartition>, CallError> {
         let mut input = json!({ "TableName": table, "MaxResults": READ_AT_ONCE });
         let mut found = Vec::new();
         loop {
@@ -141,12 +191,12 @@ impl Glue {
     ///
     /// # Errors
     /// The first of the partitions that could not be added; others may have been.
-    pub async fn create_partitions(&self, table: &str, partitions: &[GluePartition]) -> Result<(), CallError> {
+    pub(super) async fn create_partitions(&self, table: &str, partitions: &[GluePartition]) -> Result<(), CallError> {
         self.batch("BatchCreatePartition", table, "PartitionInputList", partitions).await
     }
 
     /// Replaces partitions, `WRITE_AT_ONCE` at most; fails as adding does.
-    pub async fn update_partitions(&self, table: &str, partitions: &[GluePartition]) -> Result<(), CallError> {
+    pub(super) async fn update_partitions(&self, table: &str, partitions: &[GluePartition]) -> Result<(), CallError> {
         let entry =
             |partition: &GluePartition| json!({ "PartitionValueList": partition.values, "PartitionInput": partition });
         let entries: Vec<Json> = partitions.iter().map(entry).collect();
@@ -154,7 +204,7 @@ impl Glue {
     }
 
     /// Removes partitions, `DELETE_AT_ONCE` at most. One that is gone is no error.
-    pub async fn delete_partitions(&self, table: &str, values: &[Vec<String>]) -> Result<(), CallError> {
+    pub(super) async fn delete_partitions(&self, table: &str, values: &[Vec<String>]) -> Result<(), CallError> {
         let named: Vec<Json> = values.iter().map(|values| json!({ "Values": values })).collect();
         match self.batch("BatchDeletePartition", table, "PartitionsToDelete", &named).await {
             Err(error) if error.code != NOT_FOUND => Err(error),

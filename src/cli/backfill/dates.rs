@@ -17,7 +17,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{DateState, Event, RunState, Sink};
 use crate::job::Job;
 use crate::names::RunId;
-use crate::plan::{Action, Plan, Select, Written};
+use crate::plan::{Action, Select, Written};
 use crate::report::{line, problem};
 use crate::run::{self, Attached, DateEntry, DateWork, Ledger, LedgerLease, Outcome, Services};
 use crate::targets::Stop;
@@ -115,7 +115,7 @@ impl Dates<'_> {
         let mut sink = RunIdSink { inner: inner.as_mut(), run, several: self.args.parallel > 1 };
         Ok(match submission.execute(&services, options, &mut sink).await? {
             SubmitOutcome::Nothing(_, plan) => DateOutcome::Nothing(DateWork::of(&plan)),
-            SubmitOutcome::Published(_, plan, outcome) => DateOutcome::published(&plan, *outcome)?,
+            SubmitOutcome::Published(outcome) => DateOutcome::published(*outcome)?,
             SubmitOutcome::Attached(id, attached) => {
                 *run = Some(id);
                 DateOutcome::attached(*attached)?
@@ -178,20 +178,20 @@ enum DateOutcome {
 
 impl DateOutcome {
     /// Returns the error of a publication that Glue does not show: the date is to be looked at again.
-    fn published(plan: &Plan, outcome: Outcome) -> Result<Self> {
+    fn published(outcome: Outcome) -> Result<Self> {
         if let Some(mut error) = outcome.unshown {
             error.message = run::not_shown(&outcome.record.run, &error);
             return Err(error);
         }
-        let ran: Vec<_> = plan.steps.iter().filter(|step| step.action == Action::Run).collect();
+        let ran: Vec<_> = outcome.plan.steps.iter().filter(|step| step.action == Action::Run).collect();
         let results = ran.iter().filter_map(|step| outcome.results.get(&step.step.name));
         let rows = results.flat_map(|result| result.tables.values()).map(Written::rows).sum();
-        Ok(Self::Published { steps: ran.len() as u64, rows, work: Some(DateWork::of(plan)) })
+        Ok(Self::Published { steps: ran.len() as u64, rows, work: Some(DateWork::of(&outcome.plan)) })
     }
 
     fn attached(attached: Attached) -> Result<Self> {
         match attached {
-            Attached::Finished(finished) => Self::published(&finished.intent.plan, finished.outcome),
+            Attached::Finished(outcome) => Self::published(*outcome),
             Attached::Over(record) if record.state == RunState::Succeeded => {
                 let rows = record.steps.iter().flat_map(|step| step.rows.values()).sum();
                 // What it was made from is not known here: the next plan says whether anything is left.

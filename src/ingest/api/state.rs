@@ -17,7 +17,7 @@ use crate::ingest::manifest::Line;
 use crate::mask;
 use crate::names::Uri;
 use crate::store::document::{self, StoredDocument};
-use crate::store::lease::{Claim, Leased, LeasedDocument, Taking};
+use crate::store::lease::{Claim, Leased, LeasedDocument};
 use crate::store::{Owner, Store};
 
 /// Version of the state's form.
@@ -198,10 +198,8 @@ impl Book {
     /// `Held` when someone else has it, unless `force`; those of the store.
     pub async fn take(store: Arc<dyn Store>, artifacts: &Uri, me: &Owner, force: bool) -> Result<Self> {
         let begin = || Ok(State { v: VERSION, ..State::default() });
-        match Self::acquire(store, uri(artifacts), me, force, begin).await? {
-            Taking::Ours(ours) => Ok(ours),
-            Taking::Theirs(state) => Err(held(state.reader.as_ref())),
-        }
+        let taken = Self::acquire(store, uri(artifacts), me, force, begin).await?;
+        taken.map_err(|state| held(state.reader.as_ref()))
     }
 
     /// Writes the state down, which also says that this process is alive.

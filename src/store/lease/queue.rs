@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
-use super::{Claim, HeldLease, LASTS};
-use crate::error::Result;
+use super::{Claim, Heartbeat, LASTS};
+use crate::error::{Error, Kind, Result};
 use crate::names::Uri;
 use crate::store::document::{self, StoredDocument, nonce};
 use crate::store::{Owner, Store};
@@ -107,11 +109,11 @@ impl LeaseMode {
 /// A lease, for one claimant.
 #[derive(Clone)]
 pub struct Lease {
-    pub(super) store: Arc<dyn Store>,
-    pub(super) uri: Uri,
-    pub(super) slots: usize,
-    pub(super) what: String,
-    pub(super) me: Owner,
+    store: Arc<dyn Store>,
+    uri: Uri,
+    slots: usize,
+    what: String,
+    me: Owner,
 }
 
 impl Lease {
@@ -257,6 +259,96 @@ impl Lease {
     }
 }
 
+/// What must be left of a lease before its holder does what cannot be taken back: longer than a call to AWS may take, see
+/// `aws::session`.
+const ENOUGH: SignedDuration = SignedDuration::from_secs(45);
+
+/// When a lease was ours for sure, by two clocks: the monotonic one does not count the sleep of a machine, the other one
+/// may be set.
+#[derive(Clone, Copy)]
+struct Moment {
+    monotonic: Instant,
+    wall: Timestamp,
+}
+
+impl Moment {
+    fn now(store: &dyn Store) -> Self {
+        Self { monotonic: Instant::now(), wall: store.now() }
+    }
+
+    /// Returns the time since then by the clock that has counted more.
+    fn age(self, store: &dyn Store) -> SignedDuration {
+        let counted = SignedDuration::try_from(self.monotonic.elapsed()).unwrap_or(SignedDuration::MAX);
+        counted.max(store.now().duration_since(self.wall))
+    }
+}
+
+/// What was found out last: when that was, and how the lease was lost, if it was.
+type Known = (Moment, Option<Loss>);
+
+/// A lease that is renewed. Dropped, it runs out.
+pub struct HeldLease {
+    lease: Lease,
+    known: watch::Sender<Known>,
+    heartbeat: Heartbeat,
+}
+
+impl HeldLease {
+    fn new(lease: Lease) -> Self {
+        let known = watch::Sender::new((Moment::now(lease.store.as_ref()), None));
+        let (renewed, tell) = (lease.clone(), known.clone());
+        let heartbeat = Heartbeat::start(move || {
+            let (lease, known) = (renewed.clone(), tell.clone());
+            async move { renew(&lease, &known).await.map(|loss| loss.is_none()) }
+        });
+        Self { lease, known, heartbeat }
+    }
+
+    /// Returns how the lease was lost, as far as is known.
+    pub fn loss(&self) -> Option<Loss> {
+        self.known.borrow().1.clone()
+    }
+
+    /// Asks whether the lease is still ours; returns how it was lost.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn check(&self) -> Result<Option<Loss>> {
+        renew(&self.lease, &self.known).await
+    }
+
+    /// Returns once it is certain that the lease is ours for as long as a call takes: asked for right before something is
+    /// done that cannot be taken back. A process that was stopped, or its machine asleep, finds out here. `anew`: ask the
+    /// store however recently that was certain.
+    ///
+    /// # Errors
+    /// `Held` when it has been lost; those of the store.
+    pub async fn ensure(&self, anew: bool) -> Result<()> {
+        let since = self.known.borrow().0;
+        let fresh = LASTS - since.age(self.lease.store.as_ref()) >= ENOUGH;
+        let loss = if fresh && !anew { self.loss() } else { self.check().await? };
+        let Some(Loss { to, .. }) = loss else { return Ok(()) };
+        Err(Error::new(Kind::Held, "the lease was lost while it was needed").detail(format!("held by {to}")))
+    }
+
+    /// Gives the lease back.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn release(&self) -> Result<()> {
+        self.heartbeat.0.abort();
+        self.lease.release().await
+    }
+}
+
+async fn renew(lease: &Lease, known: &watch::Sender<Known>) -> Result<Option<Loss>> {
+    // Before it is written: an answer may take long.
+    let at = Moment::now(lease.store.as_ref());
+    let loss = lease.renew().await?;
+    known.send_replace((at, loss.clone()));
+    Ok(loss)
+}
+
 /// Removes what leases have left below `prefix` that nobody has had for an hour.
 ///
 /// # Errors
@@ -281,3 +373,6 @@ pub fn describe(holders: &[Claim]) -> String {
     let one = |claim: &Claim| format!("{} by {} until {:.0}", claim.what, claim.owner, claim.until);
     if holders.is_empty() { "nobody".into() } else { holders.iter().map(one).collect::<Vec<_>>().join(", ") }
 }
+
+#[cfg(test)]
+mod tests;

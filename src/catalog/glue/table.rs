@@ -5,8 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::hive::hive_type;
-use super::shapes::{GlueColumn, GluePartition, GlueTable, Serde, Storage, TableInput};
+use super::calls::{GlueColumn, GluePartition, GlueTable, Serde, Storage};
 use crate::names::Uri;
 use crate::plan::{self, Version};
 
@@ -20,6 +19,7 @@ pub const LAKE: &str = "soflow.lake";
 /// The table parameter with the catalog's generation that was shown last.
 const GENERATION: &str = "soflow.generation";
 
+const TABLE_TYPE: &str = "EXTERNAL_TABLE";
 const INPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat";
 const OUTPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat";
 const SERDE: &str = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe";
@@ -35,29 +35,24 @@ pub struct ShownVersion<'a> {
 
 impl ShownVersion<'_> {
     /// Returns the table; what people have added to `found` in Glue (comments, an owner, parameters) stays.
-    pub fn table(&self, found: Option<&GlueTable>) -> TableInput {
-        let version = self.version;
-        let mut parameters = found.map(|found| found.parameters.clone()).unwrap_or_default();
-        parameters.extend(self.parameters());
-        parameters.insert(GENERATION.into(), self.generation.to_string());
+    pub fn table(&self, found: Option<&GlueTable>) -> GlueTable {
+        let mut table = found.cloned().unwrap_or_default();
         let mut storage = storage(self.columns(), self.location());
         for column in &mut storage.columns {
-            let before = found.and_then(|found| named(&found.storage_descriptor.columns, &column.name));
+            let before = table.storage_descriptor.columns.iter().find(|before| before.name == column.name);
             column.comment = before.and_then(|before| before.comment.clone());
         }
-        TableInput {
-            name: version.table.clone(),
-            table_type: "EXTERNAL_TABLE",
-            partition_keys: self.keys(),
-            storage_descriptor: storage,
-            parameters,
-            description: found.and_then(|found| found.description.clone()),
-            owner: found.and_then(|found| found.owner.clone()),
-        }
+        table.name.clone_from(&self.version.table);
+        table.table_type = TABLE_TYPE.into();
+        table.partition_keys = self.keys();
+        table.storage_descriptor = storage;
+        table.parameters.extend(self.parameters());
+        table.parameters.insert(GENERATION.into(), self.generation.to_string());
+        table
     }
 
     /// Returns the table as long as its partitions are not there: it names no run and has no columns to ask for.
-    pub fn unfinished(&self) -> TableInput {
+    pub fn unfinished(&self) -> GlueTable {
         let mut table = self.table(None);
         table.parameters.remove(RUN);
         table.storage_descriptor.columns.clear();
@@ -67,7 +62,7 @@ impl ShownVersion<'_> {
     /// Returns whether `found` says all that [`ShownVersion::table`] would.
     pub fn is_shown_by(&self, found: &GlueTable) -> bool {
         let ours = self.parameters();
-        found.table_type == "EXTERNAL_TABLE"
+        found.table_type == TABLE_TYPE
             && self.has_keys_of(found)
             && same(&found.storage_descriptor, &storage(self.columns(), self.location()))
             && ours.iter().all(|(name, value)| found.parameters.get(name) == Some(value))
@@ -171,6 +166,47 @@ fn same_columns(left: &[GlueColumn], right: &[GlueColumn]) -> bool {
     left.len() == right.len() && pairs().all(|(left, right)| left.name == right.name && left.kind == right.kind)
 }
 
-fn named<'a>(columns: &'a [GlueColumn], name: &str) -> Option<&'a GlueColumn> {
-    columns.iter().find(|column| column.name == name)
+/// Returns the Hive type of a Spark type: `bigint` and `struct<a:int,b:array<string>>` stay as they are,
+/// `timestamp_ntz`, which Hive does not tell apart, is `timestamp`, and a column of nulls only is `string`.
+pub fn hive_type(spark: &str) -> String {
+    let mut hive = String::with_capacity(spark.len());
+    let mut rest = spark;
+    while !rest.is_empty() {
+        let word = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let after = &rest[word..];
+        // A word before a colon names a member of a struct.
+        let member = after.starts_with(':');
+        hive.push_str(match &rest[..word] {
+            "timestamp_ntz" | "timestamp_ltz" if !member => "timestamp",
+            "void" if !member => "string",
+            word => word,
+        });
+        let next = after.chars().next().map_or(0, char::len_utf8);
+        hive.push_str(&after[..next]);
+        rest = &after[next..];
+    }
+    hive
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_those_of_hive() {
+        for (spark, hive) in [
+            ("bigint", "bigint"),
+            ("array<string>", "array<string>"),
+            ("timestamp_ntz", "timestamp"),
+            ("decimal(20,0)", "decimal(20,0)"),
+            ("void", "string"),
+            ("map<string,array<timestamp_ntz>>", "map<string,array<timestamp>>"),
+            (
+                "struct<void:void,größe:timestamp_ntz,timestamp_ntz:int>",
+                "struct<void:string,größe:timestamp,timestamp_ntz:int>",
+            ),
+        ] {
+            assert_eq!(hive_type(spark), hive);
+        }
+    }
 }

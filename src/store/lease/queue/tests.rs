@@ -1,12 +1,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::held::INTERVAL;
+use super::super::INTERVAL;
 use super::*;
 use crate::error::Kind;
 use crate::names::Uri;
-use crate::store::document::{self, StoredDocument as _};
-use crate::store::{FileStore, Store as _};
+use crate::store::FileStore;
+use crate::store::document;
 
 fn lease(folder: &std::path::Path, what: &str, slots: u32) -> Lease {
     let me = Owner { who: what.into(), host: format!("host-of-{what}"), process: 1, ..Owner::default() };
@@ -30,7 +30,7 @@ async fn run_out(of: &Lease) {
     for claim in state.holders.iter_mut().chain(&mut state.queue) {
         claim.until = Timestamp::UNIX_EPOCH;
     }
-    FileStore.put(&of.uri, &state.to_json().unwrap()).await.unwrap();
+    FileStore.put(&of.uri, &document::json(&state).unwrap()).await.unwrap();
 }
 
 #[tokio::test]
