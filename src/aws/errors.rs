@@ -52,6 +52,11 @@ pub(super) const NO_CREDENTIALS: &str = "NoCredentials";
 pub(super) const BAD_REQUEST: &str = "BadRequest";
 
 impl CallError {
+    /// Returns the failed call that an error tells of, if it does.
+    pub fn of(error: &Error) -> Option<&Self> {
+        error.source()?.downcast_ref()
+    }
+
     /// Returns whether AWS refused because calls come too fast; nothing was done then.
     pub fn is_throttle(&self) -> bool {
         meaning(self) == Meaning::Throttled

@@ -12,7 +12,7 @@ use super::finish;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink, StepState};
 use crate::plan::{Action, StepPlan};
-use crate::targets::{Ended, Note, Opening, Placed, StepOrder, Stop};
+use crate::targets::{Ended, Note, Notes, Opening, Placed, StepOrder, Stop};
 
 /// How often a running step's output is looked at for the live view.
 const LOOK_EVERY: Duration = Duration::from_millis(400);
@@ -64,7 +64,7 @@ impl<'a> ActiveRun<'a> {
             placed: self.record.placed.clone(),
             resumed,
             shipped: self.record.shipped.clone(),
-            notes,
+            notes: Notes(notes),
         };
         let mut stop = self.services.stop.clone();
         let mut open = target.open(opening);
@@ -119,11 +119,13 @@ impl<'a> ActiveRun<'a> {
         let mut failed = false;
         loop {
             let asked = *stop.borrow_and_update();
-            while !failed && asked != Stop::Cancel && running.len() < self.services.target.slots() {
+            let mut orders = Vec::new();
+            while !failed && asked != Stop::Cancel && running.len() + orders.len() < self.services.target.slots() {
                 let Some(step) = self.next_ready(&began) else { break };
-                let name = step.step.name.clone();
-                self.start(step, &mut running);
-                began.insert(name.clone(), Instant::now());
+                began.insert(step.step.name.clone(), Instant::now());
+                orders.push(self.order(step));
+            }
+            for name in self.start(orders, &mut running) {
                 if !self.is_shared() {
                     self.change(&name, StepState::Running, 0.0, sink).await?;
                 }
@@ -213,9 +215,9 @@ impl<'a> ActiveRun<'a> {
         self.plan.steps.iter().find(|step| waits(&step.step.name) && step.after.iter().all(comes_before))
     }
 
-    fn start(&self, step: &StepPlan, running: &mut JoinSet<StepEnded>) {
+    fn order(&self, step: &StepPlan) -> StepOrder {
         let facts = &self.gathered.facts;
-        let order = StepOrder {
+        StepOrder {
             run: self.record.run.clone(),
             step: step.step.name.clone(),
             script: step.step.script.clone(),
@@ -224,14 +226,23 @@ impl<'a> ActiveRun<'a> {
             spark: step.step.spark.clone(),
             outputs: finish::places(self, step),
             step_id: self.record.step(&step.step.name).and_then(|record| record.step_id.clone()),
-        };
-        let (target, stop) = (self.services.target.clone(), self.services.stop.clone());
-        running.spawn(async move {
-            let began = Instant::now();
-            let name = order.step.clone();
-            let end = target.run_step(order, stop).await;
-            (name, began.elapsed().as_secs_f64(), end)
-        });
+        }
+    }
+
+    /// Hands steps over and waits for their ends beside; returns their names.
+    fn start(&self, orders: Vec<StepOrder>, running: &mut JoinSet<StepEnded>) -> Vec<String> {
+        let names: Vec<String> = orders.iter().map(|order| order.step.clone()).collect();
+        if orders.is_empty() {
+            return names;
+        }
+        let began = Instant::now();
+        for (name, ended) in names.iter().cloned().zip(self.services.target.start(orders, &self.services.stop)) {
+            running.spawn(async move {
+                let end = ended.await;
+                (name, began.elapsed().as_secs_f64(), end)
+            });
+        }
+        names
     }
 
     pub(super) async fn change(

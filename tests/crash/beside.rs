@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use fs_err as fs;
@@ -129,7 +129,7 @@ impl World {
         Services {
             catalog: self.catalog(&store),
             store,
-            target: Arc::new(Scripted { process: process.clone(), ran: Mutex::default() }),
+            target: Arc::new(Scripted { process: process.clone(), ran: Arc::default() }),
             target_name: "lab".into(),
             now: Timestamp::now,
             owner: self.lake.artifacts.to_path().is_none().then_some(owner),

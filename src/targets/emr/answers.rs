@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::diagnose::ErrorDetail;
+use crate::event::Event;
 
 /// Runs a program of the primary node. Source: EMR release guide, "Run commands and scripts".
 pub const COMMAND_RUNNER: &str = "command-runner.jar";
@@ -87,6 +88,12 @@ impl Cluster {
 
     pub(super) fn listed(summary: types::ClusterSummary) -> Read<Self> {
         Self::new(summary.id, summary.name, summary.status)
+    }
+
+    /// Returns what is told when its state has changed.
+    pub(super) fn changed(&self) -> Event {
+        let (cluster, state, reason) = (self.id.clone(), self.state.to_string(), self.reason.message.clone());
+        Event::ClusterChanged { cluster, state, reason }
     }
 
     /// Returns what sorts clusters by age, the oldest first.
