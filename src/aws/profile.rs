@@ -4,7 +4,7 @@ use aws_config::profile::{ProfileFileLoadError, ProfileSet};
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
 
-use super::session::Options;
+use super::session::SessionOptions;
 use crate::error::{Error, Kind, Result};
 
 /// What the environment and the config files say.
@@ -30,7 +30,7 @@ const PROFILE: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
 ///
 /// # Errors
 /// `Usage` when a file cannot be read, the profile does not exist, or what is named as a region is none.
-pub(super) async fn read(options: &Options) -> Result<Profile> {
+pub(super) async fn read(options: &SessionOptions) -> Result<Profile> {
     let (files, env) = (load().await?, Env::real());
     choose(options, &|name| env.get(name).ok(), &files)
 }
@@ -44,7 +44,7 @@ async fn load() -> Result<ProfileSet> {
     aws_config::profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), None).await.map_err(unread)
 }
 
-fn choose(options: &Options, env: &dyn Fn(&str) -> Option<String>, files: &ProfileSet) -> Result<Profile> {
+fn choose(options: &SessionOptions, env: &dyn Fn(&str) -> Option<String>, files: &ProfileSet) -> Result<Profile> {
     // A variable that is set to nothing is how people take one away.
     let set = |name: &'static str| env(name).filter(|value| !value.trim().is_empty()).map(|value| (value, name));
     let named = options.profile.clone().map(|name| (name, "`profile` of the target"));
@@ -161,7 +161,7 @@ source_profile = round
 
     async fn chosen(profile: Option<&str>, region: Option<&str>, env: &[(&str, &str)]) -> Result<Profile> {
         let own = |text: Option<&str>| text.map(String::from);
-        let options = Options { region: own(region), profile: own(profile), quota: 1.0 };
+        let options = SessionOptions { region: own(region), profile: own(profile), quota: 1.0 };
         let env = |name: &str| env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_string());
         choose(&options, &env, &files().await)
     }

@@ -18,17 +18,16 @@ use aws_types::service_config::ServiceConfigKey;
 
 use super::clock::ServerClock;
 use super::credentials::CachedCredentials;
-use super::errors::{BAD_ANSWER, CallError};
 use super::pace::Pace;
-use super::partition::{Partition, Variant};
 use super::profile;
 use super::retry::{ANSWER, RetryPolicy};
+use super::service::{Variant, address, partition_of};
 use crate::error::{Error, Kind, Result};
 use crate::net::{CONNECT, WayOut};
 
 /// What a session is made with.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct SessionOptions {
     /// The region; `None`: as the environment and the profile say.
     pub region: Option<String>,
     /// The profile; `None`: as the environment says.
@@ -57,7 +56,7 @@ impl Session {
     ///
     /// # Errors
     /// `Usage` when no region is named anywhere, or a profile, a region or a certificate authority that is none.
-    pub async fn load(options: &Options) -> Result<Self> {
+    pub async fn load(options: &SessionOptions) -> Result<Self> {
         let profile = profile::read(options).await?;
         let way = WayOut::of_environment(profile.ca_bundle.as_deref())?;
         let config = ProviderConfig::without_region()
@@ -159,9 +158,9 @@ impl Session {
         &self.sign_in
     }
 
-    /// Returns the partition of the region.
-    pub fn partition(&self) -> Partition {
-        Partition::of_region(&self.region)
+    /// Returns the second part of ARNs of the region, such as `aws`.
+    pub fn partition(&self) -> &'static str {
+        partition_of(&self.region)
     }
 
     /// Returns the time as AWS sees it.
@@ -169,15 +168,10 @@ impl Session {
         &self.clock
     }
 
-    /// Returns the pace of calls.
-    pub fn pace(&self) -> &Pace {
-        &self.pace
-    }
-
-    /// Returns a client of EMR. Its operations are sent through [`Session::send`].
+    /// Returns a client of EMR. Its operations are sent through [`Session::send`]: what is sent again, and when, is the
+    /// business of `RetryPolicy`.
     pub fn emr(&self) -> aws_sdk_emr::Client {
         let config = aws_sdk_emr::config::Builder::from(&self.sdk);
-        // What is sent again, and when, is the business of `RetryPolicy`.
         let config = config.retry_config(RetryConfig::disabled()).interceptor(self.clock.clone());
         aws_sdk_emr::Client::from_conf(config.build())
     }
@@ -202,28 +196,19 @@ impl Session {
         aws_sdk_s3::Client::from_conf(config.build())
     }
 
-    /// Returns the failure of an operation whose answer, a success, lacks what it must have: it was done.
-    pub fn lacks(&self, service: &'static str, operation: &str, what: &str) -> CallError {
-        let (operation, code, message) = (operation.into(), BAD_ANSWER.into(), format!("the answer lacks {what}"));
-        CallError { service, operation, code, message, maybe_done: true, partition: self.partition().id }
-    }
-
-    /// Returns the address of a service in this region: `name` is what people call it, `host` the start of its host name.
-    pub fn endpoint(&self, name: &str, host: &str) -> String {
-        if let Some(own) = self.configured_endpoint(name) {
-            return own;
-        }
-        self.partition().address(host, &self.region, self.variant())
-    }
-
-    /// Returns where services are that have several hosts.
-    pub(super) fn variant(&self) -> Variant {
-        let is = |wish: Option<bool>| wish == Some(true);
-        Variant { fips: is(self.sdk.use_fips()), dual_stack: is(self.sdk.use_dual_stack()) }
+    /// Returns the address of a service, and the region its requests are signed for. `name` is what people call it, `host` the
+    /// start of its host name.
+    pub fn place(&self, name: &str, host: &str) -> (String, String) {
+        let variant = Variant {
+            fips: self.sdk.use_fips().unwrap_or_default(),
+            dual_stack: self.sdk.use_dual_stack().unwrap_or_default(),
+        };
+        let (address, region) = address(host, &self.region, variant);
+        (self.configured_endpoint(name).unwrap_or(address), region)
     }
 
     /// Returns the address that the environment or the profile gives a service, if any.
-    pub(super) fn configured_endpoint(&self, name: &str) -> Option<String> {
+    fn configured_endpoint(&self, name: &str) -> Option<String> {
         let of_service = || {
             let key = ServiceConfigKey::builder().service_id(name).env("AWS_ENDPOINT_URL").profile("endpoint_url");
             self.sdk.service_config()?.load_config(key.build().ok()?)
