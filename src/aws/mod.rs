@@ -10,7 +10,6 @@
 
 mod advice;
 mod call;
-mod caller;
 mod clock;
 mod credentials;
 mod errors;
@@ -19,15 +18,14 @@ mod profile;
 mod retry;
 mod service;
 mod session;
-mod xml;
 
 pub use advice::{Advice, Meaning, advice};
 pub use aws_sdk_s3::error::SdkError;
-pub use caller::{Caller, Signer};
+pub use call::Xml;
 pub use clock::ServerClock;
+pub use credentials::{Caller, Signer};
 pub use errors::{CUT, CallError, OperationError, s3_failed};
 pub use pace::Pace;
 pub use retry::{Retry, RetryPolicy, jitter};
 pub use service::{ATHENA, EC2, GLUE, IAM, LOGS, SECRETS_MANAGER, SERVICE_QUOTAS, Service, permission, resource};
 pub use session::{Session, SessionOptions, timeouts};
-pub use xml::Xml;

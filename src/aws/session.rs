@@ -17,7 +17,7 @@ use aws_types::app_name::AppName;
 use aws_types::service_config::ServiceConfigKey;
 
 use super::clock::ServerClock;
-use super::credentials::CachedCredentials;
+use super::credentials::{CachedCredentials, ProfileCredentials};
 use super::pace::Pace;
 use super::profile;
 use super::retry::{ANSWER, RetryPolicy};
@@ -67,24 +67,17 @@ impl Session {
             Some(region) => Some(Region::new(region.clone())),
             None => ImdsRegionProvider::builder().configure(&config).build().region().await,
         };
-        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            // Explicitly, because the loader panics on `AWS_MAX_ATTEMPTS=0`.
-            .retry_config(RetryConfig::standard())
-            .timeout_config(timeouts(ANSWER))
-            .stalled_stream_protection(still(ANSWER))
-            .http_client(way.sdk_client())
-            // The keys are kept here, where they can be read again.
-            .identity_cache(IdentityCache::no_cache())
-            .no_credentials()
-            .region(region.clone());
+        // Retries explicitly, because the loader panics on `AWS_MAX_ATTEMPTS=0`.
+        let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).retry_config(RetryConfig::standard());
+        let mut loader = loader.no_credentials().region(region.clone());
         if let Some(name) = &profile.name {
             loader = loader.profile_name(name);
         }
         let sdk = loader.load().await;
         let config = config.with_region(region).with_use_fips(sdk.use_fips()).with_use_dual_stack(sdk.use_dual_stack());
-        let keys = CachedCredentials::of_profile(config, profile.name);
-        let sdk = sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(keys.clone())).build();
-        Self::made(sdk, &way, (keys, profile.sign_in), options.quota, RetryPolicy::default())
+        let keys = SharedCredentialsProvider::new(ProfileCredentials { config, profile: profile.name });
+        let sdk = sdk.into_builder().credentials_provider(keys).build();
+        Self::made(sdk, &way, profile.sign_in, options.quota, RetryPolicy::default())
     }
 
     /// Returns the session of an SDK configuration that is complete but for the way out.
@@ -92,7 +85,7 @@ impl Session {
     /// # Errors
     /// `Usage` when it has no region or no credentials.
     pub fn of(sdk: SdkConfig, quota: f64) -> Result<Self> {
-        Self::with(sdk, quota, RetryPolicy::default())
+        Self::made(sdk, &WayOut::default(), "sign in: `aws configure`".into(), quota, RetryPolicy::default())
     }
 
     /// Returns a session of eu-west-1 that asks `endpoint` for everything.
@@ -109,43 +102,34 @@ impl Session {
             .endpoint_url(endpoint)
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .credentials_provider(SharedCredentialsProvider::new(keys));
-        Self::with(sdk.build(), 1.0, policy).unwrap()
+        Self::made(sdk.build(), &WayOut::default(), String::new(), 1.0, policy).unwrap()
     }
 
-    fn with(sdk: SdkConfig, quota: f64, policy: RetryPolicy) -> Result<Self> {
-        let provider = sdk.credentials_provider().ok_or_else(|| Error::new(Kind::Usage, "there are no credentials"))?;
-        let (way, keys) = (WayOut::default(), CachedCredentials::of_provider(provider));
-        let sdk = sdk
-            .into_builder()
-            .http_client(way.sdk_client())
-            .timeout_config(timeouts(policy.answer))
-            .stalled_stream_protection(still(policy.answer))
-            .identity_cache(IdentityCache::no_cache())
-            .credentials_provider(SharedCredentialsProvider::new(keys.clone()))
-            .build();
-        Self::made(sdk, &way, (keys, "sign in: `aws configure`".into()), quota, policy)
-    }
-
-    fn made(
-        sdk: SdkConfig,
-        way: &WayOut,
-        (keys, sign_in): (CachedCredentials, String),
-        quota: f64,
-        policy: RetryPolicy,
-    ) -> Result<Self> {
+    fn made(sdk: SdkConfig, way: &WayOut, sign_in: String, quota: f64, policy: RetryPolicy) -> Result<Self> {
         let Some(region) = sdk.region().map(ToString::to_string) else {
             return Err(Error::new(Kind::Usage, "no AWS region is named").hint(
                 "write `region: eu-west-1` at the target in config/soflow.yaml, or `export AWS_REGION=eu-west-1`",
             ));
         };
+        let provider = sdk.credentials_provider().ok_or_else(|| Error::new(Kind::Usage, "there are no credentials"))?;
+        let keys = CachedCredentials::new(provider);
         let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(policy.answer).build();
         let http = SharedHttpConnector::new(way.connector(Some(&settings)));
         // What AWS's records show of the program, unless the environment names it otherwise.
         let name = sdk.app_name().cloned().or_else(|| AppName::new("soflow").ok());
-        let mut sdk = sdk.into_builder();
+        // A body that stands still is given up like an answer that does not begin.
+        let still = StalledStreamProtectionConfig::enabled().upload_enabled(true).grace_period(policy.answer);
+        let mut sdk = sdk
+            .into_builder()
+            .http_client(way.sdk_client())
+            .timeout_config(timeouts(policy.answer))
+            .stalled_stream_protection(still.build())
+            // The keys are kept here, where they can be read again.
+            .identity_cache(IdentityCache::no_cache())
+            .credentials_provider(SharedCredentialsProvider::new(keys.clone()));
         sdk.set_app_name(name);
-        let sdk = sdk.build();
-        Ok(Self { http, pace: Pace::new(quota), region, clock: ServerClock::default(), keys, sign_in, policy, sdk })
+        let (sdk, pace, clock) = (sdk.build(), Pace::new(quota), ServerClock::default());
+        Ok(Self { http, pace, region, clock, keys, sign_in, policy, sdk })
     }
 
     /// Returns the region.
@@ -233,9 +217,4 @@ impl Session {
 /// Returns how long calls of the SDK may take; `answer`: until the beginning of the answer.
 pub fn timeouts(answer: Duration) -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(answer).build()
-}
-
-/// Returns how long a body may stand still.
-fn still(longest: Duration) -> StalledStreamProtectionConfig {
-    StalledStreamProtectionConfig::enabled().upload_enabled(true).grace_period(longest).build()
 }
