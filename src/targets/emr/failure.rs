@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_emr::types::InstanceFleetType;
+
 use super::Clusters;
 use super::answers::{Cluster, EmrStep, Instance, StepState};
 use super::logs::s3;
@@ -28,7 +30,7 @@ impl Clusters {
     /// Returns why a cluster ended: one call about its primary node, which may have been a spot instance.
     pub(super) async fn why_lost(&self, cluster: &Cluster) -> Finding {
         // What cannot be asked must not hide that the cluster ended.
-        let primaries = self.api.primaries(&cluster.id).await.unwrap_or_default();
+        let primaries = self.api.instances(&cluster.id, Some(InstanceFleetType::Master)).await.unwrap_or_default();
         let lost = |instance: Instance| LostInstance {
             id: instance.id,
             role: "primary".into(),
