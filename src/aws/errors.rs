@@ -138,11 +138,12 @@ impl Session {
         let status = answer.status().as_u16();
         let page = page(answer.body().bytes().unwrap_or_default());
         // A success whose answer cannot be read was done.
-        let (code, maybe_done) = match status {
+        let maybe_done = !(300..500).contains(&status);
+        let (code, maybe_done) = match error.code() {
             // That is how S3 says "too fast", whatever word it has for it.
-            503 if service == "S3" => ("SlowDown".into(), false),
-            200..=299 => (BAD_ANSWER.into(), true),
-            _ => (error.code().map_or_else(|| code_of(service, status), String::from), status >= 500),
+            _ if service == "S3" && status == 503 => ("SlowDown".into(), false),
+            Some(code) => (code.into(), maybe_done),
+            None => (code_of(service, status), maybe_done),
         };
         let message = match (error.message(), page) {
             (Some(message), _) => message.into(),
@@ -181,6 +182,7 @@ pub fn s3_failed(uri: &Uri, failure: CallError) -> Error {
 /// Returns the code that stands for a status. S3's answer to HEAD is nothing but a status.
 fn code_of(service: &str, status: u16) -> String {
     match (service, status) {
+        (_, 200..=299) => BAD_ANSWER,
         ("S3", 301 | 307) => "PermanentRedirect",
         ("S3", 400) => BAD_REQUEST,
         ("S3", 403) => "AccessDenied",

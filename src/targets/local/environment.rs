@@ -100,10 +100,7 @@ impl EngineEnvironment {
         self.check_name()?;
         let lock = match self.lock() {
             Ok(lock) => lock,
-            Err(error) if is_refused(&error) => {
-                let lock = self.shared()?;
-                return if self.is_whole() { Ok(InUse { _lock: lock }) } else { Err(self.unusable(error)) };
-            }
+            Err(error) if is_refused(&error) && self.is_whole() => return Ok(InUse { _lock: self.shared()? }),
             Err(error) => return Err(self.unusable(error)),
         };
         lock.file().lock_shared()?;
