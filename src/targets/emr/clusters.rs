@@ -140,29 +140,12 @@ impl Clusters {
         let has_turn =
             matches!(lease.take(LeaseMode::Once).await?, Turn::Ours { .. }) || !ALIVE.contains(&cluster.state);
         // Steps that are there stay there, whoever else has come meanwhile.
-        if !has_turn && !self.has_steps(&had.cluster, request.what).await? {
+        let is_ours = |step: &EmrStep| run_of(&step.name) == request.what;
+        if !has_turn && !self.api.steps_in(&had.cluster, &[]).await?.iter().any(is_ours) {
             return Ok(None);
         }
-        request.notes.tell(Event::ClusterChosen {
-            cluster: had.cluster.clone(),
-            reused: true,
-            reason: "its steps are there".into(),
-        });
+        request.notes.tell(chosen(&had.cluster, "its steps are there"));
         Ok(Some(Acquired { placed: had.clone(), ready: is_ready(&cluster.state), lease: lease.hold() }))
-    }
-
-    async fn has_steps(&self, cluster: &str, run: &str) -> Result<bool, CallError> {
-        let mut marker = None;
-        loop {
-            let page = self.api.steps_page(cluster, &[], marker).await?;
-            if page.items.iter().any(|step| run_of(&step.name) == run) {
-                return Ok(true);
-            }
-            marker = page.next;
-            if marker.is_none() {
-                return Ok(false);
-            }
-        }
     }
 
     /// Tries to take a cluster; within, the place in its queue and who is before us. A lease says nothing about the steps
@@ -230,15 +213,15 @@ pub(super) fn left_behind(active: &[EmrStep], claims: &[Claim]) -> Vec<String> {
 impl Candidate {
     /// Returns it as the cluster of a request, which has got its lease.
     fn take(&self, request: &ClusterRequest<'_>, lease: Lease, reason: &str) -> Acquired {
-        request.notes.tell(self.chosen(reason));
+        request.notes.tell(chosen(&self.id, reason));
         let placed = Placed { cluster: self.id.clone(), made: false };
         Acquired { placed, ready: is_ready(&self.state), lease: lease.hold() }
     }
+}
 
-    /// Returns what is told of its choice.
-    pub(super) fn chosen(&self, reason: &str) -> Event {
-        Event::ClusterChosen { cluster: self.id.clone(), reused: true, reason: reason.into() }
-    }
+/// Returns what is told of a cluster that was there.
+pub(super) fn chosen(cluster: &str, reason: &str) -> Event {
+    Event::ClusterChosen { cluster: cluster.into(), reused: true, reason: reason.into() }
 }
 
 fn held(cluster: &str, holders: &str) -> Error {

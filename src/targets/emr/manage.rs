@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Clusters;
 use super::answers::{ALIVE, Cluster, ClusterState, EmrStep, Instance, is_ending, is_ready};
 use super::candidates::Candidate;
-use super::clusters::{ClusterRequest, left_behind};
+use super::clusters::{ClusterRequest, chosen, left_behind};
 use super::identity::ClusterName;
 use crate::error::{Error, Kind, Result};
 use crate::store::lease::{Claim, LeaseMode, LeaseState, Turn, describe, sweep};
@@ -96,7 +96,7 @@ impl Clusters {
         loop {
             let found = self.candidates().await?;
             if let Some(best) = found.iter().find(|found| found.fits) {
-                notes.tell(best.chosen(&best.reason));
+                notes.tell(chosen(&best.id, &best.reason));
                 return Ok((best.id.clone(), is_ready(&best.state)));
             }
             if let Some(made) = self.create(&request).await? {
