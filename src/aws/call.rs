@@ -64,7 +64,7 @@ impl Session {
         let body = serde_json::to_vec(input).map_err(|error| failure(error, "Serialization", false))?;
         let target = format!("{}.{operation}", service.api);
         let headers = vec![("content-type", "application/x-amz-json-1.1".into()), ("x-amz-target", target)];
-        let answer = self.deliver(&SignedRequest { service, operation, headers, body }, Self::read_json).await?;
+        let answer: Json = self.deliver(&SignedRequest { service, operation, headers, body }).await?;
         serde_json::from_value(answer).map_err(|error| failure(error, BAD_ANSWER, true))
     }
 
@@ -84,18 +84,27 @@ impl Session {
         let body: Vec<String> = pairs.map(|(key, value)| format!("{}={}", encoded(key), encoded(value))).collect();
         let headers = vec![("content-type", "application/x-www-form-urlencoded; charset=utf-8".into())];
         let body = body.join("&").into_bytes();
-        self.deliver(&SignedRequest { service, operation, headers, body }, Self::read_xml).await
+        self.deliver(&SignedRequest { service, operation, headers, body }).await
     }
 
-    async fn deliver<T>(
-        &self,
-        request: &SignedRequest<'_>,
-        read: impl Fn(&Self, &SignedRequest<'_>, &SignedAnswer) -> Result<T, CallError>,
-    ) -> Result<T, CallError> {
+    async fn deliver<T: ServiceAnswer>(&self, request: &SignedRequest<'_>) -> Result<T, CallError> {
         self.patiently(request.service.name, request.operation, Retry::Safe, || async {
-            self.post(request).await.and_then(|answer| read(self, request, &answer))
+            self.post(request).await.and_then(|answer| self.read(request, answer))
         })
         .await
+    }
+
+    fn read<T: ServiceAnswer>(&self, request: &SignedRequest<'_>, answer: SignedAnswer) -> Result<T, CallError> {
+        let SignedAnswer { status, code, body } = answer;
+        let parsed = T::read(&body);
+        if status.is_success() {
+            return parsed.map_err(|why| self.failure(request.call(), BAD_ANSWER, why, true));
+        }
+        let (told, message) = parsed.unwrap_or_default().told();
+        let code = told.or(code).unwrap_or_else(|| format!("HTTP {}", status.as_u16()));
+        let otherwise = || status.canonical_reason().unwrap_or_default().into();
+        let message = message.or_else(|| page(&body)).unwrap_or_else(otherwise);
+        Err(self.failure(request.call(), code, message, status.is_server_error()))
     }
 
     async fn post(&self, request: &SignedRequest<'_>) -> Result<SignedAnswer, CallError> {
@@ -145,43 +154,38 @@ impl Session {
         instructions.apply_to_request_http1x(&mut post);
         HttpRequest::try_from(post).map_err(internal)
     }
+}
 
-    fn read_json(&self, request: &SignedRequest<'_>, answer: &SignedAnswer) -> Result<Json, CallError> {
-        let body = if answer.body.is_empty() { b"{}" } else { &answer.body[..] };
-        let parsed = serde_json::from_slice::<Json>(body);
-        if answer.status.is_success() {
-            let unusable = |error| format!("the answer is not JSON: {error}");
-            return parsed.map_err(|error| self.failure(request.call(), BAD_ANSWER, unusable(error), true));
-        }
-        let told = parsed.unwrap_or_default();
-        let text = |key: &str| told.get(key).and_then(Json::as_str);
-        let code = text("__type").map(short_code).or_else(|| answer.code.clone());
-        Err(self.refusal(request, answer, code, text("message").or(text("Message"))))
+/// What a service answers with.
+trait ServiceAnswer: Default {
+    /// Returns the document that a body holds, or why it is none.
+    fn read(body: &[u8]) -> Result<Self, String>;
+
+    /// Returns the code and the message of an error.
+    fn told(&self) -> (Option<String>, Option<String>);
+}
+
+impl ServiceAnswer for Json {
+    fn read(body: &[u8]) -> Result<Self, String> {
+        let body = if body.is_empty() { b"{}" } else { body };
+        serde_json::from_slice(body).map_err(|error| format!("the answer is not JSON: {error}"))
     }
 
-    fn read_xml(&self, request: &SignedRequest<'_>, answer: &SignedAnswer) -> Result<Xml, CallError> {
-        let parsed = Xml::parse(&String::from_utf8_lossy(&answer.body));
-        if answer.status.is_success() {
-            let unusable = |error| format!("the answer is not XML: {error}");
-            return parsed.map_err(|error| self.failure(request.call(), BAD_ANSWER, unusable(error), true));
-        }
-        let told = parsed.unwrap_or_default();
-        let text = |name: &str| told.find("Error").map(|error| error.text_of(name)).filter(|text| !text.is_empty());
-        Err(self.refusal(request, answer, text("Code").map(String::from), text("Message")))
+    fn told(&self) -> (Option<String>, Option<String>) {
+        let text = |key: &str| self.get(key).and_then(Self::as_str);
+        (text("__type").map(short_code), text("message").or(text("Message")).map(String::from))
+    }
+}
+
+impl ServiceAnswer for Xml {
+    fn read(body: &[u8]) -> Result<Self, String> {
+        Self::parse(&String::from_utf8_lossy(body)).map_err(|error| format!("the answer is not XML: {error}"))
     }
 
-    /// Returns what an answer says that is no success.
-    fn refusal(
-        &self,
-        request: &SignedRequest<'_>,
-        answer: &SignedAnswer,
-        code: Option<String>,
-        message: Option<&str>,
-    ) -> CallError {
-        let code = code.unwrap_or_else(|| format!("HTTP {}", answer.status.as_u16()));
-        let otherwise = || answer.status.canonical_reason().unwrap_or_default().into();
-        let message = message.map(String::from).or_else(|| page(&answer.body)).unwrap_or_else(otherwise);
-        self.failure(request.call(), code, message, answer.status.is_server_error())
+    fn told(&self) -> (Option<String>, Option<String>) {
+        let error = self.find("Error");
+        let text = |name: &str| error.map(|error| error.text_of(name)).filter(|text| !text.is_empty());
+        (text("Code").map(String::from), text("Message").map(String::from))
     }
 }
 
@@ -266,7 +270,7 @@ mod tests {
         let request = SignedRequest { service: &IAM, operation: "GetRole", headers: Vec::new(), body: Vec::new() };
         let status = http::StatusCode::from_u16(status).unwrap();
         let answer = SignedAnswer { status, code: None, body: Vec::from(body).into() };
-        session.read_xml(&request, &answer).unwrap_err()
+        session.read::<Xml>(&request, answer).unwrap_err()
     }
 
     #[test]
