@@ -69,7 +69,7 @@ impl Session {
         };
         // Retries explicitly, because the loader panics on `AWS_MAX_ATTEMPTS=0`.
         let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).retry_config(RetryConfig::standard());
-        let mut loader = loader.no_credentials().region(region.clone());
+        let mut loader = loader.http_client(way.sdk_client()).no_credentials().region(region.clone());
         if let Some(name) = &profile.name {
             loader = loader.profile_name(name);
         }
