@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use soflow::aws::{Options, Session};
+use soflow::aws::{Session, SessionOptions};
 use soflow::error::Result;
 use soflow::names::Uri;
 use soflow::store::{S3Store, Store};
@@ -24,7 +24,7 @@ struct Arguments {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let session = Session::load(&Options { region: None, profile: None, quota: 1.0 }).await?;
+    let session = Session::load(&SessionOptions { region: None, profile: None, quota: 1.0 }).await?;
     let to = Uri::parse(&arguments.to, Path::new("/"))?;
     S3Store::new(&session).put_file(&to, &arguments.file, &|_| {}).await
 }

@@ -160,7 +160,7 @@ pub fn lost(error: &(dyn std::error::Error + 'static)) -> Lost {
 }
 
 /// Returns an error and its causes, outermost first; also those that an I/O error holds, which its `source` leaves out.
-fn causes<'a>(
+pub fn causes<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |error| match error.downcast_ref::<std::io::Error>() {

@@ -2,7 +2,7 @@
 //! the doctor asks here too.
 
 use super::errors::{BAD_ANSWER, BAD_REQUEST, CallError, NO_ANSWER, NO_CREDENTIALS, NOT_SENT, UNTRUSTED};
-use super::permission::{permission, resource};
+use super::service::{permission, resource};
 use crate::diagnose;
 use crate::error::{Error, Kind};
 use crate::names::Uri;

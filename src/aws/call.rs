@@ -15,9 +15,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
-use super::errors::{BAD_ANSWER, CallError, NO_CREDENTIALS, page, unanswered};
-use super::xml::Xml;
-use super::{IAM, Partition, Retry, Service, Session};
+use super::errors::{BAD_ANSWER, CallError, NO_CREDENTIALS, page};
+use super::{Retry, Service, Session};
 use crate::error::{Error, Kind, Result};
 
 /// What AWS knows us by.
@@ -28,34 +27,14 @@ const AGENT: &str = concat!("soflow/", env!("CARGO_PKG_VERSION"));
 struct SignedRequest<'a> {
     service: &'a Service,
     operation: &'a str,
-    /// Where it goes, without a path.
-    endpoint: String,
-    /// The region it is signed for.
-    region: &'a str,
     /// Its headers, signed.
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
 }
 
 impl SignedRequest<'_> {
-    /// Returns a failure of this call that cannot have done anything.
-    fn failure(&self, code: &str, message: String) -> CallError {
-        let (service, operation) = (self.service.name, self.operation.to_string());
-        let partition = Partition::of_region(self.region).id;
-        CallError { service, operation, code: code.into(), message, maybe_done: false, partition }
-    }
-
-    /// Returns the failure of a call that was done, and whose answer cannot be used.
-    fn unusable(&self, message: String) -> CallError {
-        CallError { maybe_done: true, ..self.failure(BAD_ANSWER, message) }
-    }
-
-    /// Returns what an answer says that is no success.
-    fn refusal(&self, answer: &SignedAnswer, code: Option<String>, message: Option<&str>) -> CallError {
-        let code = code.unwrap_or_else(|| format!("HTTP {}", answer.status.as_u16()));
-        let otherwise = || answer.status.canonical_reason().unwrap_or_default().into();
-        let message = message.map(String::from).or_else(|| page(&answer.body)).unwrap_or_else(otherwise);
-        CallError { maybe_done: answer.status.is_server_error(), ..self.failure(&code, message) }
+    fn call(&self) -> (&'static str, &str) {
+        (self.service.name, self.operation)
     }
 }
 
@@ -79,14 +58,14 @@ impl Session {
         operation: &str,
         input: &impl Serialize,
     ) -> Result<T, CallError> {
+        let failure = |error: serde_json::Error, code, done| {
+            self.failure((service.name, operation), code, error.to_string(), done)
+        };
+        let body = serde_json::to_vec(input).map_err(|error| failure(error, "Serialization", false))?;
         let target = format!("{}.{operation}", service.api);
         let headers = vec![("content-type", "application/x-amz-json-1.1".into()), ("x-amz-target", target)];
-        let (endpoint, region) = self.place(service);
-        let mut request = SignedRequest { service, operation, endpoint, region, headers, body: Vec::new() };
-        request.body =
-            serde_json::to_vec(input).map_err(|error| request.failure("Serialization", error.to_string()))?;
-        let answer = self.deliver(&request, read_json).await?;
-        serde_json::from_value(answer).map_err(|error| request.unusable(error.to_string()))
+        let answer: Json = self.deliver(&SignedRequest { service, operation, headers, body }).await?;
+        serde_json::from_value(answer).map_err(|error| failure(error, BAD_ANSWER, true))
     }
 
     /// Calls an operation of a service that takes forms, with the form's fields besides `Action` and `Version`, and returns
@@ -104,102 +83,110 @@ impl Session {
         let pairs = head.into_iter().chain(fields.iter().map(|(key, value)| (key.as_str(), value.as_str())));
         let body: Vec<String> = pairs.map(|(key, value)| format!("{}={}", encoded(key), encoded(value))).collect();
         let headers = vec![("content-type", "application/x-www-form-urlencoded; charset=utf-8".into())];
-        let (endpoint, region) = self.place(service);
-        let request =
-            SignedRequest { service, operation, endpoint, region, headers, body: body.join("&").into_bytes() };
-        self.deliver(&request, read_xml).await
+        let body = body.join("&").into_bytes();
+        self.deliver(&SignedRequest { service, operation, headers, body }).await
     }
 
-    /// Returns a service's address and the region its requests are signed for.
-    fn place(&self, service: &Service) -> (String, &str) {
-        if *service != IAM {
-            return (self.endpoint(service.name, service.host), self.region());
-        }
-        let (address, region) = self.partition().iam(self.variant());
-        (self.configured_endpoint(service.name).unwrap_or(address), region)
-    }
-
-    async fn deliver<T>(
-        &self,
-        request: &SignedRequest<'_>,
-        read: impl Fn(&SignedRequest<'_>, &SignedAnswer) -> Result<T, CallError>,
-    ) -> Result<T, CallError> {
-        self.paced(request.service.name, request.operation, Retry::Safe, || async {
-            self.post(request).await.and_then(|answer| read(request, &answer))
+    async fn deliver<T: ServiceAnswer>(&self, request: &SignedRequest<'_>) -> Result<T, CallError> {
+        self.patiently(request.service.name, request.operation, Retry::Safe, || async {
+            self.post(request).await.and_then(|answer| self.read(request, answer))
         })
         .await
+    }
+
+    fn read<T: ServiceAnswer>(&self, request: &SignedRequest<'_>, answer: SignedAnswer) -> Result<T, CallError> {
+        let SignedAnswer { status, code, body } = answer;
+        let parsed = T::read(&body);
+        if status.is_success() {
+            return parsed.map_err(|why| self.failure(request.call(), BAD_ANSWER, why, true));
+        }
+        let (told, message) = parsed.unwrap_or_default().told();
+        let code = told.or(code).unwrap_or_else(|| format!("HTTP {}", status.as_u16()));
+        let otherwise = || status.canonical_reason().unwrap_or_default().into();
+        let message = message.or_else(|| page(&body)).unwrap_or_else(otherwise);
+        Err(self.failure(request.call(), code, message, status.is_server_error()))
     }
 
     async fn post(&self, request: &SignedRequest<'_>) -> Result<SignedAnswer, CallError> {
         let signed = self.signed(request).await.map_err(|error| {
             let causes = error.causes().join(": ");
-            request.failure(NO_CREDENTIALS, if causes.is_empty() { error.message } else { causes })
+            let why = if causes.is_empty() { error.message } else { causes };
+            self.failure(request.call(), NO_CREDENTIALS, why, false)
         })?;
-        let lost = |error: &(dyn std::error::Error + 'static)| unanswered(request.failure("", String::new()), error);
+        let lost = |error: &(dyn std::error::Error + 'static)| self.unanswered(request.call(), error);
         let answer = self.http.call(signed).await.map_err(|error| lost(&error))?;
         let header = |name: &str| answer.headers().get(name);
         if let Some(date) = header("date") {
             self.clock().learn(date);
         }
-        let status = answer.status().as_u16();
+        let status = http::StatusCode::from_u16(answer.status().as_u16()).unwrap_or_default();
         let code = header("x-amzn-errortype").map(short_code);
         let body = tokio::time::timeout(self.policy.answer, ByteStream::new(answer.into_body()).collect()).await;
         let body = body.map_err(|over| lost(&over))?.map_err(|error| lost(&error))?.into_bytes();
-        Ok(SignedAnswer { status: http::StatusCode::from_u16(status).unwrap_or_default(), code, body })
+        Ok(SignedAnswer { status, code, body })
     }
 
     async fn signed(&self, request: &SignedRequest<'_>) -> Result<HttpRequest> {
-        let internal = |error: Box<dyn std::error::Error + Send + Sync>| {
+        fn internal(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
             Error::new(Kind::Internal, "a request cannot be signed").caused_by(error)
-        };
+        }
+        let (endpoint, region) = self.place(request.service.name, request.service.host);
+        let address = format!("{}/", endpoint.trim_end_matches('/'));
         let identity = self.credentials().await?.into();
-        let address = format!("{}/", request.endpoint.trim_end_matches('/'));
         let params = v4::SigningParams::builder()
             .identity(&identity)
-            .region(request.region)
+            .region(&region)
             .name(request.service.host)
             .time(std::time::SystemTime::now())
             .settings(SigningSettings::default())
             .build()
-            .map_err(|error| internal(error.into()))?
+            .map_err(internal)?
             .into();
         let named = request.headers.iter().map(|(name, value)| (*name, value.as_str()));
-        let signable = SignableRequest::new("POST", address.as_str(), named, SignableBody::Bytes(&request.body))
-            .map_err(|error| internal(error.into()))?;
-        let (instructions, _) = sign(signable, &params).map_err(|error| internal(error.into()))?.into_parts();
+        let signable =
+            SignableRequest::new("POST", &address, named, SignableBody::Bytes(&request.body)).map_err(internal)?;
+        let (instructions, _) = sign(signable, &params).map_err(internal)?.into_parts();
         let mut post = http::Request::post(&address).header("user-agent", AGENT);
         for (name, value) in &request.headers {
             post = post.header(*name, value);
         }
-        let mut post = post.body(SdkBody::from(request.body.as_slice())).map_err(|error| internal(error.into()))?;
+        let mut post = post.body(SdkBody::from(request.body.as_slice())).map_err(internal)?;
         instructions.apply_to_request_http1x(&mut post);
-        HttpRequest::try_from(post).map_err(|error| internal(error.into()))
+        HttpRequest::try_from(post).map_err(internal)
     }
 }
 
-fn read_json(request: &SignedRequest<'_>, answer: &SignedAnswer) -> Result<Json, CallError> {
-    let parsed = if answer.body.is_empty() { Ok(Json::Null) } else { serde_json::from_slice::<Json>(&answer.body) };
-    if answer.status.is_success() {
-        return match parsed {
-            Ok(Json::Null) => Ok(Json::Object(serde_json::Map::new())),
-            Ok(answer) => Ok(answer),
-            Err(error) => Err(request.unusable(format!("the answer is not JSON: {error}"))),
-        };
-    }
-    let told = parsed.unwrap_or_default();
-    let text = |key: &str| told.get(key).and_then(Json::as_str);
-    let code = text("__type").map(short_code).or_else(|| answer.code.clone());
-    Err(request.refusal(answer, code, text("message").or(text("Message"))))
+/// What a service answers with.
+trait ServiceAnswer: Default {
+    /// Returns the document that a body holds, or why it is none.
+    fn read(body: &[u8]) -> Result<Self, String>;
+
+    /// Returns the code and the message of an error.
+    fn told(&self) -> (Option<String>, Option<String>);
 }
 
-fn read_xml(request: &SignedRequest<'_>, answer: &SignedAnswer) -> Result<Xml, CallError> {
-    let parsed = Xml::parse(&String::from_utf8_lossy(&answer.body));
-    if answer.status.is_success() {
-        return parsed.map_err(|error| request.unusable(format!("the answer is not XML: {error}")));
+impl ServiceAnswer for Json {
+    fn read(body: &[u8]) -> Result<Self, String> {
+        let body = if body.is_empty() { b"{}" } else { body };
+        serde_json::from_slice(body).map_err(|error| format!("the answer is not JSON: {error}"))
     }
-    let told = parsed.unwrap_or_default();
-    let text = |name: &str| told.find("Error").map(|error| error.text_of(name)).filter(|text| !text.is_empty());
-    Err(request.refusal(answer, text("Code").map(String::from), text("Message")))
+
+    fn told(&self) -> (Option<String>, Option<String>) {
+        let text = |key: &str| self.get(key).and_then(Self::as_str);
+        (text("__type").map(short_code), text("message").or(text("Message")).map(String::from))
+    }
+}
+
+impl ServiceAnswer for Xml {
+    fn read(body: &[u8]) -> Result<Self, String> {
+        Self::parse(&String::from_utf8_lossy(body)).map_err(|error| format!("the answer is not XML: {error}"))
+    }
+
+    fn told(&self) -> (Option<String>, Option<String>) {
+        let error = self.find("Error");
+        let text = |name: &str| error.map(|error| error.text_of(name)).filter(|text| !text.is_empty());
+        (text("Code").map(String::from), text("Message").map(String::from))
+    }
 }
 
 /// Returns the code without its namespace and address: `com.amazon.coral#ThrottlingException:http://…`.
@@ -220,9 +207,57 @@ fn encoded(text: &str) -> String {
     safe
 }
 
+/// An element of an answer; namespaces, attributes and text between elements are left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Xml {
+    /// Its name.
+    pub name: String,
+    /// Its text, when it has no elements.
+    pub text: String,
+    /// Its elements, in order.
+    pub children: Vec<Xml>,
+}
+
+impl Xml {
+    /// Returns the root of a document.
+    ///
+    /// # Errors
+    /// What the reader says; also of documents with a DTD, which no answer of AWS has.
+    pub fn parse(text: &str) -> Result<Self, roxmltree::Error> {
+        roxmltree::Document::parse(text).map(|document| Self::of(document.root_element()))
+    }
+
+    fn of(node: roxmltree::Node<'_, '_>) -> Self {
+        let children: Vec<Self> = node.children().filter(roxmltree::Node::is_element).map(Self::of).collect();
+        let text = if children.is_empty() { node.text().unwrap_or_default().into() } else { String::new() };
+        Self { name: node.tag_name().name().into(), text, children }
+    }
+
+    /// Returns the first element of that name directly below.
+    pub fn child(&self, name: &str) -> Option<&Self> {
+        self.children.iter().find(|child| child.name == name)
+    }
+
+    /// Returns the first element of that name at any depth.
+    pub fn find(&self, name: &str) -> Option<&Self> {
+        self.children.iter().find_map(|child| if child.name == name { Some(child) } else { child.find(name) })
+    }
+
+    /// Returns the text of the element of that name directly below; empty when there is none.
+    pub fn text_of(&self, name: &str) -> &str {
+        self.child(name).map_or("", |child| &child.text)
+    }
+
+    /// Returns what is in the list of that name at any depth: its `member`s, in EC2 its `item`s.
+    pub fn list(&self, name: &str) -> &[Self] {
+        self.find(name).map_or(&[], |list| &list.children)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::IAM;
 
     #[test]
     fn forms_are_encoded_as_the_signature_expects() {
@@ -230,17 +265,12 @@ mod tests {
     }
 
     fn refused(status: u16, body: &str) -> CallError {
-        let (endpoint, headers, body) = (String::new(), Vec::new(), Vec::from(body));
-        let request = SignedRequest {
-            service: &IAM,
-            operation: "GetRole",
-            endpoint,
-            region: "us-east-1",
-            headers,
-            body: Vec::new(),
-        };
+        let keys = aws_credential_types::Credentials::new("id", "secret", None, None, "test");
+        let session = Session::for_tests("http://127.0.0.1:1", keys, crate::aws::RetryPolicy::default());
+        let request = SignedRequest { service: &IAM, operation: "GetRole", headers: Vec::new(), body: Vec::new() };
         let status = http::StatusCode::from_u16(status).unwrap();
-        read_xml(&request, &SignedAnswer { status, code: None, body: body.into() }).unwrap_err()
+        let answer = SignedAnswer { status, code: None, body: Vec::from(body).into() };
+        session.read::<Xml>(&request, answer).unwrap_err()
     }
 
     #[test]
@@ -252,5 +282,17 @@ mod tests {
         let broken = refused(502, "<html><p>proxy</html>");
         assert_eq!((broken.code.as_str(), broken.maybe_done), ("HTTP 502", true));
         assert_eq!(broken.message, "an HTML page came instead of an answer");
+    }
+
+    #[test]
+    fn answers_are_read_without_their_namespaces() {
+        let text = r#"<?xml version="1.0"?><R xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><GetRoleResult>
+            <Role><RoleName>a&amp;b</RoleName><Tags/><Roles><member><Arn>x</Arn></member><member><Arn>y</Arn></member></Roles>
+            </Role></GetRoleResult></R>"#;
+        let root = Xml::parse(text).unwrap();
+        let role = root.find("Role").unwrap();
+        assert_eq!((role.text_of("RoleName"), role.text_of("Tags"), role.text_of("Missing")), ("a&b", "", ""));
+        assert_eq!(role.list("Roles").iter().map(|role| role.text_of("Arn")).collect::<Vec<_>>(), ["x", "y"]);
+        assert!(role.list("Tags").is_empty() && role.list("Missing").is_empty());
     }
 }

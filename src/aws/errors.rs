@@ -7,8 +7,8 @@ use std::fmt;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
+use super::Session;
 use super::advice::{Meaning, explained, meaning};
-use super::partition::Partition;
 use crate::error::{Error, Kind};
 use crate::names::Uri;
 use crate::net::{self, Lost};
@@ -52,6 +52,11 @@ pub(super) const NO_CREDENTIALS: &str = "NoCredentials";
 pub(super) const BAD_REQUEST: &str = "BadRequest";
 
 impl CallError {
+    /// Returns the failed call that an error tells of, if it does.
+    pub fn of(error: &Error) -> Option<&Self> {
+        error.source()?.downcast_ref()
+    }
+
     /// Returns whether AWS refused because calls come too fast; nothing was done then.
     pub fn is_throttle(&self) -> bool {
         meaning(self) == Meaning::Throttled
@@ -97,59 +102,71 @@ impl From<CallError> for Error {
     }
 }
 
-/// Returns what a call came to that has no answer, from the error of whoever sent it.
-pub(super) fn unanswered(call: CallError, error: &(dyn std::error::Error + 'static)) -> CallError {
-    let (code, maybe_done) = match net::lost(error) {
-        Lost::NotSent => (NOT_SENT, false),
-        Lost::Untrusted => (UNTRUSTED, false),
-        Lost::MaybeDone => (NO_ANSWER, true),
-    };
-    CallError { code: code.into(), message: net::chain(error), maybe_done, ..call }
-}
-
 /// What an SDK's client says of an operation that failed.
 pub trait OperationError: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static {}
 
 impl<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static> OperationError for E {}
 
-/// Returns a failed operation of an SDK's client in the form of all calls. `service` is what people call it.
-pub fn sdk_error<E: OperationError>(
-    service: &'static str,
-    operation: &str,
-    partition: Partition,
-    error: &SdkError<E>,
-) -> CallError {
-    let failed = |code: &str, message: String, maybe_done| {
-        let (operation, code) = (operation.into(), code.into());
-        CallError { service, operation, code, message, maybe_done, partition: partition.id }
-    };
-    match error {
-        _ if has_no_credentials(error) => failed(NO_CREDENTIALS, causes(error), false),
-        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) | SdkError::ResponseError(_) => {
-            unanswered(failed("", String::new(), false), error.source().unwrap_or(error))
-        }
-        _ => {
-            let Some(answer) = error.raw_response() else { return failed("Failed", causes(error), false) };
-            let status = answer.status().as_u16();
-            let code = error.code().map_or_else(|| code_of(service, status), String::from);
-            // A success whose answer cannot be read was done.
-            let maybe_done = matches!(status, 200..=299 | 500..=599);
-            // 503 is how S3 says "too fast", whatever word it has for it.
-            let (code, maybe_done) =
-                if service == "S3" && status == 503 { ("SlowDown".into(), false) } else { (code, maybe_done) };
-            let told = || match page(answer.body().bytes().unwrap_or_default()) {
-                Some(page) => page,
-                None if maybe_done && status < 300 => causes(error),
-                None => format!("HTTP {status} and not a word"),
-            };
-            failed(&code, error.message().map_or_else(told, String::from), maybe_done)
-        }
+impl Session {
+    /// Returns a call that failed, as far as its answer tells.
+    pub fn failure(
+        &self,
+        (service, operation): (&'static str, &str),
+        code: impl Into<String>,
+        message: impl Into<String>,
+        maybe_done: bool,
+    ) -> CallError {
+        let (operation, partition) = (operation.into(), self.partition());
+        CallError { service, operation, code: code.into(), message: message.into(), maybe_done, partition }
     }
-}
 
-/// Returns S3's failure of an operation.
-pub fn s3_error<E: OperationError>(operation: &str, partition: Partition, error: &SdkError<E>) -> CallError {
-    sdk_error("S3", operation, partition, error)
+    /// Returns the failure of an operation whose answer, a success, lacks what it must have: it was done.
+    pub fn lacks(&self, service: &'static str, operation: &str) -> CallError {
+        self.failure((service, operation), BAD_ANSWER, "the answer lacks what it must have", true)
+    }
+
+    /// Returns a failed operation of an SDK's client in the form of all calls. `service` is what people call it.
+    pub fn failed<E: OperationError>(&self, service: &'static str, operation: &str, error: &SdkError<E>) -> CallError {
+        let call = (service, operation);
+        if has_no_credentials(error) {
+            return self.failure(call, NO_CREDENTIALS, causes(error), false);
+        }
+        if let SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) | SdkError::ResponseError(_) = error {
+            return self.unanswered(call, error.source().unwrap_or(error));
+        }
+        let Some(answer) = error.raw_response() else { return self.failure(call, "Failed", causes(error), false) };
+        let status = answer.status().as_u16();
+        let page = page(answer.body().bytes().unwrap_or_default());
+        // A success whose answer cannot be read was done.
+        let maybe_done = !(300..500).contains(&status);
+        let (code, maybe_done) = match error.code() {
+            // That is how S3 says "too fast", whatever word it has for it.
+            _ if service == "S3" && status == 503 => ("SlowDown".into(), false),
+            Some(code) => (code.into(), maybe_done),
+            None => (code_of(service, status), maybe_done),
+        };
+        let message = match (error.message(), page) {
+            (Some(message), _) => message.into(),
+            (None, Some(page)) => page,
+            _ if status < 300 => causes(error),
+            _ => format!("HTTP {status} and not a word"),
+        };
+        self.failure(call, code, message, maybe_done)
+    }
+
+    /// Returns what a call came to that has no answer, from the error of whoever sent it.
+    pub(super) fn unanswered(
+        &self,
+        call: (&'static str, &str),
+        error: &(dyn std::error::Error + 'static),
+    ) -> CallError {
+        let (code, maybe_done) = match net::lost(error) {
+            Lost::NotSent => (NOT_SENT, false),
+            Lost::Untrusted => (UNTRUSTED, false),
+            Lost::MaybeDone => (NO_ANSWER, true),
+        };
+        self.failure(call, code, net::chain(error), maybe_done)
+    }
 }
 
 /// Returns what a failed S3 operation on `uri` means.
@@ -192,24 +209,11 @@ pub(super) fn page(body: &[u8]) -> Option<String> {
 }
 
 fn has_no_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        if cause.is::<CredentialsError>() {
-            return true;
-        }
-        next = cause.source();
-    }
-    false
+    net::causes(error).any(|cause| cause.is::<CredentialsError>())
 }
 
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = String::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = if text.is_empty() { cause.to_string() } else { format!("{text}: {cause}") };
-        next = cause.source();
-    }
-    text
+fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    error.source().map(net::chain).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The way to AWS: who calls, from where to where, how often, and what a refusal means.
 //!
 //! ```text
-//! profile, partition, credentials -> session -> SDK clients or call (signed) -> pace, retry (every attempt)
+//! profile, credentials -> session -> SDK clients or call (signed, to a service) -> retry, pace (every attempt)
 //!   -> errors -> advice (what it means, what to do)
 //! ```
 //!
@@ -10,28 +10,22 @@
 
 mod advice;
 mod call;
-mod caller;
 mod clock;
 mod credentials;
 mod errors;
 mod pace;
-mod partition;
-mod permission;
 mod profile;
 mod retry;
 mod service;
 mod session;
-mod xml;
 
 pub use advice::{Advice, Meaning, advice};
 pub use aws_sdk_s3::error::SdkError;
-pub use caller::{Caller, Signer};
+pub use call::Xml;
 pub use clock::ServerClock;
-pub use errors::{CUT, CallError, OperationError, s3_error, s3_failed};
+pub use credentials::{Caller, Signer};
+pub use errors::{CUT, CallError, OperationError, s3_failed};
 pub use pace::Pace;
-pub use partition::Partition;
-pub use permission::{permission, resource};
 pub use retry::{Retry, RetryPolicy, jitter};
-pub use service::{ATHENA, EC2, GLUE, IAM, LOGS, SECRETS_MANAGER, SERVICE_QUOTAS, Service};
-pub use session::{Options, Session, timeouts};
-pub use xml::Xml;
+pub use service::{ATHENA, EC2, GLUE, IAM, LOGS, SECRETS_MANAGER, SERVICE_QUOTAS, Service, permission, resource};
+pub use session::{Session, SessionOptions, timeouts};

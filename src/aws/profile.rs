@@ -1,10 +1,10 @@
 //! What the AWS environment and its config files say before anyone is asked: the profile, the region, the authorities.
 
-use aws_config::profile::{ProfileFileLoadError, ProfileSet};
+use aws_config::profile::ProfileSet;
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
 
-use super::session::Options;
+use super::session::SessionOptions;
 use crate::error::{Error, Kind, Result};
 
 /// What the environment and the config files say.
@@ -30,25 +30,23 @@ const PROFILE: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
 ///
 /// # Errors
 /// `Usage` when a file cannot be read, the profile does not exist, or what is named as a region is none.
-pub(super) async fn read(options: &Options) -> Result<Profile> {
-    let (files, env) = (load().await?, Env::real());
-    choose(options, &|name| env.get(name).ok(), &files)
-}
-
-async fn load() -> Result<ProfileSet> {
-    let unread = |error: ProfileFileLoadError| {
+pub(super) async fn read(options: &SessionOptions) -> Result<Profile> {
+    let env = Env::real();
+    let files = aws_config::profile::load(&Fs::real(), &env, &EnvConfigFiles::default(), None).await;
+    let files = files.map_err(|error| {
         Error::new(Kind::Usage, "the AWS config files cannot be read")
             .caused_by(error)
             .hint("mend the file: `aws configure list` reads it too")
-    };
-    aws_config::profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), None).await.map_err(unread)
+    })?;
+    choose(options, &|name| env.get(name).ok(), &files)
 }
 
-fn choose(options: &Options, env: &dyn Fn(&str) -> Option<String>, files: &ProfileSet) -> Result<Profile> {
+fn choose(options: &SessionOptions, env: &dyn Fn(&str) -> Option<String>, files: &ProfileSet) -> Result<Profile> {
     // A variable that is set to nothing is how people take one away.
-    let set = |name: &'static str| env(name).filter(|value| !value.trim().is_empty()).map(|value| (value, name));
-    let named = options.profile.clone().map(|name| (name, "`profile` of the target"));
-    let named = named.or_else(|| PROFILE.into_iter().find_map(set));
+    let is_set = |value: &String| !value.trim().is_empty();
+    let set = |name: &&str| env(name).filter(is_set).map(|value| (value, (*name).to_string()));
+    let own = |value: &Option<String>, what: &str| value.clone().map(|value| (value, what.to_string()));
+    let named = own(&options.profile, "`profile` of the target").or_else(|| PROFILE.iter().find_map(set));
     let name = named.as_ref().map_or("default", |(name, _)| name);
     let found = files.get_profile(name);
     if let Some((name, from)) = &named
@@ -56,22 +54,17 @@ fn choose(options: &Options, env: &dyn Fn(&str) -> Option<String>, files: &Profi
     {
         return Err(missing(name, from, files));
     }
-    let of_profile =
-        |key| found.and_then(|profile| profile.get(key)).filter(|value| !value.trim().is_empty()).map(String::from);
-    let region = options.region.clone().map(|region| (region, "`region` of the target".to_string()));
-    let region = region
-        .or_else(|| REGION.into_iter().find_map(set).map(|(region, from)| (region, from.into())))
-        .or_else(|| of_profile("region").map(|region| (region, format!("`region` of the AWS profile `{name}`"))));
-    let region = match region {
-        Some((region, from)) if !is_region(&region) => {
-            let what = format!("{from} says `{region}`, which is no AWS region");
-            return Err(Error::new(Kind::Usage, what).hint("a region is written as `eu-west-1`"));
-        }
-        region => region.map(|(region, _)| region),
-    };
+    let of_profile = |key| found.and_then(|profile| profile.get(key)).map(String::from).filter(is_set);
+    let region = own(&options.region, "`region` of the target")
+        .or_else(|| REGION.iter().find_map(set))
+        .or_else(|| own(&of_profile("region"), &format!("`region` of the AWS profile `{name}`")));
+    if let Some((region, from)) = region.as_ref().filter(|(region, _)| !is_region(region)) {
+        let what = format!("{from} says `{region}`, which is no AWS region");
+        return Err(Error::new(Kind::Usage, what).hint("a region is written as `eu-west-1`"));
+    }
     Ok(Profile {
         name: found.map(|_| name.into()),
-        region,
+        region: region.map(|(region, _)| region),
         ca_bundle: of_profile("ca_bundle"),
         sign_in: sign_in(name, files),
     })
@@ -161,7 +154,7 @@ source_profile = round
 
     async fn chosen(profile: Option<&str>, region: Option<&str>, env: &[(&str, &str)]) -> Result<Profile> {
         let own = |text: Option<&str>| text.map(String::from);
-        let options = Options { region: own(region), profile: own(profile), quota: 1.0 };
+        let options = SessionOptions { region: own(region), profile: own(profile), quota: 1.0 };
         let env = |name: &str| env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_string());
         choose(&options, &env, &files().await)
     }

@@ -6,7 +6,7 @@ use aws_sdk_s3::error::SdkError;
 use tokio::time::Instant;
 
 use super::Session;
-use super::errors::{CallError, OperationError, sdk_error};
+use super::errors::{CallError, OperationError};
 
 /// When a failed call is sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,10 +28,8 @@ pub struct RetryPolicy {
     pub attempts: u32,
     /// How often it is sent while AWS says "too fast".
     pub throttled_attempts: u32,
-    /// First pause after a lost connection or a failure of the service; each one is twice the one before.
+    /// First pause; each one is twice the one before.
     pub first_pause: Duration,
-    /// First pause after a throttle of S3. EMR's is that of its quotas.
-    pub throttle_pause: Duration,
     /// Longest pause between two attempts.
     pub longest_pause: Duration,
     /// After this long no further attempt is begun.
@@ -48,7 +46,6 @@ impl Default for RetryPolicy {
             attempts: 6,
             throttled_attempts: 12,
             first_pause: Duration::from_millis(200),
-            throttle_pause: Duration::from_secs(1),
             longest_pause: Duration::from_secs(20),
             patience: Duration::from_secs(180),
             answer: ANSWER,
@@ -69,33 +66,15 @@ impl Session {
         retry: Retry,
         call: impl Fn() -> F,
     ) -> Result<T, CallError> {
-        self.paced(service, operation, retry, || async {
+        self.patiently(service, operation, retry, || async {
             // The SDK's futures are large and deeply nested: each is kept out of those around it.
-            Box::pin(call()).await.map_err(|error| sdk_error(service, operation, self.partition(), &error))
+            Box::pin(call()).await.map_err(|error| self.failed(service, operation, &error))
         })
         .await
     }
 
-    /// Sends a call as [`Session::patiently`] does, each attempt at the pace of the account's quotas.
-    ///
-    /// The pace comes before the signature, which lasts five minutes: a call may wait longer than that for its turn.
-    pub(super) async fn paced<T, F: Future<Output = Result<T, CallError>>>(
-        &self,
-        service: &'static str,
-        operation: &str,
-        retry: Retry,
-        call: impl Fn() -> F,
-    ) -> Result<T, CallError> {
-        self.patiently(retry, || async {
-            self.pace().wait(service, operation).await;
-            let result = call().await;
-            self.pace().learn(service, operation, result.as_ref().is_err_and(CallError::is_throttle));
-            result
-        })
-        .await
-    }
-
-    /// Sends a call, again as far as `retry` allows.
+    /// Sends a call at the account's pace, and again as far as `retry` allows. The pace comes before the signature, which
+    /// lasts five minutes: a call may wait longer than that for its turn.
     ///
     /// Credentials that AWS refuses are read again where they come from, and others are used at once.
     ///
@@ -103,6 +82,8 @@ impl Session {
     /// The last failure; at once when trying again is of no use.
     pub async fn patiently<T, F: Future<Output = Result<T, CallError>>>(
         &self,
+        service: &'static str,
+        operation: &str,
         retry: Retry,
         call: impl Fn() -> F,
     ) -> Result<T, CallError> {
@@ -110,10 +91,10 @@ impl Session {
         loop {
             attempt += 1;
             let used = self.keys.last().await;
-            let error = match call().await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
+            self.pace.wait(service, operation).await;
+            let answer = call().await;
+            self.pace.learn(service, operation, answer.as_ref().is_err_and(CallError::is_throttle));
+            let Err(error) = answer else { return answer };
             let most = if error.is_throttle() { policy.throttled_attempts } else { policy.attempts };
             if attempt >= most || begun.elapsed() >= policy.patience {
                 return Err(error);
@@ -125,22 +106,13 @@ impl Session {
                     return Err(error);
                 }
             } else if error.is_passing() && (retry == Retry::Safe || !error.maybe_done) {
-                tokio::time::sleep(self.pause(&error, attempt)).await;
+                // With jitter, so that clients do not march in step.
+                let pause = policy.first_pause.saturating_mul(1 << attempt.min(8)).min(policy.longest_pause);
+                tokio::time::sleep(pause.mul_f64(0.5 + 0.5 * jitter())).await;
             } else {
                 return Err(error);
             }
         }
-    }
-
-    /// Returns how long to wait after a failed attempt: doubling, with jitter so that clients do not march in step.
-    fn pause(&self, error: &CallError, attempt: u32) -> Duration {
-        let policy = &self.policy;
-        let first = match error.service {
-            _ if !error.is_throttle() => policy.first_pause,
-            "S3" => policy.throttle_pause,
-            _ => self.pace().refill(),
-        };
-        first.saturating_mul(1 << attempt.min(8)).min(policy.longest_pause).mul_f64(0.5 + 0.5 * jitter())
     }
 }
 
@@ -156,7 +128,7 @@ impl RetryPolicy {
     /// Returns the policy without its pauses.
     pub fn hasty() -> Self {
         let soon = Duration::from_millis(1);
-        Self { first_pause: soon, throttle_pause: soon, longest_pause: soon, ..Self::default() }
+        Self { first_pause: soon, longest_pause: soon, ..Self::default() }
     }
 }
 
@@ -185,7 +157,7 @@ mod tests {
             calls.fetch_add(1, Ordering::SeqCst);
             std::future::ready(Err::<(), _>(failure(error.0, error.1, error.2)))
         };
-        session.patiently(retry, call).await.unwrap_err();
+        session.patiently(error.0, "Any", retry, call).await.unwrap_err();
         (calls.into_inner(), begun.elapsed().as_secs())
     }
 
@@ -213,7 +185,7 @@ mod tests {
                 let keys = session.keys.get().await.unwrap();
                 if keys.access_key_id() == "old" { Err(failure(service, code, false)) } else { Ok(()) }
             };
-            session.patiently(Retry::NotDone, call).await.unwrap();
+            session.patiently(service, "Any", Retry::NotDone, call).await.unwrap();
         }
     }
 

@@ -17,18 +17,17 @@ use aws_types::app_name::AppName;
 use aws_types::service_config::ServiceConfigKey;
 
 use super::clock::ServerClock;
-use super::credentials::CachedCredentials;
-use super::errors::{BAD_ANSWER, CallError};
+use super::credentials::{CachedCredentials, ProfileCredentials};
 use super::pace::Pace;
-use super::partition::{Partition, Variant};
 use super::profile;
 use super::retry::{ANSWER, RetryPolicy};
+use super::service::{Variant, address, partition_of};
 use crate::error::{Error, Kind, Result};
 use crate::net::{CONNECT, WayOut};
 
 /// What a session is made with.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct SessionOptions {
     /// The region; `None`: as the environment and the profile say.
     pub region: Option<String>,
     /// The profile; `None`: as the environment says.
@@ -57,7 +56,7 @@ impl Session {
     ///
     /// # Errors
     /// `Usage` when no region is named anywhere, or a profile, a region or a certificate authority that is none.
-    pub async fn load(options: &Options) -> Result<Self> {
+    pub async fn load(options: &SessionOptions) -> Result<Self> {
         let profile = profile::read(options).await?;
         let way = WayOut::of_environment(profile.ca_bundle.as_deref())?;
         let config = ProviderConfig::without_region()
@@ -68,24 +67,17 @@ impl Session {
             Some(region) => Some(Region::new(region.clone())),
             None => ImdsRegionProvider::builder().configure(&config).build().region().await,
         };
-        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            // Explicitly, because the loader panics on `AWS_MAX_ATTEMPTS=0`.
-            .retry_config(RetryConfig::standard())
-            .timeout_config(timeouts(ANSWER))
-            .stalled_stream_protection(still(ANSWER))
-            .http_client(way.sdk_client())
-            // The keys are kept here, where they can be read again.
-            .identity_cache(IdentityCache::no_cache())
-            .no_credentials()
-            .region(region.clone());
+        // Retries explicitly, because the loader panics on `AWS_MAX_ATTEMPTS=0`.
+        let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).retry_config(RetryConfig::standard());
+        let mut loader = loader.http_client(way.sdk_client()).no_credentials().region(region.clone());
         if let Some(name) = &profile.name {
             loader = loader.profile_name(name);
         }
         let sdk = loader.load().await;
         let config = config.with_region(region).with_use_fips(sdk.use_fips()).with_use_dual_stack(sdk.use_dual_stack());
-        let keys = CachedCredentials::of_profile(config, profile.name);
-        let sdk = sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(keys.clone())).build();
-        Self::made(sdk, &way, (keys, profile.sign_in), options.quota, RetryPolicy::default())
+        let keys = SharedCredentialsProvider::new(ProfileCredentials { config, profile: profile.name });
+        let sdk = sdk.into_builder().credentials_provider(keys).build();
+        Self::made(sdk, &way, profile.sign_in, options.quota, RetryPolicy::default())
     }
 
     /// Returns the session of an SDK configuration that is complete but for the way out.
@@ -93,7 +85,7 @@ impl Session {
     /// # Errors
     /// `Usage` when it has no region or no credentials.
     pub fn of(sdk: SdkConfig, quota: f64) -> Result<Self> {
-        Self::with(sdk, quota, RetryPolicy::default())
+        Self::made(sdk, &WayOut::default(), "sign in: `aws configure`".into(), quota, RetryPolicy::default())
     }
 
     /// Returns a session of eu-west-1 that asks `endpoint` for everything.
@@ -110,43 +102,34 @@ impl Session {
             .endpoint_url(endpoint)
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .credentials_provider(SharedCredentialsProvider::new(keys));
-        Self::with(sdk.build(), 1.0, policy).unwrap()
+        Self::made(sdk.build(), &WayOut::default(), String::new(), 1.0, policy).unwrap()
     }
 
-    fn with(sdk: SdkConfig, quota: f64, policy: RetryPolicy) -> Result<Self> {
-        let provider = sdk.credentials_provider().ok_or_else(|| Error::new(Kind::Usage, "there are no credentials"))?;
-        let (way, keys) = (WayOut::default(), CachedCredentials::of_provider(provider));
-        let sdk = sdk
-            .into_builder()
-            .http_client(way.sdk_client())
-            .timeout_config(timeouts(policy.answer))
-            .stalled_stream_protection(still(policy.answer))
-            .identity_cache(IdentityCache::no_cache())
-            .credentials_provider(SharedCredentialsProvider::new(keys.clone()))
-            .build();
-        Self::made(sdk, &way, (keys, "sign in: `aws configure`".into()), quota, policy)
-    }
-
-    fn made(
-        sdk: SdkConfig,
-        way: &WayOut,
-        (keys, sign_in): (CachedCredentials, String),
-        quota: f64,
-        policy: RetryPolicy,
-    ) -> Result<Self> {
+    fn made(sdk: SdkConfig, way: &WayOut, sign_in: String, quota: f64, policy: RetryPolicy) -> Result<Self> {
         let Some(region) = sdk.region().map(ToString::to_string) else {
             return Err(Error::new(Kind::Usage, "no AWS region is named").hint(
                 "write `region: eu-west-1` at the target in config/soflow.yaml, or `export AWS_REGION=eu-west-1`",
             ));
         };
+        let provider = sdk.credentials_provider().ok_or_else(|| Error::new(Kind::Usage, "there are no credentials"))?;
+        let keys = CachedCredentials::new(provider);
         let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(policy.answer).build();
         let http = SharedHttpConnector::new(way.connector(Some(&settings)));
         // What AWS's records show of the program, unless the environment names it otherwise.
         let name = sdk.app_name().cloned().or_else(|| AppName::new("soflow").ok());
-        let mut sdk = sdk.into_builder();
+        // A body that stands still is given up like an answer that does not begin.
+        let still = StalledStreamProtectionConfig::enabled().upload_enabled(true).grace_period(policy.answer);
+        let mut sdk = sdk
+            .into_builder()
+            .http_client(way.sdk_client())
+            .timeout_config(timeouts(policy.answer))
+            .stalled_stream_protection(still.build())
+            // The keys are kept here, where they can be read again.
+            .identity_cache(IdentityCache::no_cache())
+            .credentials_provider(SharedCredentialsProvider::new(keys.clone()));
         sdk.set_app_name(name);
-        let sdk = sdk.build();
-        Ok(Self { http, pace: Pace::new(quota), region, clock: ServerClock::default(), keys, sign_in, policy, sdk })
+        let (sdk, pace, clock) = (sdk.build(), Pace::new(quota), ServerClock::default());
+        Ok(Self { http, pace, region, clock, keys, sign_in, policy, sdk })
     }
 
     /// Returns the region.
@@ -159,9 +142,9 @@ impl Session {
         &self.sign_in
     }
 
-    /// Returns the partition of the region.
-    pub fn partition(&self) -> Partition {
-        Partition::of_region(&self.region)
+    /// Returns the second part of ARNs of the region, such as `aws`.
+    pub fn partition(&self) -> &'static str {
+        partition_of(&self.region)
     }
 
     /// Returns the time as AWS sees it.
@@ -169,15 +152,10 @@ impl Session {
         &self.clock
     }
 
-    /// Returns the pace of calls.
-    pub fn pace(&self) -> &Pace {
-        &self.pace
-    }
-
-    /// Returns a client of EMR. Its operations are sent through [`Session::send`].
+    /// Returns a client of EMR. Its operations are sent through [`Session::send`]: what is sent again, and when, is the
+    /// business of `RetryPolicy`.
     pub fn emr(&self) -> aws_sdk_emr::Client {
         let config = aws_sdk_emr::config::Builder::from(&self.sdk);
-        // What is sent again, and when, is the business of `RetryPolicy`.
         let config = config.retry_config(RetryConfig::disabled()).interceptor(self.clock.clone());
         aws_sdk_emr::Client::from_conf(config.build())
     }
@@ -202,28 +180,19 @@ impl Session {
         aws_sdk_s3::Client::from_conf(config.build())
     }
 
-    /// Returns the failure of an operation whose answer, a success, lacks what it must have: it was done.
-    pub fn lacks(&self, service: &'static str, operation: &str, what: &str) -> CallError {
-        let (operation, code, message) = (operation.into(), BAD_ANSWER.into(), format!("the answer lacks {what}"));
-        CallError { service, operation, code, message, maybe_done: true, partition: self.partition().id }
-    }
-
-    /// Returns the address of a service in this region: `name` is what people call it, `host` the start of its host name.
-    pub fn endpoint(&self, name: &str, host: &str) -> String {
-        if let Some(own) = self.configured_endpoint(name) {
-            return own;
-        }
-        self.partition().address(host, &self.region, self.variant())
-    }
-
-    /// Returns where services are that have several hosts.
-    pub(super) fn variant(&self) -> Variant {
-        let is = |wish: Option<bool>| wish == Some(true);
-        Variant { fips: is(self.sdk.use_fips()), dual_stack: is(self.sdk.use_dual_stack()) }
+    /// Returns the address of a service, and the region its requests are signed for. `name` is what people call it, `host` the
+    /// start of its host name.
+    pub fn place(&self, name: &str, host: &str) -> (String, String) {
+        let variant = Variant {
+            fips: self.sdk.use_fips().unwrap_or_default(),
+            dual_stack: self.sdk.use_dual_stack().unwrap_or_default(),
+        };
+        let (address, region) = address(host, &self.region, variant);
+        (self.configured_endpoint(name).unwrap_or(address), region)
     }
 
     /// Returns the address that the environment or the profile gives a service, if any.
-    pub(super) fn configured_endpoint(&self, name: &str) -> Option<String> {
+    fn configured_endpoint(&self, name: &str) -> Option<String> {
         let of_service = || {
             let key = ServiceConfigKey::builder().service_id(name).env("AWS_ENDPOINT_URL").profile("endpoint_url");
             self.sdk.service_config()?.load_config(key.build().ok()?)
@@ -248,9 +217,4 @@ impl Session {
 /// Returns how long calls of the SDK may take; `answer`: until the beginning of the answer.
 pub fn timeouts(answer: Duration) -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(answer).build()
-}
-
-/// Returns how long a body may stand still.
-fn still(longest: Duration) -> StalledStreamProtectionConfig {
-    StalledStreamProtectionConfig::enabled().upload_enabled(true).grace_period(longest).build()
 }

@@ -19,7 +19,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::machine::Host;
 use crate::report::{self, Answer, ColorInputs, Layout, Mode, Style};
-use crate::targets::local::Environment;
+use crate::targets::local::EngineEnvironment;
 use crate::yaml::{self, Problems};
 
 /// Most frames a second of the bars.
@@ -140,8 +140,8 @@ impl App {
     }
 
     /// Returns the engine environment of the target in use.
-    pub fn engine(&self, project: &Project) -> Result<Environment> {
-        Ok(Environment::new(project.local()?, &self.host()))
+    pub fn engine(&self, project: &Project) -> Result<EngineEnvironment> {
+        Ok(EngineEnvironment::new(project.local()?, &self.host()))
     }
 
     /// Returns the listener that tells the story on stderr.

@@ -16,9 +16,9 @@ use crate::names::Digest;
 use crate::report::{Answer, Layout, TextCell, TextTable, paint, plural, seconds};
 use crate::store::Owner;
 use crate::store::lease::describe;
-use crate::targets::Note;
 use crate::targets::emr::answers::is_ending;
 use crate::targets::emr::{Clusters, Listed, Reaped, Shown, users};
+use crate::targets::{Note, Notes};
 
 /// Looks after clusters.
 pub async fn cluster(app: &App, command: &ClusterCommand) -> Result<u8> {
@@ -45,6 +45,7 @@ pub async fn cluster(app: &App, command: &ClusterCommand) -> Result<u8> {
 
 async fn up(app: &App, clusters: &Arc<Clusters>, no_wait: bool) -> Result<u8> {
     let (notes, mut heard) = mpsc::unbounded_channel();
+    let notes = Notes(notes);
     let mut sink = app.sink();
     let token = token(&app.owner());
     let work = async {
@@ -143,15 +144,16 @@ impl Answer for ClusterList {
         let mut table =
             TextTable::new(["cluster", "shape", "state", "age", "used by", "for new runs"]).numbers(["age"]);
         for one in &self.clusters {
-            let colour = if one.fits { layout.style.good } else { layout.style.dim };
-            let queue = if one.queue.is_empty() { String::new() } else { format!(", {} waiting", one.queue.len()) };
+            let (queue, cluster) = (&one.queue, &one.cluster);
+            let colour = if cluster.fits { layout.style.good } else { layout.style.dim };
+            let queue = if queue.is_empty() { String::new() } else { format!(", {} waiting", queue.len()) };
             table.row([
-                one.id.as_str().into(),
-                one.shape.as_str().into(),
-                one.state.as_str().into(),
-                seconds(one.age_seconds as f64).into(),
+                cluster.id.as_str().into(),
+                cluster.shape.as_str().into(),
+                cluster.state.as_str().into(),
+                seconds(cluster.age_seconds as f64).into(),
                 format!("{}{queue}", used_by(one)).into(),
-                TextCell::from(one.reason.as_str()).styled(colour),
+                TextCell::from(cluster.reason.as_str()).styled(colour),
             ]);
         }
         layout.table(&table)

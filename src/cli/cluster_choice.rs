@@ -37,7 +37,7 @@ impl Choice<'_> {
 
     fn id(&self) -> Option<&str> {
         match self {
-            Self::Use(one) | Self::Wait(one) => Some(&one.id),
+            Self::Use(one) | Self::Wait(one) => Some(&one.cluster.id),
             Self::Make => None,
         }
     }
@@ -60,7 +60,7 @@ impl ClusterChoice {
 
     /// The clusters come in the order in which a run tries them.
     fn choice(&self) -> Choice<'_> {
-        let mut fits = self.clusters.iter().filter(|one| one.fits).peekable();
+        let mut fits = self.clusters.iter().filter(|one| one.cluster.fits).peekable();
         let Some(first) = fits.peek().copied() else { return Choice::Make };
         fits.find(|one| one.taken() < self.slots).map_or(Choice::Wait(first), Choice::Use)
     }
@@ -74,22 +74,24 @@ impl ClusterChoice {
     pub fn text(&self, style: &Style) -> String {
         let choice = self.choice();
         let mut shown = match &choice {
-            Choice::Use(one) => format!("\n{} {}\n", paint(style.strong, "cluster"), one.id),
-            Choice::Wait(one) => format!("\n{} {}, after waiting for it\n", paint(style.strong, "cluster"), one.id),
+            Choice::Use(one) => format!("\n{} {}\n", paint(style.strong, "cluster"), one.cluster.id),
+            Choice::Wait(one) => {
+                format!("\n{} {}, after waiting for it\n", paint(style.strong, "cluster"), one.cluster.id)
+            }
             Choice::Make => format!("\n{} a new one of shape {}\n", paint(style.strong, "cluster"), self.shape),
         };
         let mut tell = |label: &str, text: String| shown.push_str(&format!("  {label:<7} {}\n", line(&text)));
         tell(
             "why",
             match &choice {
-                Choice::Use(one) => one.reason.clone(),
-                Choice::Wait(one) => format!("{}: {}", one.reason, one.users()),
+                Choice::Use(one) => one.cluster.reason.clone(),
+                Choice::Wait(one) => format!("{}: {}", one.cluster.reason, one.users()),
                 Choice::Make => "none that fits is there".into(),
             },
         );
-        for one in self.clusters.iter().filter(|one| Some(one.id.as_str()) != choice.id()) {
-            let age = seconds(one.age_seconds as f64);
-            tell("not", format!("{} ({}, {age} old): {}", one.id, one.state, self.why_not(one)));
+        for one in self.clusters.iter().filter(|one| Some(one.cluster.id.as_str()) != choice.id()) {
+            let age = seconds(one.cluster.age_seconds as f64);
+            tell("not", format!("{} ({}, {age} old): {}", one.cluster.id, one.cluster.state, self.why_not(one)));
         }
         match (&self.cost, &choice) {
             (Ok(cost), Choice::Make) if self.too_dear() => {
@@ -108,10 +110,10 @@ impl ClusterChoice {
     }
 
     fn why_not(&self, one: &Listed) -> String {
-        match one.fits {
-            false => one.reason.clone(),
-            true if one.taken() >= self.slots => format!("{}: {}", one.reason, one.users()),
-            true => format!("it fits too ({}), but not as well", one.reason),
+        match one.cluster.fits {
+            false => one.cluster.reason.clone(),
+            true if one.taken() >= self.slots => format!("{}: {}", one.cluster.reason, one.users()),
+            true => format!("it fits too ({}), but not as well", one.cluster.reason),
         }
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::app::App;
 use super::project::Project;
-use crate::aws::{Options, Session};
+use crate::aws::{Session, SessionOptions};
 use crate::catalog::{Catalog, GlueTables};
 use crate::config::{Lake, TargetKind};
 use crate::error::{Error, Kind, Result};
@@ -53,7 +53,7 @@ impl App {
             TargetKind::Local(_) => (Arc::new(FileStore), None),
             TargetKind::Emr(emr) => {
                 let options =
-                    Options { region: emr.region.clone(), profile: emr.profile.clone(), quota: emr.api_quota };
+                    SessionOptions { region: emr.region.clone(), profile: emr.profile.clone(), quota: emr.api_quota };
                 let session = Session::load(&options).await?;
                 (Arc::new(S3Store::new(&session)), Some(session))
             }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::app::App;
-use crate::aws::{Options, Session};
+use crate::aws::{Session, SessionOptions};
 use crate::doctor::{self, Finding, Report, State, Subject};
 use crate::error::{Kind, Result};
 use crate::report::{Answer, Layout, Style, line, paint, plural, wrap};
@@ -28,7 +28,7 @@ struct Examined<'a> {
 pub async fn run(app: &App) -> Result<u8> {
     let project = app.project(None)?;
     let (target, emr, lake) = (&project.resolved.settings.target, project.emr()?, &project.target()?.lake);
-    let options = Options { region: emr.region.clone(), profile: emr.profile.clone(), quota: emr.api_quota };
+    let options = SessionOptions { region: emr.region.clone(), profile: emr.profile.clone(), quota: emr.api_quota };
     let mut report = match Session::load(&options).await {
         Ok(session) => doctor::examine(&Subject { session: &session, emr, lake }).await,
         Err(error) => doctor::without_session(&error.message, &error.hints),

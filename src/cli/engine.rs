@@ -13,7 +13,7 @@ use crate::config::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::machine::python;
 use crate::report::{Answer, Layout, TextCell, TextTable, paint};
-use crate::targets::local::Environment;
+use crate::targets::local::EngineEnvironment;
 
 /// Looks after environments.
 pub async fn engine(app: &App, command: &EngineCommand) -> Result<u8> {
@@ -24,7 +24,7 @@ pub async fn engine(app: &App, command: &EngineCommand) -> Result<u8> {
     }
 }
 
-fn chosen(app: &App, engine: &Option<String>) -> Result<(Project, Environment)> {
+fn chosen(app: &App, engine: &Option<String>) -> Result<(Project, EngineEnvironment)> {
     // Said before the engine is set: on another kind of target that would be the mistake.
     app.project(None)?.local()?;
     let project = app.project(Some(&TargetOptions { engine: engine.clone(), ..TargetOptions::default() }))?;

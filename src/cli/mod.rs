@@ -55,9 +55,9 @@ pub fn main() -> ExitCode {
 }
 
 fn run(app: &App, command: &Command) -> anyhow::Result<u8> {
-    // One thread: what waits shares it, computing has threads of its own, and the steps of a run come to a cluster in the
-    // order in which they were begun and together.
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    // What waits shares two threads, so that a heartbeat goes on beside whatever takes long; computing has threads of its own.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
         .enable_all()
         .build()
         .context("the async runtime cannot be started")?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 
 use super::app::App;
@@ -22,7 +23,7 @@ use crate::query::{Athena, Cost};
 use crate::report::rows::{self, RowFormat};
 use crate::report::{OUTPUT_VERSION, bytes, seconds};
 use crate::run::Services;
-use crate::targets::local::{self, QueryColumn, QueryPart, QueryPartition, QueryRequest, QueryTable, Statement};
+use crate::targets::local::{self, Statement};
 use crate::yaml::did_you_mean;
 
 /// Runs one statement and prints its rows.
@@ -171,14 +172,14 @@ pub async fn ask(
         );
     }
     let words: BTreeSet<String> = statements.iter().flat_map(|statement| words(&statement.sql)).collect();
-    let mut tables = BTreeMap::new();
+    let mut tables = serde_json::Map::new();
     for name in index.tables.keys().filter(|name| words.contains(*name)) {
         if let Some(version) = services.catalog.current(&index, name).await? {
             tables.insert(name.clone(), table(project, &version)?);
         }
     }
-    let request = QueryRequest { tables, statements };
-    local::query(&app.engine(project)?, &project.resolved.settings.code, &request, output).await
+    let code = &project.resolved.settings.code;
+    local::query(&app.engine(project)?, code, (&tables.into(), &statements), output).await
 }
 
 /// Returns the words of a statement in lower case: its tables are among them.
@@ -186,20 +187,21 @@ pub fn words(sql: &str) -> impl Iterator<Item = String> + '_ {
     sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').map(str::to_lowercase)
 }
 
-fn table(project: &Project, version: &Version) -> Result<QueryTable> {
+/// Returns a published table as the launcher takes it: its columns, those of the partitions last, and where the partitions
+/// are, by the prefix of the run that wrote them.
+fn table(project: &Project, version: &Version) -> Result<Json> {
     let curated = &project.target()?.lake.curated;
-    let mut parts: BTreeMap<&str, Vec<QueryPartition>> = BTreeMap::new();
+    let mut parts: BTreeMap<&str, Vec<Json>> = BTreeMap::new();
     for partition in &version.partitions {
-        let place = curated.join(&partition.place(&version.partition_by)).to_string();
-        parts.entry(&partition.prefix).or_default().push(QueryPartition { values: partition.values.clone(), place });
+        let place = curated.join(&partition.place(&version.partition_by));
+        parts.entry(&partition.prefix).or_default().push(json!({ "values": partition.values, "place": place }));
     }
-    let part =
-        |(prefix, partitions): (&str, Vec<_>)| QueryPart { prefix: curated.join(prefix).to_string(), partitions };
-    let partition_columns =
-        version.partition_by.iter().map(|name| QueryColumn { name: name.clone(), kind: "string".into() });
-    Ok(QueryTable {
-        partition_by: version.partition_by.clone(),
-        schema: version.schema.iter().map(QueryColumn::from).chain(partition_columns).collect(),
-        parts: parts.into_iter().map(part).collect(),
-    })
+    let part = |(prefix, partitions)| json!({ "prefix": curated.join(prefix), "partitions": partitions });
+    let columns = version.schema.iter().map(|column| json!({ "name": column.name, "type": column.kind }));
+    let partition_columns = version.partition_by.iter().map(|name| json!({ "name": name, "type": "string" }));
+    Ok(json!({
+        "partition_by": version.partition_by,
+        "schema": columns.chain(partition_columns).collect::<Json>(),
+        "parts": parts.into_iter().map(part).collect::<Json>(),
+    }))
 }

@@ -70,7 +70,7 @@ fn placed(ask: &Asker<'_>, bucket: &Bucket<'_>, head: &Result<HeadBucketOutput, 
         Ok(head) => (200, head.bucket_region().map(String::from)),
         Err(error) => match error.raw_response() {
             None => {
-                let told = why(&aws::s3_error("HeadBucket", ask.session.partition(), error));
+                let told = why(&ask.session.failed("S3", "HeadBucket", error));
                 return Finding::unknown("bucket", format!("`{name}` could not be checked: {told}"));
             }
             Some(answer) => {
@@ -115,17 +115,17 @@ async fn probe(ask: &Asker<'_>, client: &Client, bucket: &Bucket<'_>) -> Finding
     };
     let put = client.put_object().bucket(name).key(key).body(ByteStream::from_static(b"soflow doctor\n"));
     if let Err(error) = ask.turn(put.send()).await {
-        return refused(&aws::s3_error("PutObject", ask.session.partition(), &error));
+        return refused(&ask.session.failed("S3", "PutObject", &error));
     }
     let read = ask.turn(client.get_object().bucket(name).key(key).send()).await.map(drop);
     let listed = ask.turn(client.list_objects_v2().bucket(name).prefix(key).max_keys(1).send()).await.map(drop);
     if let Err(error) = ask.turn(client.delete_object().bucket(name).key(key).send()).await {
-        return refused(&aws::s3_error("DeleteObject", ask.session.partition(), &error))
+        return refused(&ask.session.failed("S3", "DeleteObject", &error))
             .mend(format!("it is still there: `aws s3 rm {uri}`"));
     }
     let failures = [
-        read.map_err(|error| aws::s3_error("GetObject", ask.session.partition(), &error)).err(),
-        listed.map_err(|error| aws::s3_error("ListObjectsV2", ask.session.partition(), &error)).err(),
+        read.map_err(|error| ask.session.failed("S3", "GetObject", &error)).err(),
+        listed.map_err(|error| ask.session.failed("S3", "ListObjectsV2", &error)).err(),
     ];
     match failures.into_iter().flatten().next() {
         Some(failure) => refused(&failure),

@@ -75,7 +75,7 @@ fn refused(error: &CallError, signer: &Signer, session: &Session) -> Vec<Finding
         _ => {
             let what = format!("STS in `{}` does not answer: {}: {}", session.region(), error.code, error.message);
             let finding = Finding::problem("region", what);
-            finding.mend(format!("`curl -sS {}` shows what the network does", session.endpoint("STS", "sts")))
+            finding.mend(format!("`curl -sS {}` shows what the network does", session.place("STS", "sts").0))
         }
     };
     if meaning == Meaning::Expired {

@@ -7,7 +7,6 @@ use aws_sdk_s3::types::{BucketVersioningStatus, ExpirationStatus};
 use super::ask::{Asked, Asker, why};
 use super::buckets::Bucket;
 use super::finding::Finding;
-use crate::aws;
 
 /// A rule that removes what uploads that were cut short have left.
 const RULE: &str = r#"{"Rules":[{"ID":"unfinished-uploads","Status":"Enabled","Filter":{},"AbortIncompleteMultipartUpload":{"DaysAfterInitiation":7}}]}"#;
@@ -118,6 +117,6 @@ where
     match answer {
         Ok(answer) => Asked::Is(answer),
         Err(error) if error.code() == Some(absent) => Asked::Absent(error.message().unwrap_or_default().into()),
-        Err(error) => Asked::Unknown(why(&aws::s3_error(operation, ask.session.partition(), &error))),
+        Err(error) => Asked::Unknown(why(&ask.session.failed("S3", operation, &error))),
     }
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 
 use super::drive::{ActiveRun, task_uri};
 use super::ended::is_open;
@@ -13,7 +15,7 @@ use super::record::logs_of;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink, StepState};
 use crate::plan::{Action, StepPlan, StepResult};
-use crate::targets::{Ended, Note, Opening, Placed, StepOrder, Stop};
+use crate::targets::{Ended, Note, Notes, Opening, Placed, StepOrder, Stop};
 
 /// How often a running step's output is looked at for the live view.
 const LOOK_EVERY: Duration = Duration::from_millis(400);
@@ -23,7 +25,8 @@ fn waiting(first: Note, heard: &mut mpsc::UnboundedReceiver<Note>) -> Vec<Note> 
     std::iter::once(first).chain(std::iter::from_fn(|| heard.try_recv().ok())).collect()
 }
 
-type StepEnded = (String, f64, Result<Ended>);
+/// Waits for the end of a step; its name, the seconds since it was handed over, and how it ended.
+type RunningStep = BoxFuture<'static, (String, f64, Result<Ended>)>;
 
 impl<'a> ActiveRun<'a> {
     /// Runs the steps, as many at once as the target takes and the graph allows. After a failure nothing new is started,
@@ -65,7 +68,7 @@ impl<'a> ActiveRun<'a> {
             placed: self.record.placed.clone(),
             resumed,
             shipped: self.record.shipped.clone(),
-            notes,
+            notes: Notes(notes),
         };
         let mut stop = self.services.stop.clone();
         let mut open = target.open(opening);
@@ -113,18 +116,20 @@ impl<'a> ActiveRun<'a> {
     }
 
     async fn run_steps(&mut self, heard: &mut mpsc::UnboundedReceiver<Note>, sink: &mut dyn Sink) -> Result<()> {
-        let mut running: JoinSet<StepEnded> = JoinSet::new();
+        let mut running: FuturesUnordered<RunningStep> = FuturesUnordered::new();
         let mut began: BTreeMap<String, Instant> = BTreeMap::new();
         let mut tick = tokio::time::interval(LOOK_EVERY);
         let mut stop = self.services.stop.clone();
         let mut failed = false;
         loop {
             let asked = *stop.borrow_and_update();
-            while !failed && asked != Stop::Cancel && running.len() < self.services.target.slots() {
+            let mut orders = Vec::new();
+            while !failed && asked != Stop::Cancel && running.len() + orders.len() < self.services.target.slots() {
                 let Some(step) = self.next_ready(&began) else { break };
-                let name = step.step.name.clone();
-                self.start(step, &mut running);
-                began.insert(name.clone(), Instant::now());
+                began.insert(step.step.name.clone(), Instant::now());
+                orders.push(self.order(step));
+            }
+            for name in self.start(orders, &running) {
                 if !self.is_shared() {
                     self.change(&name, StepState::Running, 0.0, sink).await?;
                 }
@@ -141,9 +146,7 @@ impl<'a> ActiveRun<'a> {
             tokio::select! {
                 // What has ended is taken in before a move to another cluster makes its place be forgotten.
                 biased;
-                Some(ended) = running.join_next() => {
-                    let (name, seconds, end) = ended
-                        .map_err(|error| Error::new(Kind::Internal, "a step's watcher ended unexpectedly").caused_by(error))?;
+                Some((name, seconds, end)) = running.next() => {
                     began.remove(&name);
                     failed |= !self.take_end(&name, seconds, end, sink).await?;
                 }
@@ -214,9 +217,9 @@ impl<'a> ActiveRun<'a> {
         self.plan.steps.iter().find(|step| waits(&step.step.name) && step.after.iter().all(comes_before))
     }
 
-    fn start(&self, step: &StepPlan, running: &mut JoinSet<StepEnded>) {
+    fn order(&self, step: &StepPlan) -> StepOrder {
         let facts = &self.gathered.facts;
-        let order = StepOrder {
+        StepOrder {
             run: self.record.run.clone(),
             step: step.step.name.clone(),
             script: step.step.script.clone(),
@@ -225,14 +228,23 @@ impl<'a> ActiveRun<'a> {
             spark: step.step.spark.clone(),
             outputs: self.places(step),
             step_id: self.record.step(&step.step.name).and_then(|record| record.step_id.clone()),
-        };
-        let (target, stop) = (self.services.target.clone(), self.services.stop.clone());
-        running.spawn(async move {
-            let began = Instant::now();
-            let name = order.step.clone();
-            let end = target.run_step(order, stop).await;
-            (name, began.elapsed().as_secs_f64(), end)
-        });
+        }
+    }
+
+    /// Hands steps over and waits for their ends beside; returns their names.
+    fn start(&self, orders: Vec<StepOrder>, running: &FuturesUnordered<RunningStep>) -> Vec<String> {
+        let names: Vec<String> = orders.iter().map(|order| order.step.clone()).collect();
+        if orders.is_empty() {
+            return names;
+        }
+        let began = Instant::now();
+        for (name, ended) in names.iter().cloned().zip(self.services.target.start(orders, &self.services.stop)) {
+            running.push(Box::pin(async move {
+                let end = ended.await;
+                (name, began.elapsed().as_secs_f64(), end)
+            }));
+        }
+        names
     }
 
     pub(super) async fn change(

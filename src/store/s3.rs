@@ -59,7 +59,7 @@ impl S3Store {
         &self,
         call: impl Fn() -> F,
     ) -> Result<T, CallError> {
-        self.session.patiently(Retry::Safe, call).await
+        self.session.patiently("S3", "any", Retry::Safe, call).await
     }
 
     /// Returns what a failed operation means.
@@ -67,13 +67,12 @@ impl S3Store {
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        aws::s3_error(operation, self.session.partition(), error)
+        self.session.failed("S3", operation, error)
     }
 
     /// Returns the failure of an operation whose answer is not what it must be, or not whole.
     pub(super) fn odd(&self, operation: &str, code: &str, message: impl Into<String>) -> CallError {
-        let (operation, code, partition) = (operation.into(), code.into(), self.session.partition().id);
-        CallError { service: "S3", operation, code, message: message.into(), maybe_done: true, partition }
+        self.session.failure(("S3", operation), code, message, true)
     }
 
     /// Reads an object, or a part of one that has not been replaced; `None` when there is none.

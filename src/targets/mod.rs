@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::diagnose::{Class, Finding};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink, StepState};
 use crate::mask;
 use crate::names::{RunId, Uri};
@@ -51,6 +52,13 @@ pub enum Stop {
     Detach,
     /// The same, once its steps have been handed over.
     HandOver,
+}
+
+/// Returns once the person wants one of these things; never where nobody can say so any more.
+pub(crate) async fn asked(stop: &mut watch::Receiver<Stop>, wanted: impl FnMut(&Stop) -> bool) {
+    if stop.wait_for(wanted).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Where on a target a run is: enough for another process to find it.
@@ -95,6 +103,43 @@ pub enum Note {
     Event(Event),
 }
 
+/// Where a target tells about a run. Nobody listening means that the run is over.
+#[derive(Clone, Debug)]
+pub struct Notes(pub mpsc::UnboundedSender<Note>);
+
+impl Notes {
+    /// Tells the listeners something.
+    pub fn tell(&self, event: Event) {
+        let _ = self.0.send(Note::Event(event));
+    }
+
+    /// Warns the listeners.
+    pub fn warn(&self, text: String) {
+        self.tell(Event::Warning { text });
+    }
+
+    /// Tells how far a step is.
+    pub fn step(&self, step: &str, state: StepState, id: Option<String>) {
+        let _ = self.0.send(Note::Step { step: step.into(), state, id });
+    }
+
+    /// Tells where the run is going to be, and returns once its record says so.
+    ///
+    /// # Errors
+    /// `Machine` when the record could not be written.
+    pub async fn place(&self, placed: &Placed) -> Result<()> {
+        let (saved, is_saved) = oneshot::channel();
+        let _ = self.0.send(Note::Placed { placed: placed.clone(), saved });
+        is_saved.await.map_err(|_| Error::new(Kind::Machine, "the run's record could not be written"))
+    }
+}
+
+impl Sink for Notes {
+    fn emit(&mut self, event: Event) {
+        self.tell(event);
+    }
+}
+
 /// A claimed run that is about to start its steps.
 pub struct Opening {
     /// The run.
@@ -108,7 +153,7 @@ pub struct Opening {
     /// What its steps run with, as its record says.
     pub shipped: Option<Shipped>,
     /// Takes what the target tells.
-    pub notes: mpsc::UnboundedSender<Note>,
+    pub notes: Notes,
 }
 
 /// How a step ended.
@@ -234,11 +279,9 @@ pub trait Target: Send + Sync {
         Ok(())
     }
 
-    /// Runs one step to its end, or until `stop` says otherwise.
-    ///
-    /// # Errors
-    /// Only when the step could not be started or watched; a step that fails has ended as `StepEnd::Failed`.
-    async fn run_step(&self, order: StepOrder, stop: watch::Receiver<Stop>) -> Result<Ended>;
+    /// Hands steps over, in this order and before it returns. Each future waits for the end of its step, which `stop` may
+    /// bring about; its errors are those of starting and watching: a step that fails has ended as `StepEnd::Failed`.
+    fn start(&self, orders: Vec<StepOrder>, stop: &watch::Receiver<Stop>) -> Vec<BoxFuture<'static, Result<Ended>>>;
 
     /// Ends what has not ended of a run that another process has begun. Nothing on a target whose runs end with theirs.
     ///

@@ -4,8 +4,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fs_err as fs;
@@ -129,7 +129,7 @@ impl World {
         Services {
             catalog: self.catalog(&store),
             store,
-            target: Arc::new(Scripted { process: process.clone(), ran: Mutex::default() }),
+            target: Arc::new(Scripted { process: process.clone(), ran: Arc::default() }),
             target_name: "lab".into(),
             owner: self.lake.artifacts.to_path().is_none().then_some(owner),
             // Nobody is there to say stop.

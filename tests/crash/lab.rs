@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use fs_err as fs;
 use jiff::Timestamp;
@@ -130,7 +130,7 @@ impl Lab {
 
     /// Does what `submit` does; returns the steps that ran, and how it ended: `None` when there was nothing to do.
     pub async fn submit(&self, date: Date, process: &Arc<Process>) -> (Vec<String>, Result<Option<Outcome>>) {
-        let target = Arc::new(Scripted { process: process.clone(), ran: Mutex::default() });
+        let target = Arc::new(Scripted { process: process.clone(), ran: Arc::default() });
         let (_keep, stop) = watch::channel(Stop::Go);
         let services = Services {
             store: Arc::new(DyingStore(process.clone())),

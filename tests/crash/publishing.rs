@@ -18,7 +18,7 @@ use super::steps::Scripted;
 /// Runs the job for a date as on a target whose runs others may take over, going on after a run that is behind; returns the
 /// steps that ran.
 async fn submit(lab: &Lab, date: Date, process: &Arc<Process>) -> (Vec<String>, Result<Outcome>) {
-    let target = Arc::new(Scripted { process: Process::healthy(), ran: Mutex::default() });
+    let target = Arc::new(Scripted { process: Process::healthy(), ran: Arc::default() });
     let (_keep, stop) = watch::channel(Stop::Go);
     let services = Services {
         store: Arc::new(FileStore),
@@ -97,7 +97,7 @@ async fn whoever_was_put_out_publishes_nothing() {
     let lab = Lab::new().await;
     let artifacts = lab.lake.artifacts.clone();
     let process = Process::healthy();
-    let target = Arc::new(Scripted { process: process.clone(), ran: Mutex::default() });
+    let target = Arc::new(Scripted { process: process.clone(), ran: Arc::default() });
     let (_keep, stop) = watch::channel(Stop::Go);
     let services = Services {
         store: Arc::new(FileStore),

@@ -9,6 +9,7 @@ use arrow::array::{AsArray as _, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::Int64Type;
 use async_trait::async_trait;
 use fs_err as fs;
+use futures_util::future::BoxFuture;
 use parquet::arrow::ArrowWriter;
 use serde_json::Value;
 use soflow::audit::parquet_file::ParquetFile;
@@ -26,7 +27,7 @@ pub const BUCKET: &str = "s3://lab";
 /// Steps in Rust that do what their tasks say, file by file.
 pub struct Scripted {
     pub process: Arc<Process>,
-    pub ran: Mutex<Vec<String>>,
+    pub ran: Arc<Mutex<Vec<String>>>,
 }
 
 #[async_trait]
@@ -43,19 +44,26 @@ impl Target for Scripted {
         self.process.alive()
     }
 
-    async fn run_step(&self, order: StepOrder, _: watch::Receiver<Stop>) -> Result<Ended> {
-        self.process.alive()?;
-        self.ran.lock().unwrap().push(order.step.clone());
-        tokio::task::yield_now().await;
-        let task: Value = serde_json::from_slice(&fs::read(path_of(&order.task.as_str().into())).unwrap()).unwrap();
-        let step = StepTask { process: &self.process, task: &task };
-        match order.step.as_str() {
-            "questions" => step.questions()?,
-            "counts" => step.counts()?,
-            "scores" => step.scores()?,
-            _ => step.best()?,
-        }
-        Ok(StepEnd::Completed(BTreeMap::new()).into())
+    fn start(&self, orders: Vec<StepOrder>, _: &watch::Receiver<Stop>) -> Vec<BoxFuture<'static, Result<Ended>>> {
+        let run = |order: StepOrder| -> BoxFuture<'static, Result<Ended>> {
+            let (process, ran) = (self.process.clone(), self.ran.clone());
+            Box::pin(async move {
+                process.alive()?;
+                ran.lock().unwrap().push(order.step.clone());
+                tokio::task::yield_now().await;
+                let task: Value =
+                    serde_json::from_slice(&fs::read(path_of(&order.task.as_str().into())).unwrap()).unwrap();
+                let step = StepTask { process: &process, task: &task };
+                match order.step.as_str() {
+                    "questions" => step.questions()?,
+                    "counts" => step.counts()?,
+                    "scores" => step.scores()?,
+                    _ => step.best()?,
+                }
+                Ok(StepEnd::Completed(BTreeMap::new()).into())
+            })
+        };
+        orders.into_iter().map(run).collect()
     }
 }
 

@@ -226,7 +226,7 @@ impl GlueTables {
                 code: refused.error_detail.error_code,
                 message: format!("{}: partition `{values}` of `{table}`", refused.error_detail.error_message),
                 maybe_done: false,
-                partition: self.session.partition().id,
+                partition: self.session.partition(),
             })
         })
     }

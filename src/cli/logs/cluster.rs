@@ -7,7 +7,7 @@ use super::page::LogPrinter;
 use crate::error::Result;
 use crate::event::{Event, RunState};
 use crate::report::plural;
-use crate::targets::emr::{Clusters, LogProgress, LogReader, LogSource, PUSHED_EVERY, PollInterval};
+use crate::targets::emr::{Clusters, LogProgress, LogReader, LogSource, PUSHED_EVERY};
 
 /// Prints what is there and, when wanted, what comes until the step has ended and its logs are complete. Returns where
 /// they were found.
@@ -16,8 +16,7 @@ pub async fn print(
     clusters: Arc<Clusters>,
     page: &mut LogPrinter<'_>,
 ) -> Result<Option<&'static str>> {
-    let settings = clusters.settings();
-    let mut interval = PollInterval::new(settings.poll_fastest, settings.poll_slowest);
+    let mut interval = clusters.poll();
     let mut reader: Option<LogReader> = None;
     let look = loop {
         match place(wanted)? {
@@ -35,12 +34,10 @@ pub async fn print(
                 break look;
             }
             if look.any {
-                interval.shorten();
-            } else {
-                interval.lengthen();
+                interval.reset();
             }
         }
-        tokio::time::sleep(interval.pause()).await;
+        tokio::time::sleep(interval.next_pause()).await;
         if wanted.record.state == RunState::Running {
             wanted.refresh().await?;
         }

@@ -11,7 +11,9 @@ pub use aws_sdk_emr::types::{ActionOnFailure, ClusterState, StepState};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::api::Applications;
 use crate::diagnose::ErrorDetail;
+use crate::event::Event;
 
 /// Runs a program of the primary node. Source: EMR release guide, "Run commands and scripts".
 pub const COMMAND_RUNNER: &str = "command-runner.jar";
@@ -63,30 +65,44 @@ pub struct Reason {
 }
 
 impl Cluster {
-    pub(super) fn new(id: Option<String>, name: Option<String>, status: Option<types::ClusterStatus>) -> Read<Self> {
-        let status = must(status, "the status of a cluster")?;
+    fn new(id: Option<String>, name: Option<String>, status: Option<types::ClusterStatus>) -> Option<Self> {
+        let status = status?;
         let reason = status.state_change_reason.map(|reason| Reason {
             code: reason.code.map(|code| code.to_string()).unwrap_or_default(),
             message: reason.message.unwrap_or_default(),
         });
-        let (created, ready) =
-            status.timeline.map_or((None, None), |times| (times.creation_date_time, times.ready_date_time));
-        Ok(Self {
-            id: must(id, "the id of a cluster")?,
-            name: must(name, "the name of a cluster")?,
-            state: must(status.state, "the state of a cluster")?,
+        let times = status.timeline;
+        Some(Self {
+            id: id?,
+            name: name?,
+            state: status.state?,
             reason: reason.unwrap_or_default(),
             errors: status.error_details.into_iter().flatten().map(error_detail).collect(),
-            created: time(created),
-            ready: time(ready),
+            created: times.as_ref().and_then(|times| time(times.creation_date_time)),
+            ready: times.as_ref().and_then(|times| time(times.ready_date_time)),
             release: String::new(),
             log_uri: String::new(),
             termination_protected: false,
         })
     }
 
-    pub(super) fn listed(summary: types::ClusterSummary) -> Read<Self> {
+    pub(super) fn listed(summary: types::ClusterSummary) -> Option<Self> {
         Self::new(summary.id, summary.name, summary.status)
+    }
+
+    pub(super) fn described(told: types::Cluster) -> Option<Self> {
+        Some(Self {
+            release: told.release_label.unwrap_or_default(),
+            log_uri: told.log_uri.unwrap_or_default(),
+            termination_protected: told.termination_protected == Some(true),
+            ..Self::new(told.id, told.name, told.status)?
+        })
+    }
+
+    /// Returns what is told when its state has changed.
+    pub(super) fn changed(&self) -> Event {
+        let (cluster, state, reason) = (self.id.clone(), self.state.to_string(), self.reason.message.clone());
+        Event::ClusterChanged { cluster, state, reason }
     }
 
     /// Returns what sorts clusters by age, the oldest first.
@@ -152,23 +168,28 @@ pub struct FailureDetails {
 }
 
 impl EmrStep {
-    pub(super) fn new(id: Option<String>, name: Option<String>, status: Option<types::StepStatus>) -> Read<Self> {
-        let status = must(status, "the status of a step")?;
+    pub(super) fn new(
+        id: Option<String>,
+        name: Option<String>,
+        status: Option<types::StepStatus>,
+        applications: &Applications,
+    ) -> Option<Self> {
+        let (id, status) = (id?, status?);
         let failure = status.failure_details.map(|details| FailureDetails {
             reason: details.reason.unwrap_or_default(),
             message: details.message.unwrap_or_default(),
             log_file: details.log_file.unwrap_or_default(),
         });
-        let times = status.timeline.unwrap_or_else(|| types::StepTimeline::builder().build());
-        Ok(Self {
-            id: must(id, "the id of a step")?,
-            name: must(name, "the name of a step")?,
-            state: must(status.state, "the state of a step")?,
+        let times = status.timeline;
+        Some(Self {
+            applications: applications.of(&id),
+            id,
+            name: name?,
+            state: status.state?,
             failure: failure.unwrap_or_default(),
-            created: time(times.creation_date_time),
-            started: time(times.start_date_time),
-            ended: time(times.end_date_time),
-            applications: Vec::new(),
+            created: times.as_ref().and_then(|times| time(times.creation_date_time)),
+            started: times.as_ref().and_then(|times| time(times.start_date_time)),
+            ended: times.as_ref().and_then(|times| time(times.end_date_time)),
         })
     }
 
@@ -222,26 +243,19 @@ pub struct Instance {
 }
 
 impl Instance {
-    pub(super) fn listed(instance: types::Instance) -> Read<Self> {
-        let status = must(instance.status, "the status of an instance")?;
-        let times = status.timeline.unwrap_or_else(|| types::InstanceTimeline::builder().build());
-        Ok(Self {
+    pub(super) fn listed(instance: types::Instance) -> Option<Self> {
+        let status = instance.status?;
+        let times = status.timeline;
+        Some(Self {
             id: instance.ec2_instance_id.unwrap_or_default(),
-            instance_type: must(instance.instance_type, "the type of an instance")?,
+            instance_type: instance.instance_type?,
             spot: instance.market == Some(MarketType::Spot),
             reason: status.state_change_reason.and_then(|reason| reason.message).unwrap_or_default(),
-            created: time(times.creation_date_time),
-            ready: time(times.ready_date_time),
-            ended: time(times.end_date_time),
+            created: times.as_ref().and_then(|times| time(times.creation_date_time)),
+            ready: times.as_ref().and_then(|times| time(times.ready_date_time)),
+            ended: times.as_ref().and_then(|times| time(times.end_date_time)),
         })
     }
-}
-
-/// Something read of an answer, or the name of what it must have and has not.
-pub(super) type Read<T> = Result<T, &'static str>;
-
-pub(super) fn must<T>(value: Option<T>, what: &'static str) -> Read<T> {
-    value.ok_or(what)
 }
 
 fn time(at: Option<DateTime>) -> Option<Timestamp> {
@@ -266,7 +280,7 @@ pub(super) mod testing {
         /// Returns a step of which nothing is known but this.
         pub fn testing(id: &str, name: &str, state: &str) -> Self {
             let status = StepStatus::builder().state(state.into()).build();
-            Self::new(Some(id.into()), Some(name.into()), Some(status)).unwrap()
+            Self::new(Some(id.into()), Some(name.into()), Some(status), &Applications::default()).unwrap()
         }
     }
 
@@ -277,13 +291,14 @@ pub(super) mod testing {
         let cluster = Cluster::new(id(), name(), status()).unwrap();
         assert_eq!((cluster.state.as_str(), cluster.created), ("RESTING", None));
         assert!(!is_ready(&cluster.state) && !is_ending(&cluster.state) && !ALIVE.contains(&cluster.state));
-        assert_eq!(Cluster::new(None, name(), status()).unwrap_err(), "the id of a cluster");
-        assert_eq!(Cluster::new(id(), None, status()).unwrap_err(), "the name of a cluster");
-        assert_eq!(Cluster::new(id(), name(), None).unwrap_err(), "the status of a cluster");
-        let blank = Some(ClusterStatus::builder().build());
-        assert_eq!(Cluster::new(id(), name(), blank).unwrap_err(), "the state of a cluster");
+        let blank = || Some(ClusterStatus::builder().build());
+        for (id, name, status) in
+            [(None, name(), status()), (id(), None, status()), (id(), name(), None), (id(), name(), blank())]
+        {
+            assert!(Cluster::new(id, name, status).is_none());
+        }
         let blank = Some(StepStatus::builder().build());
-        assert_eq!(EmrStep::new(id(), name(), blank).unwrap_err(), "the state of a step");
+        assert!(EmrStep::new(id(), name(), blank, &Applications::default()).is_none());
     }
 
     #[test]

@@ -7,13 +7,18 @@ use aws_sdk_emr::Client;
 use aws_sdk_emr::config::interceptors::AfterDeserializationInterceptorContextRef;
 use aws_sdk_emr::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_emr::error::BoxError;
+use aws_sdk_emr::operation::add_job_flow_steps::AddJobFlowStepsOutput;
+use aws_sdk_emr::operation::describe_step::DescribeStepOutput;
+use aws_sdk_emr::operation::list_clusters::ListClustersOutput;
+use aws_sdk_emr::operation::list_instances::ListInstancesOutput;
+use aws_sdk_emr::operation::list_steps::ListStepsOutput;
 use aws_sdk_emr::operation::run_job_flow::builders::RunJobFlowInputBuilder;
 use aws_sdk_emr::primitives::DateTime;
 use aws_sdk_emr::types::{InstanceFleetType, StepCancellationOption, StepConfig, StepSummary};
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use super::answers::{ACTIVE, Cluster, ClusterState, EmrStep, Instance, NewStep, Read, StepState, must};
+use super::answers::{ACTIVE, Cluster, ClusterState, EmrStep, Instance, NewStep, StepState};
 use crate::aws::{CallError, OperationError, Retry, SdkError, Session};
 
 /// A page of a list, and where the next one starts; `None` on the last one.
@@ -45,29 +50,16 @@ impl Api {
         &self.session
     }
 
-    async fn send<T, E: OperationError, F: Future<Output = Result<T, SdkError<E>>>>(
+    /// Sends an operation; `read` returns what its answer must have.
+    async fn send<T, R, E: OperationError, F: Future<Output = Result<T, SdkError<E>>>>(
         &self,
         operation: &str,
         retry: Retry,
         call: impl Fn() -> F,
-    ) -> Result<T, CallError> {
-        self.session.send("EMR", operation, retry, call).await
-    }
-
-    fn lacks(&self, operation: &str, what: &str) -> CallError {
-        self.session.lacks("EMR", operation, what)
-    }
-
-    /// Returns a page of an answer's list, which must be there although it may be empty.
-    fn page<S, T>(
-        &self,
-        operation: &str,
-        (items, marker): (Option<Vec<S>>, Option<String>),
-        read: impl Fn(S) -> Read<T>,
-    ) -> Result<ListPage<T>, CallError> {
-        let items = must(items, "the list").and_then(|items| items.into_iter().map(read).collect());
-        let items = items.map_err(|what| self.lacks(operation, what))?;
-        Ok(ListPage { items, next: marker.filter(|marker| !marker.is_empty()) })
+        read: impl FnOnce(T) -> Option<R>,
+    ) -> Result<R, CallError> {
+        let answer = self.session.send("EMR", operation, retry, call).await?;
+        read(answer).ok_or_else(|| self.session.lacks("EMR", operation))
     }
 
     /// Returns the clusters in any of these states, in no order.
@@ -76,13 +68,12 @@ impl Api {
         states: &[ClusterState],
         after: Option<Timestamp>,
     ) -> Result<Vec<Cluster>, CallError> {
-        let after = after.map(|after| DateTime::from_secs(after.as_second()));
+        let list = self.client.list_clusters().set_cluster_states(Some(states.to_vec()));
+        let list = &list.set_created_after(after.map(|after| DateTime::from_secs(after.as_second())));
         all(|marker| async move {
-            let list =
-                || self.client.list_clusters().set_cluster_states(Some(states.to_vec())).set_created_after(after);
-            let call = || list().set_marker(marker.clone()).send();
-            let answer = self.send("ListClusters", Retry::Safe, call).await?;
-            self.page("ListClusters", (answer.clusters, answer.marker), Cluster::listed)
+            let call = || list.clone().set_marker(marker.clone()).send();
+            let read = |answer: ListClustersOutput| page(answer.clusters, answer.marker, Cluster::listed);
+            self.send("ListClusters", Retry::Safe, call, read).await
         })
         .await
     }
@@ -90,23 +81,13 @@ impl Api {
     /// Returns a cluster with all that EMR tells about it.
     pub async fn describe_cluster(&self, id: &str) -> Result<Cluster, CallError> {
         let call = || self.client.describe_cluster().cluster_id(id).send();
-        let told = self.send("DescribeCluster", Retry::Safe, call).await?.cluster;
-        let cluster = must(told, "the cluster").and_then(|told| {
-            Ok(Cluster {
-                release: told.release_label.unwrap_or_default(),
-                log_uri: told.log_uri.unwrap_or_default(),
-                termination_protected: told.termination_protected == Some(true),
-                ..Cluster::new(told.id, told.name, told.status)?
-            })
-        });
-        cluster.map_err(|what| self.lacks("DescribeCluster", what))
+        self.send("DescribeCluster", Retry::Safe, call, |answer| Cluster::described(answer.cluster?)).await
     }
 
     /// Makes a cluster and returns its id. Not sent again when it may have been done.
     pub async fn run_job_flow(&self, request: &RunJobFlowInputBuilder) -> Result<String, CallError> {
         let call = || request.clone().send_with(&self.client);
-        let made = self.send("RunJobFlow", Retry::NotDone, call).await?.job_flow_id;
-        made.filter(|id| !id.is_empty()).ok_or_else(|| self.lacks("RunJobFlow", "the cluster's id"))
+        self.send("RunJobFlow", Retry::NotDone, call, |made| made.job_flow_id.filter(|id| !id.is_empty())).await
     }
 
     /// Adds steps and returns their ids in order. Not sent again when it may have been done.
@@ -116,12 +97,11 @@ impl Api {
         steps: &[NewStep],
         role: Option<&str>,
     ) -> Result<Vec<String>, CallError> {
-        let add =
-            || self.client.add_job_flow_steps().job_flow_id(cluster).set_execution_role_arn(role.map(String::from));
-        let call = || add().set_steps(Some(steps.iter().map(StepConfig::from).collect())).send();
-        let added = self.send("AddJobFlowSteps", Retry::NotDone, call).await?.step_ids;
+        let add = self.client.add_job_flow_steps().job_flow_id(cluster).set_execution_role_arn(role.map(String::from));
+        let add = add.set_steps(Some(steps.iter().map(StepConfig::from).collect()));
         let whole = |ids: &Vec<String>| ids.len() == steps.len() && !ids.iter().any(String::is_empty);
-        added.filter(whole).ok_or_else(|| self.lacks("AddJobFlowSteps", "an id for each step"))
+        let read = |added: AddJobFlowStepsOutput| added.step_ids.filter(whole);
+        self.send("AddJobFlowSteps", Retry::NotDone, || add.clone().send(), read).await
     }
 
     /// Returns one page of steps, the newest first; of all states when none are named.
@@ -131,11 +111,11 @@ impl Api {
         states: &[StepState],
         marker: Option<String>,
     ) -> Result<ListPage<EmrStep>, CallError> {
-        let states = (!states.is_empty()).then(|| states.to_vec());
-        let list = || self.client.list_steps().cluster_id(cluster).set_step_states(states.clone());
-        let answer = self.send("ListSteps", Retry::Safe, || list().set_marker(marker.clone()).send()).await?;
-        let step = |step: StepSummary| self.applications.of(EmrStep::new(step.id, step.name, step.status)?);
-        self.page("ListSteps", (answer.steps, answer.marker), step)
+        let list = self.client.list_steps().cluster_id(cluster).set_marker(marker);
+        let list = list.set_step_states((!states.is_empty()).then(|| states.to_vec()));
+        let step = |step: StepSummary| EmrStep::new(step.id, step.name, step.status, &self.applications);
+        let read = |answer: ListStepsOutput| page(answer.steps, answer.marker, step);
+        self.send("ListSteps", Retry::Safe, || list.clone().send(), read).await
     }
 
     /// Returns the steps in any of these states, the newest first.
@@ -151,9 +131,11 @@ impl Api {
     /// Returns a step.
     pub async fn describe_step(&self, cluster: &str, step: &str) -> Result<EmrStep, CallError> {
         let call = || self.client.describe_step().cluster_id(cluster).step_id(step).send();
-        let told = self.send("DescribeStep", Retry::Safe, call).await?.step;
-        let step = must(told, "the step").and_then(|step| EmrStep::new(step.id, step.name, step.status));
-        step.and_then(|step| self.applications.of(step)).map_err(|what| self.lacks("DescribeStep", what))
+        let read = |answer: DescribeStepOutput| {
+            let step = answer.step?;
+            EmrStep::new(step.id, step.name, step.status, &self.applications)
+        };
+        self.send("DescribeStep", Retry::Safe, call, read).await
     }
 
     /// Asks for steps to be cancelled: EMR promises to try.
@@ -163,33 +145,33 @@ impl Api {
         steps: &[String],
         option: StepCancellationOption,
     ) -> Result<(), CallError> {
-        let cancel = || self.client.cancel_steps().cluster_id(cluster).set_step_ids(Some(steps.to_vec()));
-        let call = || cancel().step_cancellation_option(option.clone()).send();
-        self.send("CancelSteps", Retry::Safe, call).await.map(drop)
+        let cancel = self.client.cancel_steps().cluster_id(cluster).set_step_ids(Some(steps.to_vec()));
+        let cancel = cancel.step_cancellation_option(option);
+        self.send("CancelSteps", Retry::Safe, || cancel.clone().send(), |_| Some(())).await
     }
 
     /// Ends a cluster; ending it twice is no error.
     pub async fn terminate(&self, cluster: &str) -> Result<(), CallError> {
         let call = || self.client.terminate_job_flows().job_flow_ids(cluster).send();
-        self.send("TerminateJobFlows", Retry::Safe, call).await.map(drop)
+        self.send("TerminateJobFlows", Retry::Safe, call, |_| Some(())).await
     }
 
     /// Returns the instances of a cluster, also those that have ended; `role`: only those of that fleet.
     pub async fn instances(&self, cluster: &str, role: Option<InstanceFleetType>) -> Result<Vec<Instance>, CallError> {
-        let role = &role;
+        let list = &self.client.list_instances().cluster_id(cluster).set_instance_fleet_type(role);
         all(|marker| async move {
-            let list = || self.client.list_instances().cluster_id(cluster).set_instance_fleet_type(role.clone());
-            let call = || list().set_marker(marker.clone()).send();
-            let answer = self.send("ListInstances", Retry::Safe, call).await?;
-            self.page("ListInstances", (answer.instances, answer.marker), Instance::listed)
+            let call = || list.clone().set_marker(marker.clone()).send();
+            let read = |answer: ListInstancesOutput| page(answer.instances, answer.marker, Instance::listed);
+            self.send("ListInstances", Retry::Safe, call, read).await
         })
         .await
     }
+}
 
-    /// Returns the primary nodes of a cluster of instance fleets, as soflow makes them, also those that have ended.
-    pub async fn primaries(&self, cluster: &str) -> Result<Vec<Instance>, CallError> {
-        self.instances(cluster, Some(InstanceFleetType::Master)).await
-    }
+/// Returns a page of an answer's list, which must be there although it may be empty.
+fn page<S, T>(items: Option<Vec<S>>, marker: Option<String>, read: impl Fn(S) -> Option<T>) -> Option<ListPage<T>> {
+    let items = items?.into_iter().map(read).collect::<Option<_>>()?;
+    Some(ListPage { items, next: marker.filter(|marker| !marker.is_empty()) })
 }
 
 /// Returns what is on all pages.
@@ -210,13 +192,12 @@ async fn all<T, F: Future<Output = Result<ListPage<T>, CallError>>>(
 /// The YARN applications of steps, by the step's id. EMR tells them in `AdditionalInfo`, which the crate's model of a step
 /// does not have yet, so they are read from the body of each answer beside the SDK.
 #[derive(Clone, Debug, Default)]
-struct Applications(Arc<Mutex<BTreeMap<String, Vec<String>>>>);
+pub(super) struct Applications(Arc<Mutex<BTreeMap<String, Vec<String>>>>);
 
 impl Applications {
-    /// Returns a step with its applications.
-    fn of(&self, step: EmrStep) -> Read<EmrStep> {
-        let told = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&step.id).cloned();
-        Ok(EmrStep { applications: told.unwrap_or_default(), ..step })
+    /// Returns those of a step.
+    pub fn of(&self, step: &str) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(step).cloned().unwrap_or_default()
     }
 }
 

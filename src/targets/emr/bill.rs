@@ -42,7 +42,7 @@ impl Clusters {
     /// The prices that are not known.
     pub fn cost(&self) -> Result<Estimate, Missing> {
         // How long it will be needed nobody knows; what counts are the amounts of one hour.
-        cost::estimate(&self.settings.shape, self.api.session().region(), 1.0)
+        cost::estimate(&self.settings.emr.shape, self.api.session().region(), 1.0)
     }
 
     /// Refuses to make what could cost more than the shape allows. Where a price is not known nothing is refused:
@@ -51,7 +51,7 @@ impl Clusters {
     /// # Errors
     /// `Usage` with the amounts.
     pub(super) fn check_price(&self) -> Result<()> {
-        let (name, limit) = (&self.settings.cluster, self.settings.shape.max_dollars_per_hour);
+        let (name, limit) = (&self.settings.emr.cluster, self.settings.emr.shape.max_dollars_per_hour);
         let Ok(cost) = self.cost() else { return Ok(()) };
         let most = cost.full_per_hour.high;
         if f64::from(most) <= limit {
@@ -68,7 +68,7 @@ impl Clusters {
 
     /// Returns what is told about the price of a cluster that is about to be made.
     pub(super) fn price(&self) -> Event {
-        let name = &self.settings.cluster;
+        let name = &self.settings.emr.cluster;
         match self.cost() {
             Ok(cost) => Event::Note { text: format!("A cluster of shape {name} costs {}.", cost.per_hour()) },
             Err(missing) => Event::Warning {
@@ -92,7 +92,7 @@ impl Clusters {
                     error.into()
                 }
             })?;
-            let disk = &self.settings.shape.disk;
+            let disk = &self.settings.emr.shape.disk;
             let gigabytes = disk.gigabytes.saturating_mul(disk.count);
             let window = stay.window(placed.made, now);
             lives.extend(instances.iter().filter_map(|instance| life(instance, gigabytes, window?)));

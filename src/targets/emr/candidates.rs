@@ -1,67 +1,58 @@
 //! Which running cluster could be used, and why each other one could not. Pure.
 
-use jiff::{SignedDuration, Timestamp};
+use std::cmp::Reverse;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 
 use super::answers::{ALIVE, Cluster, ClusterState};
 use super::identity::{ClusterName, Identity};
 
 /// A cluster looked at, and what was decided.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Candidate {
     /// `j-…`.
     pub id: String,
-    /// Its state.
-    pub state: ClusterState,
     /// What its shape was called when it was made.
     pub shape: String,
+    /// Its state.
+    #[serde(serialize_with = "state")]
+    pub state: ClusterState,
     /// Its age in seconds.
     pub age_seconds: i64,
-    /// Whether it can be used.
+    /// Whether runs of the target's shape can use it.
     pub fits: bool,
     /// Why, or why not.
     pub reason: String,
 }
 
-/// Returns the clusters of this lake, the best first, each with a reason. Clusters of others are left out.
-pub fn judge(clusters: &[Cluster], wanted: &Identity, max_age: i64, now: Timestamp) -> Vec<Candidate> {
-    let mut found: Vec<(usize, Candidate)> = clusters
-        .iter()
-        .filter_map(|cluster| {
-            let named = ClusterName::parse(&cluster.name).filter(|named| named.identity.lake == wanted.lake)?;
-            let made = cluster.created.unwrap_or(now);
-            let age = now.duration_since(made);
-            let verdict = verdict(&named.identity, wanted, &cluster.state, age, max_age);
-            let (fits, reason) = match verdict {
-                Ok(reason) => (true, reason),
-                Err(reason) => (false, reason),
-            };
-            // The order of `ALIVE` is that of a cluster's life.
-            let rank = ALIVE.iter().rev().position(|known| *known == cluster.state);
-            let candidate = Candidate {
-                id: cluster.id.clone(),
-                shape: named.identity.shape,
-                age_seconds: age.as_secs(),
-                state: cluster.state.clone(),
-                fits,
-                reason,
-            };
-            Some((rank.unwrap_or(usize::MAX), candidate))
-        })
-        .collect();
-    // Those that fit first, ready ones before starting ones, young ones before those that soon reach their age.
-    found.sort_by(|(a_rank, a), (b_rank, b)| {
-        (!a.fits, a_rank, a.age_seconds, &a.id).cmp(&(!b.fits, b_rank, b.age_seconds, &b.id))
-    });
-    found.into_iter().map(|(_, candidate)| candidate).collect()
+fn state<S: Serializer>(state: &ClusterState, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(state.as_str())
 }
 
-fn verdict(
-    is: &Identity,
-    wanted: &Identity,
-    state: &ClusterState,
-    age: SignedDuration,
-    max_age: i64,
-) -> Result<String, String> {
+/// Returns the clusters of this lake, the best first, each with a reason. Clusters of others are left out.
+pub fn judge(clusters: &[Cluster], wanted: &Identity, max_age: u64, now: Timestamp) -> Vec<Candidate> {
+    let judged = |cluster: &Cluster| {
+        let named = ClusterName::parse(&cluster.name).filter(|named| named.identity.lake == wanted.lake)?;
+        let age_seconds = cluster.created.map_or(0, |made| now.duration_since(made).as_secs());
+        let is_old = u64::try_from(age_seconds).is_ok_and(|age| age >= max_age);
+        let verdict = verdict(&named.identity, wanted, &cluster.state, is_old);
+        let fits = verdict.is_ok();
+        let (Ok(reason) | Err(reason)) = verdict;
+        let (id, state) = (cluster.id.clone(), cluster.state.clone());
+        Some(Candidate { id, shape: named.identity.shape, state, age_seconds, fits, reason })
+    };
+    let mut found: Vec<Candidate> = clusters.iter().filter_map(judged).collect();
+    // Those that fit first, ready ones before starting ones, young ones before those that soon reach their age. The order
+    // of `ALIVE` is that of a cluster's life.
+    found.sort_by_cached_key(|found| {
+        let lived = ALIVE.iter().position(|state| *state == found.state);
+        (!found.fits, Reverse(lived), found.age_seconds, found.id.clone())
+    });
+    found
+}
+
+fn verdict(is: &Identity, wanted: &Identity, state: &ClusterState, is_old: bool) -> Result<String, String> {
     if !ALIVE.contains(state) {
         return Err("it is ending".into());
     }
@@ -77,7 +68,7 @@ fn verdict(
     if is.units < wanted.units {
         return Err(format!("grows to {} units, {} wanted", is.units, wanted.units));
     }
-    if age.as_secs() >= max_age {
+    if is_old {
         return Err("past its `max-age`: `soflow cluster reap` ends it".into());
     }
     Ok(match state {
@@ -89,6 +80,8 @@ fn verdict(
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
 
     fn wanted() -> Identity {

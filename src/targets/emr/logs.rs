@@ -1,6 +1,7 @@
 //! What a step of a cluster printed: from CloudWatch as it is printed, from S3 when it has been pushed there.
 
 mod cloudwatch;
+mod name;
 pub mod s3;
 
 use std::sync::Arc;
@@ -9,10 +10,12 @@ use jiff::Timestamp;
 
 use super::Clusters;
 use super::answers::{ENDED, EmrStep, StepState};
+use crate::aws::CallError;
 use crate::error::Result;
 use crate::names::Uri;
 use cloudwatch::CloudWatch;
-use s3::{LARGEST, LogFile, LogName, LogOrigin, LogStream, LogTail, PUSHED_EVERY, StepLogs};
+use name::{LogFile, LogName, LogOrigin, LogStream};
+use s3::{LARGEST, LogTail, PUSHED_EVERY, StepLogs};
 
 /// After how many looks at CloudWatch without news, once the step has ended, nothing more is waited for. The agent sends
 /// what it has every 5 seconds. Source: CloudWatch agent reference, `force_flush_interval`.
@@ -83,13 +86,12 @@ impl LogProgress {
 /// Reads the logs of one step, each byte once.
 pub struct LogReader {
     target: Arc<Clusters>,
-    root: Uri,
     /// Where the step may be: its run's last cluster first, and only the one that knows it once that is known.
     clusters: Vec<String>,
     step: String,
     streams: Vec<LogStream>,
     applications: Vec<String>,
-    /// `None` when the cluster does not write there, or nobody may read it.
+    /// `None` before the step is located, when the cluster does not write there, or nobody may read it.
     cloudwatch: Option<CloudWatch>,
     tail: LogTail,
     located: bool,
@@ -105,13 +107,12 @@ impl LogReader {
     /// first is taken when EMR does not know the step on any.
     pub fn new(target: Arc<Clusters>, clusters: Vec<String>, step: &str, streams: Vec<LogStream>) -> Self {
         Self {
-            root: super::logs(&target.lake),
-            clusters,
-            cloudwatch: None,
-            step: step.into(),
             target,
+            clusters,
+            step: step.into(),
             streams,
             applications: Vec::new(),
+            cloudwatch: None,
             tail: LogTail::default(),
             located: false,
             source: None,
@@ -126,8 +127,8 @@ impl LogReader {
     }
 
     /// Returns the folder of the cluster's logs in S3.
-    pub fn root(&self) -> &Uri {
-        &self.root
+    pub fn root(&self) -> Uri {
+        self.target.logs().join(self.cluster())
     }
 
     /// Returns where the logs were found, as soon as any were.
@@ -135,21 +136,23 @@ impl LogReader {
         self.source
     }
 
+    fn cluster(&self) -> &str {
+        self.clusters.first().map_or("", String::as_str)
+    }
+
     /// Passes on what is there and was not passed on before.
     ///
     /// # Errors
     /// Those of AWS and of `out`.
     pub async fn look(&mut self, out: &mut LogSink<'_>) -> Result<LogProgress> {
-        let step = self.find().await?;
         let mut look = LogProgress::default();
-        if let Some(step) = step {
+        if let Some(step) = self.find().await? {
             look = LogProgress { state: Some(step.state), started: step.started, ended: step.ended, ..look };
-            let told = step.applications;
-            self.applications.extend(told.into_iter().filter(|id| !self.applications.contains(id)).collect::<Vec<_>>());
-        }
-        if look.started.is_none() && look.state.is_some() {
-            look.complete = !look.goes_on();
-            return Ok(look);
+            add(&mut self.applications, step.applications);
+            if look.started.is_none() {
+                look.complete = !look.goes_on();
+                return Ok(look);
+            }
         }
         if self.source != Some(LogSource::S3) && self.look_at_cloudwatch(out).await? {
             self.source = Some(LogSource::CloudWatch);
@@ -164,75 +167,83 @@ impl LogReader {
         Ok(look)
     }
 
-    /// Returns what EMR says of the step, after finding out which cluster knows it.
+    /// Returns what EMR says of the step, after finding out which cluster knows it. It has forgotten it two months after the
+    /// cluster's end, and logs may be read by those who may not ask EMR.
     async fn find(&mut self) -> Result<Option<EmrStep>> {
-        if let [cluster] = self.clusters.as_slice()
-            && self.located
-        {
-            return self.described(cluster).await;
-        }
-        let (mut at, mut found) = (0, None);
-        for (index, cluster) in self.clusters.iter().enumerate() {
-            found = self.described(cluster).await?;
-            if found.is_some() {
-                at = index;
-                break;
+        let mut found = None;
+        for at in 0..self.clusters.len() {
+            match self.target.api.describe_step(&self.clusters[at], &self.step).await {
+                Ok(step) => {
+                    self.clusters.swap(0, at);
+                    found = Some(step);
+                    break;
+                }
+                Err(error) if error.is_denied() || error.is_unknown_cluster() => {}
+                Err(error) => return Err(error.into()),
             }
         }
-        self.clusters = self.clusters.drain(..).skip(at).take(1).collect();
-        self.located = true;
-        let cluster = self.clusters.first().cloned().unwrap_or_default();
-        if self.target.settings.shape.cloudwatch_logs {
-            self.cloudwatch = Some(CloudWatch::new(&cluster, &self.step, self.streams.clone()));
+        self.clusters.truncate(1);
+        if !std::mem::replace(&mut self.located, true) && self.target.settings.emr.shape.cloudwatch_logs {
+            self.cloudwatch = Some(CloudWatch::new(self.cluster(), &self.step, self.streams.clone()));
         }
-        self.root = self.root.join(&cluster);
         Ok(found)
-    }
-
-    /// Returns what EMR says of the step, unless it has forgotten it: two months after the cluster's end. Logs may be read
-    /// by those who may not ask EMR.
-    async fn described(&self, cluster: &str) -> Result<Option<EmrStep>> {
-        match self.target.api.describe_step(cluster, &self.step).await {
-            Ok(step) => Ok(Some(step)),
-            Err(error) if error.is_denied() || error.is_unknown_cluster() => Ok(None),
-            Err(error) => Err(error.into()),
-        }
     }
 
     async fn look_at_cloudwatch(&mut self, out: &mut LogSink<'_>) -> Result<bool> {
         let Some(place) = &mut self.cloudwatch else { return Ok(false) };
-        match place.read(self.target.api.session(), &mut self.applications, out).await? {
-            Ok(any) => Ok(any),
-            Err(refusal) => {
-                self.refused = Some(refusal);
-                self.cloudwatch = None;
-                Ok(false)
-            }
+        match place.read(self.target.api.session(), &mut self.applications, out).await {
+            Err(error) => match CallError::of(&error).filter(|call| call.is_denied()) {
+                Some(call) => {
+                    self.refused = Some(call.to_string());
+                    self.cloudwatch = None;
+                    Ok(false)
+                }
+                None => Err(error),
+            },
+            read => read,
         }
     }
 
     async fn look_at_s3(&mut self, look: &mut LogProgress, out: &mut LogSink<'_>) -> Result<()> {
         let store = self.target.store.as_ref();
-        let logs = StepLogs { store, root: &self.root, step: &self.step, applications: &self.applications };
-        let found = s3::find(&logs).await?;
-        self.applications.clone_from(&found.applications);
-        let wanted = |file: &&LogFile| self.streams.contains(&file.name.stream);
-        let read = |file: &&LogFile| !matches!(file.name.what, LogOrigin::Executor(_)) && file.bytes <= LARGEST;
-        let (files, unread): (Vec<&LogFile>, Vec<&LogFile>) = found.files.iter().filter(wanted).partition(read);
-        look.unread = unread.into_iter().map(|file| file.uri.clone()).collect();
-        let files: Vec<LogFile> = files.into_iter().cloned().collect();
+        let logs = StepLogs { store, root: self.root(), step: &self.step, applications: &self.applications };
+        let mut found = s3::find(&logs).await?;
+        let complete = look.ended.is_some_and(|ended| found.is_complete(ended));
+        found.files.retain(|file| self.streams.contains(&file.name.stream));
+        let read = |file: &LogFile| !matches!(file.name.what, LogOrigin::Executor(_)) && file.bytes <= LARGEST;
+        let (files, unread): (Vec<LogFile>, Vec<LogFile>) = found.files.into_iter().partition(read);
+        look.unread = unread.into_iter().map(|file| file.uri).collect();
         let mut pass = |file: &LogFile, text: &[u8]| out(LogPiece { name: &file.name, place: file.uri.as_str(), text });
         if self.tail.read(store, &files, &mut pass).await? {
             self.source = Some(LogSource::S3);
             look.any = true;
         }
-        look.complete = match look.ended {
-            Some(ended) => {
-                let latest = s3::expected_at(ended).checked_add(PUSHED_EVERY).unwrap_or(Timestamp::MAX);
-                found.is_complete(ended) || self.target.store.now() >= latest
-            }
+        self.applications = found.applications;
+        look.complete = match look.expected_at() {
+            Some(expected) => complete || store.now() >= expected + PUSHED_EVERY,
             None => !look.goes_on(),
         };
         Ok(())
+    }
+}
+
+impl Clusters {
+    /// Returns where the logs of a step of a cluster are.
+    pub(super) fn step_logs<'a>(&'a self, cluster: &str, step: &'a EmrStep) -> StepLogs<'a> {
+        StepLogs {
+            store: self.store.as_ref(),
+            root: self.logs().join(cluster),
+            step: &step.id,
+            applications: &step.applications,
+        }
+    }
+}
+
+/// Adds those of `more` that are not known.
+fn add(known: &mut Vec<String>, more: Vec<String>) {
+    for one in more {
+        if !known.contains(&one) {
+            known.push(one);
+        }
     }
 }

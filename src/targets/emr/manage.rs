@@ -2,17 +2,15 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use tokio::sync::mpsc::UnboundedSender;
 
 use super::Clusters;
 use super::answers::{ALIVE, Cluster, ClusterState, EmrStep, Instance, is_ending, is_ready};
 use super::candidates::Candidate;
-use super::clusters::{ClusterRequest, Created, left_behind};
+use super::clusters::{ClusterRequest, chosen, left_behind};
 use super::identity::ClusterName;
 use crate::error::{Error, Kind, Result};
-use crate::event::Event;
 use crate::store::lease::{Claim, LeaseMode, LeaseState, Turn, describe, sweep};
-use crate::targets::Note;
+use crate::targets::Notes;
 
 /// States of clusters that are there, those that are ending included.
 const THERE: [ClusterState; 5] = [
@@ -35,24 +33,15 @@ const IDLE_GRACE: SignedDuration = SignedDuration::from_mins(10);
 /// A cluster in a list.
 #[derive(Clone, Debug, Serialize)]
 pub struct Listed {
-    /// `j-…`.
-    pub id: String,
-    /// The shape it was made from.
-    pub shape: String,
-    /// EMR's word for its state.
-    pub state: String,
-    /// Its age in seconds.
-    pub age_seconds: i64,
+    /// The cluster, and whether runs of the target's shape could use it.
+    #[serde(flatten)]
+    pub cluster: Candidate,
     /// Who has its lease.
     pub holders: Vec<Claim>,
     /// Who waits for it.
     pub queue: Vec<Claim>,
     /// Runs without the lease whose steps have not ended: nobody watches them.
     pub left: Vec<String>,
-    /// Whether runs of the target's shape could use it, and why (not).
-    pub fits: bool,
-    /// Why, or why not.
-    pub reason: String,
 }
 
 impl Listed {
@@ -102,21 +91,17 @@ impl Clusters {
     ///
     /// # Errors
     /// As a run's.
-    pub async fn up(&self, token: &str, notes: &UnboundedSender<Note>) -> Result<(String, bool)> {
+    pub async fn up(&self, token: &str, notes: &Notes) -> Result<(String, bool)> {
         let request = ClusterRequest { what: token, token, not: None, notes };
-        let found = self.candidates().await?;
-        if let Some(best) = found.iter().find(|found| found.fits) {
-            request.tell(Event::ClusterChosen { cluster: best.id.clone(), reused: true, reason: best.reason.clone() });
-            return Ok((best.id.clone(), is_ready(&best.state)));
-        }
-        match self.create(&request).await? {
-            Created::Ours(acquired) => {
-                acquired.lease.release().await?;
-                Ok((acquired.placed.cluster, acquired.ready))
+        loop {
+            let found = self.candidates().await?;
+            if let Some(best) = found.iter().find(|found| found.fits) {
+                notes.tell(chosen(&best.id, &best.reason));
+                return Ok((best.id.clone(), is_ready(&best.state)));
             }
-            Created::Taken(found) => {
-                request.tell(Event::ClusterChosen { cluster: found.id.clone(), reused: true, reason: found.reason });
-                Ok((found.id, false))
+            if let Some(made) = self.create(&request).await? {
+                made.lease.release().await?;
+                return Ok((made.placed.cluster, made.ready));
             }
         }
     }
@@ -125,26 +110,24 @@ impl Clusters {
     ///
     /// # Errors
     /// `Machine` with the reason when it ends instead.
-    pub async fn await_ready(&self, id: &str, notes: &UnboundedSender<Note>) -> Result<Cluster> {
-        let mut interval = super::poll::PollInterval::new(self.settings.poll_fastest, self.settings.poll_slowest);
+    pub async fn await_ready(&self, id: &str, notes: &Notes) -> Result<Cluster> {
+        let mut interval = self.poll();
         let mut state = None;
         loop {
             let cluster = self.api.describe_cluster(id).await?;
             self.end_spare(notes).await;
             if state.as_ref() != Some(&cluster.state) {
-                let (now, reason) = (cluster.state.to_string(), cluster.reason.message.clone());
-                let _ = notes.send(Note::Event(Event::ClusterChanged { cluster: id.into(), state: now, reason }));
+                notes.tell(cluster.changed());
                 state = Some(cluster.state.clone());
-                interval.shorten();
+                interval.reset();
             }
             if is_ready(&cluster.state) {
                 return Ok(cluster);
             }
             if is_ending(&cluster.state) {
-                return Err(self.why_lost(&cluster).await.into_error(&cluster));
+                return Err(cluster.ended_error(&self.why_lost(&cluster).await));
             }
-            tokio::time::sleep(interval.pause()).await;
-            interval.lengthen();
+            tokio::time::sleep(interval.next_pause()).await;
         }
     }
 
@@ -153,40 +136,26 @@ impl Clusters {
     /// # Errors
     /// Those of EMR and the store.
     pub async fn list(&self) -> Result<Vec<Listed>> {
-        let found = self.there().await?;
-        let used = found.iter().map(|found| async {
-            let book = self.lease(&found.id, "list").look().await?;
+        let slots = self.settings.emr.shape.step_concurrency as usize;
+        let listed = self.there().await?.into_iter().map(|cluster| async {
+            let LeaseState { holders, queue, .. } = self.lease(&cluster.id, "list").look().await?;
             // One that waits for steps has none; what is on one that is ending is being cancelled.
-            let active = match found.state {
+            let active = match cluster.state {
                 ClusterState::Waiting | ClusterState::Terminating => Vec::new(),
-                _ => match self.api.active_steps(&found.id).await {
+                _ => match self.api.active_steps(&cluster.id).await {
                     // It has ended since it was listed.
                     Err(error) if error.is_unknown_cluster() => Vec::new(),
                     active => active?,
                 },
             };
-            Ok::<_, Error>((left_behind(&active, &book.holders), book))
-        });
-        let used = futures_util::future::try_join_all(used).await?;
-        let slots = self.settings.shape.step_concurrency as usize;
-        let listed = found.into_iter().zip(used).map(|(found, (left, book))| {
-            let mut listed = Listed {
-                id: found.id,
-                shape: found.shape,
-                state: found.state.to_string(),
-                age_seconds: found.age_seconds,
-                reason: found.reason,
-                holders: book.holders,
-                queue: book.queue,
-                left,
-                fits: found.fits,
-            };
-            if listed.fits && listed.taken() >= slots {
-                listed.reason = HELD.into();
+            let left = left_behind(&active, &holders);
+            let mut listed = Listed { cluster, holders, queue, left };
+            if listed.cluster.fits && listed.taken() >= slots {
+                listed.cluster.reason = HELD.into();
             }
-            listed
+            Ok(listed)
         });
-        Ok(listed.collect())
+        futures_util::future::try_join_all(listed).await
     }
 
     /// Returns the clusters of this lake that are there, those that are ending included, the best first.
@@ -228,7 +197,10 @@ impl Clusters {
     /// `Held` when it is in use; `Usage` when soflow did not make it for this lake.
     pub async fn down(&self, id: &str, force: bool) -> Result<Cluster> {
         let cluster = self.described(id).await?;
-        self.check_ours(&cluster)?;
+        if self.named(&cluster).is_none() {
+            return Err(Error::new(Kind::Usage, format!("soflow did not make cluster `{id}` for this lake"))
+                .hint(format!("end it yourself: `aws emr terminate-clusters --cluster-ids {id}`")));
+        }
         if !ALIVE.contains(&cluster.state) {
             return Ok(cluster);
         }
@@ -253,12 +225,9 @@ impl Clusters {
         self.described(id).await
     }
 
-    fn check_ours(&self, cluster: &Cluster) -> Result<ClusterName> {
-        let wanted = self.identity(&self.bootstrap_places()).lake;
-        ClusterName::parse(&cluster.name).filter(|named| named.identity.lake == wanted).ok_or_else(|| {
-            Error::new(Kind::Usage, format!("soflow did not make cluster `{}` for this lake", cluster.id))
-                .hint(format!("end it yourself: `aws emr terminate-clusters --cluster-ids {}`", cluster.id))
-        })
+    /// Returns what a cluster's name tells, when soflow made it for this lake.
+    fn named(&self, cluster: &Cluster) -> Option<ClusterName> {
+        ClusterName::parse(&cluster.name).filter(|named| named.identity.lake == self.identity().lake)
     }
 
     /// Returns the clusters that nobody needs, after ending them unless `dry_run`: only those soflow made for this lake,
@@ -267,17 +236,13 @@ impl Clusters {
     /// # Errors
     /// Those of EMR and the store.
     pub async fn reap(&self, dry_run: bool) -> Result<Vec<Reaped>> {
-        let now = self.store.now();
-        let lake = self.identity(&self.bootstrap_places()).lake;
         let mut reaped = Vec::new();
         let mut clusters = self.api.list_clusters(&ALIVE, None).await?;
         clusters.sort_by_key(Cluster::age_order);
         for (at, cluster) in clusters.iter().enumerate() {
-            let Some(named) = ClusterName::parse(&cluster.name).filter(|named| named.identity.lake == lake) else {
-                continue;
-            };
+            let Some(named) = self.named(cluster) else { continue };
             let twin = clusters[..at].iter().find(|older| older.name == cluster.name);
-            let Some(reason) = self.reason_to_reap(cluster, &named, twin, now).await? else { continue };
+            let Some(reason) = self.reason_to_reap(cluster, &named, twin).await? else { continue };
             if dry_run || self.end_unused(&cluster.id, "cluster reap").await? {
                 reaped.push(Reaped { id: cluster.id.clone(), reason });
             }
@@ -293,10 +258,8 @@ impl Clusters {
         cluster: &Cluster,
         named: &ClusterName,
         twin: Option<&Cluster>,
-        now: Timestamp,
     ) -> Result<Option<String>> {
-        let book = self.lease(&cluster.id, "cluster reap").look().await?;
-        if !book.holders.is_empty() {
+        if !self.lease(&cluster.id, "cluster reap").look().await?.holders.is_empty() {
             return Ok(None);
         }
         let steps = self.api.steps_page(&cluster.id, &[], None).await?.items;
@@ -309,29 +272,30 @@ impl Clusters {
         if !is_ready(&cluster.state) {
             return Ok(None);
         }
-        let age = now.duration_since(cluster.created.unwrap_or(now));
-        let shape = &self.settings.shape;
-        if age.as_secs() >= i64::try_from(shape.max_age_seconds).unwrap_or(i64::MAX) {
-            return Ok(Some(format!("{} old, `max-age` is {}", hours(age.as_secs()), hours_of(shape.max_age_seconds))));
+        let now = self.store.now();
+        let since = |time: Option<Timestamp>| time.map_or(SignedDuration::ZERO, |time| now.duration_since(time));
+        let (shape, age) = (&self.settings.emr.shape, since(cluster.created));
+        if age >= lasting(shape.max_age_seconds) {
+            let most = lasting(shape.max_age_seconds);
+            return Ok(Some(format!("{} old, `max-age` is {}", hours(age), hours(most))));
         }
         let ended = steps.iter().filter_map(|step| step.ended).max();
-        let idle = now.duration_since(ended.or(cluster.ready).unwrap_or(now));
-        let limit = SignedDuration::from_secs(i64::try_from(shape.idle_seconds).unwrap_or(i64::MAX));
-        if idle > limit.saturating_add(IDLE_GRACE) {
-            return Ok(Some(format!("idle for {}", hours(idle.as_secs()))));
+        let idle = since(ended.or(cluster.ready));
+        if idle > lasting(shape.idle_seconds).saturating_add(IDLE_GRACE) {
+            return Ok(Some(format!("idle for {}", hours(idle))));
         }
-        let wanted = self.identity(&self.bootstrap_places());
+        let wanted = self.identity();
         let orphan = named.identity.shape == wanted.shape && named.identity.hash != wanted.hash;
         Ok(orphan.then(|| format!("made from settings of `{}` that are not in force any more", wanted.shape)))
     }
 }
 
-fn hours(seconds: i64) -> String {
-    format!("{} h {} m", seconds / 3600, seconds % 3600 / 60)
+fn lasting(seconds: u64) -> SignedDuration {
+    i64::try_from(seconds).map_or(SignedDuration::MAX, SignedDuration::from_secs)
 }
 
-fn hours_of(seconds: u64) -> String {
-    hours(i64::try_from(seconds).unwrap_or(i64::MAX))
+fn hours(time: SignedDuration) -> String {
+    format!("{} h {} m", time.as_hours(), time.as_mins() % 60)
 }
 
 fn in_use(id: &str, detail: &str) -> Error {

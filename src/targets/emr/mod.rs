@@ -34,6 +34,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch as signal};
 
@@ -57,9 +58,8 @@ pub use logs::s3::{LogStream, PUSHED_EVERY};
 pub use logs::{LogPiece, LogProgress, LogReader, LogSink, LogSource};
 pub use manage::{Listed, Reaped, Shown, users};
 pub use poll::PollInterval;
-pub use request::logs;
 pub use ship::Shipment;
-use watch::{WatchCommand, WatchState, Watcher};
+use watch::{WatchCommand, Watched, Watcher};
 
 /// Most steps handed over at once: EMR takes 256 active ones a cluster, its own system steps among them. Source: EMR
 /// management guide, "Submit work to a cluster".
@@ -95,13 +95,7 @@ pub struct EmrTarget {
 pub struct Clusters {
     api: Api,
     store: Arc<dyn Store>,
-    settings: Emr,
-    lake: Lake,
-    code: PathBuf,
-    cache: PathBuf,
-    host: Host,
-    owner: Owner,
-    force: bool,
+    settings: ClusterSettings,
     bundle: OnceLock<Bundle>,
     /// What a run has claimed on its way to a cluster.
     claims: Mutex<Vec<Lease>>,
@@ -112,21 +106,8 @@ pub struct Clusters {
 impl Clusters {
     /// Returns what works on clusters with these settings.
     pub fn new(session: &Session, store: Arc<dyn Store>, settings: ClusterSettings) -> Self {
-        let ClusterSettings { emr, lake, code, cache, host, owner, force } = settings;
-        Self {
-            api: Api::new(session),
-            store,
-            settings: emr,
-            lake,
-            code,
-            cache,
-            host,
-            owner,
-            force,
-            bundle: OnceLock::new(),
-            claims: Mutex::default(),
-            resent: Mutex::default(),
-        }
+        let (bundle, claims, resent) = (OnceLock::new(), Mutex::default(), Mutex::default());
+        Self { api: Api::new(session), store, settings, bundle, claims, resent }
     }
 
     /// Returns EMR's operations.
@@ -136,13 +117,18 @@ impl Clusters {
 
     /// Returns the target's settings.
     pub fn settings(&self) -> &Emr {
-        &self.settings
+        &self.settings.emr
+    }
+
+    /// Returns the pauses between looks.
+    pub fn poll(&self) -> PollInterval {
+        PollInterval::new(self.settings.emr.poll_fastest, self.settings.emr.poll_slowest)
     }
 
     /// With several steps at once EMR takes nothing but `CONTINUE`; otherwise what waits behind a failed step must not run
     /// on what that has not written. Source: EMR's API model, StepConcurrencyLevel.
     fn action_on_failure(&self) -> ActionOnFailure {
-        if self.settings.shape.step_concurrency > 1 {
+        if self.settings.emr.shape.step_concurrency > 1 {
             ActionOnFailure::Continue
         } else {
             ActionOnFailure::CancelAndWait
@@ -156,18 +142,9 @@ impl EmrTarget {
     /// # Errors
     /// `Usage` when the dependencies' lock cannot be read.
     pub fn new(clusters: Arc<Clusters>) -> Result<Self> {
-        let packages = clusters.dependencies()?.map(|environment| environment.key());
-        let engine = match packages {
-            Some(key) => format!("{}@{}", clusters.settings.shape.release, key.short()),
-            None => format!("{}@{}", clusters.settings.shape.release, Digest::of::<&str>([]).short()),
-        };
+        let packages = clusters.dependencies()?.map_or_else(|| Digest::of::<&str>([]), |environment| environment.key());
+        let engine = format!("{}@{}", clusters.settings.emr.shape.release, packages.short());
         Ok(Self { clusters, engine, candidates: Mutex::default(), watcher: Mutex::default() })
-    }
-
-    fn send(&self, command: WatchCommand) -> Result<()> {
-        let watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
-        let sent = watcher.as_ref().is_some_and(|watcher| watcher.send(command).is_ok());
-        if sent { Ok(()) } else { Err(gone()) }
     }
 }
 
@@ -182,12 +159,12 @@ impl Target for EmrTarget {
     }
 
     fn slots(&self) -> usize {
-        if self.queues() { QUEUED_AT_ONCE } else { self.clusters.settings.shape.step_concurrency as usize }
+        if self.queues() { QUEUED_AT_ONCE } else { self.clusters.settings.emr.shape.step_concurrency as usize }
     }
 
     /// One step at a time means in order, and EMR keeps the order itself.
     fn queues(&self) -> bool {
-        self.clusters.settings.shape.step_concurrency == 1
+        self.clusters.settings.emr.shape.step_concurrency == 1
     }
 
     async fn prepare(&self, _: &mut dyn Sink) -> Result<()> {
@@ -215,49 +192,38 @@ impl Target for EmrTarget {
     }
 
     async fn open(&self, opening: Opening) -> Result<()> {
-        let Opening { run, since, placed, resumed, shipped, notes } = opening;
-        let (commands, received) = mpsc::unbounded_channel();
         let found = self.candidates.lock().unwrap_or_else(PoisonError::into_inner).take();
         let found = match found {
             Some(found) => found,
             None => self.clusters.candidates().await?,
         };
-        let token = run.to_string();
-        let request = clusters::ClusterRequest { what: &token, token: &token, not: None, notes: &notes };
-        let had = placed.as_ref().filter(|_| resumed);
+        let (token, notes) = (opening.run.to_string(), &opening.notes);
+        let request = clusters::ClusterRequest { what: &token, token: &token, not: None, notes };
+        let had = opening.placed.as_ref().filter(|_| opening.resumed);
         // Code on its way while a cluster is found or made.
-        let (code, acquired) =
-            tokio::try_join!(self.clusters.ship(shipped, &notes), self.clusters.acquire(&request, had, found))?;
-        if placed.as_ref() != Some(&acquired.placed) {
-            let (saved, is_saved) = oneshot::channel();
-            let _ = notes.send(crate::targets::Note::Placed { placed: acquired.placed.clone(), saved });
-            is_saved.await.map_err(|_| Error::new(Kind::Machine, "the run's record could not be written"))?;
+        let (shipped, acquired) = tokio::try_join!(
+            self.clusters.ship(opening.shipped.clone(), notes),
+            self.clusters.acquire(&request, had, found)
+        )?;
+        if opening.placed.as_ref() != Some(&acquired.placed) {
+            notes.place(&acquired.placed).await?;
         }
-        let watcher = Watcher {
-            target: self.clusters.clone(),
-            run,
-            since,
-            resumed,
-            code,
-            acquired,
-            notes,
-            commands: received,
-            state: WatchState::default(),
-        };
         self.clusters.keep_claims();
-        tokio::spawn(watcher.run());
+        let commands = Watcher::start(self.clusters.clone(), opening, shipped, acquired);
         *self.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(commands);
         Ok(())
     }
 
-    async fn run_step(&self, order: StepOrder, mut stop: signal::Receiver<Stop>) -> Result<Ended> {
-        let (end, mut ended) = oneshot::channel();
-        self.send(WatchCommand::Step(Box::new(order), end, stop.clone()))?;
-        tokio::select! {
-            end = &mut ended => return end.map_err(|_| gone())?,
-            _ = stop.wait_for(|stop| *stop == Stop::Cancel) => self.send(WatchCommand::Cancel)?,
+    fn start(&self, orders: Vec<StepOrder>, stop: &signal::Receiver<Stop>) -> Vec<BoxFuture<'static, Result<Ended>>> {
+        let (steps, ends): (Vec<_>, Vec<_>) = orders.into_iter().map(Watched::new).unzip();
+        if let Some(watcher) = &*self.watcher.lock().unwrap_or_else(PoisonError::into_inner) {
+            // Without a watcher the ends are gone too.
+            let _ = watcher.send(WatchCommand::Steps(steps, stop.clone()));
         }
-        ended.await.map_err(|_| gone())?
+        let wait = |end: oneshot::Receiver<_>| -> BoxFuture<'static, Result<Ended>> {
+            Box::pin(async move { end.await.map_err(|_| gone())? })
+        };
+        ends.into_iter().map(wait).collect()
     }
 
     async fn bill(&self, stay: Stay) -> Result<Option<Bill>> {

@@ -4,39 +4,36 @@ use std::time::Duration;
 
 use crate::aws::jitter;
 
-/// Pauses between looks.
-#[derive(Clone, Debug)]
-pub struct PollInterval {
-    fastest: Duration,
-    slowest: Duration,
-    now: Duration,
-}
-
 /// By how much a pause grows when nothing has changed: from 5 to 30 seconds in about two minutes.
 const GROWTH: f64 = 1.2;
 
 /// How far a pause may be from its length, as a share of it.
 const JITTER: f64 = 0.1;
 
+/// Pauses between looks.
+#[derive(Clone, Debug)]
+pub struct PollInterval {
+    fastest: Duration,
+    slowest: Duration,
+    next: Duration,
+}
+
 impl PollInterval {
     /// Returns pauses from `fastest` to `slowest`.
     pub fn new(fastest: Duration, slowest: Duration) -> Self {
-        Self { fastest, slowest: slowest.max(fastest), now: fastest }
+        Self { fastest, slowest: slowest.max(fastest), next: fastest }
     }
 
     /// Something changed: looks often again.
-    pub fn shorten(&mut self) {
-        self.now = self.fastest;
+    pub fn reset(&mut self) {
+        self.next = self.fastest;
     }
 
-    /// Nothing changed: looks less often.
-    pub fn lengthen(&mut self) {
-        self.now = self.now.mul_f64(GROWTH).min(self.slowest);
-    }
-
-    /// Returns how long to wait now.
-    pub fn pause(&self) -> Duration {
-        self.now.mul_f64(1.0 + JITTER * (2.0 * jitter() - 1.0))
+    /// Returns how long to wait now; the next pause is longer.
+    pub fn next_pause(&mut self) -> Duration {
+        let pause = self.next;
+        self.next = pause.mul_f64(GROWTH).min(self.slowest);
+        pause.mul_f64(1.0 + JITTER * (2.0 * jitter() - 1.0))
     }
 }
 
@@ -51,13 +48,12 @@ mod tests {
         let mut interval = PollInterval::new(Duration::from_secs(5), Duration::from_secs(30));
         let (mut looks, mut seconds) = (0, 0.0);
         while seconds < 3600.0 {
-            seconds += interval.pause().as_secs_f64();
-            interval.lengthen();
+            seconds += interval.next_pause().as_secs_f64();
             looks += 1;
         }
         assert!((115..=150).contains(&looks), "{looks} looks");
-        interval.shorten();
-        let pause = interval.pause();
+        interval.reset();
+        let pause = interval.next_pause();
         assert!(pause >= Duration::from_millis(4500) && pause <= Duration::from_millis(5500), "{pause:?}");
     }
 
@@ -66,18 +62,18 @@ mod tests {
         let pace = Pace::new(1.0);
         let mut interval = PollInterval::new(Duration::from_secs(5), Duration::from_secs(30));
         if !changing {
-            (0..20).for_each(|_| interval.lengthen());
+            for _ in 0..20 {
+                interval.next_pause();
+            }
         }
         let (start, mut calls) = (Instant::now(), 0);
         while start.elapsed() < Duration::from_secs(600) {
             pace.wait("EMR", "ListSteps").await;
             calls += 1;
             if changing {
-                interval.shorten()
-            } else {
-                interval.lengthen()
+                interval.reset();
             }
-            tokio::time::sleep(interval.pause()).await;
+            tokio::time::sleep(interval.next_pause()).await;
         }
         calls
     }

@@ -14,8 +14,8 @@ use aws_sdk_emr::types::{
     VolumeSpecification,
 };
 
-use super::identity::Identity;
-use crate::config::{Bootstrap, Classification, Disk, Fleet, InstanceType, Lake, Scaling, Shape, SpotFallback};
+use super::Clusters;
+use crate::config::{Bootstrap, Classification, Disk, Fleet, InstanceType, Scaling, Shape, SpotFallback};
 use crate::names::Uri;
 
 /// Lets Spark, Hive and others use Glue as their metastore. Source: EMR release guide, "Using the AWS Glue Data Catalog".
@@ -24,48 +24,33 @@ const GLUE_FACTORY: &str = "com.amazonaws.glue.catalog.metastore.AWSGlueDataCata
 /// The tag without which EMR's managed policy allows nothing. Source: EMR management guide, "Service role for Amazon EMR".
 const MANAGED_POLICY_TAG: (&str, &str) = ("for-use-with-amazon-emr-managed-policies", "true");
 
-/// What a cluster is asked for with.
-pub struct ClusterOrder<'a> {
-    /// The shape.
-    pub shape: &'a Shape,
-    /// What the name says about it.
-    pub identity: &'a Identity,
-    /// Where its logs go and what it is for.
-    pub lake: &'a Lake,
-    /// Where each bootstrap script is in S3, in the shape's order.
-    pub bootstrap: &'a [Uri],
-    /// What tells this request from all others, part of the name.
-    pub token: &'a str,
-}
-
-impl ClusterOrder<'_> {
-    /// Returns the request.
-    pub fn request(&self) -> RunJobFlowInputBuilder {
-        let shape = self.shape;
+impl Clusters {
+    /// Returns the request for a cluster. `bootstrap`: where each script is in S3, in the shape's order; `name`: what tells
+    /// this request from all others.
+    pub(super) fn cluster_request(&self, bootstrap: &[Uri], name: &str) -> RunJobFlowInputBuilder {
+        let shape = &self.settings.emr.shape;
         let monitoring = shape.cloudwatch_logs.then(|| {
             let logs = CloudWatchLogConfiguration::builder().enabled(true).build();
             MonitoringConfiguration::builder().cloud_watch_log_configuration(logs).build()
         });
-        let scripts = shape.bootstrap.iter().zip(self.bootstrap);
-        let bootstrap = (!self.bootstrap.is_empty()).then(|| scripts.map(bootstrap_action).collect());
+        let scripts = shape.bootstrap.iter().zip(bootstrap);
+        let bootstrap = (!bootstrap.is_empty()).then(|| scripts.map(bootstrap_action).collect());
+        let applications = shape.applications.iter().map(|name| Application::builder().name(name).build());
+        let idle = AutoTerminationPolicy::builder().idle_timeout(shape.idle_seconds.cast_signed());
         RunJobFlowInput::builder()
-            .name(self.identity.name(self.token))
-            .log_uri(format!("{}/", logs(self.lake)))
+            .name(name)
+            .log_uri(format!("{}/", self.logs()))
             .release_label(&shape.release)
-            .set_applications(Some(
-                shape.applications.iter().map(|name| Application::builder().name(name).build()).collect(),
-            ))
+            .set_applications(Some(applications.collect()))
             .service_role(&shape.service_role)
             .job_flow_role(&shape.instance_profile)
             .step_concurrency_level(int(shape.step_concurrency))
             .scale_down_behavior(ScaleDownBehavior::TerminateAtTaskCompletion)
             .visible_to_all_users(true)
-            .auto_termination_policy(
-                AutoTerminationPolicy::builder().idle_timeout(shape.idle_seconds.cast_signed()).build(),
-            )
+            .auto_termination_policy(idle.build())
             .set_configurations(Some(configurations(shape).iter().map(configuration).collect()))
             .set_tags(Some(self.tags()))
-            .instances(self.instances())
+            .instances(instances(shape))
             .set_managed_scaling_policy(shape.scaling.as_ref().map(scaling_policy))
             .set_security_configuration(shape.security_configuration.clone())
             .set_log_encryption_kms_key_id(shape.log_key.clone())
@@ -74,28 +59,33 @@ impl ClusterOrder<'_> {
     }
 
     fn tags(&self) -> Vec<Tag> {
+        let (emr, lake) = (&self.settings.emr, &self.settings.lake);
         let mut tags: BTreeMap<&str, &str> =
-            self.shape.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        let lake = self.lake.artifacts.as_str();
-        tags.extend([MANAGED_POLICY_TAG, ("soflow:shape", self.identity.shape.as_str()), ("soflow:artifacts", lake)]);
+            emr.shape.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let own = [("soflow:shape", emr.cluster.as_str()), ("soflow:artifacts", lake.artifacts.as_str())];
+        tags.extend([MANAGED_POLICY_TAG].into_iter().chain(own));
         tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
     }
 
-    fn instances(&self) -> JobFlowInstancesConfig {
-        let shape = self.shape;
-        let mut fleets = vec![
-            fleet(InstanceFleetType::Master, &shape.primary, &shape.disk),
-            fleet(InstanceFleetType::Core, &shape.core, &shape.disk),
-        ];
-        fleets.extend(shape.task.as_ref().map(|task| fleet(InstanceFleetType::Task, task, &shape.disk)));
-        JobFlowInstancesConfig::builder()
-            .set_instance_fleets(Some(fleets))
-            .keep_job_flow_alive_when_no_steps(true)
-            .termination_protected(false)
-            .set_ec2_subnet_ids((!shape.subnets.is_empty()).then(|| shape.subnets.clone()))
-            .set_ec2_key_name(shape.key_name.clone())
-            .build()
+    /// Returns the prefix below which clusters put their logs.
+    pub(super) fn logs(&self) -> Uri {
+        self.settings.lake.logs.join("emr")
     }
+}
+
+fn instances(shape: &Shape) -> JobFlowInstancesConfig {
+    let mut fleets = vec![
+        fleet(InstanceFleetType::Master, &shape.primary, &shape.disk),
+        fleet(InstanceFleetType::Core, &shape.core, &shape.disk),
+    ];
+    fleets.extend(shape.task.as_ref().map(|task| fleet(InstanceFleetType::Task, task, &shape.disk)));
+    JobFlowInstancesConfig::builder()
+        .set_instance_fleets(Some(fleets))
+        .keep_job_flow_alive_when_no_steps(true)
+        .termination_protected(false)
+        .set_ec2_subnet_ids((!shape.subnets.is_empty()).then(|| shape.subnets.clone()))
+        .set_ec2_key_name(shape.key_name.clone())
+        .build()
 }
 
 /// Returns a number as EMR's model has it. The settings allow none that is larger.
@@ -116,11 +106,6 @@ fn scaling_policy(scaling: &Scaling) -> ManagedScalingPolicy {
 fn bootstrap_action((action, script): (&Bootstrap, &Uri)) -> BootstrapActionConfig {
     let script = ScriptBootstrapActionConfig::builder().path(script.as_str()).set_args(Some(action.args.clone()));
     BootstrapActionConfig::builder().name(&action.name).script_bootstrap_action(script.build()).build()
-}
-
-/// Returns the prefix below which clusters put their logs.
-pub fn logs(lake: &Lake) -> Uri {
-    lake.logs.join("emr")
 }
 
 fn fleet(role: InstanceFleetType, fleet: &Fleet, disk: &Disk) -> InstanceFleetConfig {

@@ -1,27 +1,18 @@
 //! Brings to S3 what steps need and is not there yet: code, Python packages, bootstrap scripts. Names tell content, so what
 //! is there is never sent again, and a running step's code never changes.
 
+use std::path::{Path, PathBuf};
+
 use fs_err as fs;
 use serde::Serialize;
-use tokio::sync::mpsc::UnboundedSender;
 
 use super::Clusters;
-use super::steps::CodePlace;
 use crate::encoding;
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, Sink};
+use crate::event::Event;
 use crate::names::{Digest, Uri};
 use crate::package::{Architecture, Bundle, CODE_ARCHIVE, Environment, Platform};
-use crate::targets::{Note, Shipped};
-
-/// Passes on what packaging tells.
-struct Notes(UnboundedSender<Note>);
-
-impl Sink for Notes {
-    fn emit(&mut self, event: Event) {
-        let _ = self.0.send(Note::Event(event));
-    }
-}
+use crate::targets::{Notes, Shipped};
 
 /// Something that steps need in S3.
 #[derive(Clone, Debug, Serialize)]
@@ -74,20 +65,19 @@ impl Clusters {
         Ok(true)
     }
 
-    /// Returns where the code of a run is, after bringing there what was missing. Code other than that of this folder has
+    /// Brings to S3 what is missing of what a run's steps run with, and returns that. Code other than that of this folder has
     /// been brought there by the process that began the run.
-    pub(super) async fn ship(&self, wanted: Option<Shipped>, notes: &UnboundedSender<Note>) -> Result<CodePlace> {
+    pub(super) async fn ship(&self, wanted: Option<Shipped>, notes: &Notes) -> Result<Shipped> {
         let ours = self.shipment()?;
-        let shipped = wanted.unwrap_or_else(|| ours.clone());
-        let code = async { if shipped.code == ours.code { self.ship_code(notes).await } else { Ok(()) } };
+        let wanted = wanted.unwrap_or_else(|| ours.clone());
+        let code = async { if wanted.code == ours.code { self.ship_code(notes).await } else { Ok(()) } };
         let environment =
-            async { if shipped.environment == ours.environment { self.ship_environment(notes).await } else { Ok(()) } };
+            async { if wanted.environment == ours.environment { self.ship_environment(notes).await } else { Ok(()) } };
         tokio::try_join!(code, environment)?;
-        let Shipped { code, environment } = shipped;
-        Ok(CodePlace { packages: code.join(CODE_ARCHIVE), scripts: code, environment })
+        Ok(wanted)
     }
 
-    async fn ship_code(&self, notes: &UnboundedSender<Note>) -> Result<()> {
+    async fn ship_code(&self, notes: &Notes) -> Result<()> {
         let (bundle, place) = self.bundle()?;
         if self.store.size(&place.join(CODE_ARCHIVE)).await?.is_some() {
             return Ok(());
@@ -98,7 +88,7 @@ impl Clusters {
         for file in scripts.into_iter().chain(archive) {
             self.store.put(&place.join(&file.name), &file.bytes).await?;
             done += file.bytes.len() as u64;
-            let _ = notes.send(Note::Event(Event::Uploading { what: "code".into(), done, total }));
+            notes.tell(Event::Uploading { what: "code".into(), done, total });
         }
         Ok(())
     }
@@ -108,30 +98,16 @@ impl Clusters {
         let bundle = match self.bundle.get() {
             Some(bundle) => bundle,
             None => {
-                let scripts = self.scripts()?;
-                let bundle = Bundle::read(&self.code, scripts.iter().map(std::path::PathBuf::as_path))?;
+                let scripts = scripts(&self.settings.code)?;
+                let bundle = Bundle::read(&self.settings.code, scripts.iter().map(PathBuf::as_path))?;
                 self.bundle.get_or_init(|| bundle)
             }
         };
-        Ok((bundle, self.lake.artifacts.join(&format!("code/{}", bundle.digest.as_str()))))
+        Ok((bundle, self.settings.lake.artifacts.join(&format!("code/{}", bundle.digest.as_str()))))
     }
 
     fn environment_place(&self, environment: &Environment) -> Uri {
-        self.lake.artifacts.join(&format!("dependencies/{}.tar.gz", environment.key().as_str()))
-    }
-
-    /// Returns the scripts below `steps/`.
-    fn scripts(&self) -> Result<Vec<std::path::PathBuf>> {
-        let folder = self.code.join("steps");
-        let mut scripts = Vec::new();
-        for entry in fs::read_dir(&folder)? {
-            let name = entry?.file_name();
-            if std::path::Path::new(&name).extension().is_some_and(|extension| extension == "py") {
-                scripts.push(std::path::Path::new("steps").join(name));
-            }
-        }
-        scripts.sort();
-        Ok(scripts)
+        self.settings.lake.artifacts.join(&format!("dependencies/{}.tar.gz", environment.key().as_str()))
     }
 
     /// Returns the packages that steps import besides Spark, for the release's Python and the nodes' processors.
@@ -139,34 +115,32 @@ impl Clusters {
     /// # Errors
     /// `Usage` when the lock cannot be read, or the shape has processors of two kinds.
     pub(super) fn dependencies(&self) -> Result<Option<Environment>> {
-        let Some(lock) = &self.settings.dependencies else { return Ok(None) };
-        let shape = &self.settings.shape;
+        let Some(lock) = &self.settings.emr.dependencies else { return Ok(None) };
+        let shape = &self.settings.emr.shape;
         let fleets = [Some(&shape.primary), Some(&shape.core), shape.task.as_ref()];
         let types = fleets.into_iter().flatten().flat_map(|fleet| &fleet.types).map(|kind| kind.name.as_str());
         let platform = Platform::new(&shape.python, Architecture::of_types(types)?)?;
         Ok(Some(Environment::read(lock, platform)?))
     }
 
-    async fn ship_environment(&self, notes: &UnboundedSender<Note>) -> Result<()> {
+    async fn ship_environment(&self, notes: &Notes) -> Result<()> {
         let Some(environment) = self.dependencies()? else { return Ok(()) };
         let place = self.environment_place(&environment);
         if self.store.size(&place).await?.is_some() {
             return Ok(());
         }
-        let (host, cache, mut sink) = (self.host.clone(), self.cache.clone(), Notes(notes.clone()));
+        let (host, cache, mut sink) = (self.settings.host.clone(), self.settings.cache.clone(), notes.clone());
         let built = tokio::task::spawn_blocking(move || environment.build(&host, &cache, &mut sink)).await;
         let archive =
             built.map_err(|error| Error::new(Kind::Internal, "packaging ended unexpectedly").caused_by(error))??;
         let total = fs::metadata(&archive)?.len();
-        let told = |done| {
-            let _ = notes.send(Note::Event(Event::Uploading { what: "dependencies".into(), done, total }));
-        };
+        let told = |done| notes.tell(Event::Uploading { what: "dependencies".into(), done, total });
         self.store.put_file(&place, &archive, &told).await
     }
 
     /// Returns where the shape's bootstrap scripts are, or will be.
     pub(super) fn bootstrap_places(&self) -> Vec<Uri> {
-        self.settings.shape.bootstrap.iter().map(|action| self.bootstrap_place(&action.script)).collect()
+        self.settings.emr.shape.bootstrap.iter().map(|action| self.bootstrap_place(&action.script)).collect()
     }
 
     fn bootstrap_place(&self, script: &Uri) -> Uri {
@@ -174,11 +148,11 @@ impl Clusters {
         // One that cannot be read is told of when it is uploaded.
         let digest = Digest::of([fs::read(&path).unwrap_or_default()]);
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        self.lake.artifacts.join(&format!("bootstrap/{}/{name}", digest.as_str()))
+        self.settings.lake.artifacts.join(&format!("bootstrap/{}/{name}", digest.as_str()))
     }
 
     pub(super) async fn upload_bootstrap(&self) -> Result<Vec<Uri>> {
-        for action in &self.settings.shape.bootstrap {
+        for action in &self.settings.emr.shape.bootstrap {
             let Some(path) = action.script.to_path() else { continue };
             let (body, place) = (fs::read(&path)?, self.bootstrap_place(&action.script));
             check_script(&path.display().to_string(), &body)?;
@@ -190,21 +164,29 @@ impl Clusters {
     }
 }
 
+/// Returns the scripts below `steps/` of the code.
+fn scripts(code: &Path) -> Result<Vec<PathBuf>> {
+    let mut scripts = Vec::new();
+    for entry in fs::read_dir(code.join("steps"))? {
+        let script = Path::new("steps").join(entry?.file_name());
+        if script.extension().is_some_and(|extension| extension == "py") {
+            scripts.push(script);
+        }
+    }
+    scripts.sort();
+    Ok(scripts)
+}
+
 /// Refuses a bootstrap script that a node would not run, for what an editor made of its text. A program is none.
 fn check_script(shown: &str, body: &[u8]) -> Result<()> {
-    match encoding::text(body) {
-        Ok(text) if text.starts_with("#!") && text.contains('\r') => {
-            let error =
-                Error::new(Kind::Usage, format!("`{shown}` ends its lines as Windows does: no node can run it"));
-            Err(error.hint(format!("sed -i 's/\\r$//' {shown}")))
-        }
-        Ok(text) if text.starts_with(encoding::MARK) => {
-            let error = Error::new(Kind::Usage, format!("`{shown}` begins with a byte order mark: no node can run it"));
-            Err(error.hint(format!("sed -i '1s/^\\xef\\xbb\\xbf//' {shown}")))
-        }
-        Err(foreign) if foreign == encoding::UTF_16 => Err(foreign.error(shown)),
-        _ => Ok(()),
-    }
+    let (why, remedy) = match encoding::text(body) {
+        Ok(text) if text.starts_with("#!") && text.contains('\r') => ("ends its lines as Windows does", "s/\\r$//"),
+        Ok(text) if text.starts_with(encoding::MARK) => ("begins with a byte order mark", "1s/^\\xef\\xbb\\xbf//"),
+        Err(foreign) if foreign == encoding::UTF_16 => return Err(foreign.error(shown)),
+        _ => return Ok(()),
+    };
+    Err(Error::new(Kind::Usage, format!("`{shown}` {why}: no node can run it"))
+        .hint(format!("sed -i '{remedy}' {shown}")))
 }
 
 #[cfg(test)]

@@ -2,19 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
+use super::Clusters;
 use super::answers::{ActionOnFailure, COMMAND_RUNNER, EmrStep, NewStep};
-use super::api::Api;
-use super::send_once::{UniqueRequest, Unsent, send_once};
+use super::send_once::{UniqueRequest, send_once};
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
-use crate::names::{RunId, Uri};
-use crate::package::INTERPRETER;
-use crate::targets::{StepOrder, Stop};
+use crate::names::RunId;
+use crate::package::{CODE_ARCHIVE, INTERPRETER};
+use crate::targets::{Shipped, StepOrder, Stop};
 
 /// Most characters of a step's jar and arguments together. Source: EMR's API model, HadoopJarStepConfig.
 const MOST_CHARACTERS: usize = 10_240;
@@ -26,34 +25,23 @@ const LONGEST_NAME: usize = 256;
 /// "Signature Version 4", time stamps.
 pub const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
-/// Where the code of a run is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CodePlace {
-    /// The prefix of the scripts, as the code folder has them.
-    pub scripts: Uri,
-    /// The packages, for `--py-files`.
-    pub packages: Uri,
-    /// The Python environment, for `--archives`.
-    pub environment: Option<Uri>,
-}
-
 /// Returns the name that tells a step of a run from all others.
 pub fn name(run: &RunId, step: &str) -> String {
     format!("{run}/{step}")
 }
 
-/// Returns whether a step of that name belongs to a run.
-pub fn is_of(name: &str, run: &RunId) -> bool {
-    name.strip_prefix(&run.to_string()).is_some_and(|rest| rest.starts_with('/'))
+/// Returns the run that a step of that name belongs to.
+pub fn run_of(name: &str) -> &str {
+    name.split_once('/').map_or(name, |(run, _)| run)
 }
 
 /// Returns a step for EMR.
 ///
 /// # Errors
 /// `Usage` when it is beyond what EMR takes.
-pub fn new_step(order: &StepOrder, code: &CodePlace, action_on_failure: ActionOnFailure) -> Result<NewStep> {
+pub fn new_step(order: &StepOrder, shipped: &Shipped, action_on_failure: ActionOnFailure) -> Result<NewStep> {
     let name = name(&order.run, &order.step);
-    let args = arguments(order, code, &name);
+    let args = arguments(order, shipped, &name);
     let characters: usize = COMMAND_RUNNER.len() + args.iter().map(|arg| arg.chars().count()).sum::<usize>();
     if characters > MOST_CHARACTERS {
         let message =
@@ -68,7 +56,7 @@ pub fn new_step(order: &StepOrder, code: &CodePlace, action_on_failure: ActionOn
 }
 
 /// Returns the command line, an argument an item: nothing is ever joined and split again.
-fn arguments(order: &StepOrder, code: &CodePlace, name: &str) -> Vec<String> {
+fn arguments(order: &StepOrder, shipped: &Shipped, name: &str) -> Vec<String> {
     let mut args: Vec<String> =
         ["spark-submit", "--master", "yarn", "--deploy-mode", "cluster", "--name", name].map(String::from).into();
     let mut conf = BTreeMap::from([
@@ -77,7 +65,7 @@ fn arguments(order: &StepOrder, code: &CodePlace, name: &str) -> Vec<String> {
         ("spark.sql.session.timeZone".to_string(), "UTC".to_string()),
     ]);
     let mut archives: Vec<String> = order.spark.get("archives").into_iter().cloned().collect();
-    if let Some(environment) = &code.environment {
+    if let Some(environment) = &shipped.environment {
         archives.push(format!("{environment}#environment"));
         // The property is stronger than the variable that the cluster's own Spark settings carry.
         conf.insert("spark.pyspark.python".into(), format!("./environment/{INTERPRETER}"));
@@ -95,24 +83,22 @@ fn arguments(order: &StepOrder, code: &CodePlace, name: &str) -> Vec<String> {
     if !archives.is_empty() {
         args.extend(["--archives".to_string(), archives.join(",")]);
     }
-    args.extend(["--py-files".to_string(), code.packages.to_string()]);
-    args.push(code.scripts.join(&order.script.to_string_lossy()).to_string());
+    args.extend(["--py-files".to_string(), shipped.code.join(CODE_ARCHIVE).to_string()]);
+    args.push(shipped.code.join(&order.script.to_string_lossy()).to_string());
     args.extend(["--task".to_string(), order.task.to_string()]);
     args
 }
 
-/// Steps to add to a cluster.
-pub struct StepAdder<'a> {
-    /// EMR.
-    pub api: &'a Api,
+/// Adds steps of a run to a cluster, and finds them there.
+pub(super) struct StepAdder<'a> {
+    /// Where.
+    pub clusters: &'a Clusters,
     /// The cluster.
     pub cluster: &'a str,
-    /// The role they run with.
-    pub role: Option<&'a str>,
+    /// The run.
+    pub run: &'a RunId,
     /// Nothing of this run was added before.
     pub since: Timestamp,
-    /// How long to look for what a request without an answer may have added.
-    pub patience: Duration,
 }
 
 /// Steps that are on a cluster.
@@ -133,31 +119,29 @@ impl StepAdder<'_> {
     /// # Errors
     /// Those of EMR. After a doubt that could not be cleared up the failure has `maybe_done` set.
     pub async fn add(&self, steps: &[NewStep], stop: &mut watch::Receiver<Stop>) -> Result<ClusterSteps, CallError> {
-        let mut request = StepAddition { adding: self, steps, known: BTreeMap::new() };
-        let added = send_once(&mut request, self.patience, stop, false).await;
-        let added = added
-            .map_err(|Unsent { error, given_up }| CallError { maybe_done: error.maybe_done && !given_up, ..error })?;
+        let mut request = StepAddition { adder: self, steps, known: BTreeMap::new() };
+        let (mut ids, again) =
+            send_once(&mut request, self.clusters.settings.emr.lost_answer_wait, stop, false).await?;
         // One that fails here is made good by the next look at the steps.
-        let found = self.find(|name| steps.iter().any(|step| step.name == name)).await.unwrap_or_default();
-        let mut ids = added.made;
+        let found = self.find().await.unwrap_or_default();
         ids.extend(found.ids);
-        Ok(ClusterSteps { ids, spare: found.spare, again: added.again })
+        Ok(ClusterSteps { ids, spare: found.spare, again })
     }
 
-    /// Returns the cluster's steps whose name is `wanted`.
+    /// Returns the run's steps on the cluster.
     ///
     /// # Errors
     /// Those of EMR.
-    pub async fn find(&self, wanted: impl Fn(&str) -> bool) -> Result<ClusterSteps, CallError> {
-        let (mut all, mut marker) = (Vec::new(), None);
+    pub async fn find(&self) -> Result<ClusterSteps, CallError> {
+        let (mut all, mut marker, run) = (Vec::new(), None, self.run.to_string());
         let since = self.since - SKEW;
         loop {
-            let page = self.api.steps_page(self.cluster, &[], marker).await?;
+            let page = self.clusters.api.steps_page(self.cluster, &[], marker).await?;
             marker = page.next;
             // Newest first: what is older than the run is none of it.
             let is_older = |step: &EmrStep| step.created.is_some_and(|at| at < since);
             let past = page.items.last().is_some_and(is_older);
-            all.extend(page.items.into_iter().filter(|step| wanted(&step.name)));
+            all.extend(page.items.into_iter().filter(|step| run_of(&step.name) == run));
             if past || marker.is_none() {
                 return Ok(ClusterSteps::of(all));
             }
@@ -179,40 +163,36 @@ impl ClusterSteps {
     }
 }
 
-/// Those of some steps that are not on the cluster yet.
+/// The request to add some steps.
 struct StepAddition<'a> {
-    adding: &'a StepAdder<'a>,
+    adder: &'a StepAdder<'a>,
     steps: &'a [NewStep],
+    /// The ids of those that are on the cluster, by name.
     known: BTreeMap<String, String>,
-}
-
-impl StepAddition<'_> {
-    fn left(&self) -> Vec<NewStep> {
-        self.steps.iter().filter(|step| !self.known.contains_key(&step.name)).cloned().collect()
-    }
 }
 
 impl UniqueRequest for StepAddition<'_> {
     type Made = BTreeMap<String, String>;
 
     async fn send(&mut self) -> Result<Self::Made, CallError> {
-        let left = self.left();
-        let ids = self.adding.api.add_steps(self.adding.cluster, &left, self.adding.role).await?;
+        let mut left = self.steps.to_vec();
+        left.retain(|step| !self.known.contains_key(&step.name));
+        let StepAdder { clusters, cluster, .. } = self.adder;
+        let ids = clusters.api.add_steps(cluster, &left, clusters.settings.emr.execution_role.as_deref()).await?;
         self.known.extend(left.into_iter().map(|step| step.name).zip(ids));
         Ok(self.known.clone())
     }
 
     async fn look(&mut self) -> Result<Option<Self::Made>, CallError> {
-        let left = self.left();
-        let found = self.adding.find(|name| left.iter().any(|step| step.name == name)).await?;
-        self.known.extend(found.ids);
-        Ok(self.left().is_empty().then(|| self.known.clone()))
+        self.known.extend(self.adder.find().await?.ids);
+        Ok(self.steps.iter().all(|step| self.known.contains_key(&step.name)).then(|| self.known.clone()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::names::Uri;
 
     fn order(spark: &[(&str, &str)]) -> StepOrder {
         let root = std::path::Path::new("/");
@@ -228,19 +208,15 @@ mod tests {
         }
     }
 
-    fn code(environment: bool) -> CodePlace {
+    fn shipped(environment: bool) -> Shipped {
         let place = |tail: &str| Uri::in_bucket("a", tail);
-        CodePlace {
-            scripts: place("code/1f"),
-            packages: place("code/1f/soflow_code.zip"),
-            environment: environment.then(|| place("dependencies/2e.tar.gz")),
-        }
+        Shipped { code: place("code/1f"), environment: environment.then(|| place("dependencies/2e.tar.gz")) }
     }
 
     #[test]
     fn options_stay_whole_whatever_is_in_them() {
         let spark = [("executor-memory", "4g"), ("spark.x", "a b,c 'd' \"e\" $(f)"), ("archives", "s3://b/x.zip#x")];
-        let step = new_step(&order(&spark), &code(true), ActionOnFailure::Continue).unwrap();
+        let step = new_step(&order(&spark), &shipped(true), ActionOnFailure::Continue).unwrap();
         insta::assert_snapshot!(step.args.join("\n"), @r#"
         spark-submit
         --master
@@ -272,7 +248,7 @@ mod tests {
     #[test]
     fn more_than_emr_takes_is_refused_before_any_call() {
         let long = "x".repeat(MOST_CHARACTERS);
-        let error = new_step(&order(&[("spark.x", &long)]), &code(false), ActionOnFailure::Continue).unwrap_err();
+        let error = new_step(&order(&[("spark.x", &long)]), &shipped(false), ActionOnFailure::Continue).unwrap_err();
         assert_eq!(error.kind, Kind::Usage);
         assert!(error.message.contains("EMR takes 10240"), "{error}");
     }

@@ -1,6 +1,7 @@
 //! The engine's Python environment: where it is, whether it is whole, and how it comes to be.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,16 +10,25 @@ use std::time::UNIX_EPOCH;
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use super::{cause, install, launcher, process};
+use super::{launcher, process};
 use crate::config::{Engine, Local, Network};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
-use crate::machine::{Host, python, unfinished};
+use crate::machine::{Host, Uv, python, unfinished};
 use crate::names::Digest;
+
+/// The Java that Spark 3.5 is run with here. Source: Spark 3.5's documentation, which names 8, 11 and 17.
+const JAVA: u32 = 17;
+
+/// Written last when an environment is made: without it there is none.
+const READY: &str = "ready.json";
+
+/// What to do about a folder in which no environment can be.
+const CHOOSE_ANOTHER: &str = "choose another: `engine-dir` in config/soflow.yaml, or `SOFLOW_ENGINE_DIR=FOLDER`";
 
 /// An engine's Python environment.
 #[derive(Clone, Debug)]
-pub struct Environment {
+pub struct EngineEnvironment {
     /// The engine.
     pub engine: Engine,
     /// Its folder, named after the lock.
@@ -38,7 +48,7 @@ pub struct InUse {
     _lock: Option<fs::File>,
 }
 
-/// Written last when an environment is made: without it there is none.
+/// The content of [`READY`].
 #[derive(Debug, Serialize, Deserialize)]
 struct Ready {
     /// Of the names, sizes and modification times of all files.
@@ -47,12 +57,10 @@ struct Ready {
     python: String,
 }
 
-const READY: &str = "ready.json";
-
-impl Environment {
+impl EngineEnvironment {
     /// Returns the environment of `engine` under the settings' engine folder; makes nothing.
     pub fn new(local: &Local, host: &Host) -> Self {
-        let with_jre = local.engine == Engine::Spark && install::java(host).is_none();
+        let with_jre = local.engine == Engine::Spark && java(host).is_none();
         let lock = launcher::environment_digest(local.engine, with_jre);
         let folder = local.engine_dir.join(format!("{}-{}", local.engine.name(), lock.short()));
         Self {
@@ -92,10 +100,7 @@ impl Environment {
         self.check_name()?;
         let lock = match self.lock() {
             Ok(lock) => lock,
-            Err(error) if is_refused(&error) => {
-                let lock = self.shared()?;
-                return if self.is_whole() { Ok(InUse { _lock: lock }) } else { Err(self.unusable(error)) };
-            }
+            Err(error) if is_refused(&error) && self.is_whole() => return Ok(InUse { _lock: self.shared()? }),
             Err(error) => return Err(self.unusable(error)),
         };
         lock.file().lock_shared()?;
@@ -123,7 +128,7 @@ impl Environment {
         }
         Err(Error::new(Kind::Usage, format!("`{home}` cannot hold an engine environment: its name has a colon"))
             .detail("Python and Java take the colon for the end of a folder's name.")
-            .hint("choose another: `engine-dir` in config/soflow.yaml, or `SOFLOW_ENGINE_DIR=FOLDER`"))
+            .hint(CHOOSE_ANOTHER))
     }
 
     /// Returns the folder of all environments.
@@ -140,7 +145,7 @@ impl Environment {
             )),
             false => Error::new(Kind::Machine, what).caused_by(error),
         };
-        error.hint("choose another: `engine-dir` in config/soflow.yaml, or `SOFLOW_ENGINE_DIR=FOLDER`")
+        error.hint(CHOOSE_ANOTHER)
     }
 
     /// Removes the environment.
@@ -194,7 +199,7 @@ impl Environment {
         // The lock is held, so nobody else is making one of this engine.
         let making = unfinished(home, self.engine.name())?;
         let python = python::find(&self.host, self.python.as_deref(), "the local engine")?;
-        let uv = install::install(self, &self.host, &python, making.path(), sink)?;
+        let uv = self.install(&python, &making.path().join("venv"), sink)?;
         launcher::write(&making.path().join("launcher"))?;
         let ready = Ready { files: fingerprint(making.path())?, python: python.display().to_string() };
         let body = serde_json::to_vec(&ready)
@@ -208,9 +213,35 @@ impl Environment {
         sink.emit(Event::EngineReady { engine: self.engine.name().into(), path });
         Ok(())
     }
-}
 
-impl Environment {
+    /// Makes a venv with all packages, each pinned by its hash; returns the uv that did.
+    fn install(&self, python: &Path, venv: &Path, sink: &mut dyn Sink) -> Result<Uv> {
+        let (downloads, mut done) = (launcher::downloads(self.engine, self.with_jre)?, 0);
+        sink.emit(Event::EngineInstall {
+            engine: self.engine.name().into(),
+            bytes: downloads.values().sum(),
+            packages: downloads.len() as u64,
+        });
+        let uv = Uv::get(&self.host, python, self.home(), self.engine.name())?;
+        uv.venv(venv)?;
+        let mut options: Vec<OsString> = vec!["--no-binary".into(), launcher::source_only(self.engine).into()];
+        options.extend(["--python".into(), venv.join("bin/python").into()]);
+        for lock in launcher::locks(self.engine, self.with_jre) {
+            let file = venv.join(format!("{}.lock", lock.name));
+            fs::write(&file, lock.text)?;
+            if lock.name == launcher::BUILD.name {
+                options.extend(["--build-constraints".into(), file.clone().into()]);
+            }
+            options.extend(["-r".into(), file.into()]);
+        }
+        let installed = uv.install(options, &mut |name| {
+            done += downloads.get(name).copied().unwrap_or(0);
+            sink.emit(Event::EnginePackage { name: name.into(), done });
+        })?;
+        installed.map_err(|failure| failure.error("the engine's packages cannot be installed"))?;
+        Ok(uv)
+    }
+
     /// Runs a small step that touches what real steps touch. On Spark that also makes the archive of loaded classes
     /// that saves every later step several seconds; it holds paths, so it is made in the final place.
     fn try_out(&self, sink: &mut dyn Sink) -> Result<()> {
@@ -220,19 +251,29 @@ impl Environment {
             command.arg("--archive");
         }
         command.arg("--script").arg(self.folder.join("launcher/soflow_launch/warm.py"));
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-        let lifeline = child.stdin.take();
-        let ended = child.wait_with_output()?;
-        drop(lifeline);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let ended = process::output(command)?;
         if ended.status.success() {
             return Ok(());
         }
-        let cause = cause::probable(ended.stderr.as_slice(), "stderr", "it printed nothing");
+        let cause = process::probable_cause(ended.stderr.as_slice(), "stderr", "it printed nothing");
         fs::remove_dir_all(&self.folder)?;
         Err(Error::new(Kind::Machine, format!("the {} engine does not work on this machine", self.engine.name()))
             .detail(cause.excerpt)
             .hint("please report this with the lines above, the operating system and the Python version"))
     }
+}
+
+/// Returns the home of a Java 17 on this machine, or `None` when one must be brought along. Reads the `release` file of each:
+/// starting `java -version` would cost a quarter of a second.
+fn java(host: &Host) -> Option<PathBuf> {
+    let on_path = || Some(fs::canonicalize(host.program("java")?).ok()?.parent()?.parent()?.to_path_buf());
+    let is_fitting = |home: &PathBuf| {
+        let release = fs::read_to_string(home.join("release")).unwrap_or_default();
+        let version = release.lines().find_map(|line| line.strip_prefix("JAVA_VERSION="));
+        version.and_then(|version| version.trim_matches('"').split('.').next()?.parse().ok()) == Some(JAVA)
+    };
+    host.java_home.clone().filter(is_fitting).or_else(|| on_path().filter(is_fitting))
 }
 
 /// Returns whether a file could not be opened because it is another user's, or on a read-only file system.

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use fs_err as fs;
 
-use super::environment::Environment;
+use super::environment::EngineEnvironment;
 use super::process;
 use crate::config::Network;
 use crate::error::Result;
@@ -19,7 +19,7 @@ const PEOPLE: std::ops::RangeInclusive<u32> = 1000..=60_000;
 ///
 /// # Errors
 /// Those of starting the launcher, which is asked only then.
-pub fn warning(environment: &Environment) -> Result<Option<String>> {
+pub fn warning(environment: &EngineEnvironment) -> Result<Option<String>> {
     match (others(), environment.network) {
         (0, _) => Ok(None),
         (others, Network::Host) => Ok(Some(told(others, "`network: host` is set"))),
@@ -36,13 +36,10 @@ fn told(others: usize, why: &str) -> String {
 }
 
 /// Returns why the engine cannot have a network of its own, if so.
-fn refused(environment: &Environment) -> Result<Option<String>> {
+fn refused(environment: &EngineEnvironment) -> Result<Option<String>> {
     let mut launcher = process::launch(environment, "network");
-    let mut child = launcher.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-    // Kept open until it has ended: closing it is how soflow's own end is noticed.
-    let lifeline = child.stdin.take();
-    let said = child.wait_with_output()?;
-    drop(lifeline);
+    launcher.stdout(Stdio::piped()).stderr(Stdio::null());
+    let said = process::output(launcher)?;
     Ok(match process::told(said.stdout.as_slice())?.remove("network") {
         Some(serde_json::Value::Null) => None,
         Some(why) => Some(format!("the kernel allows it no network of its own ({why})")),

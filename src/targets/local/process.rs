@@ -1,32 +1,39 @@
 //! A step as a process: started with its task, its output captured, ended together with soflow.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read as _};
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use fs_err as fs;
+use futures_util::future::BoxFuture;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-use super::cause;
-use super::environment::{Environment, InUse};
+use super::environment::{EngineEnvironment, InUse};
 use super::{launcher, neighbours};
-use crate::config::{Engine, Local};
-use crate::diagnose::Class;
+use crate::config::Local;
+use crate::diagnose::{Class, Explainer, Place};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::machine::{Host, python};
-use crate::targets::{Ended, StepEnd, StepOrder, Stop, Target};
+use crate::targets::{Cause, Ended, StepEnd, StepOrder, Stop, Target, asked};
 
 /// How long a step gets to end by itself after it was asked to stop.
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Exit code with which the launcher says that the engine, and not the step, failed.
 const ENGINE_FAILED: i32 = 90;
+
+/// The signal that no process sends to itself.
+const KILLED: i32 = 9;
+
+/// What to do about an engine that does not work.
+pub const MAKE_AGAIN: &str = "make the engine environment again: `soflow engine install --force`";
 
 /// The start of lines in which a step tells soflow something, followed by a JSON object.
 const TOLD: &[u8] = b"@soflow ";
@@ -36,7 +43,7 @@ const LONGEST_TOLD: u64 = 64 << 10;
 
 /// Runs steps on this machine.
 pub struct LocalTarget {
-    environment: Environment,
+    environment: EngineEnvironment,
     slots: usize,
     code: PathBuf,
     in_use: Mutex<Option<InUse>>,
@@ -47,31 +54,76 @@ impl LocalTarget {
     pub fn new(local: &Local, host: &Host, code: &Path) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            environment: Environment::new(local, host),
+            environment: EngineEnvironment::new(local, host),
             slots: local.parallel.unwrap_or(cores).max(1),
             code: code.to_path_buf(),
             in_use: Mutex::new(None),
         }
     }
 
-    fn spawn(&self, order: &StepOrder, stdout: &Path, stderr: &Path) -> Result<Child> {
-        let task = order.task.as_str();
+    /// Starts a step; its output goes to files in its folder of logs.
+    fn begin(&self, order: &StepOrder) -> Result<StepProcess> {
+        let folder = order.logs.to_path().ok_or_else(|| {
+            Error::new(Kind::Usage, format!("a local target writes its logs to this machine, not to `{}`", order.logs))
+        })?;
+        fs::create_dir_all(&folder)?;
+        let (stdout, stderr) = (folder.join("stdout.log"), folder.join("stderr.log"));
         let mut command = command(&self.environment, &self.code, "step");
         for (key, value) in &order.spark {
             command.args(["--conf", &format!("{}={value}", launcher::spark_property(key))]);
         }
-        command.arg("--script").arg(self.code.join(&order.script)).args(["--", "--task", task]);
-        command.stdout(fs::File::create(stdout)?.into_file()).stderr(fs::File::create(stderr)?.into_file());
-        command.spawn().map_err(|error| {
+        command.arg("--script").arg(self.code.join(&order.script)).args(["--", "--task", order.task.as_str()]);
+        command.stdout(fs::File::create(&stdout)?.into_file()).stderr(fs::File::create(&stderr)?.into_file());
+        let child = command.spawn().map_err(|error| {
             Error::new(Kind::Machine, format!("step `{}` cannot be started", order.step))
                 .caused_by(error)
-                .hint("make the engine environment again: `soflow engine install --force`")
-        })
+                .hint(MAKE_AGAIN)
+        })?;
+        Ok(StepProcess { child, stdout, stderr })
+    }
+}
+
+/// A step that runs.
+struct StepProcess {
+    child: Child,
+    stdout: PathBuf,
+    stderr: PathBuf,
+}
+
+impl StepProcess {
+    async fn end(mut self, mut stop: watch::Receiver<Stop>) -> Result<Ended> {
+        // `wait` would close it, and the launcher takes that for the end of soflow.
+        let lifeline = self.child.stdin.take();
+        let status = tokio::select! {
+            status = self.child.wait() => status?,
+            () = asked(&mut stop, |stop| *stop == Stop::Cancel) => {
+                drop(lifeline);
+                if tokio::time::timeout(GRACE, self.child.wait()).await.is_err() {
+                    self.child.kill().await?;
+                }
+                return Ok(StepEnd::Stopped.into());
+            }
+        };
+        let told = told(BufReader::new(fs::File::open(&self.stdout)?))?;
+        if status.success() {
+            return Ok(StepEnd::Completed(told).into());
+        }
+        let printed = fs::File::open(&self.stderr)?;
+        let mut cause = probable_cause(printed, &self.stderr.to_string_lossy(), &describe(status));
+        if status.code() == Some(ENGINE_FAILED) {
+            cause.class = Class::Service;
+            cause.summary = told.get("engine_error").and_then(|e| e.as_str()).unwrap_or(&cause.summary).to_string();
+            cause.hint = Some(MAKE_AGAIN.into());
+        } else if status.signal() == Some(KILLED) {
+            cause.class = Class::Capacity;
+            cause.hint = cause.hint.or_else(|| Some("run fewer steps at once: `--parallel 1`".into()));
+        }
+        Ok(StepEnd::Failed(cause).into())
     }
 }
 
 /// Returns the launcher's command line with the job's code on its path; the launcher ends with soflow.
-pub fn command(environment: &Environment, code: &Path, verb: &str) -> Command {
+pub fn command(environment: &EngineEnvironment, code: &Path, verb: &str) -> Command {
     let mut command = Command::from(launch(environment, verb));
     command.args(["--network", environment.network.name()]);
     // Not as PYTHONPATH, in which a colon in the folder's name would end it.
@@ -81,17 +133,27 @@ pub fn command(environment: &Environment, code: &Path, verb: &str) -> Command {
 
 /// Returns the launcher's command line up to its verb. Its standard input is a pipe that nobody writes to: it closes
 /// when soflow ends, however that happens, and the launcher ends with it.
-pub fn launch(environment: &Environment, verb: &str) -> std::process::Command {
+pub fn launch(environment: &EngineEnvironment, verb: &str) -> std::process::Command {
     let mut command = python::command(&environment.interpreter());
     command.arg("-u").arg(environment.launcher()).arg(verb).args(["--engine", environment.engine.name()]);
     command.stdin(Stdio::piped());
     command
 }
 
+/// Runs a launcher to its end with its standard input open: closing that is how soflow's own end is noticed.
+pub fn output(mut command: std::process::Command) -> Result<Output> {
+    let mut child = command.spawn()?;
+    let lifeline = child.stdin.take();
+    let output = child.wait_with_output()?;
+    drop(lifeline);
+    Ok(output)
+}
+
 #[async_trait]
 impl Target for LocalTarget {
     fn engine(&self) -> String {
-        engine_identity(self.environment.engine)
+        let engine = self.environment.engine;
+        format!("{}@{}", engine.name(), launcher::packages_digest(engine).short())
     }
 
     fn slots(&self) -> usize {
@@ -107,69 +169,39 @@ impl Target for LocalTarget {
         Ok(())
     }
 
-    async fn run_step(&self, order: StepOrder, mut stop: watch::Receiver<Stop>) -> Result<Ended> {
-        let folder = order.logs.to_path().ok_or_else(|| {
-            Error::new(Kind::Usage, format!("a local target writes its logs to this machine, not to `{}`", order.logs))
-        })?;
-        fs::create_dir_all(&folder)?;
-        let (stdout, stderr) = (folder.join("stdout.log"), folder.join("stderr.log"));
-        let mut child = self.spawn(&order, &stdout, &stderr)?;
-        // `wait` would close it, and the launcher takes that for the end of soflow.
-        let lifeline = child.stdin.take();
-        let status = tokio::select! {
-            status = child.wait() => status?,
-            () = async { drop(stop.wait_for(|stop| *stop == Stop::Cancel).await) } => {
-                drop(lifeline);
-                end(&mut child).await?;
-                return Ok(StepEnd::Stopped.into());
-            }
+    fn start(&self, orders: Vec<StepOrder>, stop: &watch::Receiver<Stop>) -> Vec<BoxFuture<'static, Result<Ended>>> {
+        let run = |order: StepOrder| -> BoxFuture<'static, Result<Ended>> {
+            let (begun, stop) = (self.begin(&order), stop.clone());
+            Box::pin(async move { begun?.end(stop).await })
         };
-        let told = told(BufReader::new(fs::File::open(&stdout)?))?;
-        if status.success() {
-            return Ok(StepEnd::Completed(told).into());
-        }
-        let printed = fs::File::open(&stderr)?;
-        let mut cause = cause::probable(printed, &stderr.to_string_lossy(), &describe(status));
-        if status.code() == Some(ENGINE_FAILED) {
-            cause.class = Class::Service;
-            cause.summary = told.get("engine_error").and_then(|e| e.as_str()).unwrap_or(&cause.summary).to_string();
-            cause.hint = Some("make the engine environment again: `soflow engine install --force`".into());
-        } else if killed(status) {
-            cause.class = Class::Capacity;
-            cause.hint = cause.hint.or_else(|| Some("run fewer steps at once: `--parallel 1`".into()));
-        }
-        Ok(StepEnd::Failed(cause).into())
+        orders.into_iter().map(run).collect()
     }
 }
 
-/// Returns the engine's name and the lock of its packages.
-pub fn engine_identity(engine: Engine) -> String {
-    format!("{}@{}", engine.name(), launcher::packages_digest(engine).short())
-}
-
-/// Waits for a launcher whose lifeline is cut, and kills it when it takes too long.
-async fn end(child: &mut Child) -> Result<()> {
-    if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
-        child.kill().await?;
+/// Returns the probable cause of a failure from the step's standard error; `ended` says how its process went.
+pub fn probable_cause(stderr: impl Read, log: &str, ended: &str) -> Cause {
+    let mut explainer = Explainer::new(Place::Laptop);
+    explainer.read(log, stderr);
+    let mut cause = Cause::new(explainer.finding(), ended);
+    if cause.summary.is_empty() {
+        cause.summary = ended.to_string();
+        cause.log = log.to_string();
     }
-    Ok(())
+    // Nothing speaks for the machine, and a process that ends itself does so because its code says so.
+    if cause.class == Class::Unknown {
+        cause.class = Class::Code;
+    }
+    cause
 }
 
 fn describe(status: ExitStatus) -> String {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        let memory = if killed(status) { "; the kernel does this when memory runs out" } else { "" };
-        return format!("the process was killed by signal {signal}{memory}");
+    match (status.signal(), status.code()) {
+        (Some(KILLED), _) => {
+            format!("the process was killed by signal {KILLED}; the kernel does this when memory runs out")
+        }
+        (Some(signal), _) => format!("the process was killed by signal {signal}"),
+        (None, code) => format!("the process ended with exit code {}", code.unwrap_or(-1)),
     }
-    format!("the process ended with exit code {}", status.code().unwrap_or(-1))
-}
-
-/// Returns whether it ended by SIGKILL, which no process sends to itself.
-fn killed(status: ExitStatus) -> bool {
-    #[cfg(unix)]
-    return std::os::unix::process::ExitStatusExt::signal(&status) == Some(9);
-    #[cfg(not(unix))]
-    false
 }
 
 /// Returns what the lines of `stdout` tell, the later of one name; holds one line at a time, and of others nothing.
@@ -209,5 +241,58 @@ mod tests {
         let all = BufReader::new(long.chain(later).chain(&b"\"}\n@soflow {\"more\": 1}\n"[..]));
         let expected = BTreeMap::from([("rows".into(), 5.into()), ("more".into(), 1.into())]);
         assert_eq!(told(all).unwrap(), expected, "a line of more than 64 KiB is not believed");
+    }
+
+    fn cause(stderr: &str) -> Cause {
+        probable_cause(stderr.as_bytes(), "stderr.log", "the process ended with exit code 1")
+    }
+
+    #[test]
+    fn the_last_traceback_is_the_cause() {
+        let stderr = "noise\nTraceback (most recent call last):\n  File \"a.py\", line 1\nKeyError: 'x'\n\nDuring handling of the above exception, another exception occurred:\n\n\
+                      Traceback (most recent call last):\n  File \"steps/q.py\", line 9, in run\n    go()\nValueError: no tags\n";
+        let cause = cause(stderr);
+        assert_eq!(cause.summary, "ValueError: no tags");
+        assert_eq!(cause.lines, (8, 11));
+        assert!(cause.excerpt.starts_with("Traceback") && cause.excerpt.contains("steps/q.py"));
+        assert_eq!(cause.class, Class::Code);
+    }
+
+    #[test]
+    fn without_a_traceback_the_last_lines_are_shown() {
+        let cause = cause("one\ntwo\nthread 'main' panicked\n\n");
+        assert_eq!((cause.summary.as_str(), cause.lines), ("thread 'main' panicked", (1, 3)));
+    }
+
+    #[test]
+    fn silence_is_told_as_such() {
+        let cause = cause("");
+        assert_eq!((cause.summary.as_str(), cause.class), ("the process ended with exit code 1", Class::Code));
+        assert_eq!(cause.place(), "line 1 of stderr.log; the process ended with exit code 1");
+    }
+
+    #[test]
+    fn a_full_disk_is_the_machines_fault() {
+        let cause =
+            cause("Traceback (most recent call last):\n  File \"x\"\nOSError: [Errno 28] No space left on device\n");
+        assert!(cause.class == Class::Capacity && cause.hint.unwrap().contains("soflow gc"));
+    }
+
+    #[test]
+    fn a_record_of_an_older_soflow_can_be_read() {
+        let old = r#"{"summary": "KeyError: 'x'", "excerpt": "", "log": "/l", "lines": [1, 2], "machine": true, "hint": null}"#;
+        let cause: Cause = serde_json::from_str(old).unwrap();
+        assert_eq!((cause.class, cause.ended.as_str()), (Class::Unknown, ""));
+    }
+
+    #[test]
+    fn endless_lines_and_tracebacks_are_trimmed() {
+        let long = format!(
+            "Traceback (most recent call last):\n{}ValueError: {}\n",
+            "  File x\n".repeat(500),
+            "y".repeat(9000)
+        );
+        let cause = cause(&long);
+        assert!(cause.excerpt.lines().count() <= 15 && cause.summary.chars().count() <= 301);
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::sendable;
-use crate::aws::{CallError, Options, SECRETS_MANAGER, Session};
+use crate::aws::{CallError, SECRETS_MANAGER, Session, SessionOptions};
 use crate::cli::connections::Connections;
 use crate::cli::project::Project;
 use crate::config::TargetKind;
@@ -44,7 +44,7 @@ pub(super) async fn session(project: &Project, connections: &Connections, name: 
     };
     let region = region.map(String::from).or(own);
     // The quota is of calls to EMR; there are none here.
-    Session::load(&Options { region, profile, quota: 1.0 }).await
+    Session::load(&SessionOptions { region, profile, quota: 1.0 }).await
 }
 
 /// Returns the region in an ARN.

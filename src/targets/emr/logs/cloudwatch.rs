@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::s3::{LogName, LogOrigin, LogStream, applications};
-use super::{LogPiece, LogSink};
-use crate::aws::{CallError, LOGS, Session};
+use super::name::{LogName, LogOrigin, LogStream};
+use super::s3::applications;
+use super::{LogPiece, LogSink, add};
+use crate::aws::{LOGS, Session};
 use crate::error::Result;
 
 /// The streams of one step.
@@ -27,31 +28,11 @@ impl CloudWatch {
         Self { group: format!("/aws/emr/{cluster}"), step: step.into(), wanted, tokens: BTreeMap::new() }
     }
 
-    /// Passes on what has come since the last time; returns whether there was anything, or why nobody may look.
+    /// Passes on what has come since the last time; returns whether there was anything.
     ///
     /// # Errors
     /// Those of AWS and of `out`.
-    pub async fn read(
-        &mut self,
-        session: &Session,
-        known: &mut Vec<String>,
-        out: &mut LogSink<'_>,
-    ) -> Result<Result<bool, String>> {
-        let result = self.read_all(session, known, out).await;
-        match result {
-            Ok(any) => Ok(Ok(any)),
-            Err(ReadFailure::Call(error)) if error.is_denied() => Ok(Err(error.to_string())),
-            Err(ReadFailure::Call(error)) => Err(error.into()),
-            Err(ReadFailure::Out(error)) => Err(error),
-        }
-    }
-
-    async fn read_all(
-        &mut self,
-        session: &Session,
-        known: &mut Vec<String>,
-        out: &mut LogSink<'_>,
-    ) -> Result<bool, ReadFailure> {
+    pub async fn read(&mut self, session: &Session, known: &mut Vec<String>, out: &mut LogSink<'_>) -> Result<bool> {
         let step = format!("steps/{}/", self.step);
         // The driver first, but its application may only be named in the step's own log.
         let named = !known.is_empty();
@@ -75,7 +56,7 @@ impl CloudWatch {
         prefix: &str,
         known: &mut Vec<String>,
         out: &mut LogSink<'_>,
-    ) -> Result<bool, ReadFailure> {
+    ) -> Result<bool> {
         let mut any = false;
         let search = known.is_empty();
         for (name, stream) in self.streams(session, prefix).await? {
@@ -90,12 +71,11 @@ impl CloudWatch {
                     break;
                 }
                 if search {
-                    let found = applications(text.as_bytes());
-                    known.extend(found.into_iter().filter(|id| !known.contains(id)).collect::<Vec<_>>());
+                    add(known, applications(text.as_bytes()));
                 }
                 if wanted {
                     any = true;
-                    out(LogPiece { name: &name, place: &place, text: text.as_bytes() }).map_err(ReadFailure::Out)?;
+                    out(LogPiece { name: &name, place: &place, text: text.as_bytes() })?;
                 }
             }
         }
@@ -103,7 +83,7 @@ impl CloudWatch {
     }
 
     /// Returns the outputs that have a stream by now, as they are best read; none when the group is not there.
-    async fn streams(&self, session: &Session, prefix: &str) -> Result<Vec<(LogName, String)>, ReadFailure> {
+    async fn streams(&self, session: &Session, prefix: &str) -> Result<Vec<(LogName, String)>> {
         let mut input = json!({ "logGroupName": self.group, "logStreamNamePrefix": prefix });
         let mut found = Vec::new();
         loop {
@@ -125,7 +105,7 @@ impl CloudWatch {
 
     /// Returns the next lines of a stream; nothing when all have been read. A page may be empty without being the last,
     /// which answers with the token it was asked with.
-    async fn next_page(&mut self, session: &Session, stream: &str) -> Result<String, ReadFailure> {
+    async fn next_page(&mut self, session: &Session, stream: &str) -> Result<String> {
         loop {
             let mut input = json!({ "logGroupName": self.group, "logStreamName": stream, "startFromHead": true });
             let before = self.tokens.get(stream);
@@ -169,16 +149,4 @@ struct LogEvents {
 #[derive(Deserialize)]
 struct LogEvent {
     message: String,
-}
-
-/// What ends a reading: AWS, or whoever takes the text.
-enum ReadFailure {
-    Call(CallError),
-    Out(crate::error::Error),
-}
-
-impl From<CallError> for ReadFailure {
-    fn from(error: CallError) -> Self {
-        Self::Call(error)
-    }
 }

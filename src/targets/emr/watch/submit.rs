@@ -1,111 +1,89 @@
-//! Hands steps over to the cluster, each once, and ends what is there twice all the same.
+//! Hands steps over to the cluster, each once, and on to another one when it ends; ends what is there twice all the same.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_emr::types::StepCancellationOption;
-use tokio::sync::oneshot;
 
-use super::{Watched, Watcher, call_failed, fail};
+use super::{Watched, Watcher};
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
 use crate::event::{self, Event};
-use crate::targets::emr::answers::{EmrStep, StepState};
-use crate::targets::emr::steps::{self, ClusterSteps, StepAdder, is_of, new_step};
-use crate::targets::{Ended, Note, StepOrder, Stop};
+use crate::store::lease::Loss;
+use crate::targets::emr::answers::{Cluster, EmrStep, StepState, has_ended};
+use crate::targets::emr::clusters::{Acquired, ClusterRequest};
+use crate::targets::emr::manage::DOWN;
+use crate::targets::emr::steps::{self, ClusterSteps, StepAdder, new_step};
+use crate::targets::{StepEnd, Stop, asked};
 
-/// Why steps were not added.
-pub(super) enum NotAdded {
-    /// EMR did not take them, or did not say.
-    Call(CallError),
-    /// They were not sent.
-    Told(Error),
-}
-
-impl From<CallError> for NotAdded {
-    fn from(error: CallError) -> Self {
-        Self::Call(error)
-    }
-}
-
-impl From<Error> for NotAdded {
-    fn from(error: Error) -> Self {
-        Self::Told(error)
-    }
-}
+/// How often a run moves to another cluster before it gives up.
+const MOST_MOVES: u32 = 3;
 
 impl Watcher {
-    /// Adds steps; each that cannot be added ends with the reason.
-    pub(super) async fn add(&mut self, batch: Vec<(StepOrder, oneshot::Sender<Result<Ended>>)>) {
-        if batch.is_empty() {
-            return;
+    /// Adds steps; each that cannot be added ends with the reason. `look_first`: some may be on the cluster.
+    pub(super) async fn add(&mut self, mut steps: Vec<Watched>, look_first: bool) {
+        if self.cancelling {
+            return steps.into_iter().for_each(|step| step.end(Ok(StepEnd::Stopped.into())));
         }
-        let mut taken: Vec<Watched> = batch
-            .into_iter()
-            .map(|(order, end)| Watched { id: order.step_id.clone(), state: None, order, end })
-            .collect();
-        match self.submit(&mut taken, self.resumed).await {
-            Ok(()) => self.state.watched.extend(taken),
-            Err(NotAdded::Call(error)) if error.is_ending_cluster() => {
-                self.state.watched.extend(taken);
-                // The next tick looks at the cluster, finds it ended, and moves.
-                self.acquired.ready = false;
-            }
-            Err(NotAdded::Call(error)) if error.maybe_done && *self.stop().borrow() == Stop::Cancel => {
-                let cluster = &self.acquired.placed.cluster;
-                let text =
-                    format!("steps may still come up on cluster {cluster}: {error}; `soflow cluster show` tells");
-                self.tell(Event::Warning { text });
-                // The word to end them is on its way.
-                self.state.watched.extend(taken);
-            }
-            Err(NotAdded::Call(error)) => {
-                let goes_on = error.maybe_done;
-                fail(taken, &call_failed(error, goes_on, &self.run));
-            }
-            Err(NotAdded::Told(error)) => fail(taken, &error),
+        let error = match self.submit(&mut steps, look_first).await {
+            Ok(()) => return self.watched.extend(steps),
+            Err(error) => error,
+        };
+        let call = CallError::of(&error);
+        let maybe_done = call.is_some_and(|call| call.maybe_done);
+        if call.is_some_and(CallError::is_ending_cluster) {
+            // The next tick looks at the cluster, finds it ended, and moves.
+            self.acquired.ready = false;
+            self.watched.extend(steps);
+        } else if maybe_done && *self.stop.borrow() == Stop::Cancel {
+            let (cluster, why) = (&self.acquired.placed.cluster, error.causes().join(": "));
+            self.notes
+                .warn(format!("steps may still come up on cluster {cluster}: {why}; `soflow cluster show` tells"));
+            // They are ended by their names.
+            self.watched.extend(steps);
+        } else {
+            let error = if maybe_done { self.going_on(error) } else { error };
+            let others = std::mem::replace(&mut self.watched, steps);
+            self.fail(&error);
+            self.watched = others;
         }
     }
 
     /// Returns what adds steps to the cluster.
-    pub(super) fn adding(&self) -> StepAdder<'_> {
-        let settings = &self.target.settings;
+    pub(super) fn adder(&self) -> StepAdder<'_> {
         StepAdder {
-            api: &self.target.api,
+            clusters: &self.clusters,
             cluster: &self.acquired.placed.cluster,
-            role: settings.execution_role.as_deref(),
+            run: &self.run,
             since: self.since,
-            patience: settings.lost_answer_wait,
         }
     }
 
     /// Adds those of `steps` that have no id to the cluster, and notes their ids.
-    pub(super) async fn submit(&mut self, steps: &mut [Watched], look_first: bool) -> Result<(), NotAdded> {
-        let action = self.target.action_on_failure();
+    async fn submit(&mut self, steps: &mut [Watched], look_first: bool) -> Result<()> {
         let mut found = ClusterSteps::default();
         if look_first && steps.iter().any(|step| step.id.is_none()) {
             // Steps that an earlier process has added go on when nobody can look for them.
             let unseen = |error| CallError { maybe_done: true, ..error };
-            found = self.adding().find(|name| is_of(name, &self.run)).await.map_err(unseen)?;
+            found = self.adder().find().await.map_err(unseen)?;
             note_ids(steps, &found.ids);
         }
-        let mut new = Vec::new();
-        for step in steps.iter().filter(|step| step.id.is_none()) {
-            new.push(new_step(&step.order, &self.code, action.clone())?);
-        }
+        let action = self.clusters.action_on_failure();
+        let new = steps.iter().filter(|step| step.id.is_none());
+        let new: Vec<_> =
+            new.map(|step| new_step(&step.order, &self.shipped, action.clone())).collect::<Result<_>>()?;
         if !new.is_empty() {
-            let later = !self.state.there.is_empty();
+            let later = !self.there.is_empty();
             self.acquired.lease.ensure(later).await.map_err(|error| self.put_out(error, new.len()))?;
-            let added = self.adding().add(&new, &mut self.stop()).await?;
+            let added = self.adder().add(&new, &mut self.stop.clone()).await?;
             note_ids(steps, &added.ids);
             found.spare.extend(added.spare);
-            self.state.doubtful |= added.again;
+            self.doubtful |= added.again;
         }
         // Before anyone hears of the steps, and may leave.
         self.end_copies(found.spare).await;
         for step in steps.iter() {
-            let (name, id) = (step.order.step.clone(), step.id.clone());
-            self.state.there.extend(id.clone().map(|id| (step.name(), id)));
-            let _ = self.notes.send(Note::Step { step: name, state: event::StepState::Queued, id });
+            self.there.extend(step.id.clone().map(|id| (step.name(), id)));
+            self.notes.step(&step.order.step, event::StepState::Queued, step.id.clone());
         }
         Ok(())
     }
@@ -115,7 +93,7 @@ impl Watcher {
         if error.kind != Kind::Held {
             return error;
         }
-        let (run, cluster, there) = (&self.run, &self.acquired.placed.cluster, self.state.watched.len());
+        let (run, cluster, there) = (&self.run, &self.acquired.placed.cluster, self.watched.len());
         let who = error.detail.unwrap_or_default();
         Error::new(Kind::Held, format!("run `{run}` has lost the lease of cluster `{cluster}`"))
             .detail(format!("{who}\nsteps not added: {left}; steps of the run there that are cancelled: {there}"))
@@ -123,26 +101,90 @@ impl Watcher {
     }
 
     /// Cancels steps that are on the cluster a second time, and says so. What fails now is done at the next look.
-    pub(super) async fn end_copies(&mut self, copies: Vec<EmrStep>) {
-        let copies: Vec<EmrStep> = copies.into_iter().filter(|step| step.state != StepState::CancelPending).collect();
+    pub(super) async fn end_copies(&mut self, mut copies: Vec<EmrStep>) {
+        copies.retain(|step| step.state != StepState::CancelPending);
         if copies.is_empty() {
             return;
         }
         let cluster = self.acquired.placed.cluster.clone();
         let ids: Vec<String> = copies.iter().map(|step| step.id.clone()).collect();
-        if self.target.api.cancel_steps(&cluster, &ids, StepCancellationOption::SendInterrupt).await.is_err() {
+        if self.clusters.api.cancel_steps(&cluster, &ids, StepCancellationOption::SendInterrupt).await.is_err() {
             return;
         }
         let running: Vec<EmrStep> = copies.iter().filter(|step| step.state == StepState::Running).cloned().collect();
-        if let Err(error) = self.target.kill_applications(&cluster, &self.run, &running).await {
-            self.tell(Event::Warning { text: format!("the application of a step may still be running: {error}") });
+        if let Err(error) = self.clusters.kill_applications(&cluster, &self.run, &running).await {
+            self.notes.warn(format!("the application of a step may still be running: {error}"));
         }
         for EmrStep { id, name, .. } in copies {
-            if self.state.copies.insert(id.clone()) {
-                let text = format!("step {name} came to cluster {cluster} a second time: {id} is cancelled");
-                self.tell(Event::Warning { text });
+            if self.copies.insert(id.clone()) {
+                self.notes.warn(format!("step {name} came to cluster {cluster} a second time: {id} is cancelled"));
             }
         }
+    }
+
+    /// Goes on with the unfinished steps on another cluster, or ends them when that would not help.
+    pub(super) async fn move_on(&mut self, lost: Cluster) {
+        if let Err(error) = self.move_from(lost).await {
+            self.fail(&error);
+        }
+    }
+
+    async fn move_from(&mut self, lost: Cluster) -> Result<()> {
+        let run = self.run.clone();
+        let why = self.clusters.why_lost(&lost).await;
+        // Whoever ends a cluster under a run does not want another one for it.
+        if let Ok(Some(Loss { to, forced: Some(what) })) = self.acquired.lease.check().await
+            && what == DOWN
+        {
+            return Err(Error::new(Kind::Held, format!("cluster `{}` was ended under run `{run}`", lost.id))
+                .detail(format!("with `soflow cluster down`, by {to}"))
+                .hint(format!("finished steps are kept: `soflow retry {run}` does the rest, on another cluster")));
+        }
+        // One that never took steps will not do so elsewhere either. What ends one that did, be it a person, the idle timer
+        // or the loss of its primary node, is told by codes that also stand for other things.
+        if lost.ready.is_none() || self.moves == MOST_MOVES {
+            return Err(lost.ended_error(&why));
+        }
+        self.notes.tell(Event::ClusterLost { cluster: lost.id.clone(), reason: why.summary });
+        self.moves += 1;
+        let mut stop = self.stop.clone();
+        let acquired = tokio::select! {
+            acquired = self.elsewhere(&lost) => acquired?,
+            () = asked(&mut stop, |stop| *stop == Stop::Cancel) => {
+                return Err(Error::new(Kind::Interrupted, format!("run `{run}` was stopped"))
+                    .hint(format!("finished steps are kept: `soflow retry {run}` does the rest")));
+            }
+        };
+        // What the ended cluster left half-written must not mix with what comes now.
+        for output in self.watched.iter().flat_map(|step| &step.order.outputs) {
+            self.clusters.store.remove(output).await?;
+        }
+        self.notes.place(&acquired.placed).await?;
+        let old = std::mem::replace(&mut self.acquired, acquired);
+        // The lease of a cluster that is gone is nobody's concern.
+        let _ = old.lease.release().await;
+        self.told_loss = false;
+        self.there.clear();
+        let mut unfinished = std::mem::take(&mut self.watched);
+        for step in &mut unfinished {
+            step.id = None;
+            step.state = None;
+        }
+        self.add(unfinished, true).await;
+        Ok(())
+    }
+
+    /// Returns another cluster, once nothing runs on the one that ends any more.
+    async fn elsewhere(&self, lost: &Cluster) -> Result<Acquired> {
+        let found = self.clusters.candidates().await?;
+        let run = self.run.to_string();
+        let token = format!("{run}.move-{}", self.moves);
+        let request = ClusterRequest { what: &run, token: &token, not: Some(&lost.id), notes: &self.notes };
+        let acquired = self.clusters.acquire(&request, None, found).await?;
+        while !has_ended(&self.clusters.api.describe_cluster(&lost.id).await?.state) {
+            tokio::time::sleep(self.clusters.settings.emr.poll_slowest).await;
+        }
+        Ok(acquired)
     }
 }
 

@@ -6,11 +6,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
 
-use super::read::open;
 use super::*;
-use crate::diagnose::{Class, Finding};
-use crate::names::Uri;
-use crate::store::{FileStore, Store as _};
+use crate::diagnose::Class;
+use crate::store::FileStore;
 
 const APPLICATION: &str = "containers/application_1700000000000_12345/container_e01_1700000000000_12345";
 
@@ -37,7 +35,7 @@ impl Lake {
     }
 
     fn step(&self) -> StepLogs<'_> {
-        StepLogs { store: &FileStore, root: &self.root, step: "s-1", applications: &[] }
+        StepLogs { store: &FileStore, root: self.root.clone(), step: "s-1", applications: &[] }
     }
 }
 
