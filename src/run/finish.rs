@@ -112,8 +112,8 @@ pub async fn rows_so_far(run: &ActiveRun<'_>, name: &str) -> Option<u64> {
     let mut rows = 0;
     for output in &step.outputs {
         let prefix = run.gathered.facts.lake.curated.join(&plan::run_prefix(&output.table, &run.record.run));
-        let objects = run.services.store.list(&place(output, &prefix)).await;
-        rows += objects.map_or(0, |objects| audit::rows_so_far(&objects));
+        let objects = run.services.store.list(&place(output, &prefix)).await.unwrap_or_default();
+        rows += audit::rows_so_far(&run.reader, &objects).await;
     }
     Some(rows)
 }

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use crate::error::Result;
 use crate::names::Uri;
 
-pub use file::{FileStore, make_folder, open_listed};
+pub use file::{FileStore, make_folder};
 pub use owner::Owner;
 pub use s3::S3Store;
 #[cfg(test)]

@@ -20,10 +20,9 @@ fn land(root: &Path, partition_by: &[&str], objects: &[Object]) -> Result<Landed
         let bucket = Bucket::start().await;
         let uploaded = upload(&bucket, root, objects);
         let files: Arc<dyn Store> = Arc::new(FileStore);
-        let found = read(&Reader::new(files, &here), &here, &by, &[], objects).await.map(|opened| opened.landed);
-        let remote = read(&Reader::new(bucket.store.clone(), &there), &there, &by, &[], &uploaded)
-            .await
-            .map(|opened| opened.landed);
+        let found = read(&Reader::new(files), &here, &by, &[], objects).await.map(|opened| opened.landed);
+        let remote =
+            read(&Reader::new(bucket.store.clone()), &there, &by, &[], &uploaded).await.map(|opened| opened.landed);
         match (&found, &remote) {
             (Ok(found), Ok(remote)) => assert_eq!(found, remote),
             (Err(found), Err(remote)) => {
