@@ -185,28 +185,14 @@ fn alike_members(kind: &DataType) -> Option<(String, String)> {
 
 /// Refuses two files of one table whose columns differ in name, type or order, naming the first difference.
 fn check_same(first: &[LandedColumn], second: &[LandedColumn], [a, b]: [&Uri; 2]) -> Result<()> {
-    let differ = |what: String| Err(Error::new(Kind::Audit, format!("the files of one table differ: {what}")));
-    for column in first {
-        match second.iter().find(|other| other.name == column.name) {
-            None => return differ(format!("`{a}` has a column `{}`, `{b}` has not", column.name)),
-            Some(other) if other.kind != column.kind => {
-                return differ(format!(
-                    "`{}` is `{}` in `{a}`, but `{}` in `{b}`",
-                    column.name, column.kind, other.kind
-                ));
-            }
-            Some(_) => {}
-        }
-    }
-    match second.iter().find(|column| first.iter().all(|other| other.name != column.name)) {
-        Some(column) => differ(format!("`{b}` has a column `{}`, `{a}` has not", column.name)),
-        None => match first.iter().zip(second).find(|(column, other)| column.name != other.name) {
-            Some((column, other)) => {
-                differ(format!("where `{a}` has the column `{}`, `{b}` has `{}`", column.name, other.name))
-            }
-            None => Ok(()),
-        },
-    }
+    let told = |columns: &[LandedColumn], at: usize| {
+        columns.get(at).map_or("missing".to_string(), |column| format!("`{} {}`", column.name, column.kind))
+    };
+    let differs = |at: &usize| told(first, *at) != told(second, *at);
+    let Some(at) = (0..first.len().max(second.len())).find(differs) else { return Ok(()) };
+    let (one, other) = (told(first, at), told(second, at));
+    let message = format!("the files of one table differ: column {} is {one} in `{a}`, but {other} in `{b}`", at + 1);
+    Err(Error::new(Kind::Audit, message))
 }
 
 /// Adds what a further file tells about a column; `rows` are those known so far and those of the file.

@@ -97,7 +97,8 @@ impl ParquetFile {
         let mask = ProjectionMask::roots(described, roots);
         let about = self.metadata.row_group(group);
         let chunks = about.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf));
-        let stored = chunks.map(|(_, chunk)| u64::try_from(chunk.compressed_size()).unwrap_or_default()).sum();
+        let sizes = chunks.map(|(_, chunk)| u64::try_from(chunk.compressed_size()).unwrap_or_default());
+        let stored = sizes.fold(0, u64::saturating_add);
         let _room = self.bytes.reader.room(stored).await?;
         let failed = |error| broken(uri, error);
         let mut rows = guarded(|| {

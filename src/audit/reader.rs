@@ -94,8 +94,8 @@ impl FileBytes {
         self.tail = self.part(size.saturating_sub(TAIL)..size).await?;
         let reader = ParquetMetaDataReader::new().with_prefetch_hint(Some(TAIL as usize));
         let footer = reader.load_and_finish(&mut *self, size).await;
-        self.kept =
-            self.reader.kept.clone().try_acquire_many_owned(units(size)).ok().filter(|_| size <= TAIL).map(Arc::new);
+        let keep = || self.reader.kept.clone().try_acquire_many_owned(units(size)).ok();
+        self.kept = (size <= TAIL).then(keep).flatten().map(Arc::new);
         if self.kept.is_none() {
             self.tail = Bytes::new();
         }

@@ -94,7 +94,8 @@ async fn supported(ask: &Asker<'_>, shape: &Shape, known: &mut BTreeMap<String, 
     let mut marker = None::<String>;
     loop {
         let list = || emr.list_supported_instance_types().release_label(release).set_marker(marker.clone()).send();
-        let Some(page) = ask.emr("ListSupportedInstanceTypes", list).await? else { break };
+        let page = ask.emr("ListSupportedInstanceTypes", list).await?;
+        let page = page.ok_or_else(|| format!("EMR does not know `{release}`"))?;
         for supported in page.supported_instance_types() {
             let name = supported.r#type().unwrap_or_default();
             if let (true, Some(processors)) = (missing.remove(name), supported.vcpu()) {

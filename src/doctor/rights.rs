@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::finding::{Asker, Finding, line, listed};
+use super::finding::{Asker, Checked, Finding, line, listed};
 use super::policy::{Statement, statement};
 use super::roles::{NONE, Roles};
 use super::{State, Subject};
@@ -34,7 +34,7 @@ struct Right {
 }
 
 impl Right {
-    async fn simulated(&self, ask: &Asker<'_>) -> Result<Finding, String> {
+    async fn simulated(&self, ask: &Asker<'_>) -> Checked {
         let fields = self.form();
         let fields: Vec<_> = fields.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         let answer = ask.form(&IAM, "SimulatePrincipalPolicy", &fields, &[]).await?.unwrap_or_default();
@@ -101,7 +101,8 @@ fn refuses(result: &Xml) -> bool {
 /// Checks rights, one question after the other: when one may not be asked, neither may the rest.
 pub(super) async fn check(ask: &Asker<'_>, subject: &Subject<'_>, caller: &Caller, roles: &Roles) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut rights = rights(subject, caller, roles, &policies_of(caller, ask).await);
+    let policies = policies_of(caller, ask).await;
+    let mut rights = rights(subject, caller, roles, &policies);
     if caller.is_root() {
         findings.push(Finding::ok("the root user may do everything").of("rights"));
         rights.retain(|right| right.who == "EMR");
@@ -115,7 +116,7 @@ pub(super) async fn check(ask: &Asker<'_>, subject: &Subject<'_>, caller: &Calle
             }
         }
     }
-    findings.push(line("cleanup role", &format!("`{CLEANUP}`"), cleanup(ask, caller).await));
+    findings.push(line("cleanup role", &format!("`{CLEANUP}`"), cleanup(ask, caller, policies).await));
     findings
 }
 
@@ -176,7 +177,7 @@ fn rights(subject: &Subject<'_>, caller: &Caller, roles: &Roles, policies: &str)
 }
 
 /// A missing role that may be made is none that is missed.
-async fn cleanup(ask: &Asker<'_>, caller: &Caller) -> Result<Finding, String> {
+async fn cleanup(ask: &Asker<'_>, caller: &Caller, policies: String) -> Checked {
     if ask.form(&IAM, "GetRole", &[("RoleName", CLEANUP)], NONE).await?.is_some() {
         return Ok(Finding::ok(format!("`{CLEANUP}` is there")));
     }
@@ -184,7 +185,7 @@ async fn cleanup(ask: &Asker<'_>, caller: &Caller) -> Result<Finding, String> {
     let right = Right {
         check: "cleanup role",
         who: "the caller",
-        policies: policies_of(caller, ask).await,
+        policies,
         actions,
         on: resources.clone(),
         grant: resources,
