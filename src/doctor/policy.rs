@@ -11,7 +11,7 @@ const POLICY: &str = include_str!("policy.json");
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Statement {
-    sid: String,
+    pub sid: String,
     #[serde(rename = "Action")]
     pub actions: Vec<String>,
     #[serde(rename = "Resource")]

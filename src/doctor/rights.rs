@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::finding::{Asker, Checked, Finding, line, listed};
 use super::policy::{Statement, statement};
-use super::roles::{NONE, Roles};
+use super::roles::{NONE, Role, Roles};
 use super::{State, Subject};
 use crate::aws::{Caller, IAM, Xml};
 
@@ -15,8 +15,9 @@ const CLEANUP: &str = "AWSServiceRoleForEMRCleanup";
 /// The one role of nodes that EMR's managed policy lets EMR hand on. Source: `AmazonEMRServicePolicy_v2`.
 const DEFAULT_NODES: &str = "EMR_EC2_DefaultRole";
 
-/// EMR as IAM names it.
+/// EMR and EC2 as IAM names them.
 pub(super) const EMR: &str = "elasticmapreduce.amazonaws.com";
+pub(super) const EC2: &str = "ec2.amazonaws.com";
 
 /// Something to ask IAM: whether someone may do all actions on all of some things.
 struct Right {
@@ -34,6 +35,19 @@ struct Right {
 }
 
 impl Right {
+    /// Returns the caller's right to what a statement allows; `example` stands where that leaves names open.
+    fn of(check: &'static str, statement: Statement, example: &str, policies: &str) -> Self {
+        Self {
+            check,
+            who: "the caller",
+            policies: policies.to_string(),
+            actions: statement.actions,
+            on: statement.resources.iter().map(|resource| resource.replace('*', example)).collect(),
+            grant: statement.resources,
+            with: None,
+        }
+    }
+
     async fn simulated(&self, ask: &Asker<'_>) -> Checked {
         let fields = self.form();
         let fields: Vec<_> = fields.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
@@ -131,48 +145,33 @@ async fn policies_of(caller: &Caller, ask: &Asker<'_>) -> String {
 fn rights(subject: &Subject<'_>, caller: &Caller, roles: &Roles, policies: &str) -> Vec<Right> {
     let (emr, shape, region) = (subject.emr, &subject.emr.shape, subject.session.region());
     let names = [("REGION", region), ("DATABASE", &emr.database), ("WORKGROUP", &emr.workgroup)];
-    let cluster =
-        format!("arn:{}:elasticmapreduce:{region}:{}:cluster/j-SOFLOWDOCTOR", caller.partition(), caller.account);
-    let mut rights = Vec::new();
-    let mut add = |check, sid, example: &str| {
-        let Statement { actions, resources, .. } = statement(sid, caller, &names);
-        rights.push(Right {
-            check,
-            who: "the caller",
-            policies: policies.to_string(),
-            actions,
-            on: resources.iter().map(|resource| resource.replace('*', example)).collect(),
-            grant: resources,
-            with: None,
-        });
+    let ours = |check, sid, example: &str| Right::of(check, statement(sid, caller, &names), example, policies);
+    let (partition, account) = (caller.partition(), &caller.account);
+    let cluster = format!("arn:{partition}:elasticmapreduce:{region}:{account}:cluster/j-SOFLOWDOCTOR");
+    let mut clusters = ours("rights on EMR", "Clusters", &cluster);
+    clusters.actions.retain(|action| shape.scaling.is_some() || !action.ends_with("PutManagedScalingPolicy"));
+    let mut rights = vec![clusters];
+    let mut pass = |check, who, policies: &str, role: &Role, service| {
+        let Statement { sid, actions, .. } = statement("Roles", caller, &names);
+        let right = Right::of(check, Statement { sid, actions, resources: vec![role.arn.clone()] }, "", policies);
+        rights.push(Right { who, with: Some(("iam:PassedToService", service)), ..right });
     };
-    add("rights on EMR", "Clusters", &cluster);
-    add("rights on Glue", "Tables", "soflow_doctor");
-    add("rights on Athena", "Queries", "");
-    if shape.cloudwatch_logs {
-        // Where EMR puts them when it is given no other name: /aws/emr/ and the cluster's id.
-        add("rights on logs", "Logs", "j-SOFLOWDOCTOR:*");
+    for (role, service) in [(&roles.service, EMR), (&roles.nodes, EC2)] {
+        if let Some(role) = role {
+            pass("passing roles", "the caller", policies, role, service);
+        }
     }
-    rights[0].actions.retain(|action| shape.scaling.is_some() || !action.ends_with("PutManagedScalingPolicy"));
-    let pass = |check, who, policies: &str, role: &str, service| Right {
-        check,
-        who,
-        policies: policies.to_string(),
-        actions: vec!["iam:PassRole".into()],
-        on: vec![role.to_string()],
-        grant: vec![role.to_string()],
-        with: Some(("iam:PassedToService", service)),
-    };
-    let passing = [(&roles.service, EMR), (&roles.nodes, "ec2.amazonaws.com")];
-    let passing = passing.into_iter().filter_map(|(role, service)| Some((role.as_ref()?, service)));
-    let mut passes: Vec<Right> =
-        passing.map(|(role, service)| pass("passing roles", "the caller", policies, &role.arn, service)).collect();
     if let (Some(true), Some(service), Some(nodes)) = (roles.tagged_only, &roles.service, &roles.nodes)
         && nodes.name != DEFAULT_NODES
     {
-        passes.push(pass("handing on roles", "EMR", &service.arn, &nodes.arn, "ec2.amazonaws.com"));
+        pass("handing on roles", "EMR", &service.arn, nodes, EC2);
     }
-    rights.splice(1..1, passes);
+    rights.push(ours("rights on Glue", "Tables", "soflow_doctor"));
+    rights.push(ours("rights on Athena", "Queries", ""));
+    if shape.cloudwatch_logs {
+        // Where EMR puts them when it is given no other name: /aws/emr/ and the cluster's id.
+        rights.push(ours("rights on logs", "Logs", "j-SOFLOWDOCTOR:*"));
+    }
     rights
 }
 
@@ -181,16 +180,8 @@ async fn cleanup(ask: &Asker<'_>, caller: &Caller, policies: String) -> Checked 
     if ask.form(&IAM, "GetRole", &[("RoleName", CLEANUP)], NONE).await?.is_some() {
         return Ok(Finding::ok(format!("`{CLEANUP}` is there")));
     }
-    let Statement { actions, resources, .. } = statement("CleanupRole", caller, &[]);
-    let right = Right {
-        check: "cleanup role",
-        who: "the caller",
-        policies,
-        actions,
-        on: resources.clone(),
-        grant: resources,
-        with: Some(("iam:AWSServiceName", EMR)),
-    };
+    let right = Right::of("cleanup role", statement("CleanupRole", caller, &[]), "", &policies);
+    let right = Right { with: Some(("iam:AWSServiceName", EMR)), ..right };
     let asked = if caller.is_root() { Ok(Finding::ok("")) } else { right.simulated(ask).await };
     Ok(missing_cleanup(asked.unwrap_or_else(|why| Finding::unknown(format!("whether it may be made: {why}")))))
 }

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::finding::{Asked, Asker, Checked, Finding, line};
-use super::rights::EMR;
+use super::rights::{EC2, EMR};
 use super::trust::{Principal, TrustPolicy, statement, trusts};
 use crate::aws::{IAM, Xml};
 use crate::config::Emr;
@@ -109,9 +109,7 @@ fn instance_profile(name: &str, profile: Option<Option<Role>>) -> Finding {
             let advice = format!("make a role `{name}` and put it into the profile, or correct `instance-profile`");
             Finding::problem(what).mend(advice)
         }
-        Some(Some(role)) => {
-            trusts(name, role.trust.as_ref(), Principal::Service("ec2.amazonaws.com"), &["sts:AssumeRole"])
-        }
+        Some(Some(role)) => trusts(name, role.trust.as_ref(), Principal::Service(EC2), &["sts:AssumeRole"]),
     }
 }
 
