@@ -225,7 +225,8 @@ fn escape(value: &str) -> String {
     escaped
 }
 
-fn unescape(value: &str) -> Option<String> {
+/// Returns text whose characters stand as `%3A` where they had to; `None` when its bytes are no text.
+pub fn unescape(value: &str) -> Option<String> {
     if value.is_empty() {
         return Some(NULL_PARTITION.into());
     }

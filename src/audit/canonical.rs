@@ -5,8 +5,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray as _, LargeStringArray, RecordBatch, new_null_array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type, TimeUnit};
+use arrow::error::ArrowError;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind};
 use crate::names::{NULL_PARTITION, PartitionValues};
 
 /// Timestamps are moments in UTC. An offset and not a name, which Arrow can only resolve with a time zone database.
@@ -29,21 +30,27 @@ pub(super) fn in_utc(field: &FieldRef, int96: bool) -> FieldRef {
 }
 
 /// Returns a batch of exactly `columns`, in that order and in their canonical types; those of `values` from there.
-pub(super) fn arrange(batch: &RecordBatch, columns: &[String], values: &PartitionValues) -> Result<RecordBatch, Error> {
+///
+/// # Errors
+/// When a column is missing or a value does not fit.
+pub(super) fn arrange(
+    batch: &RecordBatch,
+    columns: &[String],
+    values: &PartitionValues,
+) -> Result<RecordBatch, ArrowError> {
     let rows = batch.num_rows();
-    let column = |name: &String| -> Result<(String, ArrayRef, bool), Error> {
-        let array = match (values.get(name), batch.column_by_name(name)) {
-            (Some(value), _) => constant(value, rows),
-            (None, Some(array)) => canonical(array)?,
-            (None, None) => return Err(Error::new(Kind::Internal, format!("column `{name}` was not read"))),
+    let mut arranged = Vec::with_capacity(columns.len());
+    for name in columns {
+        let array = match values.get(name) {
+            Some(value) => constant(value, rows),
+            None => canonical(batch.column(batch.schema().index_of(name)?))?,
         };
-        Ok((name.clone(), array, true))
-    };
-    let arranged = columns.iter().map(column).collect::<Result<Vec<_>>>()?;
+        arranged.push((name, array, true));
+    }
     if arranged.is_empty() {
         return Ok(batch.clone());
     }
-    RecordBatch::try_from_iter_with_nullable(arranged).map_err(arrow_failed)
+    RecordBatch::try_from_iter_with_nullable(arranged)
 }
 
 /// Returns the value of a partition column for `rows` rows.
@@ -57,12 +64,8 @@ fn constant(value: &str, rows: usize) -> ArrayRef {
 
 /// Returns the column in the type that all ways of storing its values share: text with 64-bit offsets (so that many
 /// files can be joined), moments in microseconds, one NaN, no negative zero.
-///
-/// # Errors
-/// `Audit` when a value does not fit.
-pub fn canonical(array: &ArrayRef) -> Result<ArrayRef> {
-    let kind = canonical_kind(array.data_type());
-    let array = if *array.data_type() == kind { array.clone() } else { cast(array, &kind).map_err(arrow_failed)? };
+fn canonical(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    let array = cast(array, &canonical_kind(array.data_type()))?;
     Ok(match array.data_type() {
         DataType::Float64 => {
             let plain = |x: f64| if x.is_nan() { f64::NAN } else { x + 0.0 };
@@ -94,6 +97,7 @@ pub fn canonical_kind(kind: &DataType) -> DataType {
     }
 }
 
-pub(crate) fn arrow_failed(error: arrow::error::ArrowError) -> Error {
+/// Returns the failure of what Arrow cannot do with a column.
+pub fn arrow_failed(error: ArrowError) -> Error {
     Error::new(Kind::Audit, "a column cannot be read").caused_by(error)
 }

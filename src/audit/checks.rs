@@ -38,42 +38,38 @@ pub(super) type Verdict = (bool, String);
 
 /// Returns a finding for each check of the table, in their order.
 ///
-/// Footers tell where they can; else only the columns that a check names are read, on other threads, a row group at a time:
-/// of files 8192 rows a thread, of objects at most 256 MiB as they are stored, over all threads (or one row group, should
-/// its columns take more). `unique` keeps 16 bytes for each row that landed. All checks but `drop-at-most` look at the rows
-/// of this run only, not at partitions that stay as published.
+/// Footers tell where they can; else only the columns that a check names are read, up to 16 row groups at a time: at most
+/// 256 MiB as they are stored (or one row group, should its columns take more), of which 8192 rows are decoded at once.
+/// `unique` keeps 16 bytes for each row that landed. All checks but `drop-at-most` look at the rows of this run only, not
+/// at partitions that stay as published.
 ///
 /// # Errors
 /// `Audit` when a file is broken or was replaced since its footer was read, `Machine` when it cannot be read. A check that
 /// fails is a finding, not an error.
 pub async fn check(subject: Subject) -> Result<Vec<Finding>> {
-    let reader = subject.opened.reader.clone();
-    reader.work(move |_| subject.findings()).await
+    let mut findings = Vec::new();
+    for check in &subject.table.checks {
+        let (passed, found) = match subject.lacking(check) {
+            Some(found) => (false, found),
+            None => subject.verdict(check).await?,
+        };
+        findings.push(Finding { check: written(check), passed, found });
+    }
+    Ok(findings)
 }
 
 impl Subject {
-    fn findings(&self) -> Result<Vec<Finding>> {
-        let find = |check: &Check| {
-            let (passed, found) = match self.lacking(check) {
-                Some(found) => (false, found),
-                None => self.verdict(check)?,
-            };
-            Ok(Finding { check: written(check), passed, found })
-        };
-        self.table.checks.iter().map(find).collect()
-    }
-
-    fn verdict(&self, check: &Check) -> Result<Verdict> {
+    async fn verdict(&self, check: &Check) -> Result<Verdict> {
         let rows = self.opened.landed.rows;
         match check {
             Check::RowsAtLeast(least) => Ok((rows >= *least, format!("{} landed", counted(rows, "row")))),
             Check::DropAtMost(share) => Ok(drop_at_most(*share, self.before, self.after)),
-            Check::Fresh { column, within_seconds } => values::fresh(self, column, *within_seconds),
+            Check::Fresh { column, within_seconds } => values::fresh(self, column, *within_seconds).await,
             _ if rows == 0 => Ok((true, "no rows landed".into())),
-            Check::NotNull(columns) => values::not_null(self, columns),
-            Check::Unique(columns) => unique::unique(self, columns),
-            Check::Accepted { column, values } => values::accepted(self, column, values),
-            Check::Range { column, min, max } => values::range(self, column, *min, *max),
+            Check::NotNull(columns) => values::not_null(self, columns).await,
+            Check::Unique(columns) => unique::unique(self, columns).await,
+            Check::Accepted { column, values } => values::accepted(self, column, values).await,
+            Check::Range { column, min, max } => values::range(self, column, *min, *max).await,
         }
     }
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{DataFile, columns_file, data_files};
 use super::kind::ddl;
-use super::parquet_file::{ParquetFile, guarded};
-use super::reader::Reader;
+use super::parquet_file::{ParquetFile, broken, guarded};
+use super::reader::{Reader, each};
 use super::statistics;
 use crate::error::{Error, Kind, Result};
 use crate::names::{PartitionValues, Uri};
@@ -35,7 +35,6 @@ pub struct Landed {
 pub struct Opened {
     /// What the footers tell.
     pub landed: Landed,
-    pub(super) reader: Arc<Reader>,
     pub(super) files: Vec<(ParquetFile, PartitionValues)>,
 }
 
@@ -83,8 +82,8 @@ pub struct LandedPartition {
     pub files: u64,
 }
 
-/// Returns what the `objects` below `prefix` hold, reading nothing but footers, several at a time and on other threads:
-/// files directly, objects of `store` by one request each (two when a footer has more than 64 KiB).
+/// Returns what the `objects` below `prefix` hold, reading nothing but footers, 16 at a time, by one request each (two when
+/// a footer has more than 64 KiB).
 ///
 /// No file at all gives an empty [`Landed`]: whether that is enough is for the checks to say.
 ///
@@ -99,20 +98,7 @@ pub async fn read(
     objects: &[Object],
 ) -> Result<Opened> {
     let files = data_files(prefix, partition_by, only, objects)?;
-    let columns = columns_file(prefix, objects).filter(|_| files.is_empty()).cloned();
-    let partition_by = partition_by.to_vec();
-    let look = move |reader: &Arc<Reader>| {
-        let mut opened = open(reader, &files, &partition_by)?;
-        if let Some(object) = columns {
-            opened.landed.schema = declared(&object, reader, &partition_by)?;
-        }
-        Ok(opened)
-    };
-    reader.work(look).await
-}
-
-fn open(reader: &Arc<Reader>, files: &[DataFile], partition_by: &[String]) -> Result<Opened> {
-    let footers = reader.map(files, |file| footer(file, reader, partition_by))?;
+    let footers = each(&files, |file| Box::pin(footer(file, reader, partition_by))).await?;
     let mut landed = Landed::default();
     let mut parts = BTreeMap::<&PartitionValues, LandedPartition>::new();
     let mut opened = Vec::with_capacity(files.len());
@@ -127,8 +113,7 @@ fn open(reader: &Arc<Reader>, files: &[DataFile], partition_by: &[String]) -> Re
         if landed.files == 0 {
             landed.schema = columns;
         } else {
-            let names = [files.first().unwrap_or(file), file].map(|file| &file.object.uri);
-            check_same(&landed.schema, &columns, names)?;
+            check_same(&landed.schema, &columns, [&files[0].object.uri, &file.object.uri])?;
             let rows = [landed.rows, rows];
             landed.schema.iter_mut().zip(columns).for_each(|(known, new)| merge(known, new, rows));
         }
@@ -138,12 +123,15 @@ fn open(reader: &Arc<Reader>, files: &[DataFile], partition_by: &[String]) -> Re
         opened.push((parquet, file.values.clone()));
     }
     landed.partitions = parts.into_values().collect();
-    Ok(Opened { landed, reader: reader.clone(), files: opened })
+    if let Some(object) = columns_file(prefix, objects).filter(|_| files.is_empty()) {
+        landed.schema = declared(object, reader, partition_by).await?;
+    }
+    Ok(Opened { landed, files: opened })
 }
 
 /// Returns the columns that a step left for a table without rows: of these files neither rows nor values count.
-fn declared(object: &Object, reader: &Arc<Reader>, partition_by: &[String]) -> Result<Vec<LandedColumn>> {
-    let file = ParquetFile::of(object, reader)?;
+async fn declared(object: &Object, reader: &Arc<Reader>, partition_by: &[String]) -> Result<Vec<LandedColumn>> {
+    let file = ParquetFile::open(object, reader).await?;
     check_names(&object.uri, &file, &[])?;
     let fields = file.schema().fields().iter().filter(|field| !partition_by.contains(field.name()));
     let column = |field: &FieldRef| {
@@ -153,14 +141,14 @@ fn declared(object: &Object, reader: &Arc<Reader>, partition_by: &[String]) -> R
     Ok(fields.map(column).collect())
 }
 
-fn footer(file: &DataFile, reader: &Arc<Reader>, partition_by: &[String]) -> Result<(ParquetFile, Vec<LandedColumn>)> {
+async fn footer(
+    file: &DataFile,
+    reader: &Arc<Reader>,
+    partition_by: &[String],
+) -> Result<(ParquetFile, Vec<LandedColumn>)> {
     let uri = &file.object.uri;
-    reader.go_on()?;
-    let opened = ParquetFile::of(&file.object, reader)?;
-    let columns = guarded(uri, None, || {
-        statistics::columns(&opened)
-            .map_err(|error| Error::new(Kind::Audit, format!("the footer of `{uri}` is broken")).caused_by(error))
-    })?;
+    let opened = ParquetFile::open(&file.object, reader).await?;
+    let columns = guarded(|| statistics::columns(&opened)).map_err(|error| broken(uri, error))?;
     if let Some(column) = columns.iter().find(|column| partition_by.contains(&column.name)) {
         let message = format!("`{uri}` has the partition column `{}` inside", column.name);
         return Err(Error::new(Kind::Audit, message).hint("write with `partitionBy`, which takes it out of the file"));
@@ -197,28 +185,14 @@ fn alike_members(kind: &DataType) -> Option<(String, String)> {
 
 /// Refuses two files of one table whose columns differ in name, type or order, naming the first difference.
 fn check_same(first: &[LandedColumn], second: &[LandedColumn], [a, b]: [&Uri; 2]) -> Result<()> {
-    let differ = |what: String| Err(Error::new(Kind::Audit, format!("the files of one table differ: {what}")));
-    for column in first {
-        match second.iter().find(|other| other.name == column.name) {
-            None => return differ(format!("`{a}` has a column `{}`, `{b}` has not", column.name)),
-            Some(other) if other.kind != column.kind => {
-                return differ(format!(
-                    "`{}` is `{}` in `{a}`, but `{}` in `{b}`",
-                    column.name, column.kind, other.kind
-                ));
-            }
-            Some(_) => {}
-        }
-    }
-    match second.iter().find(|column| first.iter().all(|other| other.name != column.name)) {
-        Some(column) => differ(format!("`{b}` has a column `{}`, `{a}` has not", column.name)),
-        None => match first.iter().zip(second).find(|(column, other)| column.name != other.name) {
-            Some((column, other)) => {
-                differ(format!("where `{a}` has the column `{}`, `{b}` has `{}`", column.name, other.name))
-            }
-            None => Ok(()),
-        },
-    }
+    let told = |columns: &[LandedColumn], at: usize| {
+        columns.get(at).map_or("missing".to_string(), |column| format!("`{} {}`", column.name, column.kind))
+    };
+    let differs = |at: &usize| told(first, *at) != told(second, *at);
+    let Some(at) = (0..first.len().max(second.len())).find(differs) else { return Ok(()) };
+    let (one, other) = (told(first, at), told(second, at));
+    let message = format!("the files of one table differ: column {} is {one} in `{a}`, but {other} in `{b}`", at + 1);
+    Err(Error::new(Kind::Audit, message))
 }
 
 /// Adds what a further file tells about a column; `rows` are those known so far and those of the file.
@@ -236,9 +210,12 @@ fn merge(known: &mut LandedColumn, new: LandedColumn, rows: [u64; 2]) {
 }
 
 /// Returns the rows in those `objects` that are whole Parquet files: a running step has others half-written.
-pub fn rows_so_far(objects: &[Object]) -> u64 {
-    let rows = |object: &Object| Some(ParquetFile::open(&object.uri.to_path()?).ok()?.rows());
-    objects.iter().filter_map(rows).sum()
+pub async fn rows_so_far(reader: &Arc<Reader>, objects: &[Object]) -> u64 {
+    let mut rows = 0;
+    for object in objects {
+        rows += ParquetFile::open(object, reader).await.map_or(0, |file| file.rows());
+    }
+    rows
 }
 
 #[cfg(test)]

@@ -4,20 +4,17 @@
 //! objects -> files (partitions) -> landed (footers: schema, rows, statistics) -> checks (columns, only where needed)
 //! ```
 //!
-//! Reads files of this machine directly and objects of a store by ranges, never whole; on threads of its own, so that the
-//! runtime goes on. Knows nothing of Spark, of runs or of the catalog; writes nothing.
+//! Reads objects of a store by ranges, never whole, and lets others go on after each few thousand rows. Knows nothing of
+//! Spark, of runs or of the catalog; writes nothing.
 
 pub mod canonical;
 pub mod checks;
 pub mod files;
 pub mod kind;
 pub mod landed;
-pub mod parallel;
 pub mod parquet_file;
 mod reader;
-mod remote;
 pub mod rows;
-mod scan;
 mod statistics;
 #[cfg(test)]
 pub(crate) mod testing;

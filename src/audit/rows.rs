@@ -3,11 +3,9 @@
 use std::hash::{BuildHasher as _, RandomState};
 
 use arrow::array::{Array, RecordBatch};
+use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-
-use super::canonical::arrow_failed;
-use crate::error::Result;
 
 /// Longest value shown in a message.
 const LONGEST_TEXT: usize = 60;
@@ -26,14 +24,13 @@ impl RowHasher {
     /// Returns one hash a row over all columns of a batch; the columns must be in their canonical types.
     ///
     /// # Errors
-    /// `Audit` when a column has a type whose values cannot be compared.
-    pub fn hash(&self, batch: &RecordBatch) -> Result<Vec<u128>> {
+    /// When a column has a type whose values cannot be compared.
+    pub fn hash(&self, batch: &RecordBatch) -> Result<Vec<u128>, ArrowError> {
         if batch.num_columns() == 0 {
             return Ok(vec![0; batch.num_rows()]);
         }
         let fields = batch.columns().iter().map(|column| SortField::new(column.data_type().clone())).collect();
-        let rows = RowConverter::new(fields).and_then(|converter| converter.convert_columns(batch.columns()));
-        let rows = rows.map_err(arrow_failed)?;
+        let rows = RowConverter::new(fields)?.convert_columns(batch.columns())?;
         let wide = |bytes: &[u8]| u128::from(self.high.hash_one(bytes)) << 64 | u128::from(self.low.hash_one(bytes));
         Ok(rows.iter().map(|row| wide(row.data())).collect())
     }

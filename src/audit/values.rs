@@ -2,81 +2,140 @@
 
 use std::collections::HashSet;
 
-use arrow::array::{Array as _, ArrayRef, AsArray as _};
-use arrow::compute::{cast, max};
+use arrow::array::{Array as _, ArrayRef, AsArray as _, BooleanArray, RecordBatch};
+use arrow::compute::{cast, is_null, max};
 use arrow::datatypes::{DataType, Date32Type, Float64Type, TimestampMicrosecondType};
+use arrow::error::ArrowError;
+use futures_util::FutureExt as _;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::canonical::arrow_failed;
 use super::checks::{Subject, Verdict, counted, duration};
-use super::landed::Bound;
-use super::rows::{row_text, text};
-use super::scan::{Offenders, scan};
+use super::landed::{Bound, Opened};
+use super::parquet_file::ParquetFile;
+use super::reader::each;
+use super::rows::row_text;
 use super::statistics::day;
 use crate::error::Result;
+use crate::names::PartitionValues;
 
-/// Null counts of the footers, if all have them; rows are read for examples only.
-pub(super) fn not_null(subject: &Subject, columns: &[String]) -> Result<Verdict> {
-    let rows = subject.opened.landed.rows;
+/// Most examples a finding shows.
+pub(super) const EXAMPLES: usize = 3;
+
+/// Returns what `see` made of each row group, in the order of files and row groups. The batches have exactly `columns`, in that order.
+///
+/// # Errors
+/// Those of [`super::parquet_file::ParquetFile::read`].
+pub(super) async fn scan<'a, T: Default + Send>(
+    opened: &'a Opened,
+    columns: &[String],
+    see: impl Fn(&mut T, &RecordBatch) -> Result<(), ArrowError> + Sync,
+) -> Result<Vec<T>> {
+    let groups = opened
+        .files
+        .iter()
+        .flat_map(|(file, values)| (0..file.metadata().num_row_groups()).map(move |group| (file, values, group)));
+    let see = &see;
+    let look = |(file, values, group): (&'a ParquetFile, &'a PartitionValues, usize)| {
+        async move {
+            let mut seen = T::default();
+            file.read_group(group, columns, values, |batch| see(&mut seen, &batch).map_err(arrow_failed)).await?;
+            Ok(seen)
+        }
+        .boxed()
+    };
+    each(groups, look).await
+}
+
+/// How many rows break a rule, and the first few different values that do.
+#[derive(Default)]
+struct Offenders {
+    count: usize,
+    examples: Vec<String>,
+}
+
+impl Offenders {
+    fn show(&mut self, example: String) {
+        if self.examples.len() < EXAMPLES && !self.examples.contains(&example) {
+            self.examples.push(example);
+        }
+    }
+
+    /// Returns `, such as …`, or nothing without an example.
+    fn such_as(&self) -> String {
+        if self.examples.is_empty() { String::new() } else { format!(", such as `{}`", self.examples.join("`, `")) }
+    }
+}
+
+/// Returns the rows for whose value of `column` `breaks` is true, with those of `shown` as examples.
+async fn offenders(
+    subject: &Subject,
+    column: &str,
+    shown: &[String],
+    breaks: impl Fn(&ArrayRef) -> Result<BooleanArray, ArrowError> + Sync,
+) -> Result<Offenders> {
+    let columns = [&[column.to_string()], shown].concat();
+    let of_groups = scan(&subject.opened, &columns, |found: &mut Offenders, batch| {
+        let breaking = breaks(batch.column(0))?;
+        found.count += breaking.true_count();
+        let examples = batch.project(&(1..columns.len()).collect::<Vec<_>>())?;
+        for row in breaking.values().set_indices().filter(|_| !shown.is_empty()) {
+            if found.examples.len() == EXAMPLES {
+                break;
+            }
+            found.show(row_text(&examples, row));
+        }
+        Ok(())
+    });
+    Ok(of_groups.await?.into_iter().fold(Offenders::default(), |mut all, one| {
+        all.count += one.count;
+        one.examples.into_iter().for_each(|example| all.show(example));
+        all
+    }))
+}
+
+/// Null counts of the footers, if all have them; rows are read for examples only: the table's key, where it has one.
+pub(super) async fn not_null(subject: &Subject, columns: &[String]) -> Result<Verdict> {
+    let rows = counted(subject.opened.landed.rows, "row");
     let mut found = Vec::new();
     for column in columns {
         if subject.column(column).and_then(|column| column.nulls) == Some(0) {
             continue;
         }
-        let nulls = nulls(subject, column)?;
+        let known = |key: &&String| {
+            *key != column && (subject.column(key).is_some() || subject.table.partition_by.contains(key))
+        };
+        let key: Vec<String> = subject.table.key.iter().filter(known).cloned().collect();
+        let mut nulls = offenders(subject, column, &key, |values| is_null(values)).await?;
+        if let Some(first) = nulls.examples.first_mut() {
+            *first = format!("{} {first}", key.join(", "));
+        }
         if nulls.count > 0 {
-            found.push(format!("`{column}` is null in {} of {}{}", nulls.count, counted(rows, "row"), nulls.such_as()));
+            found.push(format!("`{column}` is null in {} of {rows}{}", nulls.count, nulls.such_as()));
         }
     }
-    let verdict = if found.is_empty() { format!("no nulls in {}", counted(rows, "row")) } else { found.join("; ") };
-    Ok((found.is_empty(), verdict))
-}
-
-/// Rows without a value; the table's key, where it has one, serves as the example.
-fn nulls(subject: &Subject, column: &String) -> Result<Offenders> {
-    let mut columns = vec![column.clone()];
-    let known =
-        |key: &&String| *key != column && (subject.column(key).is_some() || subject.table.partition_by.contains(key));
-    let key: Vec<&String> = subject.table.key.iter().filter(known).collect();
-    columns.extend(key.iter().map(ToString::to_string));
-    let of_files = scan(&subject.opened, &columns, |nulls: &mut Offenders, batch| {
-        let keys: Vec<usize> = (1..columns.len()).collect();
-        let keys = batch.project(&keys).map_err(arrow_failed)?;
-        for row in (0..batch.num_rows()).filter(|row| batch.column(0).is_null(*row)) {
-            nulls.add(|| row_text(&keys, row));
-        }
-        Ok(())
-    })?;
-    let mut nulls = Offenders::sum(of_files);
-    nulls.examples.retain(|example| !example.is_empty());
-    if let Some(first) = nulls.examples.first_mut() {
-        *first = format!("{} {first}", key.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(", "));
-    }
-    Ok(nulls)
+    Ok(if found.is_empty() { (true, format!("no nulls in {rows}")) } else { (false, found.join("; ")) })
 }
 
 /// Compares values as text: `1`, `true`, `2026-11-22`. Nulls are ignored.
-pub(super) fn accepted(subject: &Subject, column: &String, accepted: &[String]) -> Result<Verdict> {
+pub(super) async fn accepted(subject: &Subject, column: &String, accepted: &[String]) -> Result<Verdict> {
     let accepted: HashSet<&str> = accepted.iter().map(String::as_str).collect();
-    let of_files = scan(&subject.opened, std::slice::from_ref(column), |others: &mut Offenders, batch| {
-        let texts = cast(batch.column(0), &DataType::LargeUtf8).map_err(arrow_failed)?;
-        let texts = texts.as_string::<i64>();
-        for row in (0..texts.len()).filter(|row| texts.is_valid(*row) && !accepted.contains(texts.value(*row))) {
-            others.add(|| text(texts, row));
-        }
-        Ok(())
-    })?;
-    let others = Offenders::sum(of_files);
+    let others = offenders(subject, column, std::slice::from_ref(column), |values| {
+        let texts = cast(values, &DataType::LargeUtf8)?;
+        let texts = texts.as_string::<i64>().iter();
+        Ok(texts.map(|text| Some(text.is_some_and(|text| !accepted.contains(text)))).collect())
+    });
+    let others = others.await?;
     if others.count == 0 {
         return Ok((true, format!("nothing else in {}", counted(subject.opened.landed.rows, "row"))));
     }
-    Ok((false, format!("{} with another value{}", counted(others.count, "row"), others.such_as())))
+    Ok((false, format!("{} with another value{}", counted(others.count as u64, "row"), others.such_as())))
 }
 
 /// Footers suffice when whole numbers are within the limits; they say nothing about NaN, which never is.
-pub(super) fn range(subject: &Subject, column: &String, low: Option<f64>, high: Option<f64>) -> Result<Verdict> {
+pub(super) async fn range(subject: &Subject, column: &String, low: Option<f64>, high: Option<f64>) -> Result<Verdict> {
     let inside = |x: f64| !x.is_nan() && low.is_none_or(|low| x >= low) && high.is_none_or(|high| x <= high);
     let numeric = |kind: &str| {
         ["tinyint", "smallint", "int", "bigint", "float", "double"].contains(&kind) || kind.starts_with("decimal")
@@ -92,39 +151,35 @@ pub(super) fn range(subject: &Subject, column: &String, low: Option<f64>, high: 
             return Ok((true, format!("from {min} to {max}")));
         }
     }
-    let of_files = scan(&subject.opened, std::slice::from_ref(column), |outside: &mut Offenders, batch| {
-        let written = batch.column(0);
+    let outside = offenders(subject, column, std::slice::from_ref(column), |values| {
         // Text in a partition's name that is no number becomes null here, and is outside.
-        let numbers = cast(written, &DataType::Float64).map_err(arrow_failed)?;
-        let numbers = numbers.as_primitive::<Float64Type>();
-        let fits = |row: usize| written.is_null(row) || (numbers.is_valid(row) && inside(numbers.value(row)));
-        for row in (0..numbers.len()).filter(|row| !fits(*row)) {
-            outside.add(|| text(written, row));
-        }
-        Ok(())
-    })?;
-    let outside = Offenders::sum(of_files);
+        let numbers = cast(values, &DataType::Float64)?;
+        let numbers = numbers.as_primitive::<Float64Type>().iter().enumerate();
+        Ok(numbers.map(|(row, x)| Some(values.is_valid(row) && !x.is_some_and(inside))).collect())
+    });
+    let outside = outside.await?;
     if outside.count == 0 {
         return Ok((true, format!("all values of {} within", counted(subject.opened.landed.rows, "row"))));
     }
-    Ok((false, format!("{} outside{}", counted(outside.count, "row"), outside.such_as())))
+    Ok((false, format!("{} outside{}", counted(outside.count as u64, "row"), outside.such_as())))
 }
 
 /// A date stands for its whole day. Without any value nothing is fresh.
-pub(super) fn fresh(subject: &Subject, column: &String, within_seconds: i64) -> Result<Verdict> {
+pub(super) async fn fresh(subject: &Subject, column: &String, within_seconds: i64) -> Result<Verdict> {
     let kind = subject.column(column).map_or("", |column| column.kind.as_str());
     if !["", "date", "timestamp", "timestamp_ntz"].contains(&kind) {
         return Ok((false, format!("`{column}` is `{kind}`, but freshness needs a date or a timestamp")));
     }
     let newest = match subject.column(column).and_then(|column| column.max.as_ref()) {
         Some(Bound::Text(max)) => parse(max),
-        _ => scan(&subject.opened, std::slice::from_ref(column), |newest: &mut Option<Timestamp>, batch| {
-            *newest = (*newest).max(newest_of(batch.column(0)));
-            Ok(())
-        })?
-        .into_iter()
-        .max()
-        .flatten(),
+        _ => {
+            let of_groups =
+                scan(&subject.opened, std::slice::from_ref(column), |newest: &mut Option<Timestamp>, batch| {
+                    *newest = (*newest).max(newest_of(batch.column(0)));
+                    Ok(())
+                });
+            of_groups.await?.into_iter().max().flatten()
+        }
     };
     let date = subject.date;
     let (Some(newest), Some(end)) = (newest, end_of(date)) else {

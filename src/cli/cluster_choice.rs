@@ -96,9 +96,9 @@ impl ClusterChoice {
         match (&self.cost, &choice) {
             (Ok(cost), Choice::Make) if self.too_dear() => {
                 let more = format!("more than its `max-dollars-per-hour: {}` allows", self.limit);
-                tell("refused", format!("{}: {more}", cost.per_hour()));
+                tell("refused", format!("{cost}: {more}"));
             }
-            (Ok(cost), _) => tell("costs", cost.per_hour()),
+            (Ok(cost), _) => tell("costs", cost.to_string()),
             (Err(missing), _) => tell("costs", missing.to_string()),
         }
         for one in &self.shipments {

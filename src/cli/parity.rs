@@ -12,6 +12,7 @@ use super::args::ParityArgs;
 use super::connections::RunOptions;
 use super::jobs;
 use super::project::Project;
+use crate::audit::Reader;
 use crate::catalog::Catalog;
 use crate::config::{Engine, Lake, Target, TargetKind};
 use crate::error::{Kind, Result};
@@ -53,7 +54,7 @@ pub async fn parity(app: &App, args: &ParityArgs) -> Result<u8> {
                 (side("sail", &base, left, &services).await?, side("spark", &base, right, &services).await?);
             differences.push((
                 name.clone(),
-                parity::compare(&left, &right, &table.key, &[IGNORED.to_string()], args.tolerance)?,
+                parity::compare(&left, &right, &table.key, &[IGNORED.to_string()], args.tolerance).await?,
             ));
         }
     }
@@ -130,9 +131,9 @@ async fn side<'a>(engine: &'a str, base: &Uri, version: &Version, services: &Ser
     let mut files = Vec::new();
     for partition in &version.partitions {
         let listed = services.store.list(&curated.join(&partition.place(&version.partition_by))).await?;
-        files.extend(listed.iter().filter_map(|object| Some((object.uri.to_path()?, partition.values.clone()))));
+        files.extend(listed.into_iter().map(|object| (object, partition.values.clone())));
     }
-    Ok(Side { name: engine, files })
+    Ok(Side { name: engine, reader: Reader::new(services.store.clone()), files })
 }
 
 /// What two engines made of the same pages.

@@ -22,6 +22,11 @@ impl Dollars {
         self.0
     }
 
+    /// Returns the amount without `other`, which is no larger.
+    pub(super) const fn minus(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
     /// Returns `numerator / denominator` of this amount, rounded to the nearest millionth; nothing of a division by 0.
     pub(super) fn part(self, numerator: u64, denominator: u64) -> Self {
         let (amount, numerator, denominator) = (u128::from(self.0), u128::from(numerator), u128::from(denominator));

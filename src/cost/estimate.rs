@@ -3,9 +3,8 @@
 use std::fmt;
 
 use jiff::civil::Date;
-use serde::Serialize;
 
-use super::dollars::{Dollars, Range};
+use super::dollars::Range;
 use super::prices::{Lookup, Market, Missing, as_of};
 use crate::config::{Fleet, InstanceType, Shape};
 
@@ -13,69 +12,39 @@ use crate::config::{Fleet, InstanceType, Shape};
 /// weight that is plausible, the 48 processors of a `12xlarge`.
 const MOST_UNITS: u64 = 2_000 * 48;
 
-/// What a cluster of a shape would cost. All amounts are ranges: which types EMR picks from a fleet, and what spot
-/// instances cost, is known afterwards.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// What an hour of a cluster of a shape would cost: how many it will be needed nobody knows. Both amounts are ranges: which
+/// types EMR picks from a fleet, and what spot instances cost, is known afterwards.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Estimate {
     /// The date of the prices.
     pub as_of: Date,
-    /// The AWS region.
-    pub region: String,
-    /// For how many hours.
-    pub hours: f64,
-    /// An hour at the size the cluster starts with.
+    /// At the size the cluster starts with.
     pub start_per_hour: Range,
-    /// An hour at full size: where managed scaling may take it.
+    /// At full size: where managed scaling may take it. A guard against spending compares its `high`.
     pub full_per_hour: Range,
-    /// All hours: from the least at the start size to the most at full size.
-    pub total: Range,
-}
-
-impl Estimate {
-    /// Returns what an hour costs, for people: of a cluster whose hours nobody knows yet.
-    pub fn per_hour(&self) -> String {
-        format!("{} (estimate, prices of {})", self.rates(), self.as_of)
-    }
-
-    fn rates(&self) -> String {
-        if self.start_per_hour == self.full_per_hour {
-            format!("{} an hour", self.full_per_hour)
-        } else {
-            format!("{} an hour at the start, {} at full size", self.start_per_hour, self.full_per_hour)
-        }
-    }
 }
 
 /// Always says that it is an estimate, and of when its prices are.
 impl fmt::Display for Estimate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hours = (self.hours * 100.0).round() / 100.0;
-        write!(f, "{}; {} for {hours} h (estimate, prices of {})", self.rates(), self.total, self.as_of)
+        if self.start_per_hour == self.full_per_hour {
+            write!(f, "{} an hour", self.full_per_hour)?;
+        } else {
+            write!(f, "{} an hour at the start, {} at full size", self.start_per_hour, self.full_per_hour)?;
+        }
+        write!(f, " (estimate, prices of {})", self.as_of)
     }
 }
 
-/// Returns what a cluster of `shape` would cost in `region` for so many hours.
+/// Returns what an hour of a cluster of `shape` would cost in `region`.
 ///
 /// # Errors
 /// The prices it would need and the table does not have.
-pub fn estimate(shape: &Shape, region: &str, hours: f64) -> Result<Estimate, Missing> {
+pub fn estimate(shape: &Shape, region: &str) -> Result<Estimate, Missing> {
     let mut lookup = Lookup::new(region);
     let start_per_hour = start(shape, &mut lookup);
     let full_per_hour = full(shape, &mut lookup);
-    let for_hours = |dollars: Dollars| Dollars::from(f64::from(dollars) * hours);
-    let total = Range { low: for_hours(start_per_hour.low), high: for_hours(full_per_hour.high) };
-    let region = region.to_string();
-    lookup.complete(Estimate { as_of: as_of(), region, hours, start_per_hour, full_per_hour, total })
-}
-
-/// Returns what an hour of a cluster of `shape` would cost at full size. A guard against spending compares its `high`.
-///
-/// # Errors
-/// The prices it would need and the table does not have.
-pub fn per_hour_at_full_size(shape: &Shape, region: &str) -> Result<Range, Missing> {
-    let mut lookup = Lookup::new(region);
-    let full = full(shape, &mut lookup);
-    lookup.complete(full)
+    lookup.complete(Estimate { as_of: as_of(), start_per_hour, full_per_hour })
 }
 
 fn start(shape: &Shape, lookup: &mut Lookup<'_>) -> Range {

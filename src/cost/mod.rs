@@ -1,7 +1,7 @@
 //! Dollars: what a cluster shape would cost, and what a cluster has cost.
 //!
 //! ```text
-//! prices (a dated table, shipped) -> estimate (before: a shape, a region, hours)
+//! prices (a dated table, shipped) -> estimate (before: a shape, a region)
 //!                                 -> actual   (after: the lives of instances, the times of steps)
 //! ```
 //!
@@ -13,9 +13,8 @@ mod actual;
 mod dollars;
 mod estimate;
 mod prices;
-mod timeline;
 
 pub use actual::{Actual, InstanceLife, StepCost, StepTime, actual};
 pub use dollars::{Dollars, Range};
-pub use estimate::{Estimate, estimate, per_hour_at_full_size};
+pub use estimate::{Estimate, estimate};
 pub use prices::{Capacity, Market, Missing, as_of, capacity};

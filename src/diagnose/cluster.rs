@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::clean::clean;
 use super::denied::denied;
-use super::finding::{Class, Finding, LogExcerpt, LogLine, Place};
-use super::pattern::find;
-use super::rules::{CLUSTERS, first};
+use super::finding::{Class, Finding, LogExcerpt, LogLine};
+use super::log::clean;
+use super::rules::{find, request};
 use crate::mask;
 use crate::names::Uri;
 
@@ -74,7 +73,7 @@ pub fn cluster(end: &ClusterEnd<'_>) -> Finding {
         return Finding { class: Class::Code, summary, hint, ..told };
     }
     if let Some(finding) = said.iter().find_map(|text| denied(text)) {
-        return Finding { class: finding.class, summary: finding.summary, hint: finding.hint, ..told };
+        return Finding { excerpt: told.excerpt, page: told.page, ..finding };
     }
     let lost = end.instances.iter().find(|instance| instance.role == "primary" && instance.spot);
     if let Some(lost) = lost.filter(|_| end.code == "INSTANCE_FAILURE") {
@@ -85,11 +84,8 @@ pub fn cluster(end: &ClusterEnd<'_>) -> Finding {
     // A detail's code says exactly what was the matter; the code of the end as a whole says less than its message.
     let codes = end.details.iter().map(|detail| detail.code.as_str());
     let texts = said.iter().map(String::as_str).chain([end.code]);
-    let Some((rule, captures)) = codes.chain(texts).find_map(|text| first(CLUSTERS, text)) else { return told };
-    let about = about(end);
-    let summary = rule.summary(&captures).map(|summary| format!("{summary}{about}"));
-    let hint = rule.advice(&captures, Place::Cluster);
-    Finding { class: rule.class, summary: summary.unwrap_or_else(|| told.summary.clone()), hint, ..told }
+    let Some(Finding { class, summary, hint, .. }) = codes.chain(texts).find_map(request) else { return told };
+    Finding { class, summary: format!("{summary}{}", about(end)), hint, ..told }
 }
 
 /// Returns all messages about it, each once.

@@ -1,7 +1,7 @@
 //! Refused requests: who may not do what to which resource, taken out of the many texts AWS has for it.
 
 use super::finding::{Class, Finding};
-use super::pattern::{Captures, find};
+use super::rules::{Captures, find};
 
 /// Texts that name everything or nearly so. Sources: IAM user guide, "Troubleshoot access denied error messages";
 /// Hadoop's `S3AUtils.translateException`; Lake Formation's own wording.

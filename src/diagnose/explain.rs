@@ -4,13 +4,11 @@ use std::collections::VecDeque;
 use std::io::{BufReader, Read};
 
 use super::blocks::{Block, BlockKind, Blocks, Level, is_exception};
-use super::clean::clean;
 use super::denied::denied;
-use super::evidence::{MOST_LINES, cut, evidence};
 use super::finding::{Class, Finding, LogExcerpt, LogLine, Place};
-use super::lines::Lines;
-use super::rules::{Weight, logs, suspicious};
-use super::story::{Story, message, story, unqualified};
+use super::log::{Lines, clean};
+use super::rules::{step, suspicious};
+use super::story::{MOST_LINES, Story, cut, evidence, message, story, unqualified};
 use crate::mask;
 
 /// A log that is in memory.
@@ -33,7 +31,7 @@ pub fn explain(texts: &[Text<'_>], place: Place) -> Finding {
 
 /// How good an explanation is, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
+pub enum Rank {
     /// The step's own traceback.
     Traceback,
     /// A line that a rule knows the meaning of.
@@ -120,70 +118,41 @@ impl Explainer {
     fn judge(&self, block: &Block) -> Option<(Score, Finding)> {
         let story = story(block);
         let known = self.known(block, &story);
+        let traceback = block.kind == BlockKind::Traceback;
         let loud = matches!(block.kind, BlockKind::Record(Level::Error) | BlockKind::Java);
-        let rank = match known.as_ref().map(|known| known.weight) {
-            Some(Weight::Pointer) => Rank::Pointer,
-            Some(Weight::Symptom) => Rank::Symptom,
-            _ if block.kind == BlockKind::Traceback || loud && story.python => Rank::Traceback,
-            Some(Weight::Cause) => Rank::Known,
+        let rank = match known.as_ref().map(|(rank, ..)| *rank) {
+            Some(rank @ (Rank::Pointer | Rank::Symptom)) => rank,
+            _ if traceback || loud && story.python => Rank::Traceback,
+            Some(rank) => rank,
             None if block.length > 1 && (loud || block.kind == BlockKind::Record(Level::Warning)) => Rank::Traced,
             None if loud => Rank::Error,
             None => return None,
         };
-        let strength = known.as_ref().map_or(usize::MAX, |known| known.strength);
-        let (strength, length) = if block.kind == BlockKind::Traceback { (0, 0) } else { (strength, block.length) };
-        let code = block.kind == BlockKind::Traceback || story.python;
-        let told = Finding {
-            class: if code { Class::Code } else { Class::Unknown },
-            summary: cut(unqualified(&story.summary)),
-            excerpt: LogExcerpt { file: String::new(), lines: evidence(block, &story) },
-            ..Finding::default()
-        };
-        let finding = match known {
-            None => told,
-            Some(RuleMatch { class, summary, hint, .. }) => {
-                Finding { class, summary: summary.map_or(told.summary.clone(), |said| cut(&said)), hint, ..told }
+        let excerpt = LogExcerpt { file: String::new(), lines: evidence(block, &story) };
+        let (strength, found) = match known {
+            Some((_, strength, found)) => (strength, found),
+            None => {
+                let class = if traceback || story.python { Class::Code } else { Class::Unknown };
+                (usize::MAX, Finding { class, ..Finding::default() })
             }
         };
-        Some(((rank, self.files, strength, length), finding))
+        let summary = if found.summary.is_empty() { unqualified(&story.summary) } else { &found.summary };
+        let summary = cut(summary);
+        let (strength, length) = if traceback { (0, 0) } else { (strength, block.length) };
+        Some(((rank, self.files, strength, length), Finding { summary, excerpt, ..found }))
     }
 
     /// Returns what is known about a block: the strongest rule that fits anything it says.
-    fn known(&self, block: &Block, story: &Story) -> Option<RuleMatch> {
+    fn known(&self, block: &Block, story: &Story) -> Option<(Rank, usize, Finding)> {
         let lines = block.lines.iter().map(|line| line.text.as_str());
         let said =
             lines.filter(|text| block.kind != BlockKind::Traceback || !text.starts_with([' ', '\t'])).map(message);
         let quiet = matches!(block.kind, BlockKind::Words | BlockKind::Record(Level::Info));
         let texts = [story.summary.as_str()].into_iter().chain(said).filter(|text| !quiet || suspicious(text));
         let texts: Vec<&str> = texts.collect();
-        if let Some(denied) = texts.iter().find_map(|text| denied(text)) {
-            let Finding { class, summary, hint, .. } = denied;
-            return Some(RuleMatch { strength: 0, weight: Weight::Cause, class, summary: Some(summary), hint });
-        }
-        let found = logs().enumerate().find_map(|(at, rule)| {
-            let captures = texts.iter().find_map(|text| rule.matches(text))?;
-            Some((at, rule, captures))
-        });
-        let (at, rule, captures) = found?;
-        let hint = rule.advice(&captures, self.place);
-        Some(RuleMatch {
-            strength: at + 1,
-            weight: rule.weight,
-            class: rule.class,
-            summary: rule.summary(&captures),
-            hint,
-        })
+        let denied = texts.iter().find_map(|text| denied(text)).map(|finding| (Rank::Known, 0, finding));
+        denied.or_else(|| step(&texts, self.place).map(|(rank, at, finding)| (rank, at + 1, finding)))
     }
-}
-
-/// What the rules know about a block.
-struct RuleMatch {
-    /// Where in the table of rules it is: the first is the strongest.
-    strength: usize,
-    weight: Weight,
-    class: Class,
-    summary: Option<String>,
-    hint: Option<String>,
 }
 
 /// The end of a log, without empty lines at its own end.

@@ -4,14 +4,11 @@
 //! last lines.
 
 mod blocks;
-mod clean;
 mod cluster;
 mod denied;
-mod evidence;
 mod explain;
 mod finding;
-mod lines;
-mod pattern;
+mod log;
 mod rules;
 mod story;
 
@@ -22,5 +19,5 @@ pub use cluster::{ClusterEnd, ErrorDetail, LostInstance, cluster};
 pub use denied::refused;
 pub use explain::{Explainer, Text, explain};
 pub use finding::{Class, Finding, LogExcerpt, LogLine, Place};
-pub use lines::Lines;
+pub use log::Lines;
 pub use rules::request;

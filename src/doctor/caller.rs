@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ask::{Asked, Asker};
-use super::finding::Finding;
-use crate::aws::{Advice, CallError, Caller, IAM, Meaning, Session, Signer, advice};
+use super::State;
+use super::finding::{Asker, Finding};
+use crate::aws::{Advice, CallError, Caller, Meaning, Session, Signer, advice};
 
 /// The difference of clocks from which requests are about to be refused: AWS takes signatures five minutes old, and a
 /// clock that is off by four is not looked after. Source: "Elements of an AWS API request signature" in the IAM guide.
@@ -13,39 +13,33 @@ const SKEW: SignedDuration = SignedDuration::from_mins(4);
 /// Credentials that end sooner than this may end in the middle of what they are wanted for.
 const SOON: SignedDuration = SignedDuration::from_mins(15);
 
-/// Returns the ARN whose policies decide what the caller may do: of a session, that of its role, with its path.
-pub(super) async fn policies_of(caller: &Caller, ask: &Asker<'_>) -> String {
-    let Some(role) = caller.role() else { return caller.arn.clone() };
-    let asked = ask.form(&IAM, "GetRole", &[("RoleName", role)], &[]).await;
-    let found = match &asked {
-        Asked::Is(answer) => answer.find("Role").map(|role| role.text_of("Arn").to_string()),
-        Asked::Absent(_) | Asked::Unknown(_) => None,
-    };
-    found.unwrap_or_else(|| format!("arn:{}:iam::{}:role/{role}", caller.partition(), caller.account))
-}
-
 /// Checks credentials, clock and region, with one call. Without a caller nothing else can be asked.
 pub(super) async fn check(ask: &Asker<'_>) -> (Vec<Finding>, Option<Caller>) {
-    let signer = match ask.session.signer().await {
+    let session = ask.session;
+    let signer = match session.signer().await {
         Ok(signer) => signer,
         Err(error) => {
             let causes = error.causes();
             let why = causes.last().map_or(error.message.as_str(), String::as_str);
-            let finding = Finding::problem("credentials", format!("none were found: {why}"));
-            return (vec![finding.mend(ask.session.sign_in())], None);
+            let finding = Finding::problem(format!("none were found: {why}")).mend(session.sign_in());
+            return (vec![finding.of("credentials")], None);
         }
     };
-    let answer = ask.turn(ask.session.caller()).await;
-    let skew = clock(ask.session.clock().ahead());
+    let answer = session.caller().await;
+    let clock = clock(session.clock().ahead());
     match answer {
         Ok(caller) => {
-            let region = Finding::ok("region", format!("`{}`, STS answers there", ask.session.region()));
-            (vec![identified(&caller, &signer, ask.session.sign_in(), Timestamp::now()), skew, region], Some(caller))
+            let region = Finding::ok(format!("`{}`, STS answers there", session.region())).of("region");
+            let credentials = identified(&caller, &signer, session.sign_in(), Timestamp::now());
+            (vec![credentials.of("credentials"), clock, region], Some(caller))
+        }
+        // What the clocks say is more exact than what STS says of it.
+        Err(error) if clock.state == State::Problem && advice(&error, None).meaning == Meaning::Clock => {
+            (vec![clock], None)
         }
         Err(error) => {
-            let mut findings = refused(&error, &signer, ask.session);
-            findings.retain(|finding| finding.check != skew.check || skew.state != super::State::Problem);
-            findings.extend((skew.state == super::State::Problem).then_some(skew));
+            let mut findings = vec![refused(&error, &signer, session)];
+            findings.extend((clock.state == State::Problem).then_some(clock));
             (findings, None)
         }
     }
@@ -54,8 +48,7 @@ pub(super) async fn check(ask: &Asker<'_>) -> (Vec<Finding>, Option<Caller>) {
 fn identified(caller: &Caller, signer: &Signer, sign_in: &str, now: Timestamp) -> Finding {
     let left = signer.expires.map(|end| end.duration_since(now));
     let ends = left.map(|left| format!(", end in {} min", left.as_mins().max(0))).unwrap_or_default();
-    let what = format!("`{}`, account {} (from {}{ends})", caller.arn, caller.account, signer.source);
-    let finding = Finding::ok("credentials", what);
+    let finding = Finding::ok(format!("`{}`, account {} (from {}{ends})", caller.arn, caller.account, signer.source));
     if left.is_some_and(|left| left < SOON) {
         return finding.mend(format!("they end soon; before a long command: {sign_in}"));
     }
@@ -65,39 +58,39 @@ fn identified(caller: &Caller, signer: &Signer, sign_in: &str, now: Timestamp) -
     finding
 }
 
-fn refused(error: &CallError, signer: &Signer, session: &Session) -> Vec<Finding> {
+fn refused(error: &CallError, signer: &Signer, session: &Session) -> Finding {
     let Advice { meaning, what, hints } = advice(error, None);
-    let finding = match meaning {
-        Meaning::Clock => Finding::problem("clock", what),
+    let (check, finding) = match meaning {
+        Meaning::Clock => ("clock", Finding::problem(what)),
         Meaning::Expired | Meaning::Credentials => {
-            Finding::problem("credentials", format!("{what} (from {})", signer.source))
+            ("credentials", Finding::problem(format!("{what} (from {})", signer.source)))
         }
         _ => {
             let what = format!("STS in `{}` does not answer: {}: {}", session.region(), error.code, error.message);
-            let finding = Finding::problem("region", what);
-            finding.mend(format!("`curl -sS {}` shows what the network does", session.place("STS", "sts").0))
+            let advice = format!("`curl -sS {}` shows what the network does", session.endpoint("STS", "sts"));
+            ("region", Finding::problem(what).mend(advice))
         }
     };
+    let finding = finding.of(check);
     if meaning == Meaning::Expired {
-        return vec![finding.mend(session.sign_in())];
+        return finding.mend(session.sign_in());
     }
-    vec![hints.into_iter().filter(|hint| !hint.contains("`soflow doctor`")).fold(finding, Finding::mend)]
+    hints.into_iter().filter(|hint| !hint.contains("`soflow doctor`")).fold(finding, Finding::mend)
 }
 
 fn clock(ahead: SignedDuration) -> Finding {
     let apart = ahead.abs();
     if apart <= SKEW {
-        return Finding::ok("clock", format!("{} s apart from AWS's", apart.as_secs()));
+        return Finding::ok(format!("{} s apart from AWS's", apart.as_secs())).of("clock");
     }
     let way = if ahead.is_negative() { "ahead of" } else { "behind" };
     let what =
         format!("this machine's clock is {} min {way} AWS's, which refuses signatures from 5 min", apart.as_mins());
-    Finding::problem("clock", what).mend("`sudo timedatectl set-ntp true`")
+    Finding::problem(what).mend("`sudo timedatectl set-ntp true`").of("clock")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::State;
     use super::*;
 
     #[test]
@@ -118,7 +111,7 @@ mod tests {
             let (operation, message) = ("GetCallerIdentity".to_string(), "no".to_string());
             let (code, maybe_done, partition) = (code.into(), false, "aws");
             let error = CallError { service: "STS", operation, code, message, maybe_done, partition };
-            refused(&error, &signer, &session).remove(0)
+            refused(&error, &signer, &session)
         };
         assert_eq!(first("ExpiredToken").what, "the AWS credentials have expired (from profile)");
         assert_eq!(first("RequestExpired").check, "clock");

@@ -1,16 +1,18 @@
-//! The roles of a cluster: that of EMR, that of the nodes, the one that cleans up.
+//! The roles of a cluster: that of EMR, that of the nodes, that of steps with the security configuration it needs.
 
-use super::ask::{Asked, Asker};
-use super::finding::Finding;
-use super::policy::{Policy, Principal, Trust};
+use serde_json::Value as Json;
+
+use super::finding::{Asked, Asker, Checked, Finding, line};
+use super::rights::{EC2, EMR};
+use super::trust::{Principal, TrustPolicy, statement, trusts};
 use crate::aws::{IAM, Xml};
-use crate::config::Shape;
-
-/// EMR as IAM names it.
-const EMR: &str = "elasticmapreduce.amazonaws.com";
+use crate::config::Emr;
 
 /// The managed policy that only touches what is tagged for it. Source: EMR management guide, "Service role for Amazon EMR".
 const MANAGED: &str = "AmazonEMRServicePolicy_v2";
+
+/// The switch that lets steps have roles of their own. Source: EMR management guide, "Runtime roles for Amazon EMR steps".
+const SWITCH: &str = r#"{"AuthorizationConfiguration":{"IAMConfiguration":{"EnableApplicationScopedIAMRole":true}}}"#;
 
 /// The code with which IAM says that there is no such thing.
 pub(super) const NONE: &[&str] = &["NoSuchEntity"];
@@ -21,11 +23,11 @@ pub(super) struct Role {
     pub name: String,
     pub arn: String,
     /// Whom it trusts; `None` when that cannot be read.
-    pub trust: Option<Policy>,
+    trust: Option<TrustPolicy>,
 }
 
 /// The roles that were found, for the checks that need them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Roles {
     /// What EMR acts with.
     pub service: Option<Role>,
@@ -35,191 +37,150 @@ pub(super) struct Roles {
     pub tagged_only: Option<bool>,
 }
 
-/// Checks the roles that every cluster needs.
-pub(super) async fn check(ask: &Asker<'_>, shape: &Shape) -> (Vec<Finding>, Roles) {
-    let name = last(&shape.service_role);
-    let asked = [("RoleName", name)];
-    let (service, nodes, policies) = tokio::join!(
-        role(ask, name),
-        profile(ask, last(&shape.instance_profile)),
-        ask.form(&IAM, "ListAttachedRolePolicies", &asked, NONE)
-    );
-    let mut roles = Roles::default();
-    let mut findings = Vec::new();
-    match service.or_tell("service role", &format!("`{name}`"), |_| absent(name)) {
-        Ok(role) => {
-            findings.push(trusts("service role", &role, Principal::Service(EMR), &["sts:AssumeRole"]));
-            roles.service = Some(role);
-        }
-        Err(finding) => findings.push(finding),
+/// Checks the roles of a target and its security configuration.
+pub(super) async fn check(ask: &Asker<'_>, emr: &Emr) -> (Vec<Finding>, Roles) {
+    let (name, profile) = (last(&emr.shape.service_role), last(&emr.shape.instance_profile));
+    let service = role(ask, name).await;
+    let held = profile_of(ask, profile).await;
+    let policies = ask.form(&IAM, "ListAttachedRolePolicies", &[("RoleName", name)], NONE).await.ok().flatten();
+    let managed = |policy: &Xml| policy.text_of("PolicyName") == MANAGED;
+    let roles = Roles {
+        service: service.clone().ok().flatten(),
+        nodes: held.clone().ok().flatten().flatten(),
+        tagged_only: policies.map(|answer| answer.list("AttachedPolicies").iter().any(managed)),
+    };
+    let mut findings = vec![
+        line("service role", &format!("`{name}`"), service.map(|role| service_role(name, role))),
+        line("instance profile", &format!("`{profile}`"), held.map(|held| instance_profile(profile, held))),
+    ];
+    if emr.shape.security_configuration.is_some() || emr.execution_role.is_some() {
+        let name = emr.shape.security_configuration.as_deref();
+        let found = security(ask, name, emr.execution_role.is_some()).await;
+        findings.push(line("security configuration", &format!("`{}`", name.unwrap_or("NAME")), found));
     }
-    let (finding, role) = nodes;
-    findings.push(finding);
-    roles.nodes = role;
-    if let Asked::Is(answer) = policies {
-        let attached = answer.list("AttachedPolicies");
-        roles.tagged_only = Some(attached.iter().any(|policy| policy.text_of("PolicyName") == MANAGED));
+    if let Some(name) = emr.execution_role.as_deref().map(last) {
+        let found = role(ask, name).await.map(|role| execution(name, role, roles.nodes.as_ref()));
+        findings.push(line("execution role", &format!("`{name}`"), found));
     }
     (findings, roles)
 }
 
-/// Returns a role, as `GetRole` gives it.
-pub(super) async fn role(ask: &Asker<'_>, name: &str) -> Asked<Role> {
-    match ask.form(&IAM, "GetRole", &[("RoleName", name)], NONE).await {
-        Asked::Is(answer) => {
-            let role = answer.find("Role").map(of);
-            role.map_or_else(|| Asked::Unknown("the answer holds no role".into()), Asked::Is)
-        }
-        Asked::Absent(words) => Asked::Absent(words),
-        Asked::Unknown(why) => Asked::Unknown(why),
-    }
+async fn role(ask: &Asker<'_>, name: &str) -> Asked<Role> {
+    let answer = ask.form(&IAM, "GetRole", &[("RoleName", name)], NONE).await?;
+    answer.map(|answer| answer.find("Role").map(of).ok_or_else(|| "the answer holds no role".to_string())).transpose()
 }
 
 fn of(role: &Xml) -> Role {
     let text = |name: &str| role.text_of(name).to_string();
-    Role { name: text("RoleName"), arn: text("Arn"), trust: Policy::parse(role.text_of("AssumeRolePolicyDocument")) }
+    Role { name: text("RoleName"), arn: text("Arn"), trust: TrustPolicy::parse(&text("AssumeRolePolicyDocument")) }
 }
 
-async fn profile(ask: &Asker<'_>, name: &str) -> (Finding, Option<Role>) {
-    let check = "instance profile";
-    let asked = ask.form(&IAM, "GetInstanceProfile", &[("InstanceProfileName", name)], NONE).await;
-    let missing = |_| {
-        let create = format!("`aws iam create-instance-profile --instance-profile-name {name}`");
-        let add = add_role(name);
-        Finding::problem(check, format!("`{name}` does not exist")).mend(create).mend(add)
-    };
-    match asked.or_tell(check, &format!("`{name}`"), missing) {
-        Ok(answer) => {
-            let role = answer.list("Roles").first().map(of);
-            (held(name, role.as_ref()), role)
-        }
-        Err(finding) => (finding, None),
+/// Returns the role that a profile holds; there is at most one.
+async fn profile_of(ask: &Asker<'_>, name: &str) -> Asked<Option<Role>> {
+    let answer = ask.form(&IAM, "GetInstanceProfile", &[("InstanceProfileName", name)], NONE).await?;
+    Ok(answer.map(|answer| answer.list("Roles").first().map(of)))
+}
+
+fn service_role(name: &str, role: Option<Role>) -> Finding {
+    if let Some(role) = role {
+        return trusts(name, role.trust.as_ref(), Principal::Service(EMR), &["sts:AssumeRole"]);
     }
-}
-
-/// Judges the role that a profile holds; there is at most one.
-fn held(name: &str, role: Option<&Role>) -> Finding {
-    let check = "instance profile";
-    let Some(role) = role else {
-        return Finding::problem(check, format!("`{name}` holds no role")).mend(add_role(name));
-    };
-    if role.name != name {
-        let what = format!(
-            "`{name}` holds role `{}`: EMR wants the names to be the same (\"invalid instance profile\")",
-            role.name
-        );
-        let advice = format!("make a role `{name}` and put it into the profile, or correct `instance-profile`");
-        return Finding::problem(check, what).mend(advice);
-    }
-    trusts(check, role, Principal::Service("ec2.amazonaws.com"), &["sts:AssumeRole"])
-}
-
-fn add_role(name: &str) -> String {
-    format!("`aws iam add-role-to-instance-profile --instance-profile-name {name} --role-name {name}`")
-}
-
-fn absent(name: &str) -> Finding {
-    let finding = Finding::problem("service role", format!("`{name}` does not exist"));
+    let finding = Finding::problem(format!("`{name}` does not exist"));
     if name == "EMR_DefaultRole" {
         return finding.mend("`aws emr create-default-roles`");
     }
-    let document = format!(
-        r#"{{"Version":"2012-10-17","Statement":[{}]}}"#,
-        statement(&format!(r#""Service":"{EMR}""#), &["sts:AssumeRole"])
-    );
+    let trust = statement(&format!(r#""Service":"{EMR}""#), &["sts:AssumeRole"]);
+    let document = format!(r#"{{"Version":"2012-10-17","Statement":[{trust}]}}"#);
     finding.mend(format!("`aws iam create-role --role-name {name} --assume-role-policy-document '{document}'`"))
 }
 
-/// Returns whether a role trusts someone enough for all of `actions`.
-pub(super) fn trusts(check: &'static str, role: &Role, whom: Principal<'_>, actions: &[&str]) -> Finding {
-    let (who, principal) = match whom {
-        Principal::Service(service) => (service, format!(r#""Service":"{service}""#)),
-        Principal::Role(arn) => (arn, format!(r#""AWS":"{arn}""#)),
-    };
-    let name = &role.name;
-    let Some(trust) = &role.trust else {
-        return Finding::unknown(check, format!("whom `{name}` trusts cannot be read"));
-    };
-    let (mut refused, mut conditions) = (Vec::new(), Vec::new());
-    for action in actions {
-        match trust.trusts(whom, action) {
-            Trust::Yes => {}
-            Trust::If(keys) => conditions.extend(keys),
-            Trust::No => refused.push(*action),
+fn instance_profile(name: &str, profile: Option<Option<Role>>) -> Finding {
+    let add = format!("`aws iam add-role-to-instance-profile --instance-profile-name {name} --role-name {name}`");
+    match profile {
+        None => Finding::problem(format!("`{name}` does not exist"))
+            .mend(format!("`aws iam create-instance-profile --instance-profile-name {name}`"))
+            .mend(add),
+        Some(None) => Finding::problem(format!("`{name}` holds no role")).mend(add),
+        Some(Some(role)) if role.name != name => {
+            let what = format!(
+                "`{name}` holds role `{}`: EMR wants the names to be the same (\"invalid instance profile\")",
+                role.name
+            );
+            let advice = format!("make a role `{name}` and put it into the profile, or correct `instance-profile`");
+            Finding::problem(what).mend(advice)
         }
+        Some(Some(role)) => trusts(name, role.trust.as_ref(), Principal::Service(EC2), &["sts:AssumeRole"]),
     }
-    if !refused.is_empty() {
-        let what = format!("`{name}` does not let `{who}` {}", super::finding::listed(&refused));
-        return Finding::problem(check, what)
-            .mend(format!("add to its trust policy: `{}`", statement(&principal, actions)));
-    }
-    conditions.sort();
-    conditions.dedup();
-    let depends =
-        if conditions.is_empty() { String::new() } else { format!(", depending on {}", conditions.join(", ")) };
-    Finding::ok(check, format!("`{name}` trusts `{who}`{depends}"))
 }
 
-fn statement(principal: &str, actions: &[&str]) -> String {
-    let actions = actions.iter().map(|action| format!("\"{action}\"")).collect::<Vec<_>>().join(",");
-    format!(r#"{{"Effect":"Allow","Principal":{{{principal}}},"Action":[{actions}]}}"#)
+async fn security(ask: &Asker<'_>, name: Option<&str>, with_roles: bool) -> Checked {
+    let create = |name: &str| {
+        format!("`aws emr create-security-configuration --name {name} --security-configuration '{SWITCH}'`")
+    };
+    let Some(name) = name else {
+        let what = "an execution role needs one with runtime roles switched on, and the shape names none";
+        let finding = Finding::problem(what).mend(create("NAME"));
+        return Ok(finding.mend("name it in the shape: `security-configuration`"));
+    };
+    let client = ask.session.emr();
+    let describe = || client.describe_security_configuration().name(name).send();
+    Ok(match ask.emr("DescribeSecurityConfiguration", describe).await? {
+        None => Finding::problem(format!("`{name}` does not exist")).mend(create(name)),
+        Some(_) if !with_roles => Finding::ok(format!("`{name}` is there")),
+        Some(described) if described.security_configuration().is_some_and(allows_roles) => {
+            Finding::ok(format!("`{name}` lets steps have roles of their own"))
+        }
+        Some(_) => Finding::problem(format!("`{name}` does not let steps have roles of their own"))
+            .mend(format!("it cannot be changed; make another one with `{SWITCH}` in it")),
+    })
+}
+
+fn allows_roles(configuration: &str) -> bool {
+    let parsed: Json = serde_json::from_str(configuration).unwrap_or_default();
+    parsed["AuthorizationConfiguration"]["IAMConfiguration"]["EnableApplicationScopedIAMRole"] == true
+}
+
+fn execution(name: &str, role: Option<Role>, nodes: Option<&Role>) -> Finding {
+    match (role, nodes) {
+        (None, _) => Finding::problem(format!("`{name}` does not exist")),
+        (Some(role), Some(nodes)) => {
+            let actions = ["sts:AssumeRole", "sts:TagSession"];
+            trusts(name, role.trust.as_ref(), Principal::Role(&nodes.arn), &actions)
+        }
+        (Some(_), None) => Finding::unknown(format!("whether `{name}` trusts the nodes depends on their role")),
+    }
 }
 
 /// Returns the name of a role or profile that may be given by its ARN.
-pub(super) fn last(name: &str) -> &str {
+fn last(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::State;
     use super::*;
+    use crate::doctor::State;
 
-    fn trusting(statement: &str) -> Role {
-        let trust = Policy::parse(&format!(r#"{{"Statement":[{statement}]}}"#));
+    fn trusting(service: &str) -> Role {
+        let statement = statement(&format!(r#""Service":"{service}""#), &["sts:AssumeRole"]);
+        let trust = TrustPolicy::parse(&format!(r#"{{"Statement":[{statement}]}}"#));
         Role { name: "nodes".into(), arn: "arn:aws:iam::1:role/nodes".into(), trust }
     }
 
     #[test]
-    fn the_statement_that_mends_a_trust_policy_does_mend_it() {
-        let both = ["sts:AssumeRole", "sts:TagSession"];
-        let whom = Principal::Role("arn:aws:iam::1:role/EMR_EC2");
-        let half = trusting(&statement(r#""AWS":"arn:aws:iam::1:role/EMR_EC2""#, &["sts:AssumeRole"]));
-        let finding = trusts("execution role", &half, whom, &both);
-        assert_eq!(
-            (finding.state, finding.what.as_str()),
-            (State::Problem, "`nodes` does not let `arn:aws:iam::1:role/EMR_EC2` `sts:TagSession`")
-        );
-        let advised = finding.mend[0].trim_start_matches("add to its trust policy: `").trim_end_matches('`');
-        assert_eq!(trusts("execution role", &trusting(advised), whom, &both).state, State::Ok);
-    }
-
-    #[test]
-    fn what_a_trust_depends_on_is_told_once() {
-        let statement = r#"{"Effect":"Allow","Principal":{"Service":"elasticmapreduce.amazonaws.com"},"Action":"sts:*",
-            "Condition":{"StringEquals":{"aws:SourceAccount":"1"}}}"#;
-        let finding = trusts(
-            "service role",
-            &trusting(statement),
-            Principal::Service(EMR),
-            &["sts:AssumeRole", "sts:TagSession"],
-        );
-        assert_eq!(finding.what, "`nodes` trusts `elasticmapreduce.amazonaws.com`, depending on `aws:SourceAccount`");
-    }
-
-    #[test]
     fn a_profile_holds_a_role_of_its_own_name_that_trusts_ec2() {
-        let role = trusting(&statement(r#""Service":"ec2.amazonaws.com""#, &["sts:AssumeRole"]));
-        assert_eq!(held("nodes", Some(&role)).state, State::Ok);
-        assert_eq!(held("other", Some(&role)).state, State::Problem);
+        let held = |name, role: Option<Role>| instance_profile(name, Some(role));
+        let role = || Some(trusting("ec2.amazonaws.com"));
+        assert_eq!(held("nodes", role()).state, State::Ok);
+        assert_eq!(held("other", role()).state, State::Problem);
         assert_eq!(held("nodes", None).what, "`nodes` holds no role");
-        let foreign = trusting(&statement(r#""Service":"lambda.amazonaws.com""#, &["sts:AssumeRole"]));
-        assert_eq!(held("nodes", Some(&foreign)).state, State::Problem);
+        assert_eq!(held("nodes", Some(trusting("lambda.amazonaws.com"))).state, State::Problem);
     }
 
     #[test]
-    fn a_role_may_be_given_by_its_arn() {
-        assert_eq!(last("arn:aws:iam::1:role/path/EMR"), "EMR");
-        assert_eq!(last("EMR"), "EMR");
+    fn the_switch_must_be_on() {
+        assert!(allows_roles(SWITCH));
+        assert!(!allows_roles(&SWITCH.replace("true", "false")));
+        assert!(!allows_roles(r#"{"EncryptionConfiguration":{}}"#) && !allows_roles("no JSON"));
     }
 }

@@ -1,58 +1,35 @@
 //! Where tables are published and queried: the Glue database and the Athena workgroup.
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
-use super::ask::{Asked, Asker};
-use super::finding::Finding;
+use super::finding::{Asker, Checked, Finding, line};
 use crate::aws::{ATHENA, GLUE};
 use crate::config::Emr;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Answer {
-    work_group: Workgroup,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Workgroup {
-    state: String,
-}
-
 /// Checks both.
 pub(super) async fn check(ask: &Asker<'_>, emr: &Emr) -> Vec<Finding> {
-    let (database, workgroup) = tokio::join!(database(ask, &emr.database), workgroup(ask, &emr.workgroup));
-    vec![database, workgroup]
+    vec![
+        line("database", &format!("`{}`", emr.database), database(ask, &emr.database).await),
+        line("workgroup", &format!("`{}`", emr.workgroup), workgroup(ask, &emr.workgroup).await),
+    ]
 }
 
-async fn database(ask: &Asker<'_>, name: &str) -> Finding {
-    let check = "database";
-    let asked: Asked<IgnoredAny> =
-        ask.json(&GLUE, "GetDatabase", json!({ "Name": name }), &["EntityNotFoundException"]).await;
-    let first = |_| Finding::ok(check, format!("`{name}` is made with the first publication"));
-    match asked.or_tell(check, &format!("`{name}`"), first) {
-        Ok(_) => Finding::ok(check, format!("`{name}` is in Glue")),
-        Err(finding) => finding,
-    }
+async fn database(ask: &Asker<'_>, name: &str) -> Checked {
+    let found = ask.json::<Json>(&GLUE, "GetDatabase", json!({ "Name": name }), "EntityNotFoundException").await?;
+    let is = if found.is_some() { "is in Glue" } else { "is made with the first publication" };
+    Ok(Finding::ok(format!("`{name}` {is}")))
 }
 
-async fn workgroup(ask: &Asker<'_>, name: &str) -> Finding {
-    let check = "workgroup";
-    let asked: Asked<Answer> =
-        ask.json(&ATHENA, "GetWorkGroup", json!({ "WorkGroup": name }), &["InvalidRequestException"]).await;
-    let missing = |_| {
+async fn workgroup(ask: &Asker<'_>, name: &str) -> Checked {
+    let input = json!({ "WorkGroup": name });
+    let found = ask.json::<Json>(&ATHENA, "GetWorkGroup", input, "InvalidRequestException").await?;
+    let Some(answer) = found else {
         let what = format!("Athena has no workgroup `{name}`: `soflow query` will not work");
-        Finding::problem(check, what).mend(format!("`aws athena create-work-group --name {name}`"))
+        return Ok(Finding::problem(what).mend(format!("`aws athena create-work-group --name {name}`")));
     };
-    match asked.or_tell(check, &format!("`{name}`"), missing) {
-        Ok(answer) if answer.work_group.state == "DISABLED" => {
-            let what = format!("`{name}` is disabled: `soflow query` will not work");
-            let command = format!("`aws athena update-work-group --work-group {name} --state ENABLED`");
-            Finding::problem(check, what).mend(command)
-        }
-        Ok(_) => Finding::ok(check, format!("`{name}` is enabled")),
-        Err(finding) => finding,
+    if answer["WorkGroup"]["State"] == "DISABLED" {
+        let command = format!("`aws athena update-work-group --work-group {name} --state ENABLED`");
+        return Ok(Finding::problem(format!("`{name}` is disabled: `soflow query` will not work")).mend(command));
     }
+    Ok(Finding::ok(format!("`{name}` is enabled")))
 }

@@ -3,8 +3,7 @@
 use arrow::array::{Array as _, ArrayRef, AsArray as _, make_comparator};
 use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
-
-use crate::error::{Error, Kind, Result};
+use arrow::error::ArrowError;
 
 /// Returns whether the left cell of one row equals the right cell of another.
 pub(super) type Equal = Box<dyn Fn(usize, usize) -> bool>;
@@ -24,8 +23,8 @@ pub(super) fn close(left: f64, right: f64, tolerance: f64) -> bool {
 /// their items are, in order.
 ///
 /// # Errors
-/// `Internal` when the columns have different types or one that has no order.
-pub(super) fn equal(left: &ArrayRef, right: &ArrayRef, tolerance: f64) -> Result<Equal> {
+/// When the columns have different types or one that has no order.
+pub(super) fn equal(left: &ArrayRef, right: &ArrayRef, tolerance: f64) -> Result<Equal, ArrowError> {
     let values = values(left, right, tolerance)?;
     let (left, right) = (left.logical_nulls(), right.logical_nulls());
     Ok(Box::new(move |l, r| {
@@ -38,7 +37,7 @@ pub(super) fn equal(left: &ArrayRef, right: &ArrayRef, tolerance: f64) -> Result
     }))
 }
 
-fn values(left: &ArrayRef, right: &ArrayRef, tolerance: f64) -> Result<Equal> {
+fn values(left: &ArrayRef, right: &ArrayRef, tolerance: f64) -> Result<Equal, ArrowError> {
     Ok(match (left.data_type(), right.data_type()) {
         (DataType::Float64, DataType::Float64) => {
             let (left, right) =
@@ -64,12 +63,11 @@ fn values(left: &ArrayRef, right: &ArrayRef, tolerance: f64) -> Result<Equal> {
         (DataType::Struct(_), DataType::Struct(_)) => {
             let (left, right) = (left.as_struct().columns(), right.as_struct().columns());
             let members = left.iter().zip(right).map(|(left, right)| equal(left, right, tolerance));
-            let members = members.collect::<Result<Vec<_>>>()?;
+            let members = members.collect::<Result<Vec<_>, _>>()?;
             Box::new(move |l, r| members.iter().all(|equal| equal(l, r)))
         }
         _ => {
-            let order = make_comparator(left, right, SortOptions::default())
-                .map_err(|error| Error::new(Kind::Internal, "two columns cannot be compared").caused_by(error))?;
+            let order = make_comparator(left, right, SortOptions::default())?;
             Box::new(move |l, r| order(l, r).is_eq())
         }
     })

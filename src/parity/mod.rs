@@ -6,15 +6,14 @@
 //!
 //! Knows nothing of engines: it compares Parquet files, read through [`crate::audit`].
 
-mod columns;
 mod compare;
 mod diff;
 mod equal;
-mod side;
+mod read;
 
 pub use compare::compare;
 pub use diff::{ColumnDiff, Example, KeyExamples, SchemaDiff, TableDiff, describe};
-pub use side::Side;
+pub use read::Side;
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{DictionaryArray, Float32Array, Int32Array, LargeStringArray, ListArray, TimestampNanosecondArray};
@@ -6,20 +6,22 @@ use arrow::datatypes::{Float64Type, Int32Type};
 use proptest::prelude::*;
 
 use super::*;
-use crate::audit::testing::{Named, floats, ints, moments, texts, write, write_int96};
+use crate::audit::Reader;
+use crate::audit::testing::{Named, block_on, floats, ints, moments, texts, write, write_int96};
 use crate::error::{Kind, Result};
 use crate::names::{PartitionValues, parse_partition_path};
+use crate::store::{FileStore, Object};
 
 /// Files to be, by path below the side's folder.
 type Files = Vec<(&'static str, Vec<Named>)>;
 
 fn side<'a>(root: &Path, name: &'a str, files: Files) -> Side<'a> {
     let root = root.join(name);
-    let files = files.into_iter().map(|(below, columns)| {
-        write(&root, below, columns);
-        (root.join(below), values(below))
-    });
-    Side { name, files: files.collect() }
+    of(name, files.into_iter().map(|(below, columns)| (write(&root, below, columns), values(below))).collect())
+}
+
+fn of(name: &str, files: Vec<(Object, PartitionValues)>) -> Side<'_> {
+    Side { name, reader: Reader::new(Arc::new(FileStore)), files }
 }
 
 fn values(below: &str) -> PartitionValues {
@@ -36,7 +38,7 @@ fn try_diff(left: Files, right: Files, key: &[&str], ignore: &[&str]) -> Result<
     let root = tempfile::tempdir().unwrap();
     let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
     let (left, right) = (side(root.path(), "sail", left), side(root.path(), "spark", right));
-    compare(&left, &right, &owned(key), &owned(ignore), 1e-9)
+    block_on(compare(&left, &right, &owned(key), &owned(ignore), 1e-9))
 }
 
 fn diff(left: Files, right: Files, key: &[&str]) -> TableDiff {
@@ -125,9 +127,8 @@ fn moments_of_spark_and_sail_are_compared() {
     let at = ["1600-02-29T00:00:00.000001Z", "2026-11-22T12:00:00Z"];
     let sail = side(root.path(), "sail", vec![("a.parquet", vec![moments("at", &at)])]);
     let compare_with = |at: &[&str]| {
-        write_int96(root.path(), "spark.parquet", "at", at);
-        let spark = Side { name: "spark", files: vec![(root.path().join("spark.parquet"), PartitionValues::new())] };
-        compare(&sail, &spark, &[], &[], 1e-9).unwrap()
+        let spark = of("spark", vec![(write_int96(root.path(), "spark.parquet", "at", at), PartitionValues::new())]);
+        block_on(compare(&sail, &spark, &[], &[], 1e-9)).unwrap()
     };
     let same = compare_with(&at);
     assert!(same.is_equal(), "{same:?}");
@@ -291,9 +292,7 @@ fn columns(rows: &[Row]) -> Vec<Named> {
 }
 
 fn saved(root: &Path, name: &'static str, rows: &[Row]) -> Side<'static> {
-    let file: PathBuf = root.join(name).join("a.parquet");
-    write(root, &format!("{name}/a.parquet"), columns(rows));
-    Side { name, files: vec![(file, PartitionValues::new())] }
+    of(name, vec![(write(root, &format!("{name}/a.parquet"), columns(rows)), PartitionValues::new())])
 }
 
 proptest! {
@@ -304,7 +303,7 @@ proptest! {
         let root = tempfile::tempdir().unwrap();
         let (left, right) = (saved(root.path(), "left", &rows), saved(root.path(), "right", &shuffled));
         for key in [vec![], vec!["id".to_string()]] {
-            let diff = compare(&left, &right, &key, &[], 1e-9).unwrap();
+            let diff = block_on(compare(&left, &right, &key, &[], 1e-9)).unwrap();
             prop_assert!(diff.is_equal(), "{:?}", diff);
         }
     }
@@ -321,7 +320,7 @@ proptest! {
         let root = tempfile::tempdir().unwrap();
         let (left, right) = (saved(root.path(), "left", &rows), saved(root.path(), "right", &changed));
         for key in [vec![], vec!["id".to_string()]] {
-            let diff = compare(&left, &right, &key, &[], 1e-9).unwrap();
+            let diff = block_on(compare(&left, &right, &key, &[], 1e-9)).unwrap();
             prop_assert!(!diff.is_equal());
             if cell > 0 && !key.is_empty() {
                 let name = ["id", "x", "t"][cell];

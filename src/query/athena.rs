@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 
-use super::cost::Cost;
 use super::refusal;
 use super::rows::{self, Row};
-use super::shapes::{Execution, Looked, Page, Started, Statistics};
 use crate::aws::{ATHENA, CallError, Session};
 use crate::error::{Error, Kind, Result};
 use crate::names::{Digest, Uri};
@@ -29,6 +27,49 @@ pub struct Athena {
     workgroup: String,
     database: String,
     results: Uri,
+}
+
+/// The answer to StartQueryExecution, as the service model `athena-2017-05-18` spells it.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Started {
+    query_execution_id: String,
+}
+
+/// The answer to GetQueryExecution.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Looked {
+    query_execution: Execution,
+}
+
+/// How far a query is.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Execution {
+    #[serde(default)]
+    statement_type: String,
+    status: Status,
+    #[serde(default)]
+    statistics: Json,
+}
+
+/// Its state, and why.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Status {
+    state: String,
+    state_change_reason: Option<String>,
+    #[serde(default)]
+    athena_error: Json,
+}
+
+/// The answer to GetQueryResults.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Page {
+    result_set: Json,
+    next_token: Option<String>,
 }
 
 /// What a query answered.
@@ -62,16 +103,16 @@ impl Athena {
             ended = self.end_of(&id) => ended?,
             // A sender that is gone will never say stop.
             () = async { if stop.wait_for(|stop| *stop).await.is_err() { std::future::pending().await } } => {
-                self.call::<IgnoredAny>("StopQueryExecution", &id, json!({})).await?;
+                self.call::<Json>("StopQueryExecution", &id, json!({})).await?;
                 let text = "the query was stopped; Athena counts what it had read until then";
                 return Err(Error::new(Kind::Interrupted, text));
             }
         };
         let (rows, more) = self.rows(&id, limit, done.statement_type == "DML").await?;
-        let Statistics { data_scanned_in_bytes, total_execution_time_in_millis, result_reuse_information } =
-            done.statistics;
-        let free = done.statement_type == "DDL" || result_reuse_information.reused_previous_result;
-        let cost = Cost::of(data_scanned_in_bytes, total_execution_time_in_millis, free);
+        let number = |name: &str| done.statistics[name].as_u64().unwrap_or_default();
+        let reused = done.statistics["ResultReuseInformation"]["ReusedPreviousResult"] == true;
+        let free = done.statement_type == "DDL" || reused;
+        let cost = Cost::of(number("DataScannedInBytes"), number("TotalExecutionTimeInMillis"), free);
         Ok(Answer { rows, more, cost, id })
     }
 
@@ -118,8 +159,7 @@ impl Athena {
                 "QUEUED" | "RUNNING" => tokio::time::sleep(pause).await,
                 "SUCCEEDED" => return Ok(query),
                 "FAILED" => {
-                    let category = query.status.athena_error.as_ref().and_then(|error| error.error_category);
-                    return Err(refusal::failed(told(), category));
+                    return Err(refusal::failed(told(), query.status.athena_error["ErrorCategory"].as_i64()));
                 }
                 // Someone else did, or the workgroup's limit of bytes was reached.
                 "CANCELLED" => {
@@ -152,14 +192,19 @@ impl Athena {
                 input["NextToken"] = token.as_str().into();
             }
             let page: Page = self.call("GetQueryResults", id, input).await?;
-            let mut cells: Vec<Row> = page.result_set.rows.into_iter().map(Row::from).collect();
+            let cell = |cell: &Json| cell["VarCharValue"].as_str().map(String::from);
+            let row = |row: &Json| listed(&row["Data"]).iter().map(cell).collect();
+            let mut cells: Vec<Row> = listed(&page.result_set["Rows"]).iter().map(row).collect();
             if columns.is_none() {
-                let info = page.result_set.result_set_metadata.column_info;
-                let names: Vec<_> = info.iter().map(|column| Some(column.name.clone())).collect();
-                if named && cells.first() == Some(&names) {
+                let text = |column: &Json, name: &str| column[name].as_str().unwrap_or_default().to_string();
+                let info = listed(&page.result_set["ResultSetMetadata"]["ColumnInfo"]).iter();
+                let info: Vec<_> = info.map(|column| (text(column, "Name"), text(column, "Type"))).collect();
+                if named
+                    && cells.first().is_some_and(|first| first.iter().flatten().eq(info.iter().map(|(name, _)| name)))
+                {
                     cells.remove(0);
                 }
-                columns = Some(info.into_iter().map(|column| (column.name, column.kind)).collect());
+                columns = Some(info);
             }
             found.extend(cells);
             next = page.next_token.filter(|token| !token.is_empty());
@@ -169,5 +214,53 @@ impl Athena {
                 return Ok((rows::batch(&columns.unwrap_or_default(), &found)?, more));
             }
         }
+    }
+}
+
+fn listed(list: &Json) -> &[Json] {
+    list.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Dollars for a TiB scanned. Source: aws.amazon.com/athena/pricing, "SQL queries", us-east-1, read 2026-11; a few regions
+/// cost more.
+const DOLLARS_A_TIB: f64 = 5.0;
+
+/// Bytes are counted in whole MiB. Source: as above.
+const UNIT: u64 = 1 << 20;
+
+/// The least that is counted for a query that reads data. Source: as above.
+const LEAST: u64 = 10 * UNIT;
+
+/// What a query cost.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Cost {
+    /// Bytes read from S3.
+    pub scanned_bytes: u64,
+    /// What Athena asks for them.
+    pub dollars: f64,
+    /// From the start to the end, waiting in Athena's queue included.
+    pub seconds: f64,
+}
+
+impl Cost {
+    /// Returns the cost of a query; statements about tables, and results taken from an earlier query, are `free`.
+    pub fn of(scanned_bytes: u64, milliseconds: u64, free: bool) -> Self {
+        let billed = if free { 0 } else { scanned_bytes.div_ceil(UNIT).saturating_mul(UNIT).max(LEAST) };
+        let dollars = billed as f64 / (1_u64 << 40) as f64 * DOLLARS_A_TIB;
+        Self { scanned_bytes, dollars, seconds: milliseconds as f64 / 1000.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_queries_cost_ten_mebibytes_and_large_ones_whole_mebibytes() {
+        let dollars = |bytes| Cost::of(bytes, 0, false).dollars;
+        assert_eq!(dollars(1 << 40), 5.0);
+        assert_eq!(dollars(0), dollars(10 << 20));
+        assert_eq!(dollars((20 << 20) + 1), dollars(21 << 20));
+        assert_eq!(Cost::of(1 << 40, 1500, true), Cost { scanned_bytes: 1 << 40, dollars: 0.0, seconds: 1.5 });
     }
 }

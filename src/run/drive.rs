@@ -170,7 +170,7 @@ impl<'a> ActiveRun<'a> {
         lease: RunLease,
     ) -> Self {
         let (results, seen) = (BTreeMap::new(), Seen::new());
-        let reader = Reader::new(services.store.clone(), &gathered.facts.lake.curated);
+        let reader = Reader::new(services.store.clone());
         Self { gathered, plan, services, record, results, seen, reader, lease, began: Instant::now() }
     }
 

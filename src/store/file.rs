@@ -143,7 +143,7 @@ pub fn is_unfinished(object: &Object) -> bool {
 ///
 /// # Errors
 /// `Machine` when it cannot be opened, `Usage` when it is not on this machine.
-pub fn open_listed(object: &Object) -> Result<Option<fs::File>> {
+fn open_listed(object: &Object) -> Result<Option<fs::File>> {
     let file = match fs::File::open(path_of(&object.uri)?) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         opened => opened?,

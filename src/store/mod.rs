@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use crate::error::Result;
 use crate::names::Uri;
 
-pub use file::{FileStore, is_unfinished, make_folder, open_listed};
+pub use file::{FileStore, is_unfinished, make_folder};
 pub use owner::Owner;
 pub use s3::S3Store;
 #[cfg(test)]

@@ -30,7 +30,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("targets", with(&["plan", "config", "cost", "store", "aws", "machine", "package", "diagnose"])),
         ("audit", with(&["plan", "job", "store"])),
         ("ingest", with(&["store", "net"])),
-        ("parity", with(&["audit"])),
+        ("parity", with(&["audit", "store"])),
         ("query", with(&["aws"])),
         ("run", with(&["config", "job", "plan", "cost", "store", "catalog", "targets", "audit", "ingest"])),
         ("doctor", with(&["config", "aws", "cost"])),

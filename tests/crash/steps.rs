@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use fs_err as fs;
 use futures_util::future::BoxFuture;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
-use soflow::audit::parquet_file::ParquetFile;
 use soflow::error::Result;
 use soflow::event::Sink;
 use soflow::names::{PartitionValues, parse_partition_path, partition_path};
@@ -202,11 +202,11 @@ pub fn parquet(key: String, number: i64) -> Vec<u8> {
 }
 
 pub fn read_file(path: &Path, values: &PartitionValues) -> Vec<Row> {
-    let file = ParquetFile::open(path).unwrap();
+    let file = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(path).unwrap().into_file()).unwrap();
     let mut rows = Vec::new();
-    for batch in file.batches(&["key".into(), "number".into()], &PartitionValues::new()).unwrap() {
+    for batch in file.build().unwrap() {
         let batch = batch.unwrap();
-        let (keys, numbers) = (batch.column(0), batch.column(1).as_primitive::<Int64Type>().clone());
+        let (keys, numbers) = (&batch["key"], batch["number"].as_primitive::<Int64Type>().clone());
         let keys = arrow::compute::cast(keys, &arrow::datatypes::DataType::Utf8).unwrap();
         let keys = keys.as_string::<i32>();
         rows.extend((0..batch.num_rows()).map(|at| Row {

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use arrow::array::AsArray as _;
 use arrow::datatypes::DataType;
-use soflow::audit::parquet_file::ParquetFile;
-use soflow::names::PartitionValues;
+use fs_err as fs;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::lab::{Lab, page, question, walk};
 
@@ -33,10 +33,10 @@ fn gzip(text: &str) -> Vec<u8> {
 
 /// Returns the values of a column as text; empty for null.
 pub fn column(path: &Path, name: &str) -> Vec<String> {
-    let file = ParquetFile::open(path).unwrap();
+    let file = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(path).unwrap().into_file()).unwrap();
     let mut values = Vec::new();
-    for batch in file.batches(&[name.to_string()], &PartitionValues::new()).unwrap() {
-        let texts = arrow::compute::cast(batch.unwrap().column(0), &DataType::Utf8).unwrap();
+    for batch in file.build().unwrap() {
+        let texts = arrow::compute::cast(&batch.unwrap()[name], &DataType::Utf8).unwrap();
         values.extend(texts.as_string::<i32>().iter().map(|value| value.unwrap_or_default().to_string()));
     }
     values

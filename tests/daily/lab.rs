@@ -6,15 +6,31 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fs_err as fs;
 use serde_json::Value;
+use soflow::audit::Reader;
 use soflow::catalog::TableHistory;
-use soflow::names::PartitionValues;
+use soflow::names::{PartitionValues, Uri};
 use soflow::parity::{self, Side, TableDiff};
 use soflow::plan::Version;
+use soflow::store::{FileStore, Store as _};
 use tempfile::TempDir;
+
+/// Returns a side of a comparison that has these files of this machine.
+fn side(name: &str, files: Vec<(PathBuf, PartitionValues)>) -> Side<'_> {
+    let listed = |(path, values): (PathBuf, PartitionValues)| {
+        let folder = block_on(FileStore.list(&Uri::from_path(path.parent().unwrap()))).unwrap();
+        (folder.into_iter().find(|object| object.uri == Uri::from_path(&path)).unwrap(), values)
+    };
+    Side { name, reader: Reader::new(Arc::new(FileStore)), files: files.into_iter().map(listed).collect() }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
 
 /// Long enough for the slowest machine; only a test that hangs gets there.
 pub const DEADLINE: Duration = Duration::from_secs(300);
@@ -215,8 +231,7 @@ impl Lab {
         let (left, right) = (self.files(table), other.files(table));
         let key: Vec<String> = key.iter().map(ToString::to_string).collect();
         let ignore = ["_run_id".to_string(), "raw_uri".to_string()];
-        parity::compare(&Side { name: "here", files: left }, &Side { name: "there", files: right }, &key, &ignore, 0.0)
-            .unwrap()
+        block_on(parity::compare(&side("here", left), &side("there", right), &key, &ignore, 0.0)).unwrap()
     }
 
     /// Waits until no process has this lab's folder in its command line.

@@ -60,12 +60,14 @@ impl Ward {
 
     /// Lets every simulation end with this decision.
     pub fn simulation(&self, decision: &str) {
-        let results: String = doctor::ACTIONS
-            .iter()
-            .flat_map(|(_, actions)| *actions)
+        let policy: Value = serde_json::from_str(include_str!("../../src/doctor/policy.json")).unwrap();
+        let statements = policy["Statement"].as_array().unwrap().iter();
+        let results: String = statements
+            .flat_map(|statement| statement["Action"].as_array().unwrap())
             .map(|action| {
+                let name = action.as_str().unwrap();
                 format!(
-                    "<member><EvalActionName>{action}</EvalActionName><EvalDecision>{decision}</EvalDecision></member>"
+                    "<member><EvalActionName>{name}</EvalActionName><EvalDecision>{decision}</EvalDecision></member>"
                 )
             })
             .collect();

@@ -4,12 +4,15 @@
 //! has them, objects as S3 lists them, steps as EMR has them.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use fs_err as fs;
 use serde_json::{Value, json};
-use soflow::names::{PartitionValues, parse_partition_path};
+use soflow::audit::Reader;
+use soflow::names::{PartitionValues, Uri, parse_partition_path};
 use soflow::parity::{self, Side};
+use soflow::store::{FileStore, Store as _};
 
 use crate::emr::lab::{DATE, Lab};
 use crate::twin::{Exec, Options, Twin};
@@ -56,10 +59,10 @@ fn the_daily_job_on_a_cluster_gives_what_it_gives_here() {
         };
         assert!(!there.is_empty(), "{table} is empty");
         assert_eq!(values(&there), values(&here), "{table}: other partitions");
-        let (there, here) = (Side { name: "cluster", files: there }, Side { name: "laptop", files: here });
+        let (there, here) = (side("cluster", there), side("laptop", here));
         let key: Vec<String> = key.iter().map(ToString::to_string).collect();
         // Sums depend on the order of their parts in the last digit, also on one engine: as `soflow parity` compares.
-        let diff = parity::compare(&there, &here, &key, &["raw_uri".to_string()], 1e-9).unwrap();
+        let diff = block_on(parity::compare(&there, &here, &key, &["raw_uri".to_string()], 1e-9)).unwrap();
         assert!(diff.is_equal(), "{}", parity::describe(table, &diff));
         rows += diff.rows_left;
     }
@@ -80,6 +83,19 @@ fn the_daily_job_on_a_cluster_gives_what_it_gives_here() {
     let sent = lab.twin.calls_of("s3", "PutObject").into_iter().map(|call| call.detail);
     let sent: Vec<String> = sent.filter(|key| key.contains("/code/") || key.contains("/dependencies/")).collect();
     assert!(sent.is_empty(), "sent again: {sent:?}");
+}
+
+/// Returns a side of a comparison that has these files of this machine.
+fn side(name: &str, files: Files) -> Side<'_> {
+    let listed = |(path, values): (PathBuf, PartitionValues)| {
+        let folder = block_on(FileStore.list(&Uri::from_path(path.parent().unwrap()))).unwrap();
+        (folder.into_iter().find(|object| object.uri == Uri::from_path(&path)).unwrap(), values)
+    };
+    Side { name, reader: Reader::new(Arc::new(FileStore)), files: files.into_iter().map(listed).collect() }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
 /// Returns the project and the folder of the pages, or `None` after saying why the test is skipped.

@@ -27,7 +27,7 @@ fn run(root: &Path, partition_by: &[&str], objects: &[Object], checks: Vec<Check
 }
 
 async fn found(store: &Arc<dyn Store>, prefix: &Uri, table: &Table, objects: &[Object]) -> Vec<(bool, String)> {
-    let opened = read(&Reader::new(store.clone(), prefix), prefix, &table.partition_by, &[], objects).await.unwrap();
+    let opened = read(&Reader::new(store.clone()), prefix, &table.partition_by, &[], objects).await.unwrap();
     let date = jiff::civil::date(2026, 11, 22);
     let subject = Subject { table: table.clone(), opened, before: Some(1000), after: 900, date };
     check(subject).await.unwrap().into_iter().map(|finding| (finding.passed, finding.found)).collect()

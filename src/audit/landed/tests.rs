@@ -20,10 +20,9 @@ fn land(root: &Path, partition_by: &[&str], objects: &[Object]) -> Result<Landed
         let bucket = Bucket::start().await;
         let uploaded = upload(&bucket, root, objects);
         let files: Arc<dyn Store> = Arc::new(FileStore);
-        let found = read(&Reader::new(files, &here), &here, &by, &[], objects).await.map(|opened| opened.landed);
-        let remote = read(&Reader::new(bucket.store.clone(), &there), &there, &by, &[], &uploaded)
-            .await
-            .map(|opened| opened.landed);
+        let found = read(&Reader::new(files), &here, &by, &[], objects).await.map(|opened| opened.landed);
+        let remote =
+            read(&Reader::new(bucket.store.clone()), &there, &by, &[], &uploaded).await.map(|opened| opened.landed);
         match (&found, &remote) {
             (Ok(found), Ok(remote)) => assert_eq!(found, remote),
             (Err(found), Err(remote)) => {
@@ -148,13 +147,16 @@ fn files_with_different_columns_are_refused() {
     let int: ArrayRef = Arc::new(Int32Array::from(vec![1]));
     let a = write(root.path(), "a.parquet", vec![ints("id", &[Some(1)]), ints("n", &[Some(1)])]);
     for (columns, expected) in [
-        (vec![ints("id", &[Some(1)]), ("n", int)], "`n` is `bigint` in `{a}`, but `int` in `{b}`"),
-        (vec![ints("id", &[Some(1)])], "`{a}` has a column `n`, `{b}` has not"),
+        (vec![ints("id", &[Some(1)]), ("n", int)], "column 2 is `n bigint` in `{a}`, but `n int` in `{b}`"),
+        (vec![ints("id", &[Some(1)])], "column 2 is `n bigint` in `{a}`, but missing in `{b}`"),
         (
             vec![ints("id", &[Some(1)]), ints("n", &[Some(1)]), ints("z", &[Some(1)])],
-            "`{b}` has a column `z`, `{a}` has not",
+            "column 3 is missing in `{a}`, but `z bigint` in `{b}`",
         ),
-        (vec![ints("n", &[Some(1)]), ints("id", &[Some(1)])], "where `{a}` has the column `id`, `{b}` has `n`"),
+        (
+            vec![ints("n", &[Some(1)]), ints("id", &[Some(1)])],
+            "column 1 is `id bigint` in `{a}`, but `n bigint` in `{b}`",
+        ),
     ] {
         let b = write(root.path(), "b.parquet", columns);
         let error = land(root.path(), &[], &[a.clone(), b]).unwrap_err();

@@ -1,17 +1,23 @@
+use std::path::Path;
+
+use fs_err as fs;
 use parquet::file::properties::WriterProperties;
 
 use super::*;
-use crate::audit::testing::{block_on, floats, ints, texts, upload, write_with};
-use crate::audit::{Reader, Subject, check, read};
+use crate::audit::testing::{block_on, floats, ints, listed, texts, upload, write_with};
+use crate::audit::{Subject, check, read};
 use crate::job::{Check, Table, Update};
+use crate::store::FileStore;
 use crate::store::testing::{BUCKET, Bucket};
 
 const COLUMNS: [&str; 3] = ["id", "tag", "score"];
 
 /// Reads all of a file.
-fn decoded(file: &ParquetFile) -> Result<usize> {
-    let columns = COLUMNS.map(str::to_string);
-    file.batches(&columns, &PartitionValues::new())?.map(|batch| batch.map(|batch| batch.num_rows())).sum()
+fn decoded(path: &Path) -> Result<()> {
+    block_on(async {
+        let file = ParquetFile::open(&listed(path), &Reader::new(Arc::new(FileStore))).await?;
+        file.read(&COLUMNS.map(str::to_string), &PartitionValues::new(), |_| Ok(())).await
+    })
 }
 
 /// Three columns with nulls and repeated values, as engines write them: dictionaries, levels, bit-packed indices.
@@ -25,7 +31,7 @@ fn sound(root: &Path) -> Vec<u8> {
 }
 
 #[test]
-fn a_file_damaged_inside_a_page_is_told_with_its_column() {
+fn a_file_damaged_inside_a_page_is_told() {
     let root = tempfile::tempdir().unwrap();
     let (sound, path) = (sound(root.path()), root.path().join("damaged.parquet"));
     let tail: [u8; 4] = sound[sound.len() - 8..sound.len() - 4].try_into().unwrap();
@@ -36,11 +42,10 @@ fn a_file_damaged_inside_a_page_is_told_with_its_column() {
             let mut body = sound.clone();
             body[at] = damage;
             fs::write(&path, &body).unwrap();
-            let Err(error) = decoded(&ParquetFile::open(&path).unwrap()) else { continue };
+            let Err(error) = decoded(&path) else { continue };
             refused += 1;
-            let named = |column| error.message.starts_with(&format!("column `{column}` of `file:///"));
             assert_eq!(error.kind, Kind::Audit, "byte {at}: {error}");
-            assert!(COLUMNS.into_iter().any(named), "byte {at}: {error}");
+            assert!(error.message.ends_with("damaged.parquet` cannot be read as Parquet"), "byte {at}: {error}");
         }
     }
     assert!(refused > 50, "{refused} damages were noticed");
@@ -56,25 +61,25 @@ fn a_damaged_footer_is_refused_whatever_its_bytes_say() {
         let mut body = sound.clone();
         body[at] ^= 0x15;
         fs::write(&path, &body).unwrap();
-        if let Err(error) = ParquetFile::open(&path).and_then(|file| decoded(&file)) {
+        if let Err(error) = decoded(&path) {
             assert_eq!(error.kind, Kind::Audit, "byte {at}: {error}");
         }
     }
 }
 
 #[test]
-fn a_check_of_a_damaged_object_refuses_it_and_names_the_column() {
+fn a_check_of_a_damaged_object_refuses_it() {
     let root = tempfile::tempdir().unwrap();
     let mut body = sound(root.path());
     let at = body.windows(6).position(|bytes| bytes == b"python").unwrap();
     // The length before the text.
     body[at - 4..at].copy_from_slice(&[0xff, 0xff, 0xff, 0x7f]);
     fs::write(root.path().join("sound.parquet"), &body).unwrap();
-    let object = crate::audit::testing::listed(&root.path().join("sound.parquet"));
+    let object = listed(&root.path().join("sound.parquet"));
     let error = block_on(async {
         let bucket = Bucket::start().await;
         let (there, objects) = (Uri::in_bucket(BUCKET, "t"), upload(&bucket, root.path(), &[object]));
-        let opened = read(&Reader::new(bucket.store.clone(), &there), &there, &[], &[], &objects).await.unwrap();
+        let opened = read(&Reader::new(bucket.store.clone()), &there, &[], &[], &objects).await.unwrap();
         let columns = COLUMNS.map(str::to_string).to_vec();
         let table = Table {
             description: String::new(),
@@ -87,5 +92,5 @@ fn a_check_of_a_damaged_object_refuses_it_and_names_the_column() {
         check(Subject { table, opened, before: None, after: 0, date }).await.unwrap_err()
     });
     assert_eq!(error.kind, Kind::Audit);
-    assert_eq!(error.message, format!("column `tag` of `s3://{BUCKET}/t/sound.parquet` cannot be read as Parquet"));
+    assert_eq!(error.message, format!("`s3://{BUCKET}/t/sound.parquet` cannot be read as Parquet"));
 }

@@ -1,13 +1,11 @@
 use std::path::Path;
-use std::sync::mpsc;
-use std::thread;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parquet::file::properties::WriterProperties;
 
 use super::*;
 use crate::audit::parquet_file::ParquetFile;
-use crate::audit::remote::TAIL;
 use crate::audit::testing::{Named, block_on, ints, texts, upload, write, write_with};
 use crate::audit::{Finding, Opened, Subject, check, read};
 use crate::job::{Check, Table, Update};
@@ -19,7 +17,7 @@ fn there() -> Uri {
 }
 
 async fn open(bucket: &Bucket, objects: &[Object]) -> Result<Opened> {
-    read(&Reader::new(bucket.store.clone(), &there()), &there(), &[], &[], objects).await
+    read(&Reader::new(bucket.store.clone()), &there(), &[], &[], objects).await
 }
 
 async fn checked(opened: Opened, checks: Vec<Check>) -> Result<Vec<Finding>> {
@@ -50,13 +48,6 @@ fn ranges(bucket: &Bucket) -> Vec<Range<u64>> {
     bucket.reads().into_iter().map(|(_, range)| range).collect()
 }
 
-/// Returns what a test comes to on a runtime of one thread, unless that thread gets stuck.
-fn within<T: Send + 'static>(seconds: u64, test: impl FnOnce() -> T + Send + 'static) -> T {
-    let (tell, told) = mpsc::channel();
-    thread::spawn(move || tell.send(test()));
-    told.recv_timeout(Duration::from_secs(seconds)).expect("the test ends")
-}
-
 #[test]
 fn a_footer_is_read_at_once_from_the_end() {
     let root = tempfile::tempdir().unwrap();
@@ -73,7 +64,7 @@ fn a_footer_is_read_at_once_from_the_end() {
 }
 
 #[test]
-fn a_long_footer_takes_a_second_read_of_what_is_missing() {
+fn a_long_footer_takes_a_second_read() {
     let root = tempfile::tempdir().unwrap();
     let names: Vec<&'static str> = (0..900).map(|n| &*format!("column_{n}").leak()).collect();
     let object = write(root.path(), "a.parquet", names.iter().map(|name| ints(name, &[Some(1)])).collect());
@@ -86,7 +77,7 @@ fn a_long_footer_takes_a_second_read_of_what_is_missing() {
         assert_eq!(opened.landed.schema.len(), 900);
         let tail = body.len() as u64 - TAIL;
         assert!(footer < tail);
-        assert_eq!(ranges(&bucket), [tail..body.len() as u64, footer..tail]);
+        assert_eq!(ranges(&bucket), [tail..body.len() as u64, footer..body.len() as u64 - 8]);
     });
 }
 
@@ -94,7 +85,7 @@ fn a_long_footer_takes_a_second_read_of_what_is_missing() {
 fn only_the_chunks_of_the_columns_are_read_neighbours_together() {
     let root = tempfile::tempdir().unwrap();
     let object = wide(root.path(), "a.parquet");
-    let local = ParquetFile::open(&root.path().join("a.parquet")).unwrap();
+    let local = block_on(ParquetFile::open(&object, &Reader::new(Arc::new(FileStore)))).unwrap();
     let chunk = |group: usize, column: usize| {
         let (start, length) = local.metadata().row_group(group).column(column).byte_range();
         start..start + length
@@ -137,51 +128,39 @@ fn a_small_file_takes_one_read_for_all_checks() {
 }
 
 #[test]
-fn sixteen_objects_are_asked_for_at_once_whatever_the_cores() {
-    let answered = within(60, || {
-        let root = tempfile::tempdir().unwrap();
-        let file = |n: i64| write(root.path(), &format!("{n:02}.parquet"), vec![ints("id", &[Some(n)])]);
-        let objects: Vec<Object> = (0..32).map(file).collect();
-        block_on(async {
-            let bucket = Bucket::start().await;
-            let objects = upload(&bucket, root.path(), &objects);
-            bucket.answer_together(REQUESTS);
-            open(&bucket, &objects).await.unwrap().landed.files
-        })
+fn sixteen_objects_are_asked_for_at_once() {
+    let root = tempfile::tempdir().unwrap();
+    let file = |n: i64| write(root.path(), &format!("{n:02}.parquet"), vec![ints("id", &[Some(n)])]);
+    let objects: Vec<Object> = (0..32).map(file).collect();
+    block_on(async {
+        let bucket = Bucket::start().await;
+        let objects = upload(&bucket, root.path(), &objects);
+        bucket.answer_together(REQUESTS);
+        let opened = tokio::time::timeout(Duration::from_secs(60), open(&bucket, &objects)).await;
+        assert_eq!(opened.unwrap().unwrap().landed.files, 32);
     });
-    assert_eq!(answered, 32);
 }
 
 #[test]
-fn the_runtime_of_one_thread_goes_on_during_an_audit() {
+fn others_go_on_during_an_audit() {
     let root = tempfile::tempdir().unwrap();
-    let objects: Vec<Object> = (0..4).map(|n| wide(root.path(), &format!("{n}.parquet"))).collect();
-    within(60, move || {
-        block_on(async {
-            let bucket = Bucket::start().await;
-            let uploaded = upload(&bucket, root.path(), &objects);
-            let (tick, ticks) = watch::channel(0);
-            tokio::spawn(async move {
-                loop {
-                    tick.send_modify(|ticks| *ticks += 1);
-                    tokio::task::yield_now().await;
-                }
-            });
-            let start = *ticks.borrow();
-            let opened = open(&bucket, &uploaded).await.unwrap();
-            let footers = *ticks.borrow();
-            checked(opened, unique(&["a", "long", "z"])).await.unwrap();
-            assert!(start < footers && footers < *ticks.borrow());
-            // Whatever is looked at, and however long that takes.
-            let work = move |_: &Arc<Reader>| {
-                let start = *ticks.borrow();
-                while *ticks.borrow() < start + 10 {
-                    thread::yield_now();
-                }
-                Ok(())
-            };
-            Reader::new(Arc::new(FileStore), &Uri::from_path(root.path())).work(work).await.unwrap();
+    let ids: Vec<_> = (0..50_000).map(Some).collect();
+    let objects = [write(root.path(), "a.parquet", vec![ints("id", &ids)])];
+    block_on(async {
+        let ticks = Arc::new(AtomicUsize::new(0));
+        let counted = ticks.clone();
+        tokio::spawn(async move {
+            loop {
+                counted.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
         });
+        let here = Uri::from_path(root.path());
+        let opened = read(&Reader::new(Arc::new(FileStore)), &here, &[], &[], &objects).await.unwrap();
+        let before = ticks.load(Ordering::Relaxed);
+        assert!(checked(opened, unique(&["id"])).await.unwrap()[0].passed);
+        let batches = ids.len() / 8192;
+        assert!(ticks.load(Ordering::Relaxed) >= before + batches, "after each batch");
     });
 }
 
@@ -206,8 +185,7 @@ fn an_object_replaced_or_removed_after_it_was_listed_is_named() {
         told(&uploaded[0].uri, open(&bucket, &uploaded).await.map(|_| ()).unwrap_err());
     });
     let here = Uri::from_path(root.path());
-    let open_here =
-        async |objects: &[Object]| read(&Reader::new(Arc::new(FileStore), &here), &here, &[], &[], objects).await;
+    let open_here = async |objects: &[Object]| read(&Reader::new(Arc::new(FileStore)), &here, &[], &[], objects).await;
     let opened = block_on(open_here(&objects)).unwrap();
     plain(root.path(), "b.parquet", vec![ints("z", &[Some(1)])]);
     told(&objects[1].uri, block_on(checked(opened, unique(&["z"]))).unwrap_err());
@@ -248,63 +226,45 @@ fn bytes_in_memory_are_counted_until_their_row_group_is_done() {
     let root = tempfile::tempdir().unwrap();
     let object = wide(root.path(), "a.parquet");
     block_on(async {
-        let bucket = Bucket::start().await;
-        let objects = upload(&bucket, root.path(), &[object]);
-        let reader = Reader::new(bucket.store.clone(), &there());
-        let all = reader.in_memory.available_permits() as u64 * UNIT;
-        assert_eq!(all, IN_MEMORY);
-        let work = move |reader: &Arc<Reader>| {
-            let left = || reader.in_memory.available_permits() as u64 * UNIT;
-            let file = ParquetFile::of(&objects[0], reader)?;
-            let mut batches = file.batches(&["long".into()], &Default::default())?;
-            for _ in 0..2 {
-                assert_eq!(batches.next().transpose()?.map(|batch| batch.num_rows()), Some(2));
-                assert!((1200 << 10..1300 << 10).contains(&(all - left())), "{} left of {all}", left());
-            }
-            assert!(batches.next().is_none());
-            assert_eq!(left(), all);
-            let most = reader.room(u64::MAX)?;
-            assert_eq!(left(), 0);
-            drop(most);
-            Ok(left())
+        let reader = Reader::new(Arc::new(FileStore));
+        let left = || reader.in_memory.available_permits() as u64 * UNIT;
+        assert_eq!(left(), IN_MEMORY);
+        let file = ParquetFile::open(&object, &reader).await.unwrap();
+        let mut seen = 0;
+        let see = |batch: arrow::array::RecordBatch| {
+            seen += batch.num_rows();
+            assert!((1200 << 10..1300 << 10).contains(&(IN_MEMORY - left())), "{} left", left());
+            Ok(())
         };
-        assert_eq!(reader.work(work).await.unwrap(), all);
+        file.read(&["long".into()], &Default::default(), see).await.unwrap();
+        assert_eq!((seen, left()), (4, IN_MEMORY));
+        let most = reader.room(u64::MAX).await.unwrap();
+        assert_eq!(left(), 0);
+        drop(most);
     });
 }
 
 #[test]
-fn work_that_nobody_waits_for_ends() {
-    let waits: fn(&Reader) -> Result<()> = |reader| reader.wait(std::future::pending());
-    let looks: fn(&Reader) -> Result<()> = |reader| {
-        loop {
-            reader.go_on()?;
-            thread::yield_now();
-        }
-    };
-    for endless in [waits, looks] {
-        within(60, move || {
-            block_on(async {
-                let reader = Reader::new(Arc::new(FileStore), &there());
-                let (held, ended) = tokio::sync::oneshot::channel::<()>();
-                let work = reader.work(move |reader| {
-                    let _held = held;
-                    endless(reader)
-                });
-                tokio::select! {
-                    _ = work => panic!("it has no end"),
-                    () = tokio::task::yield_now() => {}
-                }
-                assert!(ended.await.is_err());
-            });
-        });
-    }
-}
-
-#[test]
-fn only_so_many_small_files_are_kept() {
+fn only_so_many_small_files_are_kept_and_no_longer_than_they_are_open() {
+    let root = tempfile::tempdir().unwrap();
+    let object = write(root.path(), "a.parquet", vec![ints("id", &[Some(1)])]);
     block_on(async {
-        let reader = Reader::new(Arc::new(FileStore), &there());
-        let kept = (0..5000).filter(|_| reader.may_keep(TAIL)).count() as u64;
-        assert_eq!(kept, KEPT / TAIL);
+        let reader = Reader::new(Arc::new(FileStore));
+        let left = || reader.kept.available_permits() as u64 * UNIT;
+        let file = ParquetFile::open(&object, &reader).await.unwrap();
+        assert_eq!(left(), KEPT - UNIT);
+        drop(file);
+        assert_eq!(left(), KEPT);
+        let _all = reader.kept.clone().try_acquire_many_owned(units(KEPT)).unwrap();
+        let file = ParquetFile::open(&object, &reader).await.unwrap();
+        file.read(&["id".into()], &Default::default(), |_| Ok(())).await.unwrap();
     });
+}
+
+#[test]
+fn neighbours_are_read_together_and_others_apart() {
+    let apart = 20 + GAP + 1..40 + GAP;
+    assert_eq!(coalesced(&[30..40, 10..20, apart.clone(), 15..18]), vec![10..40 + GAP]);
+    assert_eq!(coalesced(&[apart.clone(), 10..20]), [10..20, apart]);
+    assert_eq!(coalesced(&[]), []);
 }

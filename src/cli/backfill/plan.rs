@@ -91,7 +91,7 @@ impl BackfillPlan {
         let totals = mine.filter_map(|run| Some(run.cost?.estimate?.total)).take(EARLIER);
         let (low, high): (Vec<_>, Vec<_>) = totals.map(|total| (total.low, total.high)).unzip();
         let hour = match app.clusters_on(project, connections, RunOptions::default())?.cost() {
-            Ok(hour) => format!("a cluster costs {}", hour.per_hour()),
+            Ok(hour) => format!("a cluster costs {hour}"),
             Err(missing) => missing.to_string(),
         };
         let known = low.iter().min().copied().zip(high.iter().max().copied());

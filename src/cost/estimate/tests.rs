@@ -47,16 +47,15 @@ fn range(low: f64, high: f64) -> Range {
 }
 
 fn full_size(shape: &Shape) -> Range {
-    per_hour_at_full_size(shape, "us-east-1").unwrap()
+    estimate(shape, "us-east-1").unwrap().full_per_hour
 }
 
 #[test]
 fn without_scaling_full_size_is_start_size() {
-    let found = estimate(&shape(), "us-east-1", 2.0).unwrap();
+    let found = estimate(&shape(), "us-east-1").unwrap();
     assert_eq!(found.start_per_hour, range(0.72, 0.72));
     assert_eq!(found.full_per_hour, found.start_per_hour);
-    assert_eq!(found.total, range(1.44, 1.44));
-    insta::assert_snapshot!(found, @"$0.72 an hour; $1.44 for 2 h (estimate, prices of 2025-03-02)");
+    insta::assert_snapshot!(found, @"$0.72 an hour (estimate, prices of 2025-03-02)");
 }
 
 #[test]
@@ -69,7 +68,7 @@ fn every_node_has_the_disks() {
 fn scaling_may_add_core_or_task_nodes_of_either_market() {
     let task = Some(fleet(&[("r5.xlarge", 1)], 0, 1));
     let shape = Shape { task, scaling: scaling(6, Some(3), Some(3)), ..shape() };
-    let found = estimate(&shape, "us-east-1", 0.5).unwrap();
+    let found = estimate(&shape, "us-east-1").unwrap();
     // A spot r5.xlarge is 0.0252 to 0.252, and 0.063 for EMR.
     assert_eq!(found.start_per_hour, range(0.72 + 0.0882, 0.72 + 0.315));
     // At least: primary, two core nodes on demand, a third and three task nodes on spot.
@@ -77,27 +76,8 @@ fn scaling_may_add_core_or_task_nodes_of_either_market() {
     assert_eq!(found.full_per_hour, range(0.72 + 0.0672 + 3.0 * 0.0882, 0.72 + 4.0 * 0.315));
     insta::assert_snapshot!(
         found,
-        @"$0.81-1.04 an hour at the start, $1.05-1.98 at full size; $0.40-0.99 for 0.5 h (estimate, prices of 2025-03-02)"
+        @"$0.81-1.04 an hour at the start, $1.05-1.98 at full size (estimate, prices of 2025-03-02)"
     );
-    insta::assert_snapshot!(serde_json::to_string_pretty(&found).unwrap(), @r#"
-    {
-      "as_of": "2025-03-02",
-      "region": "us-east-1",
-      "hours": 0.5,
-      "start_per_hour": {
-        "low": 0.8082,
-        "high": 1.035
-      },
-      "full_per_hour": {
-        "low": 1.0518,
-        "high": 1.98
-      },
-      "total": {
-        "low": 0.4041,
-        "high": 0.99
-      }
-    }
-    "#);
 }
 
 #[test]
@@ -135,15 +115,15 @@ fn a_last_instance_may_count_more_than_was_left() {
 fn a_missing_price_is_an_answer_that_names_it() {
     let task = Some(fleet(&[("r7i.xlarge", 1), ("r5.xlarge", 1)], 0, 0));
     let shape = Shape { task, ..shape() };
-    assert!(per_hour_at_full_size(&shape, "us-east-1").is_ok(), "no node of the task fleet, no price needed");
+    assert!(estimate(&shape, "us-east-1").is_ok(), "no node of the task fleet, no price needed");
     let grows = Shape { scaling: scaling(4, None, None), ..shape };
-    assert_eq!(estimate(&grows, "us-east-1", 1.0).unwrap_err().prices, ["`r7i.xlarge` in `us-east-1`"]);
-    assert_eq!(per_hour_at_full_size(&grows, "mars-1").unwrap_err().prices, ["the region `mars-1`"]);
+    assert_eq!(estimate(&grows, "us-east-1").unwrap_err().prices, ["`r7i.xlarge` in `us-east-1`"]);
+    assert_eq!(estimate(&grows, "mars-1").unwrap_err().prices, ["the region `mars-1`"]);
 }
 
 #[test]
 fn a_fleet_of_absurd_size_has_no_price() {
     let absurd = Shape { core: fleet(&[("m5.xlarge", 1)], u32::MAX, u32::MAX), ..shape() };
-    let missing = per_hour_at_full_size(&absurd, "us-east-1").unwrap_err();
+    let missing = estimate(&absurd, "us-east-1").unwrap_err();
     assert_eq!(missing.prices, ["a fleet of 4294967295 units"]);
 }

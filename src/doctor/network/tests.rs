@@ -60,16 +60,10 @@ fn the_way_to_s3_is_that_of_the_own_table_else_of_the_main_one() {
     let list = "<item><destinationPrefixListId>pl-1</destinationPrefixListId><gatewayId>vpce-1</gatewayId></item>";
     let endpoint = table("<subnetId>endpoint</subnetId>", list);
     let tables = [main, private, nat, gone, endpoint];
-    for (name, expected) in [
-        ("other", Way::Out),
-        ("private", Way::None),
-        ("nat", Way::Out),
-        ("gone", Way::None),
-        ("endpoint", Way::Endpoint),
-    ] {
-        assert_eq!(way(&tables, name), expected, "{name}");
+    for (name, expected) in [("other", true), ("private", false), ("nat", true), ("gone", false), ("endpoint", true)] {
+        assert_eq!(reaches_s3(&tables, name), expected, "{name}");
     }
-    assert_eq!(way(&[], "any"), Way::None);
+    assert!(!reaches_s3(&[], "any"));
 }
 
 #[test]
@@ -80,4 +74,17 @@ fn a_gateway_endpoint_without_a_route_is_no_way() {
         Xml::parse(&text).unwrap()
     };
     assert!(has_interface(&endpoint("Interface")) && !has_interface(&endpoint("Gateway")));
+}
+
+#[test]
+fn one_zone_must_have_a_type_of_every_fleet() {
+    let mut shape = shape();
+    shape.primary = fleet(&[("m5.xlarge", 1)], 1, 0);
+    shape.core = fleet(&[("m6g.xlarge", 1), ("m7g.xlarge", 1)], 2, 0);
+    let zones = BTreeSet::from(["a", "b"]);
+    let apart = serving(&shape, &zones, &BTreeSet::from([("a", "m5.xlarge"), ("b", "m6g.xlarge")]));
+    assert_eq!(apart.state, State::Problem);
+    let some = serving(&shape, &zones, &BTreeSet::from([("a", "m5.xlarge"), ("a", "m7g.xlarge"), ("b", "m6g.xlarge")]));
+    assert_eq!((some.state, some.mend.len()), (State::Ok, 1));
+    assert_eq!(some.what, "a type of every fleet in `a`; no `m6g.xlarge` in `a`; no `m5.xlarge`, `m7g.xlarge` in `b`");
 }

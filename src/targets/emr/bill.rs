@@ -41,8 +41,7 @@ impl Clusters {
     /// # Errors
     /// The prices that are not known.
     pub fn cost(&self) -> Result<Estimate, Missing> {
-        // How long it will be needed nobody knows; what counts are the amounts of one hour.
-        cost::estimate(&self.settings.emr.shape, self.api.session().region(), 1.0)
+        cost::estimate(&self.settings.emr.shape, self.api.session().region())
     }
 
     /// Refuses to make what could cost more than the shape allows. Where a price is not known nothing is refused:
@@ -59,7 +58,7 @@ impl Clusters {
         }
         let message = format!("a cluster of shape `{name}` could cost {most} an hour, its limit is ${limit:.2}");
         Err(Error::new(Kind::Usage, message)
-            .detail(cost.per_hour())
+            .detail(cost.to_string())
             .hint(format!(
                 "make it smaller: `clusters: {{ {name}: {{ scaling: {{ max: … }} }} }}` in config/soflow.yaml"
             ))
@@ -70,7 +69,7 @@ impl Clusters {
     pub(super) fn price(&self) -> Event {
         let name = &self.settings.emr.cluster;
         match self.cost() {
-            Ok(cost) => Event::Note { text: format!("A cluster of shape {name} costs {}.", cost.per_hour()) },
+            Ok(cost) => Event::Note { text: format!("A cluster of shape {name} costs {cost}.") },
             Err(missing) => Event::Warning {
                 text: format!("{missing}: whether shape `{name}` stays below its `max-dollars-per-hour` is not known"),
             },
