@@ -7,9 +7,11 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::describe::{DEFAULT_ORIGIN, DEFAULTS, LAKE, NOT_SETTINGS, SECRETS, STANDARD, VARIABLES};
+use super::emr::HIDDEN;
 use super::formats::Project;
-use super::{Settings, Target, TargetKind, describe, rules, show};
+use super::{Settings, Target, TargetKind, describe, rules};
 use crate::error::Result;
+use crate::mask::is_secret;
 use crate::yaml::{self, Content, Entry, Node, Problem, Problems, Source, did_you_mean};
 
 /// What settings are made of.
@@ -87,7 +89,7 @@ pub fn read(layers: Layers, exists: &dyn Fn(&Path) -> bool) -> Result<Resolved, 
     let formats = |format: &str, text: &str| project.judge(format, text);
     let checked = yaml::check(&merged, &describe::MERGED, "the settings", &formats, &mut problems);
     if let Some(checked) = &checked {
-        rules::check(checked, &merged, &shipped, target.as_deref(), &mut problems);
+        rules::check(checked, target.as_deref(), &mut problems);
     }
     problems.dedup();
     match (checked, target) {
@@ -214,7 +216,7 @@ fn settings(project: &Project<'_>, checked: &Node, target: String, problems: &mu
             code: at("code").read()?,
             target: target.clone(),
             targets,
-            keep_seconds: yaml::parse_duration(at("keep-for").text()).unwrap_or_default(),
+            keep_seconds: at("keep-for").read()?,
             ingest: at("ingest").read()?,
         })
     };
@@ -281,9 +283,24 @@ fn leaves(node: &Node, path: &str, whole: bool, found: &mut Vec<Origin>) {
         }
         return;
     }
-    let (key, value) = (path.to_string(), if node.is_null() { String::new() } else { show::value(node) });
+    let (key, value) = (path.to_string(), if node.is_null() { String::new() } else { shown(node) });
     let origin = if rules::is_default(node) { DEFAULT_ORIGIN.into() } else { node.place.origin() };
     found.extend((!value.is_empty()).then_some(Origin { key, value, origin }));
+}
+
+/// Returns the value of a setting as it could be written on one line. What looks like a secret is not shown.
+fn shown(node: &Node) -> String {
+    match &node.content {
+        Content::Scalar { text, .. } => text.clone(),
+        Content::List(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
+        Content::Map(entries) => {
+            let entry = |entry: &Entry| {
+                let hidden = is_secret(&entry.key) && matches!(entry.value.content, Content::Scalar { .. });
+                format!("{}: {}", entry.key, if hidden { HIDDEN.into() } else { shown(&entry.value) })
+            };
+            format!("{{ {} }}", entries.iter().map(entry).collect::<Vec<_>>().join(", "))
+        }
+    }
 }
 
 /// Returns a problem that stops nothing as one line.

@@ -11,10 +11,8 @@ mod emr;
 mod formats;
 mod ingest;
 mod layers;
-mod release;
 mod rules;
 mod settings;
-mod show;
 
 pub use describe::{reference, settings_schema};
 pub use emr::{Bootstrap, Classification, Disk, Emr, Fleet, InstanceType, Scaling, Shape, SpotFallback};

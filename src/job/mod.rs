@@ -13,8 +13,6 @@ mod links;
 mod model;
 mod parameters;
 mod parse;
-mod spark;
-mod tables;
 
 pub use file::job_schema;
 pub use graph::Graph;

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::names::applications;
 use crate::yaml::units;
 
 /// A parameter's value: text, a number or a boolean, as YAML has them.
@@ -49,10 +48,10 @@ pub struct Job {
 #[serde(default)]
 pub struct Needs {
     /// Applications, as EMR spells them.
-    #[schemars(schema_with = "applications", transform = units::or_single)]
+    #[schemars(schema_with = "units::texts", transform = units::or_single)]
     pub applications: Vec<String>,
     /// Memory of all core and task nodes together, at full size, in bytes.
-    #[serde(rename(deserialize = "memory"), alias = "memory_bytes", deserialize_with = "units::read_size")]
+    #[serde(rename(deserialize = "memory"), alias = "memory_bytes")]
     #[schemars(schema_with = "units::size", description = "Memory of all core and task nodes together, at full size.")]
     pub memory_bytes: Option<u64>,
     /// Processor cores of all core and task nodes together, at full size.
@@ -167,16 +166,12 @@ pub enum Check {
         #[schemars(extend("format" = "column name"))]
         column: String,
         /// The age allowed, in seconds.
-        #[serde(rename(deserialize = "within"), alias = "within_seconds", deserialize_with = "units::read_seconds")]
+        #[serde(rename(deserialize = "within"), alias = "within_seconds")]
         #[schemars(schema_with = "units::duration", description = "The age allowed.")]
         within_seconds: i64,
     },
     /// The whole table has at most this share of rows less than the version before: 0 to 1.
-    DropAtMost(
-        #[serde(deserialize_with = "units::read_share")]
-        #[schemars(schema_with = "units::share")]
-        f64,
-    ),
+    DropAtMost(#[schemars(schema_with = "units::share")] f64),
 }
 
 /// A sentence for the summary, made by a query on the published tables.
