@@ -10,7 +10,6 @@ use super::describe::{DEFAULT_ORIGIN, DEFAULTS, LAKE, NOT_SETTINGS, SECRETS, STA
 use super::emr::HIDDEN;
 use super::formats::Project;
 use super::{Settings, Target, TargetKind, describe, rules};
-use crate::error::Result;
 use crate::mask::is_secret;
 use crate::yaml::{self, Content, Entry, Node, Problem, Problems, Source, did_you_mean};
 
@@ -58,15 +57,7 @@ pub fn find_root(from: &Path, exists: &dyn Fn(&Path) -> bool) -> Option<PathBuf>
 /// Returns the settings that all layers together make; `exists` says whether a file they name is there.
 ///
 /// # Errors
-/// `Usage` with every problem in the detail, each with the line, variable or flag it is in.
-pub fn resolve(layers: Layers, exists: &dyn Fn(&Path) -> bool) -> Result<Resolved> {
-    Ok(read(layers, exists)?)
-}
-
-/// Returns what [`resolve`] does, with the problems as values for `--output json`.
-///
-/// # Errors
-/// Every problem found; there is at least one.
+/// Every problem found, each with the line, variable or flag it is in; there is at least one.
 pub fn read(layers: Layers, exists: &dyn Fn(&Path) -> bool) -> Result<Resolved, Problems> {
     let mut problems = Problems::default();
     let shipped = tree(&Source::file(DEFAULT_ORIGIN, DEFAULTS), &mut problems);

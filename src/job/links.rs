@@ -3,9 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::formats;
-use super::graph::Graph;
 use super::model::{Output, Source, Step, Table};
+use super::{formats, graph};
 use crate::yaml::{Entry, Node, Place, Problems, did_you_mean, ticked};
 
 /// A step, and where in the file it and what it names are.
@@ -81,7 +80,8 @@ pub(super) fn link(
     own_input(&drafts, problems);
 
     let steps: Vec<Step> = drafts.iter().map(|draft| draft.step.clone()).collect();
-    match Graph::of(&steps).order() {
+    let needs = |step: &Step| (0..steps.len()).filter(|other| step.needs(&steps[*other])).collect();
+    match graph::order(&steps.iter().map(needs).collect::<Vec<_>>()) {
         Ok(order) => Some(order.into_iter().map(|at| steps[at].clone()).collect()),
         Err(cycles) => {
             cycles.iter().for_each(|cycle| circular(cycle, &drafts, problems));

@@ -15,9 +15,8 @@ mod parameters;
 mod parse;
 
 pub use file::job_schema;
-pub use graph::Graph;
 pub use model::{Check, Insight, Job, Needs, Output, Source, Step, Table, Update, Value};
-pub use parse::{Options, Script, parse, read};
+pub use parse::{Options, Script, read};
 
 #[cfg(test)]
 mod tests;

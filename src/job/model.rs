@@ -43,6 +43,19 @@ pub struct Job {
     pub needs: Needs,
 }
 
+impl Job {
+    /// Returns the steps that must wait until `step` is over, in the order in which they run.
+    pub fn downstream(&self, step: &str) -> Vec<&str> {
+        let mut found: Vec<&Step> = self.steps.iter().filter(|one| one.name == step).collect();
+        for later in &self.steps {
+            if found.iter().any(|earlier| later.needs(earlier)) {
+                found.push(later);
+            }
+        }
+        found.into_iter().skip(1).map(|step| step.name.as_str()).collect()
+    }
+}
+
 /// What a cluster must have at least.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -77,6 +90,14 @@ pub struct Step {
     pub spark: BTreeMap<String, String>,
     /// Share of pages, and of rows, that may be quarantined before the step fails: 0 to 1.
     pub quarantine_limit: f64,
+}
+
+impl Step {
+    /// Returns whether the step reads a table that `other` writes. That it reads what it writes itself is no need.
+    pub(super) fn needs(&self, other: &Self) -> bool {
+        let read = |output: &Output| self.reads.contains(&Source::Table(output.table.clone()));
+        self.name != other.name && other.writes.iter().any(read)
+    }
 }
 
 /// Something a step reads.

@@ -10,7 +10,6 @@ use super::links::Draft;
 use super::model::{Check, Job, Table, Update};
 use super::{formats, links, parameters};
 use crate::encoding::Foreign;
-use crate::error::Result;
 use crate::names::name_problem;
 use crate::yaml::{self, Entry, Node, Problems, Source};
 
@@ -38,14 +37,6 @@ pub struct Options<'a> {
 }
 
 /// Returns the job called `name` whose file, at `path`, has `text`.
-///
-/// # Errors
-/// `Usage` with every problem in the detail.
-pub fn parse(name: &str, path: &Path, text: &str, options: &Options<'_>) -> Result<Job> {
-    Ok(read(name, path, text, options)?)
-}
-
-/// Returns what [`parse`] does, with the problems as values for `--output json`.
 ///
 /// # Errors
 /// Every problem found; there is at least one.

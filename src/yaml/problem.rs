@@ -100,11 +100,6 @@ impl Problems {
         self.error(&node.place, format!("this cannot be read: {error}"))
     }
 
-    /// Adds those of `others`.
-    pub fn absorb(&mut self, others: Self) {
-        self.0.extend(others.0);
-    }
-
     /// Returns how many there are.
     pub(super) fn count(&self) -> usize {
         self.0.len()
@@ -116,11 +111,6 @@ impl Problems {
         self.0.retain(|Problem { place, message, .. }| {
             seen.insert((place.source.origin.clone(), place.line, place.column, message.clone()))
         });
-    }
-
-    /// Returns those of one severity.
-    pub fn only(&self, severity: Severity) -> Self {
-        Self(self.0.iter().filter(|problem| problem.severity == severity).cloned().collect())
     }
 
     /// Returns whether anything stops the work.

@@ -14,7 +14,7 @@ pub(super) fn line(path: &str, value: &str) -> String {
 
 pub(super) fn problems(file: &str) -> Vec<Problem> {
     let problems = read(layers(file, &[], &[]), &|_| false).expect_err(file);
-    problems.only(Severity::Error).sorted().into_iter().cloned().collect()
+    problems.sorted().into_iter().filter(|problem| problem.severity == Severity::Error).cloned().collect()
 }
 
 /// What the caret marks; of a list or mapping the bracket it starts with.

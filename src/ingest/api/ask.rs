@@ -89,7 +89,7 @@ impl ApiReader<'_> {
                 return Err(failure(method, &fault, asked));
             };
             self.book.save().await?;
-            self.pause(Duration::from_millis(millis), &why(&fault)).await?;
+            self.pause(Duration::from_millis(millis), &fault.said()).await?;
         }
         Err(Error::new(Kind::Internal, "asked for ever"))
     }
@@ -156,13 +156,6 @@ impl ApiReader<'_> {
             }
         }
         Ok(())
-    }
-}
-
-fn why(fault: &Fault) -> String {
-    match &fault.error {
-        Some(error) => format!("the API says {error}: {}", fault.message),
-        None => fault.message.clone(),
     }
 }
 
@@ -269,36 +262,40 @@ fn shown(key: &ItemKey) -> String {
 
 /// Returns the failure that a fault is when asking again is of no use.
 fn failure(method: &str, fault: &Fault, asked: u32) -> Error {
-    let times = if asked > 1 { format!(", asked {asked} times") } else { String::new() };
-    let said = match &fault.error {
-        Some(error) => format!("{error}: {}", fault.message),
-        None => fault.message.clone(),
-    };
-    match fault.class {
-        FaultClass::BadRequest | FaultClass::MissingField(_) => {
-            let error = Error::new(Kind::Usage, format!("the API refuses `{method}`: {said}"));
-            error.hint("look at `--site`, and at `api` and `filters` below `ingest:`: `soflow config show --origin`")
-        }
-        FaultClass::Credentials => {
-            let error = Error::new(Kind::Machine, format!("the API does not let us read `{method}`: {said}"));
-            match fault.message.contains("page above") {
-                true => error.hint("more than 2,500 items within one second need a key: set `SOFLOW_API_KEY`"),
-                false => error
-                    .hint("look at the key and the token: docs/ingest.md says where they come from")
-                    .hint("if the API does not know `Authorization: Bearer` yet: add `--auth query`"),
-            }
-        }
-        FaultClass::Blocked => {
-            let error = Error::new(Kind::Machine, format!("`{method}` is kept from us before the API{times}: {said}"));
-            error
-                .hint("this address was banned for a while, as after too many requests: stop other programs that ask the API")
-                .hint("wait some minutes; the same command goes on from where it stopped")
-        }
+    let (kind, what, hints): (Kind, &str, &[&str]) = match fault.class {
+        FaultClass::BadRequest | FaultClass::MissingField(_) => (
+            Kind::Usage,
+            "the API refuses",
+            &["look at `--site`, and at `api` and `filters` below `ingest:`: `soflow config show --origin`"],
+        ),
+        FaultClass::Credentials if fault.message.contains("page above") => (
+            Kind::Machine,
+            "the API does not let us read",
+            &["more than 2,500 items within one second need a key: set `SOFLOW_API_KEY`"],
+        ),
+        FaultClass::Credentials => (
+            Kind::Machine,
+            "the API does not let us read",
+            &[
+                "look at the key and the token: docs/ingest.md says where they come from",
+                "if the API does not know `Authorization: Bearer` yet: add `--auth query`",
+            ],
+        ),
+        FaultClass::Blocked => (
+            Kind::Machine,
+            "something before the API keeps us from",
+            &[
+                "this address was banned for a while, as after too many requests: stop other programs that ask the API",
+                "wait some minutes; the same command goes on from where it stopped",
+            ],
+        ),
         FaultClass::Backoff | FaultClass::Transient | FaultClass::Quota(_) => {
-            let error = Error::new(Kind::Machine, format!("no usable answer of the API to `{method}`{times}: {said}"));
-            error.hint("the same command goes on from where it stopped")
+            (Kind::Machine, "no usable answer of the API to", &["the same command goes on from where it stopped"])
         }
-    }
+    };
+    let times = if asked > 1 { format!(", asked {asked} times") } else { String::new() };
+    let error = Error::new(kind, format!("{what} `{method}`{times}: {}", fault.said()));
+    hints.iter().fold(error, |error, hint| error.hint(*hint))
 }
 
 #[cfg(test)]

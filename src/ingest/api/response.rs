@@ -75,6 +75,13 @@ pub struct Fault {
     pub body: Vec<u8>,
 }
 
+impl Fault {
+    /// Returns what was said, with the API's own name of it.
+    pub fn said(&self) -> String {
+        self.error.iter().chain([&self.message]).map(String::as_str).collect::<Vec<_>>().join(": ")
+    }
+}
+
 /// What is to be done about an answer that is no page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultClass {
