@@ -148,19 +148,20 @@ pub fn or_none(schema: &mut Schema) {
 
 /// Lets a word be written for a value that is left out.
 pub fn or_word(schema: &mut Schema, word: &str) {
-    wrap(schema, &["description"], |form| vec![form, json!({ "const": word })]);
+    wrap(schema, |form| vec![form, json!({ "const": word })]);
 }
 
 /// Lets a list of one be written without brackets.
 pub fn or_single(schema: &mut Schema) {
     schema.remove("default");
-    wrap(schema, &["examples", "description"], |list| vec![list.clone(), list["items"].clone()]);
+    wrap(schema, |list| vec![list.clone(), list["items"].clone()]);
 }
 
-/// Makes a schema one of several forms; what is `said` of it to people stays above them.
-fn wrap(schema: &mut Schema, said: &[&str], forms: impl FnOnce(Value) -> Vec<Value>) {
+/// Makes a schema one of several forms; what is said of it to people stands above them.
+fn wrap(schema: &mut Schema, forms: impl FnOnce(Value) -> Vec<Value>) {
     let mut form = std::mem::take(schema);
-    let said: Vec<_> = said.iter().filter_map(|key| Some((key.to_string(), form.remove(*key)?))).collect();
+    let (description, examples) = (form.remove("description"), form.get("examples").cloned());
     schema.insert("anyOf".into(), forms(form.to_value()).into());
-    said.into_iter().for_each(|(key, value)| _ = schema.insert(key, value));
+    examples.map(|examples| schema.insert("examples".into(), examples));
+    description.map(|text| schema.insert("description".into(), text));
 }

@@ -123,12 +123,11 @@ error: unknown key `defualt-target`
   | ^^^^^^^^^^^^^^
   = hint: did you mean `default-target`?
 
-error: `keep-for` must be a duration, found the number 7
+error: `keep-for` must be a duration such as `7d`, `12h`, `30m`, `90s` or `1d12h`, found the number 7
  --> config/soflow.yaml:2:11
   |
 2 | keep-for: 7
   |           ^
-  = hint: a number and a unit: `7d`, `12h`, `30m`, `90s`, or several as in `1d12h`
 
 error: `engine` must be `sail` or `spark`, found `spar`
  --> config/soflow.yaml:5:13
