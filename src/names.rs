@@ -1,6 +1,5 @@
 //! The names of things: jobs, tables, runs, locations. Validated once, at the door, and opaque afterwards.
 
-mod applications;
 mod reading;
 
 use std::collections::BTreeMap;
@@ -13,8 +12,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Kind, Result};
-
-pub use applications::{APPLICATIONS, applications};
 
 /// Longest job, step or table name. They become parts of EMR step names (256 characters at most in all) and object keys.
 const LONGEST_NAME: usize = 64;

@@ -14,7 +14,7 @@ use crate::cost::{Capacity, capacity};
 use crate::encoding;
 use crate::error::{Error, Kind, Result};
 use crate::ingest::raw;
-use crate::job::{self, Graph, Job, Script, Step};
+use crate::job::{self, Job, Script, Step};
 use crate::names::Uri;
 use crate::plan::Select;
 use crate::run::{self, Code, Gathered, PlanRequest, Services};
@@ -127,7 +127,7 @@ pub fn select(job: &Job, selection: &Selection) -> Result<Select> {
     let mut steps = selection.only.clone();
     if let Some(first) = &selection.from {
         steps.push(first.clone());
-        steps.extend(Graph::of(&job.steps).downstream(first).into_iter().map(str::to_string));
+        steps.extend(job.downstream(first).into_iter().map(str::to_string));
     }
     Ok(Select { steps, force: selection.force, after: Vec::new() })
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::emr::{Emr, Shape};
 use super::ingest::Ingest;
 use super::settings::{Lake, Local, location};
-use crate::yaml::{Node, Problems, Source, parse, units};
+use crate::yaml::{Problems, Source, parse, units};
 
 /// The settings as shipped: every key with its default and what it means.
 pub(super) const DEFAULTS: &str = include_str!("../../config/soflow.yaml");
@@ -254,9 +254,4 @@ pub(super) fn kind_with(key: &str) -> Option<&'static str> {
         [false, true] => Some("emr"),
         _ => None,
     }
-}
-
-/// Returns whether a value is the one shipped at `path`, also when somebody wrote it down.
-pub(super) fn is_shipped(shipped: &Node, path: &str, node: &Node) -> bool {
-    shipped.at(path).is_some_and(|shipped| super::show::value(shipped) == super::show::value(node))
 }

@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::show;
-use crate::names::{Uri, applications};
+use crate::mask::is_secret;
+use crate::names::Uri;
 use crate::yaml::units;
+
+/// Stands for a value that is not shown.
+pub(super) const HIDDEN: &str = "***";
 
 /// Settings of a target of kind `emr`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -18,15 +21,11 @@ use crate::yaml::units;
 pub struct Emr {
     /// The AWS region, which becomes a part of host names; `None`: as the AWS environment and profile say.
     #[serde(default)]
-    #[schemars(
-        schema_with = "units::text",
-        extend("pattern" = "^[a-z0-9-]+$", "examples" = ["eu-west-1"]),
-        transform = units::or_none
-    )]
+    #[schemars(schema_with = "units::text", extend("pattern" = "^[a-z0-9-]+$", "examples" = ["eu-west-1"]), transform = units::or_none)]
     pub region: Option<String>,
     /// The profile in the AWS config files; `None`: as the AWS environment says.
     #[serde(default)]
-    #[schemars(schema_with = "units::text", extend("minLength" = 1), transform = units::or_none)]
+    #[schemars(schema_with = "units::optional_text")]
     pub profile: Option<String>,
     /// The Glue database of the tables.
     #[schemars(extend("pattern" = "^[a-z0-9_]+$", "examples" = ["soflow", "lake_2"]))]
@@ -42,37 +41,25 @@ pub struct Emr {
     pub shape: Shape,
     /// The role that steps run with instead of the cluster's; needs a security configuration that allows it.
     #[serde(default)]
-    #[schemars(schema_with = "units::text", extend("minLength" = 1), transform = units::or_none)]
+    #[schemars(schema_with = "units::optional_text")]
     pub execution_role: Option<String>,
     /// The hash-pinned requirements that steps import besides Spark; `None`: nothing is shipped.
     #[schemars(extend("format" = "requirements", "minLength" = 1), transform = units::or_none)]
     pub dependencies: Option<PathBuf>,
     /// How long a submit waits in the queue of a busy cluster, in seconds.
-    #[serde(rename(deserialize = "queue-for"), deserialize_with = "units::read_seconds")]
-    #[schemars(schema_with = "units::duration", extend("formatMinimum" = "0s", "formatMaximum" = "7d"))]
+    #[serde(rename(deserialize = "queue-for"))]
+    #[schemars(schema_with = "units::duration", extend("minimum" = 0, "maximum" = 604_800))]
     pub queue_seconds: u64,
     /// The shortest time between two looks at a cluster, taken while something is about to change.
-    #[serde(
-        rename(serialize = "poll_fastest_seconds"),
-        serialize_with = "show::seconds",
-        deserialize_with = "units::read_pause"
-    )]
-    #[schemars(schema_with = "units::pause", extend("formatExclusiveMinimum" = "0s"))]
+    #[serde(rename(serialize = "poll_fastest_seconds"), with = "seconds")]
+    #[schemars(schema_with = "units::pause", extend("exclusiveMinimum" = 0))]
     pub poll_fastest: Duration,
     /// The longest time between two looks at a cluster, taken while nothing changes; not shorter than the fastest.
-    #[serde(
-        rename(serialize = "poll_slowest_seconds"),
-        serialize_with = "show::seconds",
-        deserialize_with = "units::read_pause"
-    )]
+    #[serde(rename(serialize = "poll_slowest_seconds"), with = "seconds")]
     #[schemars(schema_with = "units::pause")]
     pub poll_slowest: Duration,
     /// How long to look for what a request whose answer was lost may have made, before it is sent again.
-    #[serde(
-        rename(serialize = "lost_answer_wait_seconds"),
-        serialize_with = "show::seconds",
-        deserialize_with = "units::read_pause"
-    )]
+    #[serde(rename(serialize = "lost_answer_wait_seconds"), with = "seconds")]
     #[schemars(schema_with = "units::pause")]
     pub lost_answer_wait: Duration,
     /// How many times the default EMR API quotas of AWS the account has, above 0.
@@ -85,10 +72,10 @@ pub struct Emr {
 #[serde(rename_all(deserialize = "kebab-case"))]
 pub struct Shape {
     /// The release label, such as `emr-7.14.0`.
-    #[schemars(extend("pattern" = RELEASE, "examples" = ["emr-7.14.0", "emr-spark-8.1.0"]))]
+    #[schemars(extend("pattern" = "^emr-", "examples" = ["emr-7.14.0", "emr-spark-8.1.0"]))]
     pub release: String,
     /// Application names as EMR spells them.
-    #[schemars(schema_with = "applications", transform = units::or_single)]
+    #[schemars(schema_with = "units::texts", transform = units::or_single)]
     pub applications: Vec<String>,
     /// The role EMR itself acts with.
     #[schemars(schema_with = "units::text", extend("minLength" = 1))]
@@ -97,15 +84,15 @@ pub struct Shape {
     #[schemars(schema_with = "units::text", extend("minLength" = 1))]
     pub instance_profile: String,
     /// The subnets EMR may choose from; empty: the default VPC.
-    #[schemars(extend("uniqueItems" = true), transform = units::or_single)]
+    #[schemars(transform = units::or_single)]
     pub subnets: Vec<String>,
     /// An EC2 key pair for SSH; `None`: no SSH.
     #[serde(default)]
-    #[schemars(schema_with = "units::text", extend("minLength" = 1), transform = units::or_none)]
+    #[schemars(schema_with = "units::optional_text")]
     pub key_name: Option<String>,
     /// The name of an EMR security configuration.
     #[serde(default)]
-    #[schemars(schema_with = "units::text", extend("minLength" = 1), transform = units::or_none)]
+    #[schemars(schema_with = "units::optional_text")]
     pub security_configuration: Option<String>,
     /// The primary node.
     pub primary: Fleet,
@@ -119,7 +106,6 @@ pub struct Shape {
     #[schemars(transform = units::or_none)]
     pub scaling: Option<Scaling>,
     /// How many steps the cluster runs at once, 1 to 256.
-    #[schemars(range(min = 1, max = 256))]
     pub step_concurrency: u32,
     /// The Python of steps, such as `3.11`.
     #[schemars(schema_with = "units::text", extend("pattern" = "^3[.][0-9]+$", "examples" = ["3.11"]))]
@@ -127,7 +113,7 @@ pub struct Shape {
     /// The disks of every node.
     pub disk: Disk,
     /// Bootstrap actions, in order.
-    #[schemars(extend("maxItems" = 16), transform = units::or_single)]
+    #[schemars(transform = units::or_single)]
     pub bootstrap: Vec<Bootstrap>,
     /// Configuration classifications, added to those that soflow makes (Glue for Spark, Hive and Trino; Python).
     #[serde(deserialize_with = "classifications")]
@@ -137,12 +123,12 @@ pub struct Shape {
     #[schemars(schema_with = "tags")]
     pub tags: BTreeMap<String, String>,
     /// The cluster ends after so many idle seconds, 60 to 604,800.
-    #[serde(rename(deserialize = "idle-timeout"), deserialize_with = "units::read_seconds")]
-    #[schemars(schema_with = "units::duration", extend("formatMinimum" = "60s", "formatMaximum" = "7d"))]
+    #[serde(rename(deserialize = "idle-timeout"))]
+    #[schemars(schema_with = "units::duration")]
     pub idle_seconds: u64,
     /// `cluster reap` ends a cluster older than so many seconds.
-    #[serde(rename(deserialize = "max-age"), deserialize_with = "units::read_seconds")]
-    #[schemars(schema_with = "units::duration", extend("formatMinimum" = "60s", "formatMaximum" = "365d"))]
+    #[serde(rename(deserialize = "max-age"))]
+    #[schemars(schema_with = "units::duration", extend("minimum" = 60, "maximum" = 31_536_000))]
     pub max_age_seconds: u64,
     /// The most a cluster of this shape may cost an hour at full size, in dollars: `cluster up` refuses more.
     #[schemars(extend("exclusiveMinimum" = 0))]
@@ -151,7 +137,7 @@ pub struct Shape {
     pub cloudwatch_logs: bool,
     /// The KMS key logs are encrypted with.
     #[serde(default)]
-    #[schemars(schema_with = "units::text", extend("minLength" = 1), transform = units::or_none)]
+    #[schemars(schema_with = "units::optional_text")]
     pub log_key: Option<String>,
 }
 
@@ -160,7 +146,7 @@ pub struct Shape {
 #[serde(rename_all(deserialize = "kebab-case"))]
 pub struct Fleet {
     /// The instance types EMR may choose from, each with how many units it counts.
-    #[schemars(extend("minItems" = 1, "maxItems" = 30, "uniqueItems" = true), transform = units::or_single)]
+    #[schemars(extend("minItems" = 1, "uniqueItems" = true), transform = units::or_single)]
     pub types: Vec<InstanceType>,
     /// Units of on-demand capacity.
     #[schemars(range(min = 0, max = 100_000))]
@@ -169,8 +155,8 @@ pub struct Fleet {
     #[schemars(range(min = 0, max = 100_000))]
     pub spot: u32,
     /// How long EMR looks for spot capacity before it falls back, in minutes, 5 to 1440.
-    #[serde(rename(deserialize = "spot-timeout"), deserialize_with = "units::read_minutes")]
-    #[schemars(schema_with = "units::minutes", extend("formatMinimum" = "5m", "formatMaximum" = "24h"))]
+    #[serde(rename(deserialize = "spot-timeout"))]
+    #[schemars(schema_with = "units::minutes")]
     pub spot_timeout_minutes: u32,
     /// What happens then.
     #[serde(rename(deserialize = "when-no-spot"))]
@@ -220,16 +206,12 @@ pub struct Scaling {
 #[serde(rename_all(deserialize = "kebab-case"))]
 pub struct Disk {
     /// Gigabytes of each.
-    #[schemars(range(min = 10, max = 16_384))]
     pub gigabytes: u32,
     /// How many.
-    #[schemars(range(min = 1, max = 25))]
     pub count: u32,
     /// Input and output operations a second of a gp3 disk.
-    #[schemars(range(min = 3_000, max = 16_000))]
     pub iops: u32,
     /// Megabytes a second of a gp3 disk, 125 to 1000.
-    #[schemars(range(min = 125, max = 1_000))]
     pub throughput: u32,
 }
 
@@ -253,14 +235,11 @@ pub struct Classification {
     pub classification: String,
     /// Its properties. Written with `serde` to show them, without the values that look like secrets: make requests from
     /// the fields.
-    #[serde(serialize_with = "show::properties")]
+    #[serde(serialize_with = "without_secrets")]
     pub properties: BTreeMap<String, String>,
     /// Classifications within it.
     pub configurations: Vec<Classification>,
 }
-
-/// The form of a release label.
-const RELEASE: &str = "^emr-(spark-)?[0-9]+[.][0-9]+[.][0-9]+$";
 
 /// An instance type as written: `m5.xlarge`, which counts one unit, or `{ m5.2xlarge: 2 }`, which counts two.
 #[derive(Deserialize, JsonSchema)]
@@ -273,13 +252,11 @@ enum WrittenType {
 
 impl From<WrittenType> for InstanceType {
     fn from(written: WrittenType) -> Self {
-        match written {
-            WrittenType::Name(name) => Self { name, weight: 1 },
-            WrittenType::Weighted(one) => one
-                .into_iter()
-                .next()
-                .map_or(Self { name: String::new(), weight: 1 }, |(name, weight)| Self { name, weight }),
-        }
+        let (name, weight) = match written {
+            WrittenType::Name(name) => (name, 1),
+            WrittenType::Weighted(one) => one.into_iter().next().unwrap_or_default(),
+        };
+        Self { name, weight }
     }
 }
 
@@ -300,7 +277,7 @@ enum WrittenBootstrap {
         name: Option<String>,
         /// Its arguments.
         #[serde(default)]
-        #[schemars(schema_with = "texts", transform = units::or_single)]
+        #[schemars(schema_with = "units::texts", transform = units::or_single)]
         args: Vec<String>,
     },
 }
@@ -349,18 +326,12 @@ fn configurations(generator: &mut SchemaGenerator) -> Schema {
     );
     json_schema!({
         "type": "object",
-        "propertyNames": { "format": "classification" },
         "additionalProperties": { "$ref": "#/$defs/Properties" },
     })
 }
 
-/// Source: EC2 user guide, "Tag restrictions": at most 50.
 fn tags(generator: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "object", "additionalProperties": units::text(generator), "maxProperties": 50 })
-}
-
-fn texts(generator: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "array", "items": units::text(generator) })
+    json_schema!({ "type": "object", "additionalProperties": units::text(generator) })
 }
 
 fn script(_: &mut SchemaGenerator) -> Schema {
@@ -370,4 +341,24 @@ fn script(_: &mut SchemaGenerator) -> Schema {
 /// At least 1 by the EMR API reference, InstanceTypeConfig; the vCPUs of the largest instances are near the end.
 fn weight(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "object", "additionalProperties": { "type": "integer", "minimum": 1, "maximum": 1000 } })
+}
+
+/// Writes properties without the values that look like secrets: settings are written to show them.
+fn without_secrets<S: Serializer>(properties: &BTreeMap<String, String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(properties.iter().map(|(name, value)| (name, if is_secret(name) { HIDDEN } else { value })))
+}
+
+/// A time as seconds, with a fraction where there is one.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(time.as_secs_f64())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
 }

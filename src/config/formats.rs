@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Url;
 
-use super::ingest::ENDPOINTS;
-use crate::names::{APPLICATIONS, Uri, name_problem};
-use crate::yaml::{Refusal, did_you_mean, ticked};
+use crate::names::{Uri, name_problem};
+use crate::yaml::Refusal;
 
 /// What the shipped settings ship to a cluster when it is there.
 const USUAL_REQUIREMENTS: &str = "pyspark/requirements.lock";
@@ -35,19 +34,6 @@ impl Project<'_> {
             "requirements" => self.requirements(text),
             "address" => address(text).map(Some),
             "target name" | "cluster name" => name(format, text),
-            "classification" if !is_classification(text) => {
-                let message = format!("`{text}` cannot be a classification: they are words such as `spark-defaults`");
-                Err(Refusal::plain(message))
-            }
-            "application" if !APPLICATIONS.contains(&text) => Err(Refusal {
-                message: format!("EMR has no application `{text}`"),
-                hint: did_you_mean(text, APPLICATIONS),
-            }),
-            "endpoint" if !ENDPOINTS.contains(&text) => {
-                let all = || format!("endpoints are {}", ticked(ENDPOINTS));
-                let hint = did_you_mean(text, ENDPOINTS).unwrap_or_else(all);
-                Err(Refusal::new(format!("there is no endpoint `{text}`"), hint))
-            }
             _ => Ok(Some(text.into())),
         }
     }
@@ -117,29 +103,24 @@ fn name(format: &str, text: &str) -> Result<Option<String>, Refusal> {
     )
 }
 
-fn is_classification(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-}
-
 /// Returns the address without the slashes at its end: paths such as `/questions` are added to it.
 fn address(text: &str) -> Result<String, Refusal> {
     // The reader of addresses would leave out white space without a word.
-    let url =
-        Some(text).filter(|text| text.chars().all(|c| c.is_ascii_graphic())).and_then(|text| Url::parse(text).ok());
-    let Some(url) = url.filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host()) else {
-        let message = format!("`api` must be an address such as `https://api.stackexchange.com/2.3`, found `{text}`");
-        return Err(Refusal::plain(message));
-    };
-    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
-        let message = "`api` can have no user, no parameters and no fragment";
-        return Err(Refusal::new(message, "the key is kept apart: see `key-file`"));
+    let visible = text.chars().all(|c| c.is_ascii_graphic());
+    let url = Url::parse(text).ok().filter(|url| visible && url.has_host());
+    let alone = |url: &Url| url.query().is_none() && url.fragment().is_none() && !url.authority().contains('@');
+    match url.filter(alone) {
+        Some(url) if url.scheme() == "https" || url.scheme() == "http" && is_this_machine(&url) => {
+            Ok(url.as_str().trim_end_matches('/').into())
+        }
+        _ => {
+            let message =
+                format!("`api` must be an address such as `https://api.stackexchange.com/2.3`, found `{text}`");
+            let hint = "`http` is for this machine only, since anyone on the way could read the key, which is kept apart: \
+                        see `key-file`";
+            Err(Refusal::new(message, hint))
+        }
     }
-    if url.scheme() == "http" && !is_this_machine(&url) {
-        let hint = "`http` is for this machine only, such as `http://127.0.0.1:8080/2.3`";
-        return Err(Refusal::new("`api` must be `https`: anyone on the way could read the key", hint));
-    }
-    Ok(url.as_str().trim_end_matches('/').into())
 }
 
 fn is_this_machine(url: &Url) -> bool {

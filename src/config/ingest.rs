@@ -35,7 +35,7 @@ pub struct Ingest {
     pub token_file: Option<PathBuf>,
     /// The name or the ARN of a secret in Secrets Manager.
     #[serde(default)]
-    #[schemars(schema_with = "units::text", extend("minLength" = 1), transform = units::or_none)]
+    #[schemars(schema_with = "units::optional_text")]
     pub secret: Option<String>,
     /// The API's filter of each endpoint that has one, by endpoint; the others have the API's own default.
     #[schemars(schema_with = "filters")]
@@ -63,7 +63,7 @@ impl Auth {
 }
 
 fn endpoints(_: &mut SchemaGenerator) -> Schema {
-    let one = json!({ "type": "string", "format": "endpoint", "enum": ENDPOINTS });
+    let one = json!({ "type": "string", "enum": ENDPOINTS });
     json_schema!({ "type": "array", "items": one, "minItems": 1, "uniqueItems": true })
 }
 

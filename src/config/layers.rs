@@ -7,9 +7,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::describe::{DEFAULT_ORIGIN, DEFAULTS, LAKE, NOT_SETTINGS, SECRETS, STANDARD, VARIABLES};
+use super::emr::HIDDEN;
 use super::formats::Project;
-use super::{Settings, Target, TargetKind, describe, rules, show};
-use crate::error::Result;
+use super::{Settings, Target, TargetKind, describe, rules};
+use crate::mask::is_secret;
 use crate::yaml::{self, Content, Entry, Node, Problem, Problems, Source, did_you_mean};
 
 /// What settings are made of.
@@ -56,15 +57,7 @@ pub fn find_root(from: &Path, exists: &dyn Fn(&Path) -> bool) -> Option<PathBuf>
 /// Returns the settings that all layers together make; `exists` says whether a file they name is there.
 ///
 /// # Errors
-/// `Usage` with every problem in the detail, each with the line, variable or flag it is in.
-pub fn resolve(layers: Layers, exists: &dyn Fn(&Path) -> bool) -> Result<Resolved> {
-    Ok(read(layers, exists)?)
-}
-
-/// Returns what [`resolve`] does, with the problems as values for `--output json`.
-///
-/// # Errors
-/// Every problem found; there is at least one.
+/// Every problem found, each with the line, variable or flag it is in; there is at least one.
 pub fn read(layers: Layers, exists: &dyn Fn(&Path) -> bool) -> Result<Resolved, Problems> {
     let mut problems = Problems::default();
     let shipped = tree(&Source::file(DEFAULT_ORIGIN, DEFAULTS), &mut problems);
@@ -87,7 +80,7 @@ pub fn read(layers: Layers, exists: &dyn Fn(&Path) -> bool) -> Result<Resolved, 
     let formats = |format: &str, text: &str| project.judge(format, text);
     let checked = yaml::check(&merged, &describe::MERGED, "the settings", &formats, &mut problems);
     if let Some(checked) = &checked {
-        rules::check(checked, &merged, &shipped, target.as_deref(), &mut problems);
+        rules::check(checked, target.as_deref(), &mut problems);
     }
     problems.dedup();
     match (checked, target) {
@@ -214,7 +207,7 @@ fn settings(project: &Project<'_>, checked: &Node, target: String, problems: &mu
             code: at("code").read()?,
             target: target.clone(),
             targets,
-            keep_seconds: yaml::parse_duration(at("keep-for").text()).unwrap_or_default(),
+            keep_seconds: at("keep-for").read()?,
             ingest: at("ingest").read()?,
         })
     };
@@ -281,9 +274,24 @@ fn leaves(node: &Node, path: &str, whole: bool, found: &mut Vec<Origin>) {
         }
         return;
     }
-    let (key, value) = (path.to_string(), if node.is_null() { String::new() } else { show::value(node) });
+    let (key, value) = (path.to_string(), if node.is_null() { String::new() } else { shown(node) });
     let origin = if rules::is_default(node) { DEFAULT_ORIGIN.into() } else { node.place.origin() };
     found.extend((!value.is_empty()).then_some(Origin { key, value, origin }));
+}
+
+/// Returns the value of a setting as it could be written on one line. What looks like a secret is not shown.
+fn shown(node: &Node) -> String {
+    match &node.content {
+        Content::Scalar { text, .. } => text.clone(),
+        Content::List(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
+        Content::Map(entries) => {
+            let entry = |entry: &Entry| {
+                let hidden = is_secret(&entry.key) && matches!(entry.value.content, Content::Scalar { .. });
+                format!("{}: {}", entry.key, if hidden { HIDDEN.into() } else { shown(&entry.value) })
+            };
+            format!("{{ {} }}", entries.iter().map(entry).collect::<Vec<_>>().join(", "))
+        }
+    }
 }
 
 /// Returns a problem that stops nothing as one line.

@@ -11,15 +11,13 @@ mod emr;
 mod formats;
 mod ingest;
 mod layers;
-mod release;
 mod rules;
 mod settings;
-mod show;
 
 pub use describe::{reference, settings_schema};
 pub use emr::{Bootstrap, Classification, Disk, Emr, Fleet, InstanceType, Scaling, Shape, SpotFallback};
 pub use ingest::{Auth, ENDPOINTS, Ingest};
-pub use layers::{Layers, Origin, Resolved, find_root, read, resolve};
+pub use layers::{Layers, Origin, Resolved, find_root, read};
 pub use settings::{Engine, Lake, Local, Network, Settings, Target, TargetKind};
 
 #[cfg(test)]

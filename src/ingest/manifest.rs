@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::error::{Error, Kind, Result};
 
@@ -74,12 +75,15 @@ pub struct Line {
     pub error_id: Option<i64>,
 }
 
-/// Returns the manifest of `lines`, in their order.
+/// Returns the manifest of `lines`, in their order. What is not known is left out.
 pub fn to_bytes(lines: &[Line]) -> Result<Vec<u8>> {
+    let unwritable = |error| Error::new(Kind::Internal, "cannot write a manifest line").caused_by(error);
     let mut text = Vec::new();
     for line in lines {
-        let unwritable = |error| Error::new(Kind::Internal, "cannot write a manifest line").caused_by(error);
-        serde_json::to_writer(&mut text, line).map_err(unwritable)?;
+        let mut line = serde_json::to_value(line).map_err(unwritable)?;
+        let nothing = [json!(null), json!([]), json!({})];
+        line.as_object_mut().into_iter().for_each(|fields| fields.retain(|_, value| !nothing.contains(value)));
+        serde_json::to_writer(&mut text, &line).map_err(unwritable)?;
         text.push(b'\n');
     }
     Ok(text)

@@ -4,7 +4,6 @@
 
 pub mod api;
 pub mod dump;
-mod files;
 mod manifest;
 mod page;
 pub mod pages;

@@ -2,14 +2,11 @@
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read, Write};
-use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 use flate2::{Compression, GzBuilder};
-use fs_err as fs;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
-use tempfile::NamedTempFile;
 
 use super::manifest::Line;
 use crate::encoding::{self, MARK};
@@ -21,17 +18,12 @@ pub const MOST: usize = 64 << 20;
 /// The first bytes of a gzip member. Source: RFC 1952, section 2.3.1.
 pub const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// What is read at a time of a file that is too large for memory.
-const HASHED_AT_ONCE: usize = 1 << 18;
-
 /// The ids that tell an endpoint, the most telling first: an answer has a `question_id` too.
 const IDS: [(&str, &str); 3] = [("comment_id", "comments"), ("answer_id", "answers"), ("question_id", "questions")];
 
 /// What a page says about itself.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PageFacts {
-    /// SHA-256 of its body; of the file when that is not unpacked.
-    pub digest: String,
     /// The endpoint all its items agree on.
     pub endpoint: Option<&'static str>,
     /// The start of a manifest line.
@@ -40,27 +32,23 @@ pub struct PageFacts {
     pub unreadable: Option<String>,
 }
 
-impl PageFacts {
-    /// Returns what is known of something that is no readable page, because of `why`.
-    pub fn sealed(digest: String, why: String) -> Self {
-        Self { digest, unreadable: Some(why), ..Self::default() }
-    }
-}
-
 /// Returns what `file`, the bytes as downloaded, says about itself.
 pub fn inspect(file: &[u8]) -> PageFacts {
     let body = match unpacked(file) {
         Ok(body) => body,
-        Err(why) => return PageFacts::sealed(sha256(file), why),
+        Err(why) => {
+            let line = Line { sha256: Some(sha256(file)), ..Line::default() };
+            return PageFacts { line, unreadable: Some(why), endpoint: None };
+        }
     };
-    let (digest, line) = (sha256(&body), Line { bytes: Some(body.len() as u64), ..Line::default() });
+    let line = Line { sha256: Some(sha256(&body)), bytes: Some(body.len() as u64), ..Line::default() };
     let wrapper = match wrapper_of(&body) {
         Ok(wrapper) => wrapper,
-        Err(why) => return PageFacts { line, ..PageFacts::sealed(digest, why) },
+        Err(why) => return PageFacts { line, unreadable: Some(why), endpoint: None },
     };
     let number = |key: &str| wrapper.get(key).and_then(Value::as_i64);
     let items = wrapper.get("items").and_then(Value::as_array);
-    let why = match (number("error_id"), items) {
+    let unreadable = match (number("error_id"), items) {
         (Some(id), _) => {
             let name = wrapper.get("error_name").and_then(Value::as_str).unwrap_or_default();
             Some(format!("an error of the API: {id} {name}"))
@@ -69,9 +57,8 @@ pub fn inspect(file: &[u8]) -> PageFacts {
         (None, Some(_)) => None,
     };
     PageFacts {
-        digest,
         endpoint: items.and_then(|items| endpoint_of(items)),
-        unreadable: why,
+        unreadable,
         line: Line {
             n_items: items.map(|items| items.len() as u64),
             has_more: wrapper.get("has_more").and_then(Value::as_bool),
@@ -105,19 +92,6 @@ pub fn to_stored(file: Vec<u8>) -> Result<Vec<u8>> {
     if file.starts_with(&GZIP) { Ok(file) } else { compress(&file) }
 }
 
-/// Returns what to store of a file that is too large for memory: the file itself when that is `None`.
-pub fn to_stored_file(path: &Path) -> Result<Option<NamedTempFile>> {
-    let mut file = fs::File::open(path)?;
-    let mut start = Vec::new();
-    Read::by_ref(&mut file).take(GZIP.len() as u64).read_to_end(&mut start)?;
-    if start == GZIP {
-        return Ok(None);
-    }
-    let mut encoder = GzBuilder::new().mtime(0).write(NamedTempFile::new()?, Compression::default());
-    io::copy(&mut start.as_slice().chain(file), &mut encoder)?;
-    Ok(Some(encoder.finish()?))
-}
-
 /// Returns `body` as gzip, the same bytes every time.
 pub fn compress(body: &[u8]) -> Result<Vec<u8>> {
     compress_with(body, Compression::default())
@@ -132,22 +106,7 @@ pub fn compress_with(body: &[u8], level: Compression) -> Result<Vec<u8>> {
 
 /// Returns the SHA-256 of `bytes` in lowercase hex.
 pub fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-/// Returns the SHA-256 of a file that is too large for memory, in lowercase hex.
-pub fn sha256_of(path: &Path) -> Result<String> {
-    let (mut file, mut hasher, mut buffer) = (fs::File::open(path)?, Sha256::new(), vec![0; HASHED_AT_ONCE]);
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex(&hasher.finalize())),
-            read => hasher.update(&buffer[..read]),
-        }
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 const NO_ITEMS: &str = "no response of the API: JSON without `items`";
@@ -155,7 +114,7 @@ const NO_ITEMS: &str = "no response of the API: JSON without `items`";
 /// Returns the body as the API sent it, or why the file cannot be unpacked.
 fn unpacked(file: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     if !file.starts_with(&GZIP) {
-        return if file.len() > MOST { Err(too_large()) } else { Ok(file.into()) };
+        return Ok(file.into());
     }
     whole(MultiGzDecoder::new(file)).map(Cow::from).map_err(|error| match error.kind() {
         ErrorKind::FileTooLarge => too_large(),
@@ -214,7 +173,7 @@ mod tests {
         for damaged in [&whole[..whole.len() - 9], &whole[..2]] {
             let facts = inspect(damaged);
             assert_eq!((facts.endpoint, facts.line.bytes, facts.line.n_items), (None, None, None));
-            assert_eq!(facts.digest, sha256(damaged));
+            assert_eq!(facts.line.sha256, Some(sha256(damaged)));
         }
         for text in ["", "<html>", "[]", "{\"items\":5}", "{\"items\":[7,null,{\"id\":1}]}", "{\"items\":[]}"] {
             assert_eq!(inspect(text.as_bytes()).endpoint, None, "{text}");
@@ -227,7 +186,7 @@ mod tests {
     fn a_page_that_unpacks_to_more_than_is_read_is_not_unpacked() {
         let bomb = compress(&vec![b' '; MOST + 1]).unwrap();
         let facts = inspect(&bomb);
-        assert_eq!((facts.line.bytes, facts.digest), (None, sha256(&bomb)));
+        assert_eq!((facts.line.bytes, facts.line.sha256), (None, Some(sha256(&bomb))));
         assert_eq!(facts.unreadable.as_deref(), Some("larger than 64 MiB unpacked"));
     }
 

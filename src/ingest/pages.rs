@@ -3,15 +3,13 @@
 //! What a run folder is called follows from what is in it, and a page whose body raw holds already for the date is
 //! left out. So an interrupted ingest is completed by the same command, and a repeated one writes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::ErrorKind;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use jiff::civil::Date;
 use jiff::{Timestamp, Unit};
 
-use super::files::{self, PageFile};
 use super::manifest::Line;
 use super::page::{self, PageFacts};
 use super::raw::{self, Folder, PageFormat, Writer};
@@ -47,14 +45,12 @@ pub struct Request {
 
 /// A file that goes to raw.
 struct PageInput {
-    found: PageFile,
+    path: PathBuf,
+    /// Its path below the folder with `/` between the parts, for people and for the manifest.
+    name: String,
     /// Digest of the file as it was when it was inspected.
-    file: String,
-    /// Digest of its body.
-    body: String,
-    line: Line,
-    /// Why it is no readable page.
-    unreadable: Option<String>,
+    digest: String,
+    facts: PageFacts,
 }
 
 /// Puts the pages of a folder into raw.
@@ -72,62 +68,112 @@ pub async fn ingest(store: &dyn Store, request: &Request, sink: &mut dyn Sink) -
         summary.endpoints.push(written);
     }
     for files in [&mut summary.skipped, &mut summary.unreadable] {
-        files.sort_by(|a, b| files::natural(&a.path, &b.path));
+        files.sort_by(|a, b| a.path.cmp(&b.path));
     }
     summary.emit(&request.raw, sink);
     Ok(summary)
 }
 
-fn find(request: &Request) -> Result<(Vec<PageFile>, Vec<Skipped>)> {
-    let folder = request.folder.display();
-    if !request.folder.exists() {
-        return Err(Error::new(Kind::Usage, format!("there is no folder `{folder}`")));
+/// Returns the files that may be pages, each with its name, and those that are none; hidden ones are in neither.
+fn find(request: &Request) -> Result<(Vec<(PathBuf, String)>, Vec<Skipped>)> {
+    let folder = &request.folder;
+    let shown = folder.display();
+    if !folder.exists() {
+        return Err(Error::new(Kind::Usage, format!("there is no folder `{shown}`")));
     }
-    let (found, skipped) = files::find(&request.folder, request.raw.to_path().as_deref())?;
+    let mut walk = FolderWalk { raw: request.raw.to_path(), ..FolderWalk::default() };
+    if folder.is_dir() {
+        walk.folder(folder, "")?;
+    } else {
+        walk.found.push((folder.clone(), folder.file_name().unwrap_or_default().to_string_lossy().into_owned()));
+    }
+    let FolderWalk { mut found, skipped, .. } = walk;
     if found.is_empty() {
         let others = match skipped.len() {
             0 => String::new(),
             number => format!(", only {}", counted(number, "other file")),
         };
-        let error = Error::new(Kind::Usage, format!("there are no pages in `{folder}`{others}"));
+        let error = Error::new(Kind::Usage, format!("there are no pages in `{shown}`{others}"));
         return Err(error.hint("a page is one response of the API in a file `<name>.json` or `<name>.json.gz`"));
     }
+    // So that `page2` comes before `page10`.
+    found.sort_by(|(_, a), (_, b)| (a.len(), a).cmp(&(b.len(), b)));
     Ok((found, skipped))
 }
 
+/// Looks for pages. Links are followed; a folder that was seen already, by whichever name, is not walked again, and
+/// neither is raw, which holds what was ingested before.
+#[derive(Default)]
+struct FolderWalk {
+    raw: Option<PathBuf>,
+    seen: HashSet<PathBuf>,
+    found: Vec<(PathBuf, String)>,
+    skipped: Vec<Skipped>,
+}
+
+impl FolderWalk {
+    fn folder(&mut self, folder: &Path, prefix: &str) -> Result<()> {
+        let canonical = fs::canonicalize(folder)?;
+        let is_raw = self.raw.as_ref().and_then(|raw| fs::canonicalize(raw).ok()).as_ref() == Some(&canonical);
+        if is_raw && !prefix.is_empty() {
+            self.skip(prefix, "raw itself");
+            return Ok(());
+        }
+        if !self.seen.insert(canonical) {
+            self.skip(prefix, "a link to a folder that is read already");
+            return Ok(());
+        }
+        // Sorted, so that of two names of one folder the same is taken every time.
+        let mut entries: Vec<PathBuf> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+        entries.sort();
+        for path in entries {
+            let part = path.file_name().unwrap_or_default().to_string_lossy();
+            let (name, lower) = (format!("{prefix}{part}"), part.to_lowercase());
+            let Some(about) = fs::metadata(&path).ok().filter(|_| !part.starts_with('.')) else {
+                if !part.starts_with('.') {
+                    self.skip(&name, "a link to nothing, or not to be read");
+                }
+                continue;
+            };
+            if about.is_dir() {
+                self.folder(&path, &format!("{name}/"))?;
+            } else if !about.is_file() || !(lower.ends_with(".json") || lower.ends_with(".json.gz")) {
+                self.skip(&name, "not a `.json` or `.json.gz` file");
+            } else if about.len() > page::MOST as u64 {
+                self.skip(&name, &page::too_large());
+            } else {
+                self.found.push((path, name));
+            }
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, path: &str, reason: &str) {
+        self.skipped.push(Skipped { path: path.trim_end_matches('/').into(), reason: reason.into() });
+    }
+}
+
 /// Returns the pages by endpoint. Holds one page in memory at a time.
-fn sort_out(request: &Request, found: Vec<PageFile>) -> Result<BTreeMap<String, Vec<PageInput>>> {
+fn sort_out(request: &Request, found: Vec<(PathBuf, String)>) -> Result<BTreeMap<String, Vec<PageInput>>> {
     let own_name = fs::canonicalize(&request.folder)?;
     let own_name = if own_name.is_dir() { Some(own_name.as_path()) } else { own_name.parent() };
     let own_name = own_name.and_then(|path| path.file_name()).unwrap_or_default().to_string_lossy();
     let mut sorted: BTreeMap<String, Vec<PageInput>> = BTreeMap::new();
     let mut untold = Vec::new();
-    for found in found {
-        let (file, facts) = look(&found.path)?;
-        match endpoint_of(&format!("{own_name}/{}", found.name), &facts, request.endpoint.as_deref()) {
+    for (path, name) in found {
+        let bytes = fs::read(&path)?;
+        let mut facts = page::inspect(&bytes);
+        match endpoint_of(&format!("{own_name}/{name}"), &facts, request.endpoint.as_deref()) {
             Ok(endpoint) => {
-                let fetched_at = Some(modified(&found, request.now)?);
-                let (source, sha256) = (Some(found.name.clone()), Some(facts.digest.clone()));
-                let line = Line { source, fetched_at, sha256, ..facts.line };
-                let (body, unreadable) = (facts.digest, facts.unreadable);
-                sorted.entry(endpoint).or_default().push(PageInput { found, file, body, line, unreadable });
+                let fetched_at = Some(modified(&path, request.now)?);
+                facts.line = Line { source: Some(name.clone()), fetched_at, ..facts.line };
+                let input = PageInput { path, name, digest: page::sha256(&bytes), facts };
+                sorted.entry(endpoint).or_default().push(input);
             }
-            Err(why) => untold.push(format!("{}: {why}", found.name)),
+            Err(why) => untold.push(format!("{name}: {why}")),
         }
     }
     if untold.is_empty() { Ok(sorted) } else { Err(untold_error(&untold)) }
-}
-
-/// Returns the digest of a file, and what it says about itself.
-fn look(path: &Path) -> Result<(String, PageFacts)> {
-    match page::whole(fs::File::open(path)?) {
-        Ok(bytes) => Ok((page::sha256(&bytes), page::inspect(&bytes))),
-        Err(error) if error.kind() == ErrorKind::FileTooLarge => {
-            let digest = page::sha256_of(path)?;
-            Ok((digest.clone(), PageFacts::sealed(digest, page::too_large())))
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// Returns the endpoint of the page at `path`, or why it cannot be told.
@@ -169,8 +215,8 @@ fn untold_error(untold: &[String]) -> Error {
 }
 
 /// Returns when the file was written last, cut to seconds, and never a time to come.
-fn modified(found: &PageFile, now: Timestamp) -> Result<Timestamp> {
-    let modified = Timestamp::try_from(fs::metadata(&found.path)?.modified()?).unwrap_or(now).min(now);
+fn modified(path: &Path, now: Timestamp) -> Result<Timestamp> {
+    let modified = Timestamp::try_from(fs::metadata(path)?.modified()?).unwrap_or(now).min(now);
     let round = jiff::TimestampRound::new().smallest(Unit::Second).mode(jiff::RoundMode::Floor);
     Ok(modified.round(round).unwrap_or(modified))
 }
@@ -189,37 +235,18 @@ async fn write(
     if new.is_empty() {
         return Ok(Written { endpoint, already, ..Written::default() });
     }
-    let run = format!("pages-{}", Digest::of(new.iter().map(|input| &input.body)).short());
+    let run = format!("pages-{}", Digest::of(new.iter().filter_map(|input| input.facts.line.sha256.as_ref())).short());
     folder.run.clone_from(&run);
     let mut writer = Writer::new(store, &request.raw, folder, PageFormat::Json);
-    for input in new {
-        put(&mut writer, input).await?;
+    for PageInput { path, name, digest, facts } in new {
+        let bytes = fs::read(&path)?;
+        if page::sha256(&bytes) != digest {
+            let error = Error::new(Kind::Machine, format!("`{name}` changed while it was ingested"));
+            return Err(error.hint("run the same command again when nothing writes to the folder any more"));
+        }
+        writer.page(&page::to_stored(bytes)?, facts.line).await?;
     }
     Ok(Written { already, ..Written::new(endpoint, run, &writer.commit().await?) })
-}
-
-/// Stores a page, which must be as it was when it was looked at.
-async fn put(
-    writer: &mut Writer<'_>,
-    PageInput { found: PageFile { path, name }, file, line, .. }: PageInput,
-) -> Result<()> {
-    let unchanged = |now: String| {
-        let error = Error::new(Kind::Machine, format!("`{name}` changed while it was ingested"));
-        let error = error.hint("run the same command again when nothing writes to the folder any more");
-        if now == file { Ok(()) } else { Err(error) }
-    };
-    match page::whole(fs::File::open(&path)?) {
-        Ok(bytes) => {
-            unchanged(page::sha256(&bytes))?;
-            writer.page(&page::to_stored(bytes)?, line).await
-        }
-        Err(error) if error.kind() == ErrorKind::FileTooLarge => {
-            unchanged(page::sha256_of(&path)?)?;
-            let packed = page::to_stored_file(&path)?;
-            writer.page_file(packed.as_ref().map_or(&path, |packed| packed.path()), line).await
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// Returns the inputs that raw does not hold yet, each body once, and how many it holds.
@@ -227,15 +254,16 @@ fn without_copies(inputs: Vec<PageInput>, held: &BTreeSet<String>, summary: &mut
     let mut first: BTreeMap<String, String> = BTreeMap::new();
     let (mut new, mut already) = (Vec::new(), 0);
     for input in inputs {
-        if let Some(original) = first.get(&input.body) {
-            let reason = format!("the same page as `{original}`");
-            summary.skipped.push(Skipped { path: input.found.name, reason });
+        let body = input.facts.line.sha256.clone().unwrap_or_default();
+        if let Some(original) = first.get(&body) {
+            summary.skipped.push(Skipped { path: input.name, reason: format!("the same page as `{original}`") });
             continue;
         }
-        let unreadable = input.unreadable.clone();
-        summary.unreadable.extend(unreadable.map(|reason| Skipped { path: input.found.name.clone(), reason }));
-        first.insert(input.body.clone(), input.found.name.clone());
-        if held.contains(&input.body) {
+        let unreadable = input.facts.unreadable.clone();
+        summary.unreadable.extend(unreadable.map(|reason| Skipped { path: input.name.clone(), reason }));
+        let is_held = held.contains(&body);
+        first.insert(body, input.name.clone());
+        if is_held {
             already += 1;
         } else {
             new.push(input);

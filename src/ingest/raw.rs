@@ -3,9 +3,7 @@
 //! The one place that spells and reads these paths.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
 
-use fs_err as fs;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -241,29 +239,11 @@ impl<'a> Writer<'a> {
 
     /// Stores the next page.
     pub async fn page(&mut self, stored: &[u8], line: Line) -> Result<()> {
-        let (page, uri) = self.next();
-        self.store.put(&uri, stored).await?;
-        self.note(page, stored.len() as u64, line);
-        Ok(())
-    }
-
-    /// Stores the next page, which is too large for memory, from a file.
-    pub async fn page_file(&mut self, stored: &Path, line: Line) -> Result<()> {
-        let (page, uri) = self.next();
-        self.store.put_file(&uri, stored, &|_| ()).await?;
-        self.note(page, fs::metadata(stored)?.len(), line);
-        Ok(())
-    }
-
-    fn next(&self) -> (String, Uri) {
         let page = Folder::page_name(self.lines.len() as u64 + 1, self.form);
-        let uri = self.folder.uri(self.raw).join(&page);
-        (page, uri)
-    }
-
-    fn note(&mut self, page: String, stored: u64, line: Line) {
+        self.store.put(&self.folder.uri(self.raw).join(&page), stored).await?;
         let endpoint = Some(self.folder.endpoint.clone());
-        self.lines.push(Line { page, endpoint, stored_bytes: Some(stored), ..line });
+        self.lines.push(Line { page, endpoint, stored_bytes: Some(stored.len() as u64), ..line });
+        Ok(())
     }
 
     /// Makes the pages count, and returns what is known about them.

@@ -52,7 +52,7 @@ pub async fn write(store: &dyn Store, raw: &Uri, site: &str, sink: &mut dyn Sink
                 };
                 for (body, fetched_at) in pages.remove(&endpoint).unwrap_or_default() {
                     let page = page::inspect(&body);
-                    let line = Line { fetched_at, sha256: Some(page.digest), ..page.line };
+                    let line = Line { fetched_at, ..page.line };
                     writer.page(&page::compress(&body)?, line).await?;
                 }
                 Written::new(endpoint, run.clone(), &writer.commit().await?)

@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
 use serde::Deserialize;
-use serde_json::{Map, Value as Json};
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value as Json, json};
 
 use super::model::{Insight, Needs, Table, Value};
-use super::spark;
 use crate::yaml::units;
 
 /// A job: which scripts run, what they read and write, and what must hold before readers see the result.
@@ -21,10 +21,10 @@ pub(super) struct JobFile {
     pub(super) description: String,
     /// Values handed to every step, by name; one without a value must be given with `--param`.
     #[schemars(schema_with = "parameters")]
-    pub(super) parameters: BTreeMap<String, Option<Value>>,
+    parameters: IgnoredAny,
     /// The steps by name.
-    #[schemars(extend("propertyNames" = { "format": "step name" }, "minProperties" = 1))]
-    pub(super) steps: BTreeMap<String, StepFile>,
+    #[schemars(schema_with = "steps")]
+    steps: IgnoredAny,
     /// The tables that the steps write, and those of other jobs that they read, by name.
     #[schemars(schema_with = "tables")]
     pub(super) tables: BTreeMap<String, Table>,
@@ -35,42 +35,37 @@ pub(super) struct JobFile {
 }
 
 /// A step: one `spark-submit` of one script.
-#[derive(Deserialize, JsonSchema)]
-#[serde(default, rename_all = "kebab-case")]
-#[schemars(title = "step", rename = "Step", extend("required" = ["script", "writes"]))]
-pub(super) struct StepFile {
+#[derive(JsonSchema)]
+#[schemars(title = "step", rename = "Step", rename_all = "kebab-case", extend("required" = ["script", "writes"]))]
+#[expect(dead_code, reason = "steps are read with the places of what they name; this is their description")]
+struct StepFile {
     /// A Python file below the code folder.
     #[schemars(extend("format" = "script", "examples" = ["steps/<name>.py"]))]
-    pub(super) script: PathBuf,
+    script: PathBuf,
     /// Tables, and raw pages as `raw.<endpoint>`.
     #[schemars(schema_with = "sources", transform = units::or_single)]
-    pub(super) reads: Vec<String>,
+    reads: Vec<String>,
     /// Tables, or partitions of a table with fixed values: `<table>/<column>=<value>`.
     #[schemars(schema_with = "outputs", transform = units::or_single, extend("examples" = ["[<table>]"]))]
-    pub(super) writes: Vec<String>,
+    writes: Vec<String>,
     /// Values for this step alone, over those of the job.
     #[schemars(schema_with = "parameters")]
-    pub(super) parameters: BTreeMap<String, Option<Value>>,
+    parameters: BTreeMap<String, Value>,
     /// Options of `spark-submit` without the dashes; `conf` holds properties.
-    #[schemars(schema_with = "spark::schema")]
-    pub(super) spark: Map<String, Json>,
+    #[schemars(schema_with = "spark")]
+    spark: BTreeMap<String, String>,
     /// Share of pages, and of rows, that may be quarantined before the step fails.
-    #[serde(deserialize_with = "units::read_share")]
     #[schemars(schema_with = "units::share", extend("default" = "5%"))]
-    pub(super) quarantine_limit: f64,
+    quarantine_limit: f64,
 }
 
-impl Default for StepFile {
-    fn default() -> Self {
-        Self {
-            script: PathBuf::new(),
-            reads: Vec::new(),
-            writes: Vec::new(),
-            parameters: BTreeMap::new(),
-            spark: Map::new(),
-            quarantine_limit: 0.05,
-        }
-    }
+fn steps(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "propertyNames": { "format": "step name" },
+        "additionalProperties": generator.subschema_for::<StepFile>(),
+        "minProperties": 1,
+    })
 }
 
 fn parameters(_: &mut SchemaGenerator) -> Schema {
@@ -95,6 +90,33 @@ fn sources(_: &mut SchemaGenerator) -> Schema {
 
 fn outputs(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "array", "items": { "type": "string", "format": "output" }, "minItems": 1 })
+}
+
+/// What a step may set. Source: `spark-submit --help` of Spark 3.5, the options that apply to YARN in cluster mode.
+fn spark(generator: &mut SchemaGenerator) -> Schema {
+    let text = units::text(generator).to_value();
+    let such = |pattern: &str, examples: [&str; 2]| {
+        let mut such = text.clone();
+        (such["pattern"], such["examples"]) = (pattern.into(), json!(examples));
+        such
+    };
+    let memory = such("^[1-9][0-9]*[kKmMgGtT][bB]?$", ["4g", "512m"]);
+    let count = such("^[1-9][0-9]*$", ["2", "16"]);
+    let conf =
+        json!({ "type": "object", "propertyNames": { "format": "spark property" }, "additionalProperties": text });
+    let options = [
+        (&["driver-memory", "executor-memory"][..], memory),
+        (&["driver-cores", "executor-cores", "num-executors"], count),
+        (&["archives", "driver-class-path", "driver-java-options", "driver-library-path"], text.clone()),
+        (&["exclude-packages", "files", "jars", "keytab", "packages", "principal"], text.clone()),
+        (&["properties-file", "queue", "repositories"], text),
+        (&["conf"], conf),
+    ];
+    let named = |(names, schema): (&[&str], Json)| {
+        names.iter().map(move |name| (name.to_string(), schema.clone())).collect::<Vec<_>>()
+    };
+    let options: Map<String, Json> = options.into_iter().flat_map(named).collect();
+    json_schema!({ "type": "object", "properties": options, "additionalProperties": false })
 }
 
 /// The schema that job files are checked against.

@@ -6,9 +6,8 @@ use jiff::civil::Date;
 
 use super::model::{Output, Source};
 use super::parse::{Options, Script};
-use super::spark;
 use crate::encoding::Foreign;
-use crate::names::{APPLICATIONS, name_problem};
+use crate::names::name_problem;
 use crate::yaml::{Refusal, did_you_mean};
 
 /// Refuses a text that does not have a format.
@@ -22,11 +21,7 @@ pub(super) fn judge(options: &Options<'_>, format: &str, text: &str) -> Result<O
         "source" => source(text).map(drop),
         "output" => output(text).map(drop),
         "query" => query(text),
-        "spark option" => spark::option(text),
-        "spark property" => spark::property(text),
-        "application" if !APPLICATIONS.contains(&text) => {
-            Err(Refusal { message: format!("EMR has no application `{text}`"), hint: did_you_mean(text, APPLICATIONS) })
-        }
+        "spark property" => property(text),
         _ => Ok(()),
     }
     .map(|()| Some(text.into()))
@@ -131,6 +126,21 @@ fn query(text: &str) -> Result<(), Refusal> {
         return Err(Refusal::plain("the `sql` of an insight is empty"));
     }
     template(text)
+}
+
+/// What soflow decides itself, since a step must run the same everywhere.
+const OURS: [&str; 4] = ["spark.master", "spark.submit.deployMode", "spark.submit.pyFiles", "spark.app.name"];
+
+/// Refuses what is no property of Spark, and what is not a step's to set.
+fn property(key: &str) -> Result<(), Refusal> {
+    if OURS.contains(&key) {
+        return Err(Refusal::new(format!("`{key}` is set by soflow"), "remove it"));
+    }
+    if !key.starts_with("spark.") || key.contains(char::is_whitespace) || key.contains('=') {
+        let hint = "a property starts with `spark.`: spark-submit ignores all others";
+        return Err(Refusal::new(format!("`{key}` is not a Spark property"), hint));
+    }
+    Ok(())
 }
 
 /// Refuses a `{name}` that stands for nothing. `{2}` and the like are left alone.

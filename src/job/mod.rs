@@ -13,13 +13,10 @@ mod links;
 mod model;
 mod parameters;
 mod parse;
-mod spark;
-mod tables;
 
 pub use file::job_schema;
-pub use graph::Graph;
 pub use model::{Check, Insight, Job, Needs, Output, Source, Step, Table, Update, Value};
-pub use parse::{Options, Script, parse, read};
+pub use parse::{Options, Script, read};
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::names::applications;
 use crate::yaml::units;
 
 /// A parameter's value: text, a number or a boolean, as YAML has them.
@@ -44,15 +43,28 @@ pub struct Job {
     pub needs: Needs,
 }
 
+impl Job {
+    /// Returns the steps that must wait until `step` is over, in the order in which they run.
+    pub fn downstream(&self, step: &str) -> Vec<&str> {
+        let mut found: Vec<&Step> = self.steps.iter().filter(|one| one.name == step).collect();
+        for later in &self.steps {
+            if found.iter().any(|earlier| later.needs(earlier)) {
+                found.push(later);
+            }
+        }
+        found.into_iter().skip(1).map(|step| step.name.as_str()).collect()
+    }
+}
+
 /// What a cluster must have at least.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Needs {
     /// Applications, as EMR spells them.
-    #[schemars(schema_with = "applications", transform = units::or_single)]
+    #[schemars(schema_with = "units::texts", transform = units::or_single)]
     pub applications: Vec<String>,
     /// Memory of all core and task nodes together, at full size, in bytes.
-    #[serde(rename(deserialize = "memory"), alias = "memory_bytes", deserialize_with = "units::read_size")]
+    #[serde(rename(deserialize = "memory"), alias = "memory_bytes")]
     #[schemars(schema_with = "units::size", description = "Memory of all core and task nodes together, at full size.")]
     pub memory_bytes: Option<u64>,
     /// Processor cores of all core and task nodes together, at full size.
@@ -78,6 +90,14 @@ pub struct Step {
     pub spark: BTreeMap<String, String>,
     /// Share of pages, and of rows, that may be quarantined before the step fails: 0 to 1.
     pub quarantine_limit: f64,
+}
+
+impl Step {
+    /// Returns whether the step reads a table that `other` writes. That it reads what it writes itself is no need.
+    pub(super) fn needs(&self, other: &Self) -> bool {
+        let read = |output: &Output| self.reads.contains(&Source::Table(output.table.clone()));
+        self.name != other.name && other.writes.iter().any(read)
+    }
 }
 
 /// Something a step reads.
@@ -197,16 +217,12 @@ pub enum Check {
         #[schemars(extend("format" = "column name"))]
         column: String,
         /// The age allowed, in seconds.
-        #[serde(rename(deserialize = "within"), alias = "within_seconds", deserialize_with = "units::read_seconds")]
+        #[serde(rename(deserialize = "within"), alias = "within_seconds")]
         #[schemars(schema_with = "units::duration", description = "The age allowed.")]
         within_seconds: i64,
     },
     /// The whole table has at most this share of rows less than the version before: 0 to 1.
-    DropAtMost(
-        #[serde(deserialize_with = "units::read_share")]
-        #[schemars(schema_with = "units::share")]
-        f64,
-    ),
+    DropAtMost(#[schemars(schema_with = "units::share")] f64),
 }
 
 /// A sentence for the summary, made by a query on the published tables.

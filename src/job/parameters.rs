@@ -10,104 +10,83 @@ use super::model::Value;
 use super::parse::Options;
 use crate::yaml::{self, Entry, Node, Place, Problems, Source, did_you_mean};
 
-/// A parameter of the job or of a step.
-#[derive(Clone)]
-pub(super) struct Declared {
-    /// What `--param` calls it: `name`, or `step.name`.
-    full: String,
-    name: String,
-    place: Place,
-    /// Its default and where it was written; `None`: it must be given.
-    default: Option<(Value, Place)>,
-}
-
-/// The values of all parameters.
-pub(super) struct Values {
-    /// Those of the job.
-    pub(super) of_job: BTreeMap<String, Value>,
-    /// Those of each step, in the order of the drafts.
-    pub(super) by_step: Vec<BTreeMap<String, Value>>,
-}
-
-/// Returns the parameters that a `parameters:` of the job, or of `step`, declares.
-pub(super) fn declared(node: &Node, step: Option<&str>) -> Vec<Declared> {
-    let declared = |entry: &Entry| Declared {
-        full: step.map_or_else(|| entry.key.clone(), |step| format!("{step}.{}", entry.key)),
-        name: entry.key.clone(),
-        place: entry.place.clone(),
-        default: entry.value.read().ok().flatten().map(|value| (value, entry.value.place.clone())),
-    };
-    node.entries().iter().map(declared).collect()
-}
-
-/// Returns every parameter's value: what was given, else the default. Notes what was given for nothing and what is missing.
+/// Gives the steps the values of their parameters and returns those of the job: what was given, else the default. Notes
+/// what was given for nothing and what is missing.
 pub(super) fn resolve(
-    of_job: Vec<Declared>,
-    steps: &[Draft],
+    of_job: &Node,
+    steps: &mut [Draft<'_>],
     options: &Options<'_>,
     problems: &mut Problems,
-) -> Values {
-    let all = || of_job.iter().chain(steps.iter().flat_map(|step| &step.parameters));
-    for (name, text) in options.parameters {
-        if !all().any(|declared| declared.full == *name) {
-            let near = did_you_mean(name, all().map(|declared| declared.full.as_str()));
-            let place = Source::flag("--param", &format!("{name}={text}"));
-            let place = Place { width: name.chars().count().max(1), ..place };
-            problems.error(&place, format!("the job has no parameter `{name}`")).hint_if(near);
+) -> BTreeMap<String, Value> {
+    let steps_own = steps.iter().flat_map(|draft| {
+        let entries = draft.entry.value.get("parameters").map_or(&[][..], Node::entries);
+        entries.iter().map(|entry| format!("{}.{}", draft.entry.key, entry.key))
+    });
+    let known: Vec<String> = of_job.entries().iter().map(|entry| entry.key.clone()).chain(steps_own).collect();
+    for (name, text) in options.parameters.iter().filter(|(name, _)| !known.contains(name)) {
+        let near = did_you_mean(name, known.iter().map(String::as_str));
+        let place = Source::flag("--param", &format!("{name}={text}"));
+        let place = Place { width: name.chars().count().max(1), ..place };
+        problems.error(&place, format!("the job has no parameter `{name}`")).hint_if(near);
+    }
+    let mut values = |step: &str, node: &Node| -> BTreeMap<String, Value> {
+        let value = |entry: &Entry| {
+            Some((entry.key.clone(), value(&format!("{step}{}", entry.key), entry, options, problems)?))
+        };
+        node.entries().iter().filter_map(value).collect()
+    };
+    for draft in steps {
+        if let Some(node) = draft.entry.value.get("parameters") {
+            draft.step.parameters = values(&format!("{}.", draft.entry.key), node);
         }
     }
-    let mut values = |declared: &[Declared]| {
-        let resolved = declared.iter().filter_map(|one| Some((one.name.clone(), one.value(options, problems)?)));
-        resolved.collect::<BTreeMap<_, _>>()
-    };
-    let by_step = steps.iter().map(|step| values(&step.parameters)).collect();
-    Values { of_job: values(&of_job), by_step }
+    values("", of_job)
 }
 
-impl Declared {
-    fn value(&self, options: &Options<'_>, problems: &mut Problems) -> Option<Value> {
-        // The last of several wins, as with most flags.
-        let given = options.parameters.iter().rev().find(|(name, _)| *name == self.full);
-        let (value, place) = match (given, &self.default) {
-            (Some((name, text)), default) => {
-                let mut place = Source::flag("--param", &format!("{name}={text}"));
-                place.column += name.chars().count() + 1;
-                place.width = text.chars().count().max(1);
-                (self.typed(text, default.as_ref().map(|(value, _)| value), &place, problems)?, place)
-            }
-            (None, Some((value, place))) => (value.clone(), place.clone()),
-            (None, None) => {
-                let problem = problems.error(&self.place, format!("parameter `{}` has no value", self.full));
-                problem.hint(format!("give it one: `--param {}=<value>`", self.full));
-                return None;
-            }
-        };
-        let Value::Text(text) = value else { return Some(value) };
-        match formats::template(&text) {
-            Ok(()) => Some(Value::Text(with_date(&text, options.date))),
-            Err(refusal) => {
-                problems.error(&place, refusal.message).hint_if(refusal.hint);
-                None
-            }
+/// Returns the value of the parameter that `--param` calls `full` and that the file declares at `entry`.
+fn value(full: &str, entry: &Entry, options: &Options<'_>, problems: &mut Problems) -> Option<Value> {
+    let default: Option<Value> = entry.value.read().ok().flatten();
+    // The last of several wins, as with most flags.
+    let given = options.parameters.iter().rev().find(|(name, _)| name == full);
+    let (value, place) = match (given, default) {
+        (Some((name, text)), default) => {
+            let mut place = Source::flag("--param", &format!("{name}={text}"));
+            place.column += name.chars().count() + 1;
+            place.width = text.chars().count().max(1);
+            (typed(full, text, default.as_ref(), &place, problems)?, place)
+        }
+        (None, Some(value)) => (value, entry.value.place.clone()),
+        (None, None) => {
+            let problem = problems.error(&entry.place, format!("parameter `{full}` has no value"));
+            problem.hint(format!("give it one: `--param {full}=<value>`"));
+            return None;
+        }
+    };
+    let Value::Text(text) = value else { return Some(value) };
+    match formats::template(&text) {
+        Ok(()) => Some(Value::Text(with_date(&text, options.date))),
+        Err(refusal) => {
+            problems.error(&place, refusal.message).hint_if(refusal.hint);
+            None
         }
     }
+}
 
-    /// Returns `text` as the type of `default`; without one, as YAML would read it.
-    fn typed(&self, text: &str, default: Option<&Value>, place: &Place, problems: &mut Problems) -> Option<Value> {
-        let node = Node::plain(text, place.clone());
-        let kind = match default {
-            Some(Value::Text(_)) => return Some(Value::Text(text.into())),
-            Some(Value::Bool(_)) => "boolean",
-            Some(Value::Int(_)) => "integer",
-            Some(Value::Float(_)) => "number",
-            None => return node.read().ok().or_else(|| Some(Value::Text(text.into()))),
-        };
-        let taken = |_: &str, text: &str| Ok(Some(text.into()));
-        let node = yaml::check(&node, &json!({ "type": kind }), &self.full, &taken, problems)?;
-        // A whole number is a number too.
-        match node.read().ok()? {
-            Value::Int(whole) if kind == "number" => Some(Value::Float(whole as f64)),
-            value => Some(value),
-        }
+/// Returns `text` as the type of `default`; without one, as YAML would read it.
+fn typed(full: &str, text: &str, default: Option<&Value>, place: &Place, problems: &mut Problems) -> Option<Value> {
+    let node = Node::plain(text, place.clone());
+    let kind = match default {
+        Some(Value::Text(_)) => return Some(Value::Text(text.into())),
+        Some(Value::Bool(_)) => "boolean",
+        Some(Value::Int(_)) => "integer",
+        Some(Value::Float(_)) => "number",
+        None => return node.read().ok().or_else(|| Some(Value::Text(text.into()))),
+    };
+    let taken = |_: &str, text: &str| Ok(Some(text.into()));
+    let node = yaml::check(&node, &json!({ "type": kind }), &format!("`{full}`"), &taken, problems)?;
+    // A whole number is a number too.
+    match node.read().ok()? {
+        Value::Int(whole) if kind == "number" => Some(Value::Float(whole as f64)),
+        value => Some(value),
     }
 }

@@ -7,12 +7,11 @@ use jiff::civil::Date;
 
 use super::file::{JobFile, SCHEMA};
 use super::links::Draft;
-use super::model::Job;
-use super::{formats, links, parameters, tables};
+use super::model::{Check, Job, Table, Update};
+use super::{formats, links, parameters};
 use crate::encoding::Foreign;
-use crate::error::Result;
 use crate::names::name_problem;
-use crate::yaml::{self, Node, Problems, Source};
+use crate::yaml::{self, Entry, Node, Problems, Source};
 
 /// What is there in the place of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,14 +39,6 @@ pub struct Options<'a> {
 /// Returns the job called `name` whose file, at `path`, has `text`.
 ///
 /// # Errors
-/// `Usage` with every problem in the detail.
-pub fn parse(name: &str, path: &Path, text: &str, options: &Options<'_>) -> Result<Job> {
-    Ok(read(name, path, text, options)?)
-}
-
-/// Returns what [`parse`] does, with the problems as values for `--output json`.
-///
-/// # Errors
 /// Every problem found; there is at least one.
 pub fn read(name: &str, path: &Path, text: &str, options: &Options<'_>) -> Result<Job, Problems> {
     let source = Source::file(path.display().to_string(), text);
@@ -70,32 +61,55 @@ fn job(name: &str, path: &Path, source: &Arc<Source>, options: &Options<'_>, pro
 
     let nothing = Node::plain("", source.whole());
     let group = |key: &str| tree.get(key).unwrap_or(&nothing);
-    let tables = group("tables").entries().iter().filter_map(|entry| {
-        let mut table = file.tables.remove(&entry.key)?;
-        tables::check(&entry.key, &entry.value, &table, problems);
-        table.checks = tables::with_key_checks(&table.key, table.checks);
-        Some(tables::Draft { name: entry.key.clone(), place: entry.place.clone(), table })
-    });
-    let tables: Vec<_> = tables.collect();
+    let mut declared = Vec::new();
+    for entry in group("tables").entries() {
+        let table = file.tables.get(&entry.key)?;
+        check_table(entry, table, problems);
+        declared.push((entry, table));
+    }
     // When they could not be read, what refers to them is not judged.
-    let tables = (tree.get("tables").is_some() || !problems.has_errors()).then_some(tables);
-    let drafts = group("steps").entries().iter().filter_map(|entry| {
-        let step = file.steps.remove(&entry.key)?;
-        Some(Draft::new(entry, step))
-    });
-    let drafts: Vec<Draft> = drafts.collect();
-    let declared = parameters::declared(group("parameters"), None);
-    let values = parameters::resolve(declared, &drafts, options, problems);
-    let steps = links::link(drafts, tables.as_deref(), values.by_step, problems)?;
+    let readable = tree.get("tables").is_some() || !problems.has_errors();
+    let mut drafts: Vec<Draft<'_>> = group("steps").entries().iter().map(Draft::new).collect();
+    let parameters = parameters::resolve(group("parameters"), &mut drafts, options, problems);
+    let steps = links::link(drafts, readable.then_some(&declared), problems)?;
     file.insights.iter_mut().for_each(|insight| insight.sql = formats::with_date(&insight.sql, options.date));
+    file.tables.values_mut().for_each(add_key_checks);
     Some(Job {
         name: name.into(),
         path: path.into(),
         description: file.description,
-        parameters: values.of_job,
+        parameters,
         steps,
-        tables: tables.into_iter().flatten().map(|draft| (draft.name, draft.table)).collect(),
+        tables: file.tables,
         insights: file.insights,
         needs: file.cluster,
     })
+}
+
+/// Notes a table that cannot be merged, and checks that cannot hold.
+fn check_table(Entry { key, value, .. }: &Entry, table: &Table, problems: &mut Problems) {
+    if let Some(update) = value.get("update").filter(|_| table.update == Update::Merge && table.key.is_empty()) {
+        let message = format!("table `{key}` is updated by merging but has no `key`");
+        problems.error(&update.place, message).hint("rows are merged by key: add `key: [<column>]`");
+    }
+    let checks = value.get("checks").map_or(&[][..], Node::items).iter();
+    for range in checks.filter_map(|check| check.get("range")) {
+        let bound = |key: &str| range.get(key).and_then(|node| Some((node, node.read::<f64>().ok()?)));
+        match (bound("min"), bound("max")) {
+            (None, None) => _ = problems.error(&range.place, "`range` has neither `min` nor `max`"),
+            (Some((_, min)), Some((node, max))) if min > max => {
+                problems.error(&node.place, format!("`max` is below `min`, which is {min}"));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Adds the checks that a key implies, before the others.
+fn add_key_checks(table: &mut Table) {
+    if !table.key.is_empty() {
+        let implied = [Check::Unique(table.key.clone()), Check::NotNull(table.key.clone())];
+        table.checks.retain(|check| !implied.contains(check));
+        table.checks.splice(0..0, implied);
+    }
 }

@@ -23,7 +23,7 @@ fn parsed_at(path: &Path, text: &str, given: &[(&str, &str)]) -> Result<Job> {
         script: &|path| if scripts.iter().any(|script| script == path) { Script::There } else { Script::Missing },
         scripts: &scripts,
     };
-    parse("daily", path, text, &options)
+    Ok(read("daily", path, text, &options)?)
 }
 
 fn parsed(text: &str) -> Job {
@@ -79,9 +79,8 @@ tables: { a: , b: , c: , d: , q: { partition-by: [part] } }
     );
     let order: Vec<&str> = job.steps.iter().map(|step| step.name.as_str()).collect();
     assert_eq!(order, ["first", "second", "last", "free"]);
-    let graph = Graph::of(&job.steps);
-    assert_eq!(graph.needs("last"), ["first", "second"]);
-    assert_eq!(graph.downstream("first"), ["second", "last"]);
+    assert_eq!(job.downstream("first"), ["second", "last"]);
+    assert!(job.downstream("free").is_empty() && job.downstream("nobody").is_empty());
     assert_eq!(job.steps[0].reads, [Source::Raw("questions".into())]);
 }
 
@@ -263,13 +262,13 @@ error: `My Job` cannot name a job: a name starts with a lowercase letter and has
 fn the_example_job_is_valid() {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs/daily.yaml")).unwrap();
     let options = Options { date: date(2026, 11, 22), parameters: &[], script: &|_| Script::There, scripts: &[] };
-    let job = parse("daily", Path::new("jobs/daily.yaml"), &text, &options).unwrap();
+    let job = read("daily", Path::new("jobs/daily.yaml"), &text, &options).unwrap();
     let order: Vec<&str> = job.steps.iter().map(|step| step.name.as_str()).collect();
     let expected =
         ["questions", "answers", "comments", "sentiment", "tag_trends", "tag_health", "tag_sentiment", "tag_pairs"];
     assert_eq!(order, expected);
     assert_eq!((job.tables.len(), job.insights.len()), (10, 5));
-    assert_eq!(Graph::of(&job.steps).upstream("tag_sentiment"), ["questions", "answers", "comments", "sentiment"]);
+    assert_eq!(job.downstream("sentiment"), ["tag_sentiment"]);
 }
 
 #[test]

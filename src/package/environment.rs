@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 
 use super::archive::TarGz;
-use super::{Architecture, Platform, lock};
+use super::{Architecture, Platform};
 use crate::encoding;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
@@ -42,12 +42,12 @@ impl Environment {
     /// `wheels` beside the lock.
     ///
     /// # Errors
-    /// `Usage` when a line is not a pin with hashes.
+    /// `Usage` when a line is no package: what options name would not be part of the archive's name.
     pub fn read(path: &Path, platform: Platform) -> Result<Self> {
         let lock = path.display().to_string();
         let bytes = fs::read(path)?;
         let text = encoding::text(&bytes).map_err(|foreign| foreign.error(&lock))?;
-        let pins = lock::read(&lock, &encoding::plain(text))?;
+        let pins = pins(&lock, &encoding::plain(text))?;
         Ok(Self { platform, pins, wheels: path.with_file_name("wheels"), lock })
     }
 
@@ -166,7 +166,7 @@ impl Environment {
                 [format!("{package} has no "), format!("no version of {package} "), format!("{name} was not found")];
             signs.iter().any(|sign| failure.text.contains(sign))
         };
-        if let Some(package) = self.pins.iter().map(|pin| lock::pinned(pin)).find(missing) {
+        if let Some(package) = self.pins.iter().map(|pin| pinned(pin)).find(missing) {
             let wheels = self.wheels.display();
             let mut error = Error::new(Kind::Usage, format!("`{package}` has no wheel for {platform}"))
                 .detail(format!("{lock} pins it; on a cluster nothing is compiled"))
@@ -187,6 +187,43 @@ impl Environment {
         }
         Error::new(Kind::Machine, format!("the packages of `{lock}` cannot be installed")).detail(failure.excerpt())
     }
+}
+
+/// Returns the requirements of `lock`, each on one line, sorted; those for other platforms too: uv reads the markers, and
+/// refuses what is not pinned with hashes. `shown` is what the file is called in errors.
+fn pins(shown: &str, lock: &str) -> Result<Vec<String>> {
+    let mut pins = Vec::new();
+    for (number, line) in logical_lines(lock) {
+        if line.starts_with('-') {
+            return Err(Error::new(Kind::Usage, format!("{shown}:{number}: a lock has packages only, no options"))
+                .hint("name indexes in the environment: `PIP_INDEX_URL`, `PIP_FIND_LINKS`"));
+        }
+        pins.push(line.split_whitespace().collect::<Vec<_>>().join(" "));
+    }
+    pins.sort();
+    Ok(pins)
+}
+
+/// Returns the package and version that a requirement names.
+fn pinned(requirement: &str) -> &str {
+    requirement.split([' ', ';']).next().unwrap_or_default()
+}
+
+/// Returns the lines with what they continue on, without comments and blank ones, each with the number of its first.
+fn logical_lines(text: &str) -> Vec<(usize, String)> {
+    let mut lines: Vec<(usize, String)> = Vec::new();
+    let mut continues = false;
+    for (at, line) in text.lines().enumerate() {
+        let line = if line.trim_start().starts_with('#') { "" } else { line.split(" #").next().unwrap_or_default() };
+        let (line, more) = line.trim().strip_suffix('\\').map_or((line.trim(), false), |line| (line.trim(), true));
+        match lines.last_mut() {
+            Some((_, whole)) if continues => *whole = format!("{whole} {line}"),
+            _ => lines.push((at + 1, line.to_string())),
+        }
+        continues = more;
+    }
+    lines.retain(|(_, line)| !line.trim().is_empty());
+    lines
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@
 mod archive;
 mod bundle;
 mod environment;
-mod lock;
 mod platform;
 
 pub use bundle::{Bundle, BundleFile, CODE_ARCHIVE};

@@ -7,21 +7,20 @@
 //! Reading never stops at the first mistake: each is noted as a [`Problem`], and what is wrong is left out. Knows no job
 //! and no setting.
 
-mod build;
+mod check;
+mod parse;
 mod problem;
 mod render;
-mod scalar;
-mod schema;
 mod source;
 mod tree;
 pub mod units;
 
-pub use build::parse;
+pub use check::{Formats, Refusal, check};
+pub use parse::parse;
 pub use problem::{Note, Problem, Problems, Severity, did_you_mean, ticked};
-pub use schema::{Formats, Refusal, check};
 pub use source::{Place, Source};
-pub use tree::{Content, Entry, Node, core_bool, core_float, core_int};
-pub use units::{parse_duration, parse_pause, parse_share, parse_size};
+pub use tree::{Content, Entry, Node};
+pub use units::parse_duration;
 
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,7 @@
 
 use std::collections::HashSet;
 
-use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::render;
 use super::source::Place;
@@ -21,20 +20,22 @@ pub enum Severity {
 }
 
 /// Another place that belongs to a problem.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Note {
     /// Where.
+    #[serde(flatten)]
     pub place: Place,
     /// A few words, shown behind the caret.
     pub message: String,
 }
 
 /// One mistake, where it is, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// How bad it is.
     pub severity: Severity,
     /// Where it is.
+    #[serde(flatten)]
     pub place: Place,
     /// What is wrong: a lowercase fragment, literals in backticks, no full stop.
     pub message: String,
@@ -69,37 +70,6 @@ impl Problem {
     }
 }
 
-impl Serialize for Problem {
-    /// Writes `{severity, origin, line, column, width, message, notes, hint}`; `line`, `column` and `width` are null
-    /// outside files. A note is `{origin, line, column, width, message}`.
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Problem", 8)?;
-        fields.serialize_field("severity", &self.severity)?;
-        place_fields(&mut fields, &self.place)?;
-        fields.serialize_field("message", &self.message)?;
-        fields.serialize_field("notes", &self.notes)?;
-        fields.serialize_field("hint", &self.hint)?;
-        fields.end()
-    }
-}
-
-impl Serialize for Note {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Note", 5)?;
-        place_fields(&mut fields, &self.place)?;
-        fields.serialize_field("message", &self.message)?;
-        fields.end()
-    }
-}
-
-fn place_fields<S: SerializeStruct>(fields: &mut S, place: &Place) -> Result<(), S::Error> {
-    let within = |part: usize| place.number().map(|_| part);
-    fields.serialize_field("origin", &place.source.origin)?;
-    fields.serialize_field("line", &place.number())?;
-    fields.serialize_field("column", &within(place.column))?;
-    fields.serialize_field("width", &within(place.width))
-}
-
 /// The problems found so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -130,11 +100,6 @@ impl Problems {
         self.error(&node.place, format!("this cannot be read: {error}"))
     }
 
-    /// Adds those of `others`.
-    pub fn absorb(&mut self, others: Self) {
-        self.0.extend(others.0);
-    }
-
     /// Returns how many there are.
     pub(super) fn count(&self) -> usize {
         self.0.len()
@@ -146,11 +111,6 @@ impl Problems {
         self.0.retain(|Problem { place, message, .. }| {
             seen.insert((place.source.origin.clone(), place.line, place.column, message.clone()))
         });
-    }
-
-    /// Returns those of one severity.
-    pub fn only(&self, severity: Severity) -> Self {
-        Self(self.0.iter().filter(|problem| problem.severity == severity).cloned().collect())
     }
 
     /// Returns whether anything stops the work.

@@ -1,15 +1,12 @@
 //! A problem as lines for a terminal, in the layout of rustc: place, source line, carets, hint.
 
-use unicode_width::UnicodeWidthChar as _;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::problem::{Problem, Severity};
 use super::source::Place;
 
-/// Columns of a source line that are shown; a longer line is cut around the caret.
-const WIDEST: usize = 100;
-
-/// Columns a tab is shown as.
-const TAB: usize = 4;
+/// Characters of a source line that are shown; a longer line is cut around the caret.
+const LONGEST: usize = 100;
 
 /// Returns the lines of `problem`, joined.
 pub(super) fn problem(problem: &Problem) -> String {
@@ -33,68 +30,38 @@ pub(super) fn problem(problem: &Problem) -> String {
 /// Adds the place, its source line and the carets below it, with `label` behind them.
 fn block(lines: &mut Vec<String>, gutter: usize, arrow: &str, place: &Place, label: &str) {
     if place.line == 0 {
-        let label = if label.is_empty() { String::new() } else { format!(" {label}") };
-        lines.push(format!("{:gutter$}{arrow} {place}{label}", ""));
+        lines.push(format!("{:gutter$}{arrow} {place} {label}", "").trim_end().to_string());
         return;
     }
     let number = place.number().map_or(String::new(), |line| line.to_string());
-    let excerpt = Excerpt::of(place);
+    let (text, before, marked) = excerpt(place);
     lines.push(format!("{:gutter$}{arrow} {place}", ""));
     lines.push(format!("{:gutter$} |", ""));
-    lines.push(format!("{number:gutter$} | {}", excerpt.text).trim_end().to_string());
-    let carets = format!("{:gutter$} | {:2$}{3} {label}", "", "", excerpt.before, "^".repeat(excerpt.marked));
+    lines.push(format!("{number:gutter$} | {text}").trim_end().to_string());
+    let carets = format!("{:gutter$} | {:before$}{} {label}", "", "", "^".repeat(marked));
     lines.push(carets.trim_end().to_string());
 }
 
-/// A source line as shown, and the terminal columns the carets take.
-struct Excerpt {
-    text: String,
-    before: usize,
-    marked: usize,
-}
-
-impl Excerpt {
-    fn of(place: &Place) -> Self {
-        let characters: Vec<char> = place.text().chars().collect();
-        let first = place.column.saturating_sub(1).min(characters.len());
-        let last = (first + place.width).min(characters.len());
-        let (head, text, tail) = (&characters[..first], &characters[first..last], &characters[last..]);
-        let around = if fitting(characters.iter(), WIDEST).1 { WIDEST / 2 } else { WIDEST };
-        let (head, cut) = fitting(head.iter().rev(), around);
-        let head: String = (if cut { "..." } else { "" }).chars().chain(head.chars().rev()).collect();
-        let (text, cut_text) = fitting(text.iter(), WIDEST);
-        let (tail, cut) = fitting(tail.iter(), if cut_text { 0 } else { around });
-        let (before, marked) = (columns(&head), columns(&text).max(1));
-        Self { text: format!("{head}{text}{tail}{}", if cut || cut_text { "..." } else { "" }), before, marked }
-    }
-}
-
-/// Returns as many of `characters` as fit `widest` columns, made printable, and whether any were left out.
-fn fitting<'a>(characters: impl Iterator<Item = &'a char>, widest: usize) -> (String, bool) {
-    let mut text = String::new();
-    let mut used = 0;
-    for character in characters {
-        let shown = printable(*character);
-        used += columns(&shown);
-        if used > widest {
-            return (text, true);
-        }
-        text.push_str(&shown);
-    }
-    (text, false)
+/// Returns a source line as shown, and the terminal columns before the carets and of them.
+fn excerpt(place: &Place) -> (String, usize, usize) {
+    let characters: Vec<String> = place.text().chars().map(printable).collect();
+    let first = place.column.saturating_sub(1).min(characters.len());
+    let begin = if characters.len() > LONGEST { first.saturating_sub(LONGEST / 2) } else { 0 };
+    let end = characters.len().min(begin + LONGEST);
+    let last = first.saturating_add(place.width).clamp(first, end);
+    let [cut_before, cut_after] = [begin > 0, end < characters.len()].map(|cut| if cut { "..." } else { "" });
+    let before = format!("{cut_before}{}", characters[begin..first].concat());
+    let marked = characters[first..last].concat();
+    let text = format!("{before}{marked}{}{cut_after}", characters[last..end].concat());
+    (text, before.width(), marked.width().max(1))
 }
 
 /// Returns the character as it is shown: tabs as spaces, what would move the cursor or turn the text around as `\u{fffd}`.
 fn printable(character: char) -> String {
     match character {
-        '\t' => " ".repeat(TAB),
+        '\t' => "    ".into(),
         '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' => "\u{fffd}".into(),
         character if character.is_control() => "\u{fffd}".into(),
         character => character.into(),
     }
-}
-
-/// Returns the terminal columns of `text`, whose characters are all printable.
-fn columns(text: &str) -> usize {
-    text.chars().map(|character| character.width().unwrap_or(0)).sum()
 }

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
+use serde_json::json;
+
 use super::Problems;
 use crate::encoding::{self, Foreign};
 
@@ -105,5 +108,14 @@ impl fmt::Display for Place {
             Some(line) => write!(f, "{}:{line}:{}", self.source.origin, self.column),
             None => f.write_str(&self.source.origin),
         }
+    }
+}
+
+impl Serialize for Place {
+    /// Writes `{origin, line, column, width}`; all but the first are null outside files.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let line = self.number();
+        let [column, width] = [self.column, self.width].map(|part| line.map(|_| part));
+        json!({ "origin": self.source.origin, "line": line, "column": column, "width": width }).serialize(serializer)
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::units::{parse_pause, parse_share, parse_size};
 use super::*;
 use crate::error::{Error, Kind};
 
@@ -226,7 +227,7 @@ fn numbers_and_words_are_told_apart() {
     }
     let number = || json!({ "type": "number", "exclusiveMinimum": -2000 });
     assert_eq!(value("-1.5e3", number()), Ok(json!(-1500.0)));
-    assert_eq!(value("-2000", number()), Err("`v` must be greater than -2000, found the number -2000".into()));
+    assert_eq!(value("-2000", number()), Err("`v` must be a number greater than -2000, found the number -2000".into()));
     for wrong in [".inf", ".nan", "nan", "inf", "1e999", "e"] {
         assert!(value(wrong, number()).is_err(), "{wrong}");
     }

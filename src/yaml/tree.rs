@@ -136,7 +136,7 @@ impl Node {
         match &self.content {
             Content::List(_) => "a list".into(),
             Content::Map(_) => "a mapping".into(),
-            Content::Scalar { .. } if self.is_null() => "nothing".into(),
+            Content::Scalar { text, .. } if text.is_empty() || self.is_null() => "nothing".into(),
             Content::Scalar { text, plain: true } if core_bool(text).is_some() => format!("`{text}`"),
             Content::Scalar { text, plain: true } if core_float(text).is_some() => format!("the number {text}"),
             Content::Scalar { text, .. } if text.chars().count() > 40 || text.contains('\n') => "text".into(),

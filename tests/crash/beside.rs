@@ -326,8 +326,8 @@ fn json_below(folder: &Path) -> Vec<PathBuf> {
 
 fn job(date: Date) -> Job {
     let options = soflow::job::Options { date, parameters: &[], script: &|_| soflow::job::Script::There, scripts: &[] };
-    soflow::job::parse("mini", Path::new("jobs/mini.yaml"), JOB, &options)
-        .unwrap_or_else(|error| panic!("{} {:?}", error.message, error.detail))
+    soflow::job::read("mini", Path::new("jobs/mini.yaml"), JOB, &options)
+        .unwrap_or_else(|problems| panic!("{}", problems.render()))
 }
 
 async fn beside_each_other(shared: bool) {

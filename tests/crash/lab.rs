@@ -249,8 +249,8 @@ fn body(items: &[Item]) -> String {
 
 pub fn job_of(date: Date) -> Job {
     let options = job::Options { date, parameters: &[], script: &|_| job::Script::There, scripts: &[] };
-    job::parse("mini", Path::new("jobs/mini.yaml"), JOB, &options)
-        .unwrap_or_else(|error| panic!("{}\n{}", error.message, error.detail.clone().unwrap_or_default()))
+    job::read("mini", Path::new("jobs/mini.yaml"), JOB, &options)
+        .unwrap_or_else(|problems| panic!("{}", problems.render()))
 }
 
 pub fn all_files(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -12,11 +12,9 @@ use jiff::civil::{Date, date};
 use serde_json::Value;
 use soflow::error::{Error, Result};
 use soflow::event::{Event, Sink};
-use soflow::ingest::api::client::{AuthScheme, Client};
 use soflow::ingest::api::endpoint::endpoint;
-use soflow::ingest::api::secret::{Credentials, Secret};
 use soflow::ingest::api::state::{self, State};
-use soflow::ingest::api::{Clock, Request, Span, fetch};
+use soflow::ingest::api::{Client, Clock, Credentials, Request, Secret, Span, fetch};
 use soflow::ingest::{Summary, raw};
 use soflow::names::Uri;
 use soflow::store::{FileStore, Owner, Store};
@@ -32,7 +30,7 @@ pub struct Lab {
     pub raw: Uri,
     pub artifacts: Uri,
     pub key: Option<&'static str>,
-    pub manner: AuthScheme,
+    pub in_query: bool,
     pub filters: BTreeMap<String, String>,
     pub told: Arc<Mutex<Vec<Event>>>,
     _home: tempfile::TempDir,
@@ -90,7 +88,7 @@ impl Lab {
             raw: lake.join("raw"),
             artifacts: lake.join("artifacts"),
             key: None,
-            manner: AuthScheme::Bearer,
+            in_query: false,
             filters: BTreeMap::new(),
             told: Arc::default(),
             _home: home,
@@ -114,7 +112,7 @@ impl Lab {
 
     pub fn client(&self) -> Client {
         let credentials = Credentials { key: self.key.and_then(Secret::new), token: None };
-        Client::new(&self.double.url(), credentials, self.manner).unwrap()
+        Client::new(&self.double.url(), credentials, self.in_query).unwrap()
     }
 
     pub fn read(&self, endpoints: &[&str], span: Span) -> Result<Summary> {

@@ -18,10 +18,9 @@ use crate::config::Auth;
 use crate::error::{Error, Kind, Result};
 use crate::event::Sink;
 use crate::ingest::Summary;
-use crate::ingest::api::client::{AuthScheme, Client};
 use crate::ingest::api::endpoint::{self, Endpoint};
 use crate::ingest::api::state::{self, Quota};
-use crate::ingest::api::{Clock, Forecast, Request, Span, fetch, forecast};
+use crate::ingest::api::{Client, Clock, Forecast, Request, Span, fetch, forecast};
 use crate::report::{Answer, Layout, TextCell, TextTable, count};
 
 pub async fn from_api(
@@ -33,12 +32,8 @@ pub async fn from_api(
 ) -> Result<u8> {
     let request = request(app, project, args)?;
     let settings = &project.resolved.settings.ingest;
-    let manner = match args.auth.unwrap_or(settings.auth) {
-        Auth::Bearer => AuthScheme::Bearer,
-        Auth::Query => AuthScheme::Query,
-    };
     let credentials = credentials::credentials(app, project, connections).await?;
-    let client = Client::new(&settings.api, credentials, manner)?;
+    let client = Client::new(&settings.api, credentials, args.auth.unwrap_or(settings.auth) == Auth::Query)?;
     let store = connections.store.clone();
     if args.plan {
         let told = forecast(store, &request, &client, &Real, sink.as_mut());

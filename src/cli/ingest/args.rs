@@ -8,8 +8,6 @@ use jiff::civil::Date;
 
 use crate::config::Auth;
 
-use crate::ingest::dump::DumpTable;
-
 #[derive(Debug, Subcommand)]
 pub enum IngestCommand {
     /// Read what was created or changed in a span of time from the API
@@ -84,8 +82,8 @@ pub struct DumpArgs {
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub date: Option<Date>,
     /// The tables to take, such as posts,comments [default: all]
-    #[arg(long, value_name = "TABLES", value_delimiter = ',')]
-    pub only: Vec<DumpTable>,
+    #[arg(long, value_name = "TABLES", value_delimiter = ',', value_parser = crate::ingest::dump::table)]
+    pub only: Vec<&'static str>,
     /// When the dump was taken [default: when its files were written]
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub taken: Option<Date>,

@@ -13,7 +13,7 @@ use crate::cli::connections::Connections;
 use crate::cli::project::Project;
 use crate::config::Ingest;
 use crate::error::{Error, Kind, Result};
-use crate::ingest::api::secret::{Credentials, Secret};
+use crate::ingest::api::{Credentials, Secret};
 
 /// Returns what the API shall know us by, looked for only as far as it is not found yet.
 ///

@@ -22,7 +22,7 @@ fn layers(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str, &str)]
 
 /// Resolves in a project that has the file `scripts/prepare.sh` and no other.
 fn resolve(layers: Layers) -> Result<Resolved> {
-    super::resolve(layers, &|path| path == Path::new("/project/scripts/prepare.sh"))
+    Ok(read(layers, &|path| path == Path::new("/project/scripts/prepare.sh"))?)
 }
 
 fn refused(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str, &str)]) -> String {
@@ -123,12 +123,11 @@ error: unknown key `defualt-target`
   | ^^^^^^^^^^^^^^
   = hint: did you mean `default-target`?
 
-error: `keep-for` must be a duration, found the number 7
+error: `keep-for` must be a duration such as `7d`, `12h`, `30m`, `90s` or `1d12h`, found the number 7
  --> config/soflow.yaml:2:11
   |
 2 | keep-for: 7
   |           ^
-  = hint: a number and a unit: `7d`, `12h`, `30m`, `90s`, or several as in `1d12h`
 
 error: `engine` must be `sail` or `spark`, found `spar`
  --> config/soflow.yaml:5:13

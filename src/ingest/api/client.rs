@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderValue, USER_AGENT};
 
 use super::response::{self, ApiPage, Expected, Fault, FaultClass};
-use super::secret::Credentials;
 use crate::error::{Error, Kind, Result};
 use crate::ingest::page;
 use crate::net::{self, Lost, WayOut};
@@ -17,13 +16,36 @@ const AGENT: &str = concat!("soflow/", env!("CARGO_PKG_VERSION"), " (Stack Excha
 /// Longest silence of a server in the midst of an answer.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// How key and token are sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuthScheme {
-    /// In the header `Authorization`. Source: meta.stackexchange.com/questions/417382.
-    Bearer,
-    /// As parameters, as it was done before June 2026.
-    Query,
+/// A key or a token. It has no `Display`, and `Debug` hides it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Returns the secret in `text`, white space around it left out; `None` when there is nothing else.
+    pub fn new(text: &str) -> Option<Self> {
+        let text = text.trim();
+        (!text.is_empty()).then(|| Self(text.into()))
+    }
+
+    /// Returns it as it is, for sending.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// What the API knows its caller by. With neither, by the address alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Credentials {
+    /// The application's key.
+    pub key: Option<Secret>,
+    /// A user's access token.
+    pub token: Option<Secret>,
 }
 
 /// A way to the API.
@@ -31,7 +53,7 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     credentials: Credentials,
-    auth: AuthScheme,
+    in_query: bool,
     header: Option<HeaderValue>,
 }
 
@@ -47,22 +69,23 @@ pub struct ApiResponse {
 }
 
 impl Client {
-    /// Returns a way to the API at `base`, such as `https://api.stackexchange.com/2.3`.
+    /// Returns a way to the API at `base`, such as `https://api.stackexchange.com/2.3`. Key and token are sent `in_query`,
+    /// as before June 2026, or in the header `Authorization`. Source: meta.stackexchange.com/questions/417382.
     ///
     /// # Errors
     /// `Machine` when TLS cannot be set up; `Usage` when the key cannot be one.
-    pub fn new(base: &str, credentials: Credentials, auth: AuthScheme) -> Result<Self> {
+    pub fn new(base: &str, credentials: Credentials, in_query: bool) -> Result<Self> {
         let http = WayOut::of_environment(None)?.client().read_timeout(SILENCE).build();
         let http =
             http.map_err(|error| Error::new(Kind::Machine, "cannot set up TLS").caused_by(error.without_url()))?;
-        let secret = credentials.token.as_ref().or(credentials.key.as_ref()).filter(|_| auth == AuthScheme::Bearer);
+        let secret = credentials.token.as_ref().or(credentials.key.as_ref()).filter(|_| !in_query);
         let header = secret.map(|secret| HeaderValue::from_str(&format!("Bearer {}", secret.expose()))).transpose();
         let mut header =
             header.map_err(|_| Error::new(Kind::Usage, "the API's key has characters that no header can have"))?;
         if let Some(value) = &mut header {
             value.set_sensitive(true);
         }
-        Ok(Self { http, base: base.trim_end_matches('/').into(), credentials, auth, header })
+        Ok(Self { http, base: base.trim_end_matches('/').into(), credentials, in_query, header })
     }
 
     /// Returns what the API counts the requests against.
@@ -95,7 +118,6 @@ impl Client {
         let request = self.request(path, params).map_err(lost)?;
         let mut response = self.http.execute(request).await.map_err(lost)?;
         let status = response.status().as_u16();
-        let said = response.headers().get(CONTENT_ENCODING).and_then(|value| value.to_str().ok()).map(String::from);
         let mut sent = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(lost)? {
             sent.extend_from_slice(&chunk);
@@ -103,7 +125,7 @@ impl Client {
                 return Err(unread(status, "the answer does not end"));
             }
         }
-        let Some(body) = response::decoded(sent, said.as_deref()) else {
+        let Some(body) = response::decoded(sent) else {
             return Err(unread(status, "the answer is cut short or damaged"));
         };
         let page = response::read(status, body.clone(), wanted)?;
@@ -113,12 +135,12 @@ impl Client {
     fn request(&self, path: &str, params: &BTreeMap<String, String>) -> reqwest::Result<reqwest::Request> {
         let Credentials { key, token } = &self.credentials;
         let mut query: Vec<(&str, &str)> = params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        if self.auth == AuthScheme::Query {
+        if self.in_query {
             query.extend(key.iter().map(|key| ("key", key.expose())));
             query.extend(token.iter().map(|token| ("access_token", token.expose())));
         }
         let mut get = self.http.get(format!("{}{path}", self.base)).query(&query);
-        get = get.header(ACCEPT_ENCODING, "gzip, deflate").header(USER_AGENT, AGENT);
+        get = get.header(ACCEPT_ENCODING, "gzip").header(USER_AGENT, AGENT);
         if let Some(header) = &self.header {
             get = get.header(AUTHORIZATION, header.clone());
         }
@@ -128,4 +150,17 @@ impl Client {
 
 fn unread(status: u16, message: &str) -> Fault {
     Fault { class: FaultClass::Transient, status: Some(status), error: None, message: message.into(), body: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let credentials = Credentials { key: Secret::new(" k3y\n"), token: None };
+        assert_eq!(credentials.key.as_ref().unwrap().expose(), "k3y");
+        assert!(!format!("{credentials:?}").contains("k3y"));
+        assert_eq!(Secret::new(" \n"), None);
+    }
 }

@@ -47,8 +47,6 @@ pub struct ListItem {
     pub id: ItemKey,
     /// What it is ordered by.
     pub value: Option<ItemKey>,
-    /// Its `creation_date`.
-    pub created: Option<i64>,
 }
 
 /// A way through a sorted list, as far as it has been gone.

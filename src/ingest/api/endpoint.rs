@@ -69,26 +69,26 @@ impl Sort {
 }
 
 const ENDPOINTS: [Endpoint; 7] = [
-    Endpoint {
-        name: "questions",
-        item: "question",
-        method: "/questions",
-        id: "question_id",
-        order: ReadOrder::Activity,
-    },
-    Endpoint { name: "answers", item: "answer", method: "/answers", id: "answer_id", order: ReadOrder::Activity },
-    Endpoint { name: "comments", item: "comment", method: "/comments", id: "comment_id", order: ReadOrder::Creation },
-    Endpoint { name: "posts", item: "post", method: "/posts", id: "post_id", order: ReadOrder::Activity },
-    Endpoint { name: "tags", item: "tag", method: "/tags", id: "name", order: ReadOrder::Name },
-    Endpoint {
-        name: "synonyms",
-        item: "tag_synonym",
-        method: "/tags/synonyms",
-        id: "from_tag",
-        order: ReadOrder::Creation,
-    },
-    Endpoint { name: "users", item: "user", method: "/users", id: "user_id", order: ReadOrder::Modification },
+    Endpoint::new("questions", "/questions", "question", "question_id", ReadOrder::Activity),
+    Endpoint::new("answers", "/answers", "answer", "answer_id", ReadOrder::Activity),
+    Endpoint::new("comments", "/comments", "comment", "comment_id", ReadOrder::Creation),
+    Endpoint::new("posts", "/posts", "post", "post_id", ReadOrder::Activity),
+    Endpoint::new("tags", "/tags", "tag", "name", ReadOrder::Name),
+    Endpoint::new("synonyms", "/tags/synonyms", "tag_synonym", "from_tag", ReadOrder::Creation),
+    Endpoint::new("users", "/users", "user", "user_id", ReadOrder::Modification),
 ];
+
+impl Endpoint {
+    const fn new(
+        name: &'static str,
+        method: &'static str,
+        item: &'static str,
+        id: &'static str,
+        order: ReadOrder,
+    ) -> Self {
+        Self { name, method, item, id, order }
+    }
+}
 
 /// Returns the endpoint called `name`.
 pub fn endpoint(name: &str) -> Option<&'static Endpoint> {

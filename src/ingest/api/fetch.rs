@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::ask::NAP;
+use super::ask::{filtered_out, stuck_at};
 use super::client::{ApiResponse, Client};
 use super::cursor::{Cursor, ItemKey, PAGE};
 use super::endpoint::{Endpoint, ReadOrder};
 use super::response::Expected;
-use super::retry::{filtered_out, stuck_at};
 use super::run_folder::ApiRunFolder;
 use super::state::{Book, Last, Progress, Task, Trouble};
 use super::window::Window;
@@ -101,7 +101,7 @@ pub(super) struct Current<'a> {
     endpoint: &'static Endpoint,
     pub(super) task: Task,
     pub(super) pages: ApiRunFolder<'a>,
-    /// The ids on its pages.
+    /// The ids on the pages read by this process.
     known: HashSet<ItemKey>,
 }
 
@@ -236,17 +236,13 @@ impl<'a> ApiReader<'a> {
             run: task.run.clone(),
         };
         let mut pages = ApiRunFolder { store: store.as_ref(), raw: &request.raw, folder: folder(&task) };
-        let known = match pages.known(&task, endpoint).await? {
-            Some(known) => known,
-            None => {
-                let text = format!("ApiRunFolder of {} are gone from raw: reading them again.", endpoint.name);
-                self.sink.emit(Event::Note { text });
-                task = self.start(endpoint, task.date, task.window).await?;
-                pages.folder = folder(&task);
-                HashSet::new()
-            }
-        };
-        let mut current = Current { endpoint, task, pages, known };
+        if !pages.is_whole(&task).await? {
+            let text = format!("Pages of {} are gone from raw: reading them again.", endpoint.name);
+            self.sink.emit(Event::Note { text });
+            task = self.start(endpoint, task.date, task.window).await?;
+            pages.folder = folder(&task);
+        }
+        let mut current = Current { endpoint, task, pages, known: HashSet::new() };
         while let Some(cursor) = current.task.walks.first().cloned() {
             let params = self.params(endpoint, &cursor);
             let response = self.ask(endpoint, &params, Expected::Items, Some(&mut current)).await?;
@@ -296,8 +292,7 @@ impl<'a> ApiReader<'a> {
             _ => None,
         });
         task.newest = newest.chain(task.newest).max();
-        let fresh = rows.iter().filter(|row| known.insert(row.id.clone())).count();
-        let created = || rows.iter().filter_map(|row| row.created);
+        let fresh = rows.iter().filter(|row| known.insert(row.id.clone())).count() > 0;
         let holds = response.page.holds();
         task.nested |= holds.iter().any(|name| name == "answers");
         let line = Line {
@@ -307,9 +302,6 @@ impl<'a> ApiReader<'a> {
             status: Some(response.status),
             fetched_at: Some(self.whole_second()),
             n_items: Some(response.page.items.len() as u64),
-            n_new: Some(fresh as u64),
-            created_min: created().min(),
-            created_max: created().max(),
             watermark_before: self.progress(endpoint).read.end(),
             watermark_after: task.newest,
             has_more: Some(response.page.has_more),
@@ -326,7 +318,7 @@ impl<'a> ApiReader<'a> {
         task.pages += 1;
         task.items += response.page.items.len() as u64;
         task.lines.push(line);
-        let ended = cursor.take(&rows, fresh > 0, response.page.has_more);
+        let ended = cursor.take(&rows, fresh, response.page.has_more);
         if ended.map_err(|stuck| stuck_at(endpoint, &cursor, stuck, filter.as_ref()))? {
             task.walks.remove(0);
         } else if let Some(first) = task.walks.first_mut() {

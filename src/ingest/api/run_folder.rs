@@ -3,9 +3,6 @@
 use std::collections::HashSet;
 
 use super::client::ApiResponse;
-use super::cursor::ItemKey;
-use super::endpoint::{Endpoint, Sort};
-use super::response::{self, Expected};
 use super::state::Task;
 use crate::error::{Error, Kind, Result};
 use crate::ingest::manifest::{self, Line};
@@ -85,24 +82,13 @@ impl ApiRunFolder<'_> {
         self.store.remove_all(&parts).await
     }
 
-    /// Returns the ids on the pages that are stored already; `None` when a page, or what is known of some, is gone or
-    /// cannot be read any more, so that the span is to be read anew.
-    pub async fn known(&self, task: &Task, endpoint: &Endpoint) -> Result<Option<HashSet<ItemKey>>> {
-        for part in 1..=task.parts {
-            if self.store.size(&self.part(part)).await?.is_none() {
-                return Ok(None);
-            }
-        }
-        let mut known = HashSet::new();
-        for number in 1..=task.pages {
-            let uri = self.folder.uri(self.raw).join(&Folder::page_name(number, PageFormat::Json));
-            let body = self.store.get(&uri).await?.and_then(|stored| response::decoded(stored, None));
-            match body.map(|body| response::read(200, body, Expected::Items)) {
-                Some(Ok(page)) => known.extend(page.rows(endpoint.id, Sort::Creation).into_iter().map(|row| row.id)),
-                _ => return Ok(None),
-            }
-        }
-        Ok(Some(known))
+    /// Returns whether all pages of `task`, and what is known of them, are still there.
+    pub async fn is_whole(&self, task: &Task) -> Result<bool> {
+        let there: HashSet<Uri> =
+            self.store.list_all(&self.folder.uri(self.raw)).await?.into_iter().map(|object| object.uri).collect();
+        let page = |number| self.folder.uri(self.raw).join(&Folder::page_name(number, PageFormat::Json));
+        Ok((1..=task.parts).all(|part| there.contains(&self.part(part)))
+            && (1..=task.pages).all(|number| there.contains(&page(number))))
     }
 
     /// Where some of the manifest's lines wait; hidden, as the manifest is.

@@ -1,16 +1,16 @@
-//! 7z archives, in which dumps are published: what is in one, and its members' content as a stream.
+//! 7z archives, in which dumps are published: what is in one, and its members' content as a stream; and what can be wrong
+//! with files of the dump.
 //!
 //! Unpacking takes as much memory as the archive's dictionary, whatever its size.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use fs_err as fs;
 use jiff::Timestamp;
-use sevenz_rust2::{Archive, ArchiveEntry, BlockDecoder, Password};
+use sevenz_rust2::{Archive, BlockDecoder, Password};
 
-use super::damage;
 use crate::error::{Error, Kind, Result};
 
 /// How 7z archives begin. Source: 7zFormat.txt of the LZMA SDK, "Signature".
@@ -20,101 +20,80 @@ const DECODING_THREADS: u32 = 1;
 /// Most memory for unpacking, in KiB: what the largest dictionary takes that 7-Zip packs with on a desktop (1.5 GB), and
 /// some. A damaged or malicious archive may ask for more than there is.
 const MEMORY_KIB: usize = 2 << 20;
-/// What is unpacked at a time of members that are only passed over.
-const PASSED_AT_ONCE: usize = 1 << 16;
+/// What to do about a file that is not whole.
+const AGAIN: &str = "download or unpack it again, then run the same command: what is complete in raw stays";
 
 /// A file in an archive.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// Its path in the archive.
     pub name: String,
     /// Its size, unpacked.
     pub bytes: u64,
-    /// CRC-32 of its content, which archives have as a rule.
-    pub crc: Option<u32>,
+    /// CRC-32 of its content.
+    pub crc: u32,
     /// When it was written, as far as the archive says.
     pub modified: Option<Timestamp>,
 }
 
-/// What is met on the way through an archive.
-pub enum Unpacked<'a> {
-    /// A wanted member: its path and its content.
-    Wanted(&'a str, &'a mut dyn Read),
-    /// Another one that had to be unpacked: its path, the bytes passed over so far, and in all.
-    Passed(&'a str, u64, u64),
-}
-
-/// What is done with it, in the order of the archive. After `Break`, or an error, nothing more is read.
-pub type Visit<'a> = dyn FnMut(Unpacked<'_>) -> Result<ControlFlow<()>> + 'a;
-
-/// Returns the files in the archive at `path`, which people know as `name`. Reads its header only.
+/// Returns the files in the archive at `path`, which people know as `name`, in the order in which they are unpacked. Reads
+/// its header only.
 ///
 /// # Errors
 /// `Usage` when it is no archive, is damaged, is encrypted, or packed in a way that is not known.
 pub fn list(path: &Path, name: &str) -> Result<Vec<Member>> {
     let (archive, _) = open(path, name)?;
-    let files = archive.files.iter().enumerate().filter(|(_, file)| !file.is_directory);
-    files
-        .map(|(at, file)| {
-            if archive.is_file_encrypted(at) {
-                return Err(encrypted(name));
-            }
-            let modified = file.has_last_modified_date.then(|| file.last_modified_date.into());
-            Ok(Member {
-                name: file.name.clone(),
-                bytes: file.size,
-                crc: file.has_crc.then(|| u32::try_from(file.crc).ok()).flatten(),
-                modified: modified.and_then(|time: std::time::SystemTime| Timestamp::try_from(time).ok()),
-            })
+    let member = |(at, file): (usize, &sevenz_rust2::ArchiveEntry)| {
+        if archive.is_file_encrypted(at) {
+            return Err(unusable(name, sevenz_rust2::Error::PasswordRequired));
+        }
+        let no_checksum =
+            || Error::new(Kind::Usage, format!("`{name}` has no checksum of `{}`", file.name)).hint(AGAIN);
+        // An empty file needs none.
+        let crc = if file.has_crc || file.size == 0 { u32::try_from(file.crc).ok() } else { None };
+        let modified = file.has_last_modified_date.then(|| std::time::SystemTime::from(file.last_modified_date));
+        Ok(Member {
+            name: file.name.clone(),
+            bytes: file.size,
+            crc: crc.ok_or_else(no_checksum)?,
+            modified: modified.and_then(|time| Timestamp::try_from(time).ok()),
         })
-        .collect()
+    };
+    archive.files.iter().enumerate().filter(|(_, file)| !file.is_directory).map(member).collect()
 }
 
-/// Shows the members of the archive at `path` to `visit`: those that are `wanted`, and of the others only those that
-/// have to be unpacked to get to a wanted one, because they are packed together.
+/// Shows the members of the archive at `path` to `visit`, with name, size and content, until it has seen all that are
+/// `wanted` or breaks off: others too where they have to be unpacked first, because they are packed together.
 ///
 /// # Errors
 /// Those of `visit`, and `Usage` when the archive is damaged.
-pub fn read(path: &Path, name: &str, wanted: &[String], visit: &mut Visit<'_>) -> Result<()> {
+pub fn read(
+    path: &Path,
+    name: &str,
+    wanted: &[&str],
+    visit: &mut dyn FnMut(&str, u64, &mut dyn Read) -> Result<ControlFlow<()>>,
+) -> Result<ControlFlow<()>> {
     let (archive, mut file) = open(path, name)?;
     let password = Password::empty();
     for block in 0..archive.blocks.len() {
         let decoder =
             BlockDecoder::new_with_memory_limit(DECODING_THREADS, MEMORY_KIB, block, &archive, &password, &mut file);
-        let mut left = decoder.entries().iter().filter(|entry| wanted.contains(&entry.name)).count();
+        let is_wanted = |entry: &sevenz_rust2::ArchiveEntry| wanted.contains(&entry.name.as_str());
+        let mut left = decoder.entries().iter().filter(|entry| is_wanted(entry)).count();
         if left == 0 {
             continue;
         }
         let mut said = Ok(ControlFlow::Continue(()));
         let decoded = decoder.for_each_entries(&mut |entry, content| {
-            if wanted.contains(&entry.name) {
-                left -= 1;
-                said = visit(Unpacked::Wanted(&entry.name, content));
-            } else {
-                said = pass(name, entry, content, visit);
-            }
+            left -= usize::from(is_wanted(entry));
+            said = visit(&entry.name, entry.size, content);
             Ok(matches!(said, Ok(ControlFlow::Continue(()))) && left > 0)
         });
         if said?.is_break() {
-            return Ok(());
+            return Ok(ControlFlow::Break(()));
         }
         decoded.map_err(|error| unusable(name, error))?;
     }
-    Ok(())
-}
-
-fn pass(name: &str, entry: &ArchiveEntry, content: &mut dyn Read, visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
-    let (mut buffer, mut done) = (vec![0; PASSED_AT_ONCE], 0);
-    loop {
-        let read = content.read(&mut buffer).map_err(|error| damage::while_reading(name, 0, error))?;
-        if read == 0 {
-            return Ok(ControlFlow::Continue(()));
-        }
-        done += read as u64;
-        if visit(Unpacked::Passed(&entry.name, done, entry.size))?.is_break() {
-            return Ok(ControlFlow::Break(()));
-        }
-    }
+    Ok(ControlFlow::Continue(()))
 }
 
 fn open(path: &Path, name: &str) -> Result<(Archive, fs::File)> {
@@ -122,7 +101,7 @@ fn open(path: &Path, name: &str) -> Result<(Archive, fs::File)> {
     let mut start = Vec::new();
     file.by_ref().take(SIGNATURE.len() as u64).read_to_end(&mut start)?;
     if start.is_empty() {
-        return Err(damage::empty(name));
+        return Err(empty(name));
     }
     if start != SIGNATURE {
         let error = Error::new(Kind::Usage, format!("`{name}` is not a 7z archive"));
@@ -134,29 +113,54 @@ fn open(path: &Path, name: &str) -> Result<(Archive, fs::File)> {
     Ok((archive, file))
 }
 
-fn encrypted(name: &str) -> Error {
-    let error = Error::new(Kind::Usage, format!("`{name}` is encrypted"));
-    error.hint(format!("unpack it with its password and give the folder: `7z x {name} -odump`"))
-}
-
 /// Returns what a failure of the library means.
 fn unusable(name: &str, error: sevenz_rust2::Error) -> Error {
     use sevenz_rust2::Error as Failure;
-    match error {
-        Failure::Io(error, _) => damage::while_reading(name, 0, error),
-        Failure::PasswordRequired | Failure::MaybeBadPassword(_) => encrypted(name),
+    let why = match error {
+        Failure::Io(error, _) => return while_reading(name, 0, error),
+        Failure::PasswordRequired | Failure::MaybeBadPassword(_) => "is encrypted".into(),
         // The method of encryption, when even the names of the members are encrypted.
-        Failure::UnsupportedCompressionMethod(method) if method.contains("AES") => encrypted(name),
+        Failure::UnsupportedCompressionMethod(method) if method.contains("AES") => "is encrypted".into(),
         Failure::UnsupportedCompressionMethod(method) => {
-            let error =
-                Error::new(Kind::Usage, format!("`{name}` is packed with `{method}`, which soflow cannot unpack"));
-            error.hint(format!("unpack it and give the folder: `7z x {name} -odump`"))
+            format!("is packed with `{method}`, which soflow cannot unpack")
         }
         Failure::MaxMemLimited { max_kb, actaul_kb } => {
             let (needs, most) = (actaul_kb >> 10, max_kb >> 10);
-            let message = format!("`{name}` needs {needs} MiB of memory to be unpacked, at most {most} are taken");
-            Error::new(Kind::Usage, message).hint(format!("unpack it and give the folder: `7z x {name} -odump`"))
+            format!("needs {needs} MiB of memory to be unpacked, at most {most} are taken")
         }
-        other => damage::while_reading(name, 0, std::io::Error::other(other)),
+        other => return while_reading(name, 0, io::Error::other(other)),
+    };
+    let error = Error::new(Kind::Usage, format!("`{name}` {why}"));
+    error.hint(format!("unpack it and give the folder: `7z x {name} -odump`"))
+}
+
+/// Returns the error of a file that ends too early.
+pub fn cut_short(name: &str, rows: u64, how: &str) -> Error {
+    Error::new(Kind::Usage, format!("`{name}` is cut short{}: {how}", after(rows))).hint(AGAIN)
+}
+
+/// Returns the error of a file without content.
+pub fn empty(name: &str) -> Error {
+    Error::new(Kind::Usage, format!("`{name}` is empty")).hint(AGAIN)
+}
+
+/// Returns the error of reading on after `rows` rows: what a decoder says is damage, what the system says is not.
+pub fn while_reading(name: &str, rows: u64, error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            cut_short(name, rows, "the compressed data end before they are complete").caused_by(error)
+        }
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
+            Error::new(Kind::Usage, format!("`{name}` is damaged{}", after(rows))).caused_by(error).hint(AGAIN)
+        }
+        _ => Error::from(error),
+    }
+}
+
+fn after(rows: u64) -> String {
+    match rows {
+        0 => String::new(),
+        1 => " after 1 row".into(),
+        rows => format!(" after {rows} rows"),
     }
 }

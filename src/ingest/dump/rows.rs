@@ -5,8 +5,7 @@
 
 use std::io::{BufRead, Read as _};
 
-use super::damage;
-use super::table::DumpTable;
+use super::archive;
 use crate::encoding::{self, Foreign, MARK};
 use crate::error::{Error, Kind, Result};
 
@@ -21,7 +20,7 @@ const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 /// Reads rows.
 pub struct RowReader<R> {
     input: R,
-    table: DumpTable,
+    table: &'static str,
     name: String,
     line: Vec<u8>,
     number: u64,
@@ -41,7 +40,7 @@ enum XmlState {
 
 impl<R: BufRead> RowReader<R> {
     /// Returns a reader of the file of `table` that people know as `name`.
-    pub fn new(input: R, table: DumpTable, name: &str) -> Self {
+    pub fn new(input: R, table: &'static str, name: &str) -> Self {
         let (line, state) = (Vec::new(), XmlState::Before);
         Self { input, table, name: name.into(), line, number: 0, rows: 0, state }
     }
@@ -56,7 +55,7 @@ impl<R: BufRead> RowReader<R> {
             self.line.clear();
             let mut bounded = (&mut self.input).take(LONGEST_LINE + 1);
             let read = bounded.read_until(b'\n', &mut self.line);
-            if read.map_err(|error| damage::while_reading(&self.name, self.rows, error))? == 0 {
+            if read.map_err(|error| archive::while_reading(&self.name, self.rows, error))? == 0 {
                 return self.end().map(|()| false);
             }
             self.number += 1;
@@ -75,69 +74,59 @@ impl<R: BufRead> RowReader<R> {
     /// Returns whether the line is a row.
     fn take_line(&mut self) -> Result<bool> {
         if self.line.len() as u64 > LONGEST_LINE {
-            if self.state == XmlState::Before && self.line.contains(&b'\r') {
-                return Err(self.carriage_returns());
-            }
             return Err(self.wrong(&format!("is longer than {} MiB", LONGEST_LINE >> 20), ""));
         }
         let whole = self.line.ends_with(b"\n");
         let text = match encoding::text(&self.line) {
             Ok(text) => text,
             Err(_) if !whole && self.state == XmlState::Inside => return Err(self.cut_short()),
-            Err(foreign) => return Err(self.foreign(foreign)),
+            Err(Foreign { what, mending, .. }) => return Err(self.wrong(&format!("is {what}"), "").hint(mending)),
         };
         let text = if self.number == 1 { text.strip_prefix(MARK).unwrap_or(text) } else { text };
         let text = text.trim_matches(BLANKS);
-        // In the values of rows it is escaped.
-        if self.state == XmlState::Before && text.contains('\r') {
-            return Err(self.carriage_returns());
-        }
         if text.is_empty() {
             return Ok(false);
         }
         match self.state {
+            XmlState::Before if text.starts_with("<?xml") && text.ends_with("?>") => {}
             XmlState::Before => self.state = self.opened(text)?,
-            XmlState::Inside if closes(text, self.table) => self.state = XmlState::After,
+            XmlState::Inside if text.strip_prefix("</").is_some_and(|tag| self.names_the_table(tag, ">")) => {
+                self.state = XmlState::After;
+            }
             XmlState::Inside if is_row(text) => return Ok(true),
             XmlState::Inside if !whole => return Err(self.cut_short()),
-            XmlState::Inside => return Err(self.wrong(no_row(text), text)),
+            XmlState::Inside => return Err(self.wrong("is neither one whole row nor the end of the table", text)),
             XmlState::After => return Err(self.wrong("comes after the end of the table", text)),
         }
         Ok(false)
     }
 
-    /// Returns the state after a line before the rows.
+    /// Returns the state after the line with the root element.
     fn opened(&self, text: &str) -> Result<XmlState> {
-        if let Some(declaration) = text.strip_prefix("<?xml").and_then(|rest| rest.strip_suffix("?>")) {
-            let told = declaration.split("encoding=").nth(1).map(|value| value.trim_matches(['"', '\'', ' ']));
-            return match told {
-                Some(other) if !other.to_ascii_lowercase().starts_with("utf-8") => {
-                    Err(self.wrong("says the file is not UTF-8", text).hint("take the dump as it was published"))
-                }
-                _ => Ok(XmlState::Before),
-            };
+        let root = text.strip_prefix('<').unwrap_or_default();
+        if self.names_the_table(root, "/>") {
+            return Ok(XmlState::After);
         }
-        let Some(tag) = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')) else {
-            return Err(self.no_dump(text));
-        };
-        let (root, state) = match tag.strip_suffix('/') {
-            Some(root) => (root.trim_end(), XmlState::After),
-            None => (tag, XmlState::Inside),
-        };
-        if root.eq_ignore_ascii_case(self.table.endpoint()) {
-            return Ok(state);
+        if self.names_the_table(root, ">") {
+            return Ok(XmlState::Inside);
         }
-        match DumpTable::ALL.into_iter().find(|table| root.eq_ignore_ascii_case(table.endpoint())) {
-            Some(other) => Err(self.other_table(other)),
-            None => Err(self.no_dump(text)),
-        }
+        let error = Error::new(Kind::Usage, format!("`{}` is not a file of the data dump", self.name));
+        let beginning = format!("`<?xml …?>` and `<{}>`, each on a line of its own", self.table);
+        Err(error
+            .detail(format!("line {}: {}", self.number, shown(text)))
+            .hint(format!("a file of that name begins with {beginning}")))
+    }
+
+    /// Returns whether a tag, without its beginning, is that of the root element.
+    fn names_the_table(&self, tag: &str, end: &str) -> bool {
+        tag.strip_suffix(end).is_some_and(|name| name.trim_end().eq_ignore_ascii_case(self.table))
     }
 
     /// Checks that the file may end here.
     fn end(&self) -> Result<()> {
         match self.state {
             XmlState::After => Ok(()),
-            XmlState::Before if self.number == 0 => Err(damage::empty(&self.name)),
+            XmlState::Before if self.number == 0 => Err(archive::empty(&self.name)),
             XmlState::Before | XmlState::Inside => Err(self.cut_short()),
         }
     }
@@ -148,45 +137,9 @@ impl<R: BufRead> RowReader<R> {
         error.hint("the dump has one `<row … />` a line: take the file as it was published, nothing reformatted")
     }
 
-    fn foreign(&self, Foreign { what, mending, at }: Foreign) -> Error {
-        let text = String::from_utf8_lossy(&self.line);
-        let (text, place) = match at {
-            Some(at) => (text.trim_matches(BLANKS), format!(": byte {} of the line", at + 1)),
-            None => ("", String::new()),
-        };
-        self.wrong(&format!("is {what}{place}"), text).hint(mending)
-    }
-
-    fn carriage_returns(&self) -> Error {
-        let message = format!("`{}` ends its lines with carriage returns alone", self.name);
-        Error::new(Kind::Usage, message)
-            .hint(format!("write line feeds: `tr '\\r' '\\n' < {} > mended.xml`", self.name))
-    }
-
-    fn no_dump(&self, text: &str) -> Error {
-        let root = self.table.endpoint();
-        let error = Error::new(Kind::Usage, format!("`{}` is not a file of the data dump", self.name));
-        error
-            .detail(format!("line {}: {}", self.number, shown(text)))
-            .hint(format!("such a file begins with `<?xml …?>` and `<{root}>`, each on a line of its own"))
-    }
-
-    fn other_table(&self, other: DumpTable) -> Error {
-        let (named, is) = (self.table.endpoint(), other.endpoint());
-        let message = format!("`{}` is called after {named}, and its root element is `<{is}>`", self.name);
-        Error::new(Kind::Usage, message).hint(format!("if these are {is}, rename the file to `{is}.xml`"))
-    }
-
     fn cut_short(&self) -> Error {
-        let end = format!("</{}>", self.table.endpoint());
-        damage::cut_short(&self.name, self.rows, &format!("`{end}` is missing at its end"))
+        archive::cut_short(&self.name, self.rows, &format!("`</{}>` is missing at its end", self.table))
     }
-}
-
-/// Returns whether `text` is the end of the root element.
-fn closes(text: &str, table: DumpTable) -> bool {
-    let tag = text.strip_prefix("</").and_then(|rest| rest.strip_suffix('>'));
-    tag.is_some_and(|tag| tag.trim_end().eq_ignore_ascii_case(table.endpoint()))
 }
 
 /// Returns whether `text` is one row, whole. In attribute values `<` is always escaped, so a second one begins another
@@ -194,15 +147,6 @@ fn closes(text: &str, table: DumpTable) -> bool {
 fn is_row(text: &str) -> bool {
     let inside = text.strip_prefix("<row").and_then(|rest| rest.strip_suffix("/>"));
     inside.is_some_and(|inside| inside.is_empty() || inside.starts_with(BLANKS) && !inside.as_bytes().contains(&b'<'))
-}
-
-/// Returns what is wrong with a line that is no row.
-fn no_row(text: &str) -> &'static str {
-    match text.strip_prefix("<row").filter(|rest| rest.starts_with(BLANKS)) {
-        Some(rest) if rest.contains('<') => "has more than one element",
-        Some(_) => "is a row that goes on in the next line",
-        None => "is neither a row nor the end of the table",
-    }
 }
 
 fn shown(text: &str) -> String {

@@ -3,8 +3,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
-use jiff::Timestamp;
-use jiff::civil::{Date, date};
+use jiff::civil::date;
 use sevenz_rust2::{ArchiveEntry, ArchiveWriter};
 
 use super::*;
@@ -199,7 +198,6 @@ async fn the_manifest_says_where_rows_come_from_and_when_the_dump_was_taken() {
     assert_eq!(line.holds, ["questions", "answers"]);
     assert_eq!(line.fetched_at.unwrap().as_second(), 1_700_000_000);
     assert_eq!((line.n_items, line.bytes), (Some(2), Some(134)));
-    assert_eq!((line.created_min, line.created_max), (Some(1_282_765_801), Some(1_282_765_802)));
     assert!(line.stored_bytes.is_some_and(|bytes| bytes > 20));
     assert_eq!(lines["000002.xml.gz"].n_items, Some(1));
 
@@ -217,7 +215,7 @@ async fn only_what_is_asked_for_is_taken() {
         [("Badges.xml", &xml("badges", 3)), ("Comments.xml", &xml("comments", 2)), ("Votes.xml", &xml("votes", 1))];
     for together in [true, false] {
         let home = Home::new(&[("stackoverflow.com.7z", &seven_zip(&files, together))]);
-        let request = Request { only: vec![DumpTable::Votes, DumpTable::Comments], ..home.request() };
+        let request = Request { only: vec!["votes", "comments"], ..home.request() };
         let mut events = Vec::new();
         let summary = ingest(&FileStore, &request, &mut events).await.unwrap();
         assert_eq!(counts(&summary), [("comments", 2, 2, 0), ("votes", 1, 1, 0)]);
@@ -226,7 +224,7 @@ async fn only_what_is_asked_for_is_taken() {
         let passed = Event::Reading { what, done: total, total, rows: 0 };
         assert_eq!(events.contains(&passed), together, "{events:?}");
         assert_eq!(home.seen("comments").await, expected("comments", 2));
-        let missing = Request { only: vec![DumpTable::Posts], ..home.request() };
+        let missing = Request { only: vec!["posts"], ..home.request() };
         let error = ingest(&FileStore, &missing, &mut Vec::new()).await.unwrap_err();
         assert!(error.message.starts_with("there is no `posts` in "), "{error}");
         assert_eq!(error.hints, ["there are `badges`, `comments`, `votes`"]);

@@ -194,20 +194,34 @@ async fn a_large_page_passes() {
 }
 
 #[tokio::test]
-async fn a_file_too_large_for_memory_is_stored_as_it_is_and_told() {
-    let home = Home::new(&[("questions/plain.json", b""), ("questions/packed.json.gz", &page::GZIP)]);
+async fn a_file_too_large_to_be_a_page_is_left_alone_and_told() {
+    let home = Home::new(&[("questions/1.json", &page("question_id", 1)), ("questions/large.json", b"")]);
     let size = page::MOST as u64 + 1;
-    for name in ["questions/plain.json", "questions/packed.json.gz"] {
-        fs::File::options().write(true).open(home.folder().join(name)).unwrap().set_len(size).unwrap();
-    }
+    fs::File::options().write(true).open(home.folder().join("questions/large.json")).unwrap().set_len(size).unwrap();
     let summary = home.ingest().await.unwrap();
-    assert_eq!(summary.pages(), 2);
-    let told: Vec<_> = summary.unreadable.iter().map(|file| (file.path.as_str(), file.reason.as_str())).collect();
-    let reason = "larger than 64 MiB unpacked";
-    assert_eq!(told, [("questions/packed.json.gz", reason), ("questions/plain.json", reason)]);
-    let sizes: Vec<u64> = home.seen("questions").await.iter().map(|body| body.len() as u64).collect();
-    assert_eq!(sizes, [size, size]);
-    assert_eq!(home.ingest().await.unwrap().already(), 2);
+    assert_eq!(summary.pages(), 1);
+    let reason = "larger than 64 MiB unpacked".into();
+    assert_eq!(summary.skipped, [Skipped { path: "questions/large.json".into(), reason }]);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn links_are_followed_but_not_in_circles_and_not_into_raw() {
+    let home = Home::new(&[]);
+    for name in ["1.JSON", "ünïcode 🦀/2.json.gz", "10.json", ".3.json", "README.md"] {
+        home.add(&format!("questions/{name}"), name.as_bytes());
+    }
+    let link = |to: PathBuf, name: &str| std::os::unix::fs::symlink(to, home.folder().join(name)).unwrap();
+    let request = Request { raw: Uri::from_path(&home.folder().join("lake/raw")), ..home.request() };
+    home.add("lake/raw/000001.json.gz", b"{}");
+    link(home.folder().join("questions"), "questions/loop");
+    link(home.folder().join("questions/1.JSON"), "questions/4.json");
+    link(home.folder().join("gone"), "5.json");
+    let (found, skipped) = find(&request).unwrap();
+    let names: Vec<_> = found.iter().map(|(_, name)| name.as_str()).collect();
+    assert_eq!(names, ["questions/1.JSON", "questions/4.json", "questions/10.json", "questions/ünïcode 🦀/2.json.gz"]);
+    let skipped: Vec<_> = skipped.iter().map(|skipped| skipped.path.as_str()).collect();
+    assert_eq!(skipped, ["5.json", "lake/raw", "questions/README.md", "questions/loop"]);
 }
 
 /// Returns the raw location's files with their content.

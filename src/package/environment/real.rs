@@ -33,7 +33,7 @@ fn the_steps_import_what_they_need_from_the_archive() {
         return skip("there is no python3.11");
     };
     let (version, home) = about(&node);
-    let platform = Platform::new(&version, Architecture::X86_64).unwrap();
+    let platform = Platform { python: version.clone(), architecture: Architecture::X86_64 };
     let environment = Environment::read(&root.join("pyspark/requirements.lock"), platform).unwrap();
     let archive = match environment.build(&host, &root.join(".soflow/dependencies"), &mut Vec::new()) {
         Ok(archive) => archive,

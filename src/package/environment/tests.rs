@@ -29,7 +29,7 @@ impl Project {
     }
 
     fn environment(&self) -> Environment {
-        let platform = Platform::new("3.11", Architecture::X86_64).unwrap();
+        let platform = Platform { python: "3.11".into(), architecture: Architecture::X86_64 };
         Environment::read(&self.folder.path().join("requirements.lock"), platform).unwrap()
     }
 
@@ -138,7 +138,7 @@ fn the_key_follows_from_what_is_pinned_and_for_whom() {
     assert_ne!(project.environment().key(), key);
     project.lock(&text);
     for (python, architecture) in [("3.12", Architecture::X86_64), ("3.11", Architecture::Aarch64)] {
-        let platform = Platform::new(python, architecture).unwrap();
+        let platform = Platform { python: python.into(), architecture: architecture };
         let other = Environment::read(&project.folder.path().join("requirements.lock"), platform).unwrap();
         assert_ne!(other.key(), key);
     }
@@ -263,7 +263,7 @@ fn a_build_that_fails_leaves_nothing() {
 fn the_unpacked_archive_is_a_python_in_any_folder() {
     let project = tiny("py3-none-any");
     let (version, home) = about(&find(&project.host));
-    let platform = Platform::new(&version, Architecture::X86_64).unwrap();
+    let platform = Platform { python: version.clone(), architecture: Architecture::X86_64 };
     let lock = project.folder.path().join("requirements.lock");
     let environment = Environment::read(&lock, platform).unwrap();
     let archive = environment.build(&project.host, project.folder.path(), &mut Vec::new()).unwrap();
@@ -303,3 +303,25 @@ fn unpack(archive: &Path, folder: &Path, version: &str, home: &str) {
 
 #[path = "real.rs"]
 mod real;
+
+#[test]
+fn a_lock_is_its_requirements_however_they_are_laid_out() {
+    let (a, b) = ("a".repeat(64), "b".repeat(64));
+    let lock = format!(
+        "# a comment\nb==1.0 \\\n    --hash=sha256:{b} \\\n    --hash=sha256:{a}  # wheel\n\n\
+         a[x]==2 ; python_version >= '3.11' \\\n  --hash=sha256:{a}\n"
+    );
+    let pins = super::pins("r.lock", &lock).unwrap();
+    let expected = [
+        format!("a[x]==2 ; python_version >= '3.11' --hash=sha256:{a}"),
+        format!("b==1.0 --hash=sha256:{b} --hash=sha256:{a}"),
+    ];
+    assert_eq!(pins, expected);
+    assert_eq!(pinned(&pins[0]), "a[x]==2");
+}
+
+#[test]
+fn an_option_in_a_lock_is_refused_with_its_line() {
+    let error = super::pins("r.lock", "\n-r other.txt").unwrap_err();
+    assert_eq!(error.message, "r.lock:2: a lock has packages only, no options");
+}

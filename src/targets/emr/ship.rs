@@ -119,7 +119,7 @@ impl Clusters {
         let shape = &self.settings.emr.shape;
         let fleets = [Some(&shape.primary), Some(&shape.core), shape.task.as_ref()];
         let types = fleets.into_iter().flatten().flat_map(|fleet| &fleet.types).map(|kind| kind.name.as_str());
-        let platform = Platform::new(&shape.python, Architecture::of_types(types)?)?;
+        let platform = Platform { python: shape.python.clone(), architecture: Architecture::of_types(types)? };
         Ok(Some(Environment::read(lock, platform)?))
     }
 

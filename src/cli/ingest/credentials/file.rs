@@ -9,7 +9,7 @@ use fs_err as fs;
 use super::sendable;
 use crate::encoding;
 use crate::error::{Error, Kind, Result};
-use crate::ingest::api::secret::Secret;
+use crate::ingest::api::Secret;
 
 /// Most bytes that such a file may have: a key has tens. More is a mistake, such as the wrong file.
 const LARGEST: u64 = 4096;

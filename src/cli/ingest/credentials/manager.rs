@@ -8,7 +8,7 @@ use crate::cli::connections::Connections;
 use crate::cli::project::Project;
 use crate::config::TargetKind;
 use crate::error::{Error, Kind, Result};
-use crate::ingest::api::secret::{Credentials, Secret};
+use crate::ingest::api::{Credentials, Secret};
 
 /// Returns the text of the secret with that name or ARN.
 ///

@@ -11,7 +11,7 @@ use crate::ingest::api::endpoint;
 fn settings(root: &Path, ingest: &str) -> Ingest {
     let file = Some(("config/soflow.yaml".into(), format!("ingest: {ingest}\n")));
     let layers = Layers { root: root.into(), file, ..Layers::default() };
-    config::resolve(layers, &|_| false).unwrap().settings.ingest
+    config::read(layers, &|_| false).unwrap().settings.ingest
 }
 
 fn environment(variables: &[(&str, &str)]) -> BTreeMap<String, String> {

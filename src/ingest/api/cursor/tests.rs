@@ -18,11 +18,8 @@ impl List {
         let start = ((page - 1) * size) as usize;
         let end = start + size as usize;
         let rows = sorted.iter().skip(start).take(size as usize);
-        let row = |&&(value, id): &&(i64, i64)| ListItem {
-            id: ItemKey::Number(id),
-            value: Some(ItemKey::Number(value)),
-            created: None,
-        };
+        let row =
+            |&&(value, id): &&(i64, i64)| ListItem { id: ItemKey::Number(id), value: Some(ItemKey::Number(value)) };
         (rows.map(row).collect(), sorted.len() > end)
     }
 }
@@ -89,12 +86,11 @@ fn what_never_ends_is_an_error() {
     let mut cursor = start();
     let ended = (0..10).find_map(|_| cursor.take(&[], false, true).err());
     assert_eq!(ended, Some(Stuck::Empty));
-    let nameless = ListItem { id: ItemKey::Number(1), value: None, created: None };
+    let nameless = ListItem { id: ItemKey::Number(1), value: None };
     assert_eq!(start().take(&[nameless], true, true), Err(Stuck::Unordered));
     let mut cursor = start();
     let restless = (0..1_000_i64).find_map(|turn| {
-        let row =
-            |id| ListItem { id: ItemKey::Number(turn * 1_000 + id), value: Some(ItemKey::Number(0)), created: None };
+        let row = |id| ListItem { id: ItemKey::Number(turn * 1_000 + id), value: Some(ItemKey::Number(0)) };
         cursor.take(&(0..50).map(row).collect::<Vec<_>>(), true, true).err()
     });
     assert_eq!(restless, Some(Stuck::Restless));

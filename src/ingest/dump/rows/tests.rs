@@ -25,7 +25,7 @@ impl Read for Chunks<'_> {
     }
 }
 
-fn rows_of(input: impl BufRead, table: DumpTable) -> Result<Vec<String>> {
+fn rows_of(input: impl BufRead, table: &'static str) -> Result<Vec<String>> {
     let mut rows = RowReader::new(input, table, "Posts.xml");
     let mut all = Vec::new();
     while rows.advance()? {
@@ -35,12 +35,12 @@ fn rows_of(input: impl BufRead, table: DumpTable) -> Result<Vec<String>> {
 }
 
 fn rows(text: &str) -> Result<Vec<String>> {
-    rows_of(text.as_bytes(), DumpTable::Posts)
+    rows_of(text.as_bytes(), "posts")
 }
 
 /// Returns message and detail of what is wrong with `bytes`.
 fn wrong(bytes: &[u8]) -> String {
-    let error = rows_of(bytes, DumpTable::Posts).unwrap_err();
+    let error = rows_of(bytes, "posts").unwrap_err();
     assert_eq!(error.kind, Kind::Usage);
     assert!(!error.hints.is_empty(), "{error}");
     match error.detail {
@@ -82,10 +82,8 @@ fn what_is_no_file_of_the_dump_is_told_with_its_first_line() {
         wrong(b"<posts><row Id=\"1\" /></posts>"),
         format!("{}<posts><row Id=\"1\" /></posts>", &text[..text.len() - 3])
     );
-    assert_eq!(wrong(b"<users>\n"), "`Posts.xml` is called after posts, and its root element is `<users>`");
+    assert_eq!(wrong(b"<users>\n"), "`Posts.xml` is not a file of the data dump\nline 1: <users>");
     assert_eq!(wrong(b""), "`Posts.xml` is empty");
-    let message = "line 1 of `Posts.xml` says the file is not UTF-8\n<?xml version=\"1.0\" encoding=\"utf-16\"?>";
-    assert_eq!(wrong(b"<?xml version=\"1.0\" encoding=\"utf-16\"?>\n<posts>"), message);
     assert_eq!(wrong(&[0xff, 0xfe, b'<', 0]), "line 1 of `Posts.xml` is UTF-16 text");
 }
 
@@ -103,23 +101,17 @@ fn a_file_that_is_cut_anywhere_is_cut_short() {
 
 #[test]
 fn a_line_that_is_no_row_is_told_with_its_number() {
-    for (line, how) in [
-        ("<row Id=\"1\" Body=\"one", "is a row that goes on in the next line"),
-        ("<row Id=\"1\" /><row Id=\"2\" />", "has more than one element"),
-        ("<rows />", "is neither a row nor the end of the table"),
-        ("</users>", "is neither a row nor the end of the table"),
-        ("<!-- a note -->", "is neither a row nor the end of the table"),
-    ] {
+    let how = "is neither one whole row nor the end of the table";
+    for line in
+        ["<row Id=\"1\" Body=\"one", "<row Id=\"1\" /><row Id=\"2\" />", "<rows />", "</users>", "<!-- a note -->"]
+    {
         let text = format!("<posts>\n<row />\n  {line}\r\n</posts>");
         assert_eq!(wrong(text.as_bytes()), format!("line 3 of `Posts.xml` {how}\n{line}"));
     }
     let after = "line 3 of `Posts.xml` comes after the end of the table\n<row />";
     assert_eq!(wrong(b"<posts>\n</posts>\n<row />\n"), after);
     let message = wrong(b"<posts>\n<row Body=\"a\xffb\" />\n</posts>");
-    assert_eq!(
-        message,
-        "line 2 of `Posts.xml` is text in Latin-1 or Windows-1252: byte 13 of the line\n<row Body=\"a\u{fffd}b\" />"
-    );
+    assert_eq!(message, "line 2 of `Posts.xml` is text in Latin-1 or Windows-1252");
     let long = format!("<posts>\n<row Body=\"{}\" />\n</posts>", "ä".repeat(200));
     assert_eq!(rows(&long).unwrap().len(), 1);
     let shown = wrong(long.replace(" />", "").as_bytes());
@@ -137,7 +129,7 @@ fn a_line_without_end_is_not_read_into_memory() {
             Ok(buffer.len())
         }
     }
-    let error = rows_of(BufReader::new(Endless(0)), DumpTable::Posts).unwrap_err();
+    let error = rows_of(BufReader::new(Endless(0)), "posts").unwrap_err();
     assert_eq!(error.message, "line 1 of `Posts.xml` is longer than 16 MiB");
 }
 
@@ -149,7 +141,7 @@ fn what_the_system_says_is_not_damage() {
             Err(std::io::ErrorKind::PermissionDenied.into())
         }
     }
-    let error = rows_of(BufReader::new(Denied), DumpTable::Posts).unwrap_err();
+    let error = rows_of(BufReader::new(Denied), "posts").unwrap_err();
     assert_eq!(error.kind, Kind::Machine);
 }
 
@@ -169,6 +161,6 @@ proptest! {
         expected.iter().for_each(|row| text.push_str(&format!("  {row}{end}")));
         text.push_str("</posts>");
         let input = BufReader::with_capacity(capacity, Chunks::new(text.as_bytes(), sizes));
-        prop_assert_eq!(rows_of(input, DumpTable::Posts).unwrap(), expected);
+        prop_assert_eq!(rows_of(input, "posts").unwrap(), expected);
     }
 }
