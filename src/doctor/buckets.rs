@@ -8,7 +8,7 @@ use aws_sdk_s3::types::{BucketVersioningStatus, ExpirationStatus, LifecycleRule}
 
 use super::State;
 use super::finding::{Asker, Checked, Finding, line, why};
-use crate::aws::{CallError, advice, permission, s3_error};
+use crate::aws::{CallError, advice, permission};
 use crate::config::Lake;
 use crate::names::Uri;
 
@@ -76,7 +76,7 @@ async fn place(ask: &Asker<'_>, client: &Client, bucket: &Bucket<'_>) -> Finding
             Some(answer) => {
                 Ok((answer.status().as_u16(), answer.headers().get("x-amz-bucket-region").map(String::from)))
             }
-            None => Err(why(&s3_error("HeadBucket", ask.session.partition(), &error))),
+            None => Err(why(&ask.session.failed("S3", "HeadBucket", &error))),
         },
     };
     let region = ask.session.region();
@@ -167,21 +167,20 @@ async fn probe(ask: &Asker<'_>, client: &Client, bucket: &Bucket<'_>) -> Result<
     let drawn = RandomState::new().build_hasher().finish();
     let uri = bucket.probe.join(&format!("_soflow-doctor-{drawn:016x}"));
     let (name, key) = uri.bucket_and_key().unwrap_or_default();
-    let partition = ask.session.partition();
     let refused = |failure: CallError| {
         let what = format!("{} in `{}`: {}", failure.operation, bucket.probe, why(&failure));
         advice(&failure, Some(bucket.probe)).hints.into_iter().fold(Finding::problem(what), Finding::mend)
     };
     let put = client.put_object().bucket(name).key(key).body(ByteStream::from_static(b"soflow doctor\n"));
-    put.send().await.map_err(|error| refused(s3_error("PutObject", partition, &error)))?;
+    put.send().await.map_err(|error| refused(ask.session.failed("S3", "PutObject", &error)))?;
     let read = client.get_object().bucket(name).key(key).send().await;
     let listed = client.list_objects_v2().bucket(name).prefix(key).max_keys(1).send().await;
     let removed = client.delete_object().bucket(name).key(key).send().await;
     removed.map_err(|error| {
-        refused(s3_error("DeleteObject", partition, &error)).mend(format!("it is still there: `aws s3 rm {uri}`"))
+        refused(ask.session.failed("S3", "DeleteObject", &error)).mend(format!("it is still there: `aws s3 rm {uri}`"))
     })?;
-    read.map_err(|error| refused(s3_error("GetObject", partition, &error)))?;
-    listed.map_err(|error| refused(s3_error("ListObjectsV2", partition, &error)))?;
+    read.map_err(|error| refused(ask.session.failed("S3", "GetObject", &error)))?;
+    listed.map_err(|error| refused(ask.session.failed("S3", "ListObjectsV2", &error)))?;
     Ok(Finding::ok(format!("an object in `{}` was written, read, listed and removed", bucket.probe)))
 }
 

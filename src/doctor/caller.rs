@@ -67,7 +67,7 @@ fn refused(error: &CallError, signer: &Signer, session: &Session) -> Finding {
         }
         _ => {
             let what = format!("STS in `{}` does not answer: {}: {}", session.region(), error.code, error.message);
-            let advice = format!("`curl -sS {}` shows what the network does", session.endpoint("STS", "sts"));
+            let advice = format!("`curl -sS {}` shows what the network does", session.place("STS", "sts").0);
             ("region", Finding::problem(what).mend(advice))
         }
     };

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
-use crate::aws::{CallError, OperationError, Retry, SdkError, Service, Session, Xml, advice, permission, s3_error};
+use crate::aws::{CallError, OperationError, Retry, SdkError, Service, Session, Xml, advice, permission};
 
 /// How a check went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -122,7 +122,7 @@ impl Asker<'_> {
         call: impl Future<Output = Result<T, SdkError<E>>>,
         absent: &str,
     ) -> Asked<T> {
-        let answer = call.await.map_err(|error| s3_error(operation, self.session.partition(), &error));
+        let answer = call.await.map_err(|error| self.session.failed("S3", operation, &error));
         answered(answer, &[absent])
     }
 

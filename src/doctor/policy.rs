@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn every_call_takes_an_action_of_the_policy() {
         let call = regex::Regex::new(
-            r#"\b(?:call|query|json|form|emr|s3|send|batch|asked|s3_error|told|odd)(?:::<\w+>)?\(\s*(?:(?:&(?:\w+::)?|")([A-Z][A-Z_0-9]+)"?,\s*)?"([A-Z][a-z][A-Za-z]+)""#,
+            r#"\b(?:call|query|json|form|emr|s3|send|batch|asked|failed|told|odd)(?:::<\w+>)?\(\s*(?:(?:&(?:\w+::)?|")([A-Z][A-Z_0-9]+)"?,\s*)?"([A-Z][a-z][A-Za-z]+)""#,
         )
         .unwrap();
         let services: Vec<_> =

@@ -109,8 +109,8 @@ impl ActiveRun<'_> {
             && let Some(step) = self.plan.step(name)
         {
             for place in self.places(step) {
-                let objects = self.services.store.list(&place).await;
-                rows += objects.map_or(0, |objects| audit::rows_so_far(&objects));
+                let objects = self.services.store.list(&place).await.unwrap_or_default();
+                rows += audit::rows_so_far(&self.reader, &objects).await;
             }
         }
         rows
