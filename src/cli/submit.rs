@@ -81,7 +81,7 @@ pub struct Submission<'a> {
 /// What came of a submission.
 pub enum SubmitOutcome<'a> {
     /// All of it was published before.
-    Nothing(Gathered<'a>, Plan),
+    Nothing(Box<Gathered<'a>>, Plan),
     /// It was run.
     Published(Box<Outcome>),
     /// A run of another process was gone on with.
@@ -141,7 +141,7 @@ impl Submission<'_> {
                             let catalog = services.catalog.as_ref();
                             catalog.telling(catalog.settle(), sink).await?;
                         }
-                        return Ok(SubmitOutcome::Nothing(gathered, plan));
+                        return Ok(SubmitOutcome::Nothing(Box::new(gathered), plan));
                     }
                 }
             } else {
