@@ -45,11 +45,7 @@ impl Store for FileStore {
     }
 
     async fn get(&self, uri: &Uri) -> Result<Option<Vec<u8>>> {
-        match fs::read(path_of(uri)?) {
-            Ok(body) => Ok(Some(body)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        if_there(fs::read(path_of(uri)?))
     }
 
     async fn put(&self, uri: &Uri, body: &[u8]) -> Result<()> {
@@ -98,11 +94,8 @@ impl Store for FileStore {
     }
 
     async fn size(&self, uri: &Uri) -> Result<Option<u64>> {
-        match fs::metadata(path_of(uri)?) {
-            Ok(about) => Ok(about.is_file().then_some(about.len())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let about = if_there(fs::metadata(path_of(uri)?))?;
+        Ok(about.filter(Metadata::is_file).map(|about| about.len()))
     }
 
     async fn put_file(&self, uri: &Uri, file: &Path, progress: &(dyn Fn(u64) + Sync)) -> Result<()> {
@@ -122,14 +115,9 @@ impl Store for FileStore {
 
     async fn remove(&self, prefix: &Uri) -> Result<()> {
         let path = path_of(prefix)?;
-        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-        match removed {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-            _ => {
-                remove_empty_above(&path);
-                Ok(())
-            }
-        }
+        if_there(if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) })?;
+        remove_empty_above(&path);
+        Ok(())
     }
 }
 
@@ -144,10 +132,7 @@ pub fn is_unfinished(object: &Object) -> bool {
 /// # Errors
 /// `Machine` when it cannot be opened, `Usage` when it is not on this machine.
 fn open_listed(object: &Object) -> Result<Option<fs::File>> {
-    let file = match fs::File::open(path_of(&object.uri)?) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        opened => opened?,
-    };
+    let Some(file) = if_there(fs::File::open(path_of(&object.uri)?))? else { return Ok(None) };
     let same = etag(&file.metadata()?)? == object.etag;
     Ok(same.then_some(file))
 }
@@ -160,6 +145,14 @@ fn remove_empty_above(path: &Path) {
         if fs::remove_dir(folder).is_err() {
             break;
         }
+    }
+}
+
+/// Returns what came of an operation on a file; `None` when there is no such file.
+fn if_there<T>(done: std::io::Result<T>) -> Result<Option<T>> {
+    match done {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        done => Ok(Some(done?)),
     }
 }
 
@@ -221,21 +214,11 @@ fn walk(folder: &Path, follow: bool) -> Result<Inventory> {
 }
 
 fn walk_into(folder: &Path, follow: bool, found: &mut Inventory) -> Result<()> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        // A folder may also vanish while it is walked: a step's temporary one, when the step commits.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    for entry in entries {
-        let entry = entry?;
-        let path = entry.path();
-        let about = if follow { fs::metadata(&path) } else { fs::symlink_metadata(&path) };
-        let about = match about {
-            Ok(about) => about,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error.into()),
-        };
+    // A folder may also vanish while it is walked: a step's temporary one, when the step commits.
+    for entry in if_there(fs::read_dir(folder))?.into_iter().flatten() {
+        let path = entry?.path();
+        let about = if_there(if follow { fs::metadata(&path) } else { fs::symlink_metadata(&path) })?;
+        let Some(about) = about else { continue };
         if about.is_symlink() {
             found.links.push(Uri::from_path(&path));
         } else if about.is_dir() {

@@ -1,6 +1,7 @@
 //! One table: what differs between a version and Glue, and the calls that make it the same.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -29,26 +30,6 @@ const PASSING: [&str; 6] = [
     "OperationTimeoutException",
     "ResourceNotReadyException",
 ];
-
-/// What stops the work on a table.
-enum ShowError {
-    /// Glue refused.
-    Refused(CallError),
-    /// Anything else.
-    Failed(Error),
-}
-
-impl From<CallError> for ShowError {
-    fn from(error: CallError) -> Self {
-        Self::Refused(error)
-    }
-}
-
-impl From<Error> for ShowError {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
 
 /// Which partitions to write and which to remove.
 #[derive(Default)]
@@ -90,17 +71,20 @@ pub async fn show(turn: &GlueTurn<'_>, wanted: ShownVersion<'_>) -> Result<()> {
     loop {
         attempt += 1;
         match once(turn, wanted).await {
-            Err(ShowError::Refused(error)) if attempt < TRIES && PASSING.contains(&error.code.as_str()) => {
+            Err(error) if attempt < TRIES && is_passing(&error) => {
                 tokio::time::sleep(FIRST_PAUSE * (1 << attempt)).await;
             }
-            Err(ShowError::Refused(error)) => return Err(error.into()),
-            Err(ShowError::Failed(error)) => return Err(error),
-            Ok(()) => return Ok(()),
+            ended => return ended,
         }
     }
 }
 
-async fn once(turn: &GlueTurn<'_>, wanted: ShownVersion<'_>) -> Result<(), ShowError> {
+fn is_passing(error: &Error) -> bool {
+    let refusal = error.source().and_then(|cause| cause.downcast_ref::<CallError>());
+    refusal.is_some_and(|refusal| PASSING.contains(&refusal.code.as_str()))
+}
+
+async fn once(turn: &GlueTurn<'_>, wanted: ShownVersion<'_>) -> Result<()> {
     let (glue, name) = (turn.glue, &wanted.version.table);
     // Nothing was ever written to it: there are no columns to tell.
     if wanted.version.schema.is_empty() {
@@ -141,7 +125,7 @@ async fn once(turn: &GlueTurn<'_>, wanted: ShownVersion<'_>) -> Result<(), ShowE
 }
 
 /// Adds before it removes: a reader in between finds rows twice rarely, and misses none.
-async fn write(turn: &GlueTurn<'_>, table: &str, changes: Changes) -> Result<(), ShowError> {
+async fn write(turn: &GlueTurn<'_>, table: &str, changes: Changes) -> Result<()> {
     let glue = turn.glue;
     for batch in changes.add.chunks(WRITE_AT_ONCE) {
         turn.keep().await?;
