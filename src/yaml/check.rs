@@ -95,9 +95,9 @@ impl<'a> Checker<'a> {
         if let Some(map) = forms.iter().find(|form| node.is_null() && form_of(form) == Form::Map) {
             return Some(self.map(node, map, name));
         }
-        let is_word = |form: &&Value| form.get("const").is_some();
+        let is_word = |form: &Value| form.get("const").is_some();
         if forms.iter().any(|form| form["const"].as_str() == Some(node.text())) {
-            return forms.iter().all(|form| is_word(&form)).then(|| node.with_text(node.text()));
+            return forms.iter().all(|form| is_word(form)).then(|| node.with_text(node.text()));
         }
         let form = match &node.content {
             Content::Map(_) => Form::Map,

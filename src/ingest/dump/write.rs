@@ -88,12 +88,15 @@ pub async fn write(
     Ok(written)
 }
 
+/// A part as it is stored, and its line in the manifest.
+type PackedPart = (Vec<u8>, Line);
+
 /// The table at hand.
 struct WritingTable<'a> {
     incoming: &'a Incoming,
     writer: Writer<'a>,
     /// Parts being compressed, in order, each with the bytes of the source that are read with it.
-    packing: VecDeque<(JoinHandle<Result<(Vec<u8>, Line)>>, u64)>,
+    packing: VecDeque<(JoinHandle<Result<PackedPart>>, u64)>,
     at_once: usize,
     common: Line,
     rows: u64,
@@ -275,7 +278,7 @@ struct RowPart {
 
 impl RowPart {
     /// Returns the part as it is stored, and what the manifest says of it besides `common`.
-    fn pack(self, common: Line) -> Result<(Vec<u8>, Line)> {
+    fn pack(self, common: Line) -> Result<PackedPart> {
         let line = Line {
             sha256: Some(page::sha256(&self.text)),
             bytes: Some(self.text.len() as u64),
