@@ -14,7 +14,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::find::{DumpFile, Packing};
 use super::rows::RowReader;
-use super::{HeldDump, Request, archive};
+use super::{DumpRequest, HeldDump, archive};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::ingest::manifest::Line;
@@ -53,7 +53,7 @@ pub struct Incoming {
 /// `Usage` when a file is damaged, `Machine` when reading or writing fails. The table at hand does not count then.
 pub async fn write(
     store: &dyn Store,
-    request: &Request,
+    request: &DumpRequest,
     tables: &[Incoming],
     sink: &mut dyn Sink,
 ) -> Result<Vec<Written>> {
@@ -105,7 +105,7 @@ struct WritingTable<'a> {
 impl<'a> WritingTable<'a> {
     async fn begin(
         store: &'a dyn Store,
-        request: &'a Request,
+        request: &'a DumpRequest,
         incoming: &'a Incoming,
         sink: &mut dyn Sink,
     ) -> Result<Self> {
@@ -156,7 +156,7 @@ impl<'a> WritingTable<'a> {
 
     /// Makes the table count. What it replaces stops counting just before: for a moment there is none of the two, and
     /// never both.
-    async fn end(mut self, store: &dyn Store, request: &Request, sink: &mut dyn Sink) -> Result<Written> {
+    async fn end(mut self, store: &dyn Store, request: &DumpRequest, sink: &mut dyn Sink) -> Result<Written> {
         while !self.packing.is_empty() {
             self.store_next(sink).await?;
         }
