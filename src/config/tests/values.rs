@@ -103,6 +103,7 @@ const CLUSTERS: &[Bad] = &[
     ("core.types", "[m5.xlarge, m5.xlarge]", "`m5.xlarge` is there twice", "m5.xlarge"),
     ("core.types", "[{ m5.xlarge: 0 }]", "`m5.xlarge` must be a whole number from 1 to 1000, found the number 0", "0"),
     ("core.types", "[{ m5.xlarge: 1, m5.large: 1 }]", "`types` has 2 entries, at most 1", "{"),
+    ("core.on-demand", "few", "`on-demand` must be a whole number from 0 to 100000, found `few`", "few"),
     ("core.spot", "few", "`spot` must be a whole number from 0 to 100000, found `few`", "few"),
     ("task.spot-timeout", "6m30s", "`spot-timeout` must be whole minutes such as `10m`, found `6m30s`", "6m30s"),
     (
