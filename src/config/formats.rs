@@ -12,7 +12,7 @@ use crate::yaml::Refusal;
 const USUAL_REQUIREMENTS: &str = "pyspark/requirements.lock";
 
 /// What is around the settings.
-pub(super) struct Project<'a> {
+pub(super) struct ProjectFiles<'a> {
     /// The folder relative paths start from.
     pub(super) root: &'a Path,
     /// The folder that `~` stands for, if it is known.
@@ -21,7 +21,7 @@ pub(super) struct Project<'a> {
     pub(super) exists: &'a dyn Fn(&Path) -> bool,
 }
 
-impl Project<'_> {
+impl ProjectFiles<'_> {
     /// Returns what a text of a format stands for, `None` within when that is nothing.
     pub(super) fn judge(&self, format: &str, text: &str) -> Result<Option<String>, Refusal> {
         let shown = |path: PathBuf| path.display().to_string();

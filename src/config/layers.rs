@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::describe::{DEFAULT_ORIGIN, DEFAULTS, LAKE, NOT_SETTINGS, SECRETS, STANDARD, VARIABLES};
 use super::emr::HIDDEN;
-use super::formats::Project;
+use super::formats::ProjectFiles;
 use super::{Settings, Target, TargetKind, describe, rules};
 use crate::mask::is_secret;
 use crate::yaml::{self, Content, Entry, Node, Problem, Problems, Source, did_you_mean};
@@ -76,7 +76,7 @@ pub fn read(layers: Layers, exists: &dyn Fn(&Path) -> bool) -> Result<Resolved, 
     }
 
     let home = layers.environment.get("HOME").filter(|home| !home.is_empty()).map(Path::new);
-    let project = Project { root: &layers.root, home, exists };
+    let project = ProjectFiles { root: &layers.root, home, exists };
     let formats = |format: &str, text: &str| project.judge(format, text);
     let checked = yaml::check(&merged, &describe::MERGED, "the settings", &formats, &mut problems);
     if let Some(checked) = &checked {
@@ -184,7 +184,7 @@ fn selected(merged: &Node, problems: &mut Problems) -> Option<String> {
 }
 
 /// Returns the settings that a tree without mistakes says.
-fn settings(project: &Project<'_>, checked: &Node, target: String, problems: &mut Problems) -> Option<Settings> {
+fn settings(project: &ProjectFiles<'_>, checked: &Node, target: String, problems: &mut Problems) -> Option<Settings> {
     let read = || -> serde_json::Result<Settings> {
         let at = |key: &str| checked.get(key).unwrap_or(checked);
         let mut targets = BTreeMap::new();

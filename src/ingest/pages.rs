@@ -28,7 +28,7 @@ const NAMED_AT_MOST: usize = 10;
 
 /// What to ingest, and where to.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct PagesRequest {
     /// The folder of pages, or a single page.
     pub folder: PathBuf,
     /// The target's raw location.
@@ -53,12 +53,15 @@ struct PageInput {
     facts: PageFacts,
 }
 
+/// A file, and its path below the folder with `/` between the parts.
+type NamedPath = (PathBuf, String);
+
 /// Puts the pages of a folder into raw.
 ///
 /// # Errors
 /// `Usage`, before anything is written, when there is no page or the endpoint of one cannot be told.
 /// `Machine` when reading or writing fails: no page counts then that was not complete, and the same call goes on.
-pub async fn ingest(store: &dyn Store, request: &Request, sink: &mut dyn Sink) -> Result<Summary> {
+pub async fn ingest(store: &dyn Store, request: &PagesRequest, sink: &mut dyn Sink) -> Result<Summary> {
     raw::check_names(&request.site, request.endpoint.as_deref().as_slice())?;
     sample::refuse_mixture(store, &request.raw, &request.site, "pages-").await?;
     let (found, skipped) = find(request)?;
@@ -75,7 +78,7 @@ pub async fn ingest(store: &dyn Store, request: &Request, sink: &mut dyn Sink) -
 }
 
 /// Returns the files that may be pages, each with its name, and those that are none; hidden ones are in neither.
-fn find(request: &Request) -> Result<(Vec<(PathBuf, String)>, Vec<Skipped>)> {
+fn find(request: &PagesRequest) -> Result<(Vec<NamedPath>, Vec<Skipped>)> {
     let folder = &request.folder;
     let shown = folder.display();
     if !folder.exists() {
@@ -97,7 +100,10 @@ fn find(request: &Request) -> Result<(Vec<(PathBuf, String)>, Vec<Skipped>)> {
         return Err(error.hint("a page is one response of the API in a file `<name>.json` or `<name>.json.gz`"));
     }
     // So that `page2` comes before `page10`.
-    found.sort_by(|(_, a), (_, b)| (a.len(), a).cmp(&(b.len(), b)));
+    found.sort_by_cached_key(|(_, name)| {
+        let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+        (folder.to_string(), file.len(), file.to_string())
+    });
     Ok((found, skipped))
 }
 
@@ -107,7 +113,7 @@ fn find(request: &Request) -> Result<(Vec<(PathBuf, String)>, Vec<Skipped>)> {
 struct FolderWalk {
     raw: Option<PathBuf>,
     seen: HashSet<PathBuf>,
-    found: Vec<(PathBuf, String)>,
+    found: Vec<NamedPath>,
     skipped: Vec<Skipped>,
 }
 
@@ -154,7 +160,7 @@ impl FolderWalk {
 }
 
 /// Returns the pages by endpoint. Holds one page in memory at a time.
-fn sort_out(request: &Request, found: Vec<(PathBuf, String)>) -> Result<BTreeMap<String, Vec<PageInput>>> {
+fn sort_out(request: &PagesRequest, found: Vec<NamedPath>) -> Result<BTreeMap<String, Vec<PageInput>>> {
     let own_name = fs::canonicalize(&request.folder)?;
     let own_name = if own_name.is_dir() { Some(own_name.as_path()) } else { own_name.parent() };
     let own_name = own_name.and_then(|path| path.file_name()).unwrap_or_default().to_string_lossy();
@@ -223,7 +229,7 @@ fn modified(path: &Path, now: Timestamp) -> Result<Timestamp> {
 
 async fn write(
     store: &dyn Store,
-    request: &Request,
+    request: &PagesRequest,
     endpoint: String,
     inputs: Vec<PageInput>,
     summary: &mut Summary,

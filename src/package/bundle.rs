@@ -50,7 +50,7 @@ impl Bundle {
     /// `Usage` for a file above 64 MB, for a link that leaves the folder or leads to a folder, and for a name that is
     /// not UTF-8.
     pub fn read<'a>(code: &Path, scripts: impl IntoIterator<Item = &'a Path>) -> Result<Self> {
-        let mut reader = Reader { root: fs::canonicalize(code)?, entries: Vec::new() };
+        let mut reader = CodeReader { root: fs::canonicalize(code)?, entries: Vec::new() };
         reader.walk("")?;
         let mut zip = Zip::new();
         let mut parts = vec![LAYOUT.as_bytes().to_vec()];
@@ -75,18 +75,18 @@ impl Bundle {
     }
 }
 
-struct Reader {
+struct CodeReader {
     root: std::path::PathBuf,
-    entries: Vec<Entry>,
+    entries: Vec<CodeEntry>,
 }
 
 /// A file, or a folder when it has no bytes.
-struct Entry {
+struct CodeEntry {
     name: String,
     bytes: Option<Vec<u8>>,
 }
 
-impl Reader {
+impl CodeReader {
     /// Adds what is below a folder, sorted by name; `folder` is empty or ends in `/`.
     fn walk(&mut self, folder: &str) -> Result<()> {
         let mut found = Vec::new();
@@ -105,11 +105,11 @@ impl Reader {
             }
             if !is_folder {
                 let bytes = Some(self.content(&path)?);
-                self.entries.push(Entry { name: path, bytes });
+                self.entries.push(CodeEntry { name: path, bytes });
             } else if fs::symlink_metadata(self.root.join(&path))?.is_symlink() {
                 return Err(refused(&path, "is a link to a folder").hint("put the folder itself there"));
             } else {
-                self.entries.push(Entry { name: format!("{path}/"), bytes: None });
+                self.entries.push(CodeEntry { name: format!("{path}/"), bytes: None });
                 self.walk(&format!("{path}/"))?;
             }
         }

@@ -60,7 +60,7 @@ struct Checker<'a> {
 
 /// The forms a node has in YAML.
 #[derive(Clone, Copy, PartialEq)]
-enum Form {
+enum NodeForm {
     Scalar,
     List,
     Map,
@@ -92,26 +92,26 @@ impl<'a> Checker<'a> {
         if forms.iter().all(|form| form["properties"]["kind"]["const"].is_string()) {
             return self.of_a_kind(node, schema, &forms, name);
         }
-        if let Some(map) = forms.iter().find(|form| node.is_null() && form_of(form) == Form::Map) {
+        if let Some(map) = forms.iter().find(|form| node.is_null() && form_of(form) == NodeForm::Map) {
             return Some(self.map(node, map, name));
         }
-        let is_word = |form: &&Value| form.get("const").is_some();
+        let is_word = |form: &Value| form.get("const").is_some();
         if forms.iter().any(|form| form["const"].as_str() == Some(node.text())) {
-            return forms.iter().all(|form| is_word(&form)).then(|| node.with_text(node.text()));
+            return forms.iter().all(|form| is_word(form)).then(|| node.with_text(node.text()));
         }
         let form = match &node.content {
-            Content::Map(_) => Form::Map,
-            Content::List(_) => Form::List,
-            Content::Scalar { .. } => Form::Scalar,
+            Content::Map(_) => NodeForm::Map,
+            Content::List(_) => NodeForm::List,
+            Content::Scalar { .. } => NodeForm::Scalar,
         };
         let mut fitting = forms.iter().filter(|schema| form_of(schema) == form && !is_word(schema));
         let found = match (form, fitting.next()) {
             (_, None) => return self.wrong(node, schema, name),
-            (Form::Map, Some(chosen)) => self.map(node, chosen, name),
-            (Form::List, Some(chosen)) => self.list(node, chosen, name),
-            (Form::Scalar, Some(chosen)) => self.scalar(node, chosen, schema, name)?,
+            (NodeForm::Map, Some(chosen)) => self.map(node, chosen, name),
+            (NodeForm::List, Some(chosen)) => self.list(node, chosen, name),
+            (NodeForm::Scalar, Some(chosen)) => self.scalar(node, chosen, schema, name)?,
         };
-        let listed = form_of(forms[0]) == Form::List && form != Form::List;
+        let listed = form_of(forms[0]) == NodeForm::List && form != NodeForm::List;
         Some(if listed { Node { place: node.place.clone(), content: Content::List(vec![found]) } } else { found })
     }
 
@@ -177,7 +177,7 @@ impl<'a> Checker<'a> {
                 continue;
             };
             let below = self.resolve(below);
-            let takes_nothing = known.is_none() && self.forms(below).iter().any(|form| form_of(form) == Form::Map);
+            let takes_nothing = known.is_none() && self.forms(below).iter().any(|form| form_of(form) == NodeForm::Map);
             if entry.value.is_null() && !takes_nothing {
                 // A key without a value says nothing, unless the schema has a use for that.
                 let used = below["type"].as_array().is_some_and(|types| types.iter().any(|one| one == "null"));
@@ -293,12 +293,12 @@ impl<'a> Checker<'a> {
     fn wrong(&mut self, node: &Node, schema: &'a Value, name: &Name<'_>) -> Option<Node> {
         let mut forms = self.forms(schema);
         // `a: x` is short for `a: [x]`: the list is what is wanted.
-        forms.truncate(if form_of(forms[0]) == Form::List { 1 } else { forms.len() });
+        forms.truncate(if form_of(forms[0]) == NodeForm::List { 1 } else { forms.len() });
         let mut wanted: Vec<String> = forms.iter().map(|form| wanted(form)).collect();
         wanted.dedup();
         let wanted = wanted.join(" or ");
         let near = did_you_mean(node.text(), forms.iter().flat_map(|form| words(form)));
-        let example = schema["examples"][0].as_str().filter(|_| form_of(forms[0]) != Form::Scalar);
+        let example = schema["examples"][0].as_str().filter(|_| form_of(forms[0]) != NodeForm::Scalar);
         let message = format!("{} must be {wanted}, found {}", name.what, node.describe());
         let problem = self.problems.error(&node.place, message);
         if wanted == "text" && !node.text().is_empty() && !node.is_null() {
@@ -309,11 +309,11 @@ impl<'a> Checker<'a> {
     }
 }
 
-fn form_of(schema: &Value) -> Form {
+fn form_of(schema: &Value) -> NodeForm {
     match single_type(schema) {
-        Some("array") => Form::List,
-        Some("object") => Form::Map,
-        _ => Form::Scalar,
+        Some("array") => NodeForm::List,
+        Some("object") => NodeForm::Map,
+        _ => NodeForm::Scalar,
     }
 }
 

@@ -10,7 +10,6 @@
 mod check;
 mod parse;
 mod problem;
-mod render;
 mod source;
 mod tree;
 pub mod units;

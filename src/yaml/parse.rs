@@ -29,7 +29,7 @@ pub fn parse(source: &Arc<Source>, problems: &mut Problems) -> Option<Node> {
         problems.error(&source.whole(), message);
         return None;
     }
-    let mut reader = Reader { source, problems, events: Parser::new_from_str(&text) };
+    let mut reader = TreeReader { source, problems, events: Parser::new_from_str(&text) };
     let root = reader.document().ok()?;
     Some(root.filter(|root| !root.is_null()).unwrap_or_else(|| Node::plain("", source.whole())))
 }
@@ -37,13 +37,13 @@ pub fn parse(source: &Arc<Source>, problems: &mut Problems) -> Option<Node> {
 /// Reading cannot go on; the problem has been noted.
 struct Stop;
 
-struct Reader<'a> {
+struct TreeReader<'a> {
     source: &'a Arc<Source>,
     problems: &'a mut Problems,
     events: Parser<'a, StrInput<'a>>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> TreeReader<'a> {
     /// Returns the root of the only document there may be.
     fn document(&mut self) -> Result<Option<Node>, Stop> {
         let mut root = None;

@@ -27,7 +27,7 @@ fn the_settings_of_a_cluster() {
 #[test]
 fn a_mistake_in_a_cluster() {
     let project = Project::empty();
-    project.write("config/soflow.yaml", "clusters:\n  big: { release: emr-7.9.0, core: { on-demand: 11 } }\n");
+    project.write("config/soflow.yaml", "clusters:\n  big: { applications: [Spark], core: { on-demand: few } }\n");
     shot!(project.soflow(["config", "show"]));
 }
 

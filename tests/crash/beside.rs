@@ -115,7 +115,7 @@ impl World {
         let page = format!("{{\"items\":[{{\"question_id\":{id},\"month\":\"{month}\",\"score\":{score}}}]}}");
         fs::write(folder.join("1.json"), page).unwrap();
         let (raw, site) = (self.lake.raw.clone(), "stackoverflow".to_string());
-        let request = pages::Request { folder, raw, site, date, endpoint: None, now: Timestamp::now() };
+        let request = pages::PagesRequest { folder, raw, site, date, endpoint: None, now: Timestamp::now() };
         pages::ingest(self.store().as_ref(), &request, &mut Vec::<Event>::new()).await.unwrap();
         self.count("ingested");
     }

@@ -83,7 +83,7 @@ impl Lab {
             for (number, chunk) in items.chunks(2).enumerate() {
                 fs::write(folder.join(format!("{number}.json")), body(chunk)).unwrap();
             }
-            let request = pages::Request {
+            let request = pages::PagesRequest {
                 folder,
                 raw: lake.raw.clone(),
                 site: "stackoverflow".into(),

@@ -14,7 +14,7 @@ use soflow::error::{Error, Result};
 use soflow::event::{Event, Sink};
 use soflow::ingest::api::endpoint::endpoint;
 use soflow::ingest::api::state::{self, State};
-use soflow::ingest::api::{Client, Clock, Credentials, Request, Secret, Span, fetch};
+use soflow::ingest::api::{ApiRequest, Client, Clock, Credentials, Secret, Span, fetch};
 use soflow::ingest::{Summary, raw};
 use soflow::names::Uri;
 use soflow::store::{FileStore, Owner, Store};
@@ -95,8 +95,8 @@ impl Lab {
         }
     }
 
-    pub fn request(&self, endpoints: &[&str], span: Span) -> Request {
-        Request {
+    pub fn request(&self, endpoints: &[&str], span: Span) -> ApiRequest {
+        ApiRequest {
             raw: self.raw.clone(),
             artifacts: self.artifacts.clone(),
             site: self.double.world().site.clone(),
@@ -119,7 +119,7 @@ impl Lab {
         self.read_through(Arc::new(FileStore), &self.request(endpoints, span))
     }
 
-    pub fn read_through(&self, store: Arc<dyn Store>, request: &Request) -> Result<Summary> {
+    pub fn read_through(&self, store: Arc<dyn Store>, request: &ApiRequest) -> Result<Summary> {
         let mut sink = Listener(self.told.clone());
         runtime().block_on(fetch(store, request, &self.client(), &self.clock, &mut sink))
     }

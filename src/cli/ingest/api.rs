@@ -19,8 +19,8 @@ use crate::error::{Error, Kind, Result};
 use crate::event::Sink;
 use crate::ingest::Summary;
 use crate::ingest::api::endpoint::{self, Endpoint};
-use crate::ingest::api::state::{self, Quota};
-use crate::ingest::api::{Client, Clock, Forecast, Request, Span, fetch, forecast};
+use crate::ingest::api::state::{self, ApiQuota};
+use crate::ingest::api::{ApiRequest, Client, Clock, Forecast, Span, fetch, forecast};
 use crate::report::{Answer, Layout, TextCell, TextTable, count};
 
 pub async fn from_api(
@@ -48,12 +48,12 @@ pub async fn from_api(
     answer(app, project, Ingested::of(summary, date, "items"), sink)
 }
 
-fn request(app: &App, project: &Project, args: &ApiArgs) -> Result<Request> {
+fn request(app: &App, project: &Project, args: &ApiArgs) -> Result<ApiRequest> {
     let settings = &project.resolved.settings.ingest;
     let names = if args.endpoints.is_empty() { &settings.endpoints } else { &args.endpoints };
     let (span, date) = span(args, Timestamp::now())?;
     let lake = &project.target()?.lake;
-    Ok(Request {
+    Ok(ApiRequest {
         raw: lake.raw.clone(),
         artifacts: lake.artifacts.clone(),
         site: args.site.clone().unwrap_or_else(|| settings.site.clone()),
@@ -131,7 +131,7 @@ pub fn manner(text: &str) -> std::result::Result<Auth, String> {
 async fn until_told_to_stop<T>(
     app: &App,
     connections: &Connections,
-    request: &Request,
+    request: &ApiRequest,
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     let mut terminated = signal(SignalKind::terminate())?;
@@ -151,7 +151,7 @@ struct ForecastAnswer {
     forecast: Vec<Forecast>,
     quota_left: Option<i64>,
     #[serde(skip)]
-    quota: Option<Quota>,
+    quota: Option<ApiQuota>,
 }
 
 impl Answer for ForecastAnswer {

@@ -57,7 +57,7 @@ async fn from_pages(
     mut sink: Box<dyn Sink>,
 ) -> Result<u8> {
     let date = args.date.unwrap_or_else(yesterday);
-    let request = pages::Request {
+    let request = pages::PagesRequest {
         folder: project.cwd.join(&args.folder),
         raw: project.target()?.lake.raw.clone(),
         site: args.site.clone(),
@@ -80,7 +80,7 @@ async fn from_dump(
     let taken = args.taken.map(midnight).transpose();
     let taken = taken.map_err(|error| Error::new(Kind::Usage, "`--taken` is no date of a dump").caused_by(error))?;
     let date = args.date.unwrap_or_else(yesterday);
-    let request = dump::Request {
+    let request = dump::DumpRequest {
         input: project.cwd.join(&args.input),
         raw: project.target()?.lake.raw.clone(),
         site: args.site.clone(),

@@ -8,7 +8,7 @@ use super::super::app::App;
 use super::super::connections::Connections;
 use super::super::project::Project;
 use crate::error::Result;
-use crate::ingest::api::state::{self, Last, Progress, Quota, State, Trouble};
+use crate::ingest::api::state::{self, ApiQuota, Last, Progress, State, Trouble};
 use crate::report::{Answer, Layout, TextCell, TextTable, count};
 use crate::store::lease::Claim;
 
@@ -38,7 +38,7 @@ struct Unfinished<'a> {
 #[derive(Serialize)]
 struct IngestStatus<'a> {
     endpoints: Vec<EndpointStatus<'a>>,
-    quota: Option<&'a Quota>,
+    quota: Option<&'a ApiQuota>,
     reader: Option<&'a Claim>,
 }
 

@@ -98,7 +98,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     ("secret", "[a]", "`secret` must be a single value or `none`, found a list", "["),
     ("filters", "{ question: x }", "unknown key `question`", "question"),
     ("filters", "withbody", "`filters` must be a mapping, found `withbody`", "withbody"),
-    ("filters.tags", "\"a b\"", "`tags` must be such as `withbody`, found `a b`", "\"a b\""),
+    ("filters.tags", "\"a b\"", "`tags` must be such as `withbody` or `none`, found `a b`", "\"a b\""),
     ("sites", "x", "unknown key `sites`", "sites"),
 ];
 

@@ -11,7 +11,7 @@ use super::cursor::{Cursor, ItemKey, Stuck};
 use super::endpoint::Endpoint;
 use super::fetch::{ApiReader, Current};
 use super::response::{Expected, Fault, FaultClass};
-use super::state::Quota;
+use super::state::ApiQuota;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 
@@ -98,7 +98,7 @@ impl ApiReader<'_> {
     fn keep_to_quota(&mut self) -> Result<()> {
         let (now, counted) = (self.clock.now(), self.client.counted());
         match &self.book.state.quota {
-            Some(Quota { until: Some(until), counted: by, .. }) if *until > now && by == counted => {
+            Some(ApiQuota { until: Some(until), counted: by, .. }) if *until > now && by == counted => {
                 Err(used_up(counted, *until))
             }
             _ => Ok(()),
@@ -129,7 +129,7 @@ impl ApiReader<'_> {
         }
         if let Some(remaining) = response.page.quota_remaining {
             let until = (remaining <= 0).then(|| quota_until(now, None));
-            self.book.state.quota = Some(Quota { counted, remaining, max: response.page.quota_max, at: now, until });
+            self.book.state.quota = Some(ApiQuota { counted, remaining, max: response.page.quota_max, at: now, until });
         }
     }
 
@@ -137,7 +137,7 @@ impl ApiReader<'_> {
         let (now, counted) = (self.clock.now(), self.client.counted());
         let until = quota_until(now, Some(seconds));
         let max = self.book.state.quota.as_ref().and_then(|quota| quota.max);
-        let quota = Quota { counted: counted.into(), remaining: 0, max, at: now, until: Some(until) };
+        let quota = ApiQuota { counted: counted.into(), remaining: 0, max, at: now, until: Some(until) };
         self.book.state.quota = Some(quota);
         self.book.save().await?;
         Ok(used_up(counted, until))

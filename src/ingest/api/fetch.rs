@@ -38,7 +38,7 @@ pub trait Clock: Send + Sync {
 
 /// What to read.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct ApiRequest {
     /// Where pages go.
     pub raw: Uri,
     /// Where the state is.
@@ -79,7 +79,7 @@ pub enum Span {
 /// when it does not answer. What was read is stored, and the same call goes on.
 pub async fn fetch(
     store: Arc<dyn Store>,
-    request: &Request,
+    request: &ApiRequest,
     client: &Client,
     clock: &dyn Clock,
     sink: &mut dyn Sink,
@@ -108,7 +108,7 @@ pub(super) struct Current<'a> {
 /// Who reads, and with what.
 pub(super) struct ApiReader<'a> {
     store: Arc<dyn Store>,
-    pub(super) request: &'a Request,
+    pub(super) request: &'a ApiRequest,
     pub(super) client: &'a Client,
     pub(super) clock: &'a dyn Clock,
     pub(super) sink: &'a mut dyn Sink,
@@ -122,7 +122,7 @@ impl<'a> ApiReader<'a> {
     /// Takes the right to read.
     pub(super) async fn begin(
         store: Arc<dyn Store>,
-        request: &'a Request,
+        request: &'a ApiRequest,
         client: &'a Client,
         clock: &'a dyn Clock,
         sink: &'a mut dyn Sink,

@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::client::Client;
 use super::cursor::PAGE;
 use super::endpoint::Endpoint;
-use super::fetch::{ApiReader, Clock, Request};
+use super::fetch::{ApiReader, ApiRequest, Clock};
 use super::response::Expected;
-use super::state::Quota;
+use super::state::ApiQuota;
 use crate::error::{Error, Kind, Result};
 use crate::event::Sink;
 use crate::ingest::raw;
@@ -32,11 +32,11 @@ pub struct Forecast {
 /// As [`super::fetch`].
 pub async fn forecast(
     store: Arc<dyn Store>,
-    request: &Request,
+    request: &ApiRequest,
     client: &Client,
     clock: &dyn Clock,
     sink: &mut dyn Sink,
-) -> Result<(Vec<Forecast>, Option<Quota>)> {
+) -> Result<(Vec<Forecast>, Option<ApiQuota>)> {
     raw::check_names(&request.site, &[])?;
     let mut reader = ApiReader::begin(store, request, client, clock, sink).await?;
     let mut forecasts = Vec::new();

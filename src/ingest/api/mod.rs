@@ -12,5 +12,5 @@ pub mod state;
 pub mod window;
 
 pub use client::{Client, Credentials, Secret};
-pub use fetch::{Clock, Request, Span, fetch};
+pub use fetch::{ApiRequest, Clock, Span, fetch};
 pub use forecast::{Forecast, forecast};

@@ -35,7 +35,7 @@ pub struct State {
     /// Who reads now.
     pub reader: Option<Claim>,
     /// What is left of the quota.
-    pub quota: Option<Quota>,
+    pub quota: Option<ApiQuota>,
     /// Until when a method must not be asked again, by its template such as `/questions/{ids}`.
     pub backoffs: BTreeMap<String, Timestamp>,
     /// What has been read, by site and endpoint.
@@ -44,7 +44,7 @@ pub struct State {
 
 /// Requests that the API allows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quota {
+pub struct ApiQuota {
     /// What it is counted against: `address`, `key` or `token`.
     pub counted: String,
     /// How many are left; the API does send negative ones.

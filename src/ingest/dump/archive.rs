@@ -35,6 +35,9 @@ pub struct Member {
     pub modified: Option<Timestamp>,
 }
 
+/// What is done with a member: its name, size and content. After `Break`, or an error, nothing more is read.
+pub type Visit<'a> = dyn FnMut(&str, u64, &mut dyn Read) -> Result<ControlFlow<()>> + 'a;
+
 /// Returns the files in the archive at `path`, which people know as `name`, in the order in which they are unpacked. Reads
 /// its header only.
 ///
@@ -66,12 +69,7 @@ pub fn list(path: &Path, name: &str) -> Result<Vec<Member>> {
 ///
 /// # Errors
 /// Those of `visit`, and `Usage` when the archive is damaged.
-pub fn read(
-    path: &Path,
-    name: &str,
-    wanted: &[&str],
-    visit: &mut dyn FnMut(&str, u64, &mut dyn Read) -> Result<ControlFlow<()>>,
-) -> Result<ControlFlow<()>> {
+pub fn read(path: &Path, name: &str, wanted: &[&str], visit: &mut Visit<'_>) -> Result<ControlFlow<()>> {
     let (archive, mut file) = open(path, name)?;
     let password = Password::empty();
     for block in 0..archive.blocks.len() {

@@ -36,7 +36,7 @@ const LONG_TO_CHECK: u64 = 1 << 30;
 
 /// What to ingest, and where to.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct DumpRequest {
     /// An archive, a table's file, or a folder of those.
     pub input: PathBuf,
     /// The target's raw location.
@@ -65,7 +65,7 @@ pub struct Request {
 /// `Usage`, before anything is written, when there is no file of a dump, the site cannot be told, or raw holds another
 /// dump, or the sample. `Usage` also when a file is damaged, and `Machine` when reading or writing fails: tables that were
 /// complete before stay, no other one counts, and the same call goes on.
-pub async fn ingest(store: &dyn Store, request: &Request, sink: &mut dyn Sink) -> Result<Summary> {
+pub async fn ingest(store: &dyn Store, request: &DumpRequest, sink: &mut dyn Sink) -> Result<Summary> {
     let found = find::find(&request.input, &request.only)?;
     let site = site(request, &found)?;
     raw::check_names(&site, &[])?;
@@ -95,7 +95,7 @@ pub async fn ingest(store: &dyn Store, request: &Request, sink: &mut dyn Sink) -
 }
 
 /// Returns the site that is asked for, or else the one that names tell.
-fn site(request: &Request, found: &DumpFiles) -> Result<String> {
+fn site(request: &DumpRequest, found: &DumpFiles) -> Result<String> {
     let input = request.input.display();
     match (&request.site, found.sites.as_slice()) {
         (Some(site), _) | (None, [site]) => Ok(site.clone()),

@@ -38,8 +38,8 @@ impl Home {
     }
 
     /// Parts of 100 bytes: two or three rows.
-    fn request(&self) -> Request {
-        Request {
+    fn request(&self) -> DumpRequest {
+        DumpRequest {
             input: self.folder(),
             raw: Uri::from_path(&self.0.path().join("raw")),
             site: None,
@@ -188,7 +188,7 @@ async fn rows_arrive_untouched_in_order_from_every_packing() {
 async fn the_manifest_says_where_rows_come_from_and_when_the_dump_was_taken() {
     let archive = seven_zip(&[("dump/Posts.xml", &xml("posts", 3))], false);
     let home = Home::new(&[("stackoverflow.com.7z", &archive)]);
-    let request = Request { part_bytes: 150, ..home.request() };
+    let request = DumpRequest { part_bytes: 150, ..home.request() };
     let summary = ingest(&FileStore, &request, &mut Vec::new()).await.unwrap();
     let lines = home.lines(&summary.endpoints[0]).await;
     assert_eq!(lines.keys().collect::<Vec<_>>(), ["000001.xml.gz", "000002.xml.gz"]);
@@ -203,7 +203,7 @@ async fn the_manifest_says_where_rows_come_from_and_when_the_dump_was_taken() {
 
     let home = Home::new(&[("Users.xml", &xml("users", 1))]);
     let taken: Timestamp = "2026-06-30T00:00:00Z".parse().unwrap();
-    let request = Request { taken: Some(taken), ..home.request() };
+    let request = DumpRequest { taken: Some(taken), ..home.request() };
     let summary = ingest(&FileStore, &request, &mut Vec::new()).await.unwrap();
     let line = &home.lines(&summary.endpoints[0]).await["000001.xml.gz"];
     assert_eq!((line.fetched_at, line.holds.len()), (Some(taken), 0));
@@ -215,7 +215,7 @@ async fn only_what_is_asked_for_is_taken() {
         [("Badges.xml", &xml("badges", 3)), ("Comments.xml", &xml("comments", 2)), ("Votes.xml", &xml("votes", 1))];
     for together in [true, false] {
         let home = Home::new(&[("stackoverflow.com.7z", &seven_zip(&files, together))]);
-        let request = Request { only: vec!["votes", "comments"], ..home.request() };
+        let request = DumpRequest { only: vec!["votes", "comments"], ..home.request() };
         let mut events = Vec::new();
         let summary = ingest(&FileStore, &request, &mut events).await.unwrap();
         assert_eq!(counts(&summary), [("comments", 2, 2, 0), ("votes", 1, 1, 0)]);
@@ -224,7 +224,7 @@ async fn only_what_is_asked_for_is_taken() {
         let passed = Event::Reading { what, done: total, total, rows: 0 };
         assert_eq!(events.contains(&passed), together, "{events:?}");
         assert_eq!(home.seen("comments").await, expected("comments", 2));
-        let missing = Request { only: vec!["posts"], ..home.request() };
+        let missing = DumpRequest { only: vec!["posts"], ..home.request() };
         let error = ingest(&FileStore, &missing, &mut Vec::new()).await.unwrap_err();
         assert!(error.message.starts_with("there is no `posts` in "), "{error}");
         assert_eq!(error.hints, ["there are `badges`, `comments`, `votes`"]);
@@ -235,7 +235,7 @@ async fn only_what_is_asked_for_is_taken() {
 async fn progress_is_told_in_bytes_and_rows() {
     let home = Home::new(&[("Posts.xml", &xml("posts", 3))]);
     let mut events = Vec::new();
-    ingest(&FileStore, &Request { threads: 1, ..home.request() }, &mut events).await.unwrap();
+    ingest(&FileStore, &DumpRequest { threads: 1, ..home.request() }, &mut events).await.unwrap();
     let told: Vec<(u64, u64)> = events
         .iter()
         .filter_map(|event| match event {

@@ -14,7 +14,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::find::{DumpFile, Packing};
 use super::rows::RowReader;
-use super::{HeldDump, Request, archive};
+use super::{DumpRequest, HeldDump, archive};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::ingest::manifest::Line;
@@ -53,7 +53,7 @@ pub struct Incoming {
 /// `Usage` when a file is damaged, `Machine` when reading or writing fails. The table at hand does not count then.
 pub async fn write(
     store: &dyn Store,
-    request: &Request,
+    request: &DumpRequest,
     tables: &[Incoming],
     sink: &mut dyn Sink,
 ) -> Result<Vec<Written>> {
@@ -88,12 +88,15 @@ pub async fn write(
     Ok(written)
 }
 
+/// A part as it is stored, and its line in the manifest.
+type PackedPart = (Vec<u8>, Line);
+
 /// The table at hand.
 struct WritingTable<'a> {
     incoming: &'a Incoming,
     writer: Writer<'a>,
     /// Parts being compressed, in order, each with the bytes of the source that are read with it.
-    packing: VecDeque<(JoinHandle<Result<(Vec<u8>, Line)>>, u64)>,
+    packing: VecDeque<(JoinHandle<Result<PackedPart>>, u64)>,
     at_once: usize,
     common: Line,
     rows: u64,
@@ -102,7 +105,7 @@ struct WritingTable<'a> {
 impl<'a> WritingTable<'a> {
     async fn begin(
         store: &'a dyn Store,
-        request: &'a Request,
+        request: &'a DumpRequest,
         incoming: &'a Incoming,
         sink: &mut dyn Sink,
     ) -> Result<Self> {
@@ -153,7 +156,7 @@ impl<'a> WritingTable<'a> {
 
     /// Makes the table count. What it replaces stops counting just before: for a moment there is none of the two, and
     /// never both.
-    async fn end(mut self, store: &dyn Store, request: &Request, sink: &mut dyn Sink) -> Result<Written> {
+    async fn end(mut self, store: &dyn Store, request: &DumpRequest, sink: &mut dyn Sink) -> Result<Written> {
         while !self.packing.is_empty() {
             self.store_next(sink).await?;
         }
@@ -275,7 +278,7 @@ struct RowPart {
 
 impl RowPart {
     /// Returns the part as it is stored, and what the manifest says of it besides `common`.
-    fn pack(self, common: Line) -> Result<(Vec<u8>, Line)> {
+    fn pack(self, common: Line) -> Result<PackedPart> {
         let line = Line {
             sha256: Some(page::sha256(&self.text)),
             bytes: Some(self.text.len() as u64),

@@ -33,8 +33,8 @@ impl Home {
         fs::write(path, content).unwrap();
     }
 
-    fn request(&self) -> Request {
-        Request {
+    fn request(&self) -> PagesRequest {
+        PagesRequest {
             folder: self.folder(),
             raw: Uri::from_path(&self.0.path().join("raw")),
             site: "stackoverflow".into(),
@@ -109,7 +109,7 @@ async fn the_manifest_says_where_a_page_comes_from_and_when_it_was_fetched() {
     file.set_modified(old).unwrap();
     let file = fs::File::options().write(true).open(home.folder().join("questions/9.json")).unwrap();
     file.set_modified(std::time::SystemTime::now() + std::time::Duration::from_secs(1_000_000)).unwrap();
-    let request = Request { now: "2026-11-23T10:00:00.9Z".parse().unwrap(), ..home.request() };
+    let request = PagesRequest { now: "2026-11-23T10:00:00.9Z".parse().unwrap(), ..home.request() };
     let summary = ingest(&FileStore, &request, &mut Vec::new()).await.unwrap();
     let run = summary.endpoints[0].run.clone().unwrap();
     let folder = Folder { site: "stackoverflow".into(), endpoint: "questions".into(), date: DAY, run };
@@ -139,7 +139,7 @@ async fn the_second_time_only_what_is_new_is_written() {
     assert_eq!((more.pages(), more.already()), (1, 2));
     assert_eq!(more.skipped[0].reason, "the same page as `questions/1.json`");
     assert_eq!(home.seen("questions").await.len(), 3);
-    let other = Request { date: date(2026, 11, 23), ..home.request() };
+    let other = PagesRequest { date: date(2026, 11, 23), ..home.request() };
     assert_eq!(ingest(&FileStore, &other, &mut Vec::new()).await.unwrap().pages(), 3);
 }
 
@@ -158,10 +158,10 @@ async fn a_page_of_an_unknown_endpoint_stops_everything_before_anything_is_writt
     assert_eq!(error.detail.as_deref(), Some(detail));
     assert!(error.hints[0].contains("--endpoint"));
     assert!(!home.0.path().join("raw").exists());
-    let told = Request { endpoint: Some("questions".into()), ..home.request() };
+    let told = PagesRequest { endpoint: Some("questions".into()), ..home.request() };
     let summary = ingest(&FileStore, &told, &mut Vec::new()).await.unwrap();
     assert_eq!((summary.endpoints.len(), summary.pages()), (1, 3));
-    let outside = Request { endpoint: Some("../x".into()), ..home.request() };
+    let outside = PagesRequest { endpoint: Some("../x".into()), ..home.request() };
     assert_eq!(ingest(&FileStore, &outside, &mut Vec::new()).await.unwrap_err().kind, Kind::Usage);
 }
 
@@ -171,17 +171,17 @@ async fn a_folder_without_pages_is_refused_with_advice() {
     let error = home.ingest().await.unwrap_err();
     assert_eq!((error.kind, error.hints.len()), (Kind::Usage, 1));
     assert!(error.message.ends_with("downloads`, only 1 other file"), "{}", error.message);
-    let missing = Request { folder: home.folder().join("gone"), ..home.request() };
+    let missing = PagesRequest { folder: home.folder().join("gone"), ..home.request() };
     assert_eq!(ingest(&FileStore, &missing, &mut Vec::new()).await.unwrap_err().kind, Kind::Usage);
 }
 
 #[tokio::test]
 async fn the_folder_itself_or_a_single_page_may_be_named() {
     let home = Home::new(&[("comments/1.json", b"<html>"), ("comments/2.json", &page("comment_id", 2))]);
-    let folder = Request { folder: home.folder().join("comments"), ..home.request() };
+    let folder = PagesRequest { folder: home.folder().join("comments"), ..home.request() };
     assert_eq!(ingest(&FileStore, &folder, &mut Vec::new()).await.unwrap().pages(), 2);
     let home = Home::new(&[("comments/1.json", b"<html>")]);
-    let single = Request { folder: home.folder().join("comments/1.json"), ..home.request() };
+    let single = PagesRequest { folder: home.folder().join("comments/1.json"), ..home.request() };
     assert_eq!(ingest(&FileStore, &single, &mut Vec::new()).await.unwrap().endpoints[0].endpoint, "comments");
 }
 
@@ -212,7 +212,7 @@ async fn links_are_followed_but_not_in_circles_and_not_into_raw() {
         home.add(&format!("questions/{name}"), name.as_bytes());
     }
     let link = |to: PathBuf, name: &str| std::os::unix::fs::symlink(to, home.folder().join(name)).unwrap();
-    let request = Request { raw: Uri::from_path(&home.folder().join("lake/raw")), ..home.request() };
+    let request = PagesRequest { raw: Uri::from_path(&home.folder().join("lake/raw")), ..home.request() };
     home.add("lake/raw/000001.json.gz", b"{}");
     link(home.folder().join("questions"), "questions/loop");
     link(home.folder().join("questions/1.JSON"), "questions/4.json");
@@ -282,7 +282,7 @@ async fn real_pages_arrive_whole() {
         return;
     };
     let home = Home::new(&[]);
-    let request = Request { folder: PathBuf::from(real).join("stackoverflow-pages"), ..home.request() };
+    let request = PagesRequest { folder: PathBuf::from(real).join("stackoverflow-pages"), ..home.request() };
     let summary = ingest(&FileStore, &request, &mut Vec::new()).await.unwrap();
     let counts: Vec<_> = summary.endpoints.iter().map(|w| (w.endpoint.as_str(), w.pages, w.items)).collect();
     assert_eq!(counts, [("answers", 20, 1956), ("comments", 54, 5381), ("questions", 13, 1238)]);

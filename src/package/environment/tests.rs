@@ -138,7 +138,7 @@ fn the_key_follows_from_what_is_pinned_and_for_whom() {
     assert_ne!(project.environment().key(), key);
     project.lock(&text);
     for (python, architecture) in [("3.12", Architecture::X86_64), ("3.11", Architecture::Aarch64)] {
-        let platform = Platform { python: python.into(), architecture: architecture };
+        let platform = Platform { python: python.into(), architecture };
         let other = Environment::read(&project.folder.path().join("requirements.lock"), platform).unwrap();
         assert_ne!(other.key(), key);
     }

@@ -38,12 +38,12 @@ async fn another_dump_of_the_same_date_is_refused_or_takes_the_place() {
     assert_eq!(error.message, "raw holds another dump of posts of stackoverflow for 2026-11-22, nothing was written");
     assert!(error.hints.iter().any(|hint| hint.contains("--replace")));
     assert_eq!(home.tree(), tree);
-    let replace = Request { replace: true, ..home.request() };
+    let replace = DumpRequest { replace: true, ..home.request() };
     let summary = ingest(&FileStore, &replace, &mut Vec::new()).await.unwrap();
     assert_eq!(counts(&summary), [("posts", 4, 4, 0), ("users", 0, 0, 1), ("votes", 1, 1, 0)]);
     assert_eq!(home.seen("posts").await, expected("posts", 4));
     assert!(home.tree().keys().all(|path| !tree.contains_key(path) || path.to_string_lossy().contains("users")));
-    let other_day = Request { date: date(2026, 11, 23), ..home.request() };
+    let other_day = DumpRequest { date: date(2026, 11, 23), ..home.request() };
     assert_eq!(ingest(&FileStore, &other_day, &mut Vec::new()).await.unwrap().pages(), 6);
 }
 
@@ -84,7 +84,7 @@ async fn a_replacement_that_fails_never_shows_both() {
         let home = Home::new(&[("Posts.xml", &xml("posts", 2))]);
         home.ingest().await.unwrap();
         fs::write(home.folder().join("Posts.xml"), xml("posts", 3)).unwrap();
-        let replace = Request { replace: true, ..home.request() };
+        let replace = DumpRequest { replace: true, ..home.request() };
         let failed = ingest(&Failing::after(puts), &replace, &mut Vec::new()).await.is_err();
         assert_eq!(failed, puts < 4);
         let seen = home.seen("posts").await;

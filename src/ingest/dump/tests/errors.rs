@@ -23,7 +23,7 @@ async fn what_is_no_dump_is_told_before_anything_is_written() {
     let twice: [(&str, &[u8]); 2] = [("Posts.xml", &xml("posts", 1)), ("posts.xml.gz", &compress(b"").unwrap())];
     assert_eq!(refusal(&twice).await, "two files have rows of `posts`, nothing was written");
     let home = Home::new(&[]);
-    let missing = Request { input: home.folder().join("gone.7z"), ..home.request() };
+    let missing = DumpRequest { input: home.folder().join("gone.7z"), ..home.request() };
     let error = ingest(&FileStore, &missing, &mut Vec::new()).await.unwrap_err();
     assert!(error.message.starts_with("there is no file or folder "), "{error}");
 }
@@ -33,17 +33,17 @@ async fn the_site_must_be_told_by_a_name_or_by_the_person() {
     let home = Home::new(&[("Posts.xml", &xml("posts", 1)), ("superuser.com-Users.xml", &xml("users", 1))]);
     let input = home.0.path().join("dump");
     fs::rename(home.folder(), &input).unwrap();
-    let posts = Request { input: input.join("Posts.xml"), ..home.request() };
+    let posts = DumpRequest { input: input.join("Posts.xml"), ..home.request() };
     let error = ingest(&FileStore, &posts, &mut Vec::new()).await.unwrap_err();
     assert!(error.message.starts_with("cannot tell which site "), "{error}");
-    let wrong = Request { site: Some("Stack Overflow".into()), ..posts.clone() };
+    let wrong = DumpRequest { site: Some("Stack Overflow".into()), ..posts.clone() };
     assert_eq!(
         ingest(&FileStore, &wrong, &mut Vec::new()).await.unwrap_err().message,
         "`Stack Overflow` is not a site"
     );
-    let told = Request { site: Some("stackoverflow".into()), ..posts };
+    let told = DumpRequest { site: Some("stackoverflow".into()), ..posts };
     ingest(&FileStore, &told, &mut Vec::new()).await.unwrap();
-    let by_name = Request { input: input.clone(), ..home.request() };
+    let by_name = DumpRequest { input: input.clone(), ..home.request() };
     ingest(&FileStore, &by_name, &mut Vec::new()).await.unwrap();
     assert!(home.0.path().join("raw/site=superuser/endpoint=posts").is_dir());
     fs::write(input.join("askubuntu.com-Votes.xml"), xml("votes", 1)).unwrap();

@@ -13,7 +13,7 @@ async fn a_real_dump_arrives_whole() {
     let home = Home::new(&[]);
     let input = PathBuf::from(real).join("bicycles-meta-dump");
     let site = Some("stackoverflow".to_string());
-    let request = Request { input: input.clone(), site, part_bytes: 1 << 18, ..home.request() };
+    let request = DumpRequest { input: input.clone(), site, part_bytes: 1 << 18, ..home.request() };
     let summary = ingest(&FileStore, &request, &mut Vec::new()).await.unwrap();
     let rows: Vec<_> = summary.endpoints.iter().map(|w| (w.endpoint.as_str(), w.items)).collect();
     assert_eq!(rows, ROWS);
@@ -31,10 +31,10 @@ async fn a_real_dump_arrives_whole() {
     }
     let files: Vec<_> = packed.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
     let archive = Home::new(&[("stackoverflow.com.7z", &seven_zip(&files, true))]);
-    let request = Request { part_bytes: 1 << 18, ..archive.request() };
+    let request = DumpRequest { part_bytes: 1 << 18, ..archive.request() };
     ingest(&FileStore, &request, &mut Vec::new()).await.unwrap();
     assert_eq!(archive.seen("posts").await, home.seen("posts").await);
     fs::copy(input.join("Posts.xml.gz"), archive.folder().join("Posts.xml.gz")).unwrap();
-    let again = Request { input: archive.folder().join("Posts.xml.gz"), ..request };
+    let again = DumpRequest { input: archive.folder().join("Posts.xml.gz"), ..request };
     assert_eq!(ingest(&FileStore, &again, &mut Vec::new()).await.unwrap().pages(), 0);
 }
