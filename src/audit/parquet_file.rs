@@ -42,7 +42,11 @@ impl ParquetFile {
         let mut bytes = FileBytes::new(object, reader);
         let failed = |error| broken(&object.uri, error);
         let metadata = guarded_future(bytes.footer()).await.map_err(failed)?;
-        let schema = guarded(|| schema(&metadata)).map_err(failed)?;
+        let schema = guarded(|| {
+            check_chunks(&metadata, object.bytes)?;
+            schema(&metadata)
+        });
+        let schema = schema.map_err(failed)?;
         Ok(Self { bytes, metadata: Arc::new(metadata), schema })
     }
 
@@ -117,6 +121,18 @@ impl ParquetFile {
         }
         if due == 0 { Ok(()) } else { Err(failed(ParquetError::General(format!("{due} rows are missing")))) }
     }
+}
+
+/// Refuses a footer that places columns where they cannot be, as that of a file whose beginning is missing does.
+fn check_chunks(footer: &ParquetMetaData, bytes: u64) -> ParquetResult<()> {
+    for chunk in footer.row_groups().iter().flat_map(|group| group.columns()) {
+        let (start, length) = chunk.byte_range();
+        if start.checked_add(length).is_none_or(|end| end > bytes) {
+            let column = chunk.column_path();
+            return Err(ParquetError::General(format!("the footer places column {column} outside of the file")));
+        }
+    }
+    Ok(())
 }
 
 /// Returns the columns of a footer. Without the Arrow schema that some writers embed: types follow from what is stored,

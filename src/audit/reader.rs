@@ -103,12 +103,7 @@ impl FileBytes {
     }
 
     async fn part(&self, range: Range<u64>) -> ParquetResult<Bytes> {
-        let end = self.object.bytes;
-        if range.end > end {
-            let outside = format!("bytes {} to {} are wanted of a file of {end}", range.start, range.end);
-            return Err(ParquetError::EOF(outside));
-        }
-        if let Some(start) = range.start.checked_sub(end - self.tail.len() as u64) {
+        if let Some(start) = range.start.checked_sub(self.object.bytes - self.tail.len() as u64) {
             return Ok(self.tail.slice(start as usize..(start + range.end - range.start) as usize));
         }
         let part = self.reader.store.get_part(&self.object, range).await;

@@ -1,6 +1,6 @@
 //! What a footer says about the values of its columns, as far as it can be relied on.
 
-use arrow::array::{Array as _, ArrayRef, AsArray as _, BooleanArray, UInt64Array};
+use arrow::array::{Array as _, ArrayRef, AsArray as _, BooleanArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
@@ -42,31 +42,25 @@ fn of_column(file: &ParquetFile, name: &str) -> Result<(Option<u64>, Bounds)> {
     let described = file.metadata().file_metadata().schema_descr();
     let statistics = StatisticsConverter::try_new(name, file.schema(), described)?;
     let statistics = statistics.with_missing_null_counts_as_zero(false);
-    let nulls = statistics.row_group_null_counts(groups)?;
-    let counted = (nulls.null_count() == 0 && nulls.len() == groups.len()).then(|| nulls.values().iter().sum());
-    let mins = bounds(&statistics.row_group_mins(groups)?);
-    let maxes = bounds(&statistics.row_group_maxes(groups)?);
-    let exact = (statistics.row_group_is_min_value_exact(groups)?, statistics.row_group_is_max_value_exact(groups)?);
+    let nulls: Vec<Option<u64>> = statistics.row_group_null_counts(groups)?.iter().collect();
+    let counted = nulls.iter().copied().sum::<Option<u64>>().filter(|_| nulls.len() == groups.len());
+    let exact = |values: ArrayRef, exact: BooleanArray| -> Vec<Option<Bound>> {
+        bounds(&values).into_iter().zip(&exact).map(|(bound, exact)| bound.filter(|_| exact != Some(false))).collect()
+    };
+    let mins = exact(statistics.row_group_mins(groups)?, statistics.row_group_is_min_value_exact(groups)?);
+    let maxes = exact(statistics.row_group_maxes(groups)?, statistics.row_group_is_max_value_exact(groups)?);
     let mut known: Bounds = None;
     for (at, group) in groups.iter().enumerate() {
         let rows = u64::try_from(group.num_rows()).unwrap_or_default();
-        if value(&nulls, at) == Some(rows) {
+        if nulls.get(at) == Some(&Some(rows)) {
             continue; // No values, so nothing to bound.
         }
-        let one = |bounds: &[Option<Bound>], exact: &BooleanArray| {
-            let truncated = exact.is_valid(at) && !exact.value(at);
-            bounds.get(at).cloned().flatten().filter(|_| !truncated)
-        };
-        match (one(&mins, &exact.0), one(&maxes, &exact.1)) {
+        match (mins.get(at).cloned().flatten(), maxes.get(at).cloned().flatten()) {
             (Some(min), Some(max)) => known = Some(widen(known, min, max)),
             _ => return Ok((counted, None)),
         }
     }
     Ok((counted, known))
-}
-
-fn value(counts: &UInt64Array, at: usize) -> Option<u64> {
-    (at < counts.len() && counts.is_valid(at)).then(|| counts.value(at))
 }
 
 /// Returns the bounds that cover `known` and one more pair.

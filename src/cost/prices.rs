@@ -51,14 +51,14 @@ impl fmt::Display for Missing {
 }
 
 #[derive(Default, Deserialize)]
-struct Table {
+struct PriceTable {
     as_of: Date,
     gp3_gb_month: BTreeMap<String, Dollars>,
-    types: BTreeMap<String, Entry>,
+    types: BTreeMap<String, PricedType>,
 }
 
 #[derive(Deserialize)]
-struct Entry {
+struct PricedType {
     vcpus: u32,
     memory_gib: u32,
     hour: BTreeMap<String, Hour>,
@@ -74,7 +74,8 @@ struct Hour {
 }
 
 /// A table that cannot be read is an empty one, in which every price is missing; a test holds that it can.
-static TABLE: LazyLock<Table> = LazyLock::new(|| serde_json::from_str(include_str!("prices.json")).unwrap_or_default());
+static TABLE: LazyLock<PriceTable> =
+    LazyLock::new(|| serde_json::from_str(include_str!("prices.json")).unwrap_or_default());
 
 /// Returns the date of the prices.
 pub fn as_of() -> Date {
@@ -151,7 +152,7 @@ mod tests {
 
     #[test]
     fn the_shipped_table_has_every_price_of_its_types_and_none_that_cannot_be() {
-        let table: Table = serde_json::from_str(include_str!("prices.json")).unwrap();
+        let table: PriceTable = serde_json::from_str(include_str!("prices.json")).unwrap();
         assert_eq!(table.gp3_gb_month.keys().collect::<Vec<_>>(), REGIONS);
         assert_eq!(table.types.len(), 30);
         for (name, entry) in &table.types {

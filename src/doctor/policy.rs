@@ -10,7 +10,7 @@ const POLICY: &str = include_str!("policy.json");
 /// A statement of the policy.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Statement {
+pub(super) struct PolicyStatement {
     pub sid: String,
     #[serde(rename = "Action")]
     pub actions: Vec<String>,
@@ -22,25 +22,25 @@ pub(super) struct Statement {
 #[serde(rename_all = "PascalCase")]
 struct Policy {
     #[serde(rename = "Statement")]
-    statements: Vec<Statement>,
+    statements: Vec<PolicyStatement>,
 }
 
 /// Returns all statements. A policy that cannot be read is an empty one; a test holds that it can.
-fn statements() -> Vec<Statement> {
+fn statements() -> Vec<PolicyStatement> {
     serde_json::from_str::<Policy>(POLICY).unwrap_or_default().statements
 }
 
 /// Returns a statement by its id, for the caller's account; other `names` stand for themselves.
-pub(super) fn statement(sid: &str, caller: &Caller, names: &[(&str, &str)]) -> Statement {
+pub(super) fn statement(sid: &str, caller: &Caller, names: &[(&str, &str)]) -> PolicyStatement {
     let found = statements().into_iter().find(|statement| statement.sid == sid);
-    let Statement { sid, actions, resources } =
-        found.unwrap_or(Statement { sid: sid.into(), actions: Vec::new(), resources: Vec::new() });
+    let PolicyStatement { sid, actions, resources } =
+        found.unwrap_or(PolicyStatement { sid: sid.into(), actions: Vec::new(), resources: Vec::new() });
     let filled = |resource: String| {
         let resource = resource.replace("arn:aws:", &format!("arn:{}:", caller.partition()));
         let resource = resource.replace("ACCOUNT", &caller.account);
         names.iter().fold(resource, |filled, (name, value)| filled.replace(name, value))
     };
-    Statement { sid, actions, resources: resources.into_iter().map(filled).collect() }
+    PolicyStatement { sid, actions, resources: resources.into_iter().map(filled).collect() }
 }
 
 #[cfg(test)]

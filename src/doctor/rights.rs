@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::finding::{Asker, Checked, Finding, line, listed};
-use super::policy::{Statement, statement};
+use super::policy::{PolicyStatement, statement};
 use super::roles::{NONE, Role, Roles};
 use super::{State, Subject};
 use crate::aws::{Caller, IAM, Xml};
@@ -36,7 +36,7 @@ struct Right {
 
 impl Right {
     /// Returns the caller's right to what a statement allows; `example` stands where that leaves names open.
-    fn of(check: &'static str, statement: Statement, example: &str, policies: &str) -> Self {
+    fn of(check: &'static str, statement: PolicyStatement, example: &str, policies: &str) -> Self {
         Self {
             check,
             who: "the caller",
@@ -152,8 +152,8 @@ fn rights(subject: &Subject<'_>, caller: &Caller, roles: &Roles, policies: &str)
     clusters.actions.retain(|action| shape.scaling.is_some() || !action.ends_with("PutManagedScalingPolicy"));
     let mut rights = vec![clusters];
     let mut pass = |check, who, policies: &str, role: &Role, service| {
-        let Statement { sid, actions, .. } = statement("Roles", caller, &names);
-        let right = Right::of(check, Statement { sid, actions, resources: vec![role.arn.clone()] }, "", policies);
+        let PolicyStatement { sid, actions, .. } = statement("Roles", caller, &names);
+        let right = Right::of(check, PolicyStatement { sid, actions, resources: vec![role.arn.clone()] }, "", policies);
         rights.push(Right { who, with: Some(("iam:PassedToService", service)), ..right });
     };
     for (role, service) in [(&roles.service, EMR), (&roles.nodes, EC2)] {

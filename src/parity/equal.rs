@@ -26,14 +26,10 @@ pub(super) fn close(left: f64, right: f64, tolerance: f64) -> bool {
 /// When the columns have different types or one that has no order.
 pub(super) fn equal(left: &ArrayRef, right: &ArrayRef, tolerance: f64) -> Result<Equal, ArrowError> {
     let values = values(left, right, tolerance)?;
-    let (left, right) = (left.logical_nulls(), right.logical_nulls());
-    Ok(Box::new(move |l, r| {
-        let null =
-            |nulls: &Option<arrow::buffer::NullBuffer>, row| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
-        match (null(&left, l), null(&right, r)) {
-            (false, false) => values(l, r),
-            (left, right) => left == right,
-        }
+    let (left, right) = (left.clone(), right.clone());
+    Ok(Box::new(move |l, r| match (left.is_null(l), right.is_null(r)) {
+        (false, false) => values(l, r),
+        (left, right) => left == right,
     }))
 }
 

@@ -61,7 +61,11 @@ impl Side<'_> {
     /// Returns one hash for each row over `columns`.
     pub(super) async fn hashes(&self, columns: &[FieldRef], hasher: &RowHasher) -> Result<Vec<u128>> {
         let mut hashes = Vec::new();
-        self.read(columns, |batch| Ok(hashes.extend(hasher.hash(&batch)?))).await?;
+        let add = |batch: RecordBatch| {
+            hashes.extend(hasher.hash(&batch)?);
+            Ok(())
+        };
+        self.read(columns, add).await?;
         Ok(hashes)
     }
 
