@@ -148,9 +148,19 @@ mod tests {
             r#"\b(?:call|query|json|form|sdk|send|batch|asked|failed|told|odd)(?:::<\w+>)?\(\s*(?:(?:&(?:\w+::)?|")([A-Z][A-Z_0-9]+)"?,\s*)?"([A-Z][a-z][A-Za-z]+)""#,
         )
         .unwrap();
-        let services: Vec<_> =
-            ["EMR", "Glue", "Athena", "CloudWatch Logs", "Secrets Manager", "Service Quotas", "IAM", "STS", "EC2"]
-                .into();
+        let services: Vec<_> = [
+            "EMR",
+            "Glue",
+            "Athena",
+            "CloudWatch Logs",
+            "Secrets Manager",
+            "Service Quotas",
+            "IAM",
+            "STS",
+            "EC2",
+            "S3",
+        ]
+        .into();
         let known: BTreeSet<&str> =
             ACTIONS.iter().flat_map(|(_, actions)| actions.iter().copied()).chain(ELSEWHERE).collect();
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
