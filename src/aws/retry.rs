@@ -39,7 +39,7 @@ pub struct RetryPolicy {
 }
 
 impl Default for RetryPolicy {
-    /// Throttles are sat out for one to two and a half minutes, in which a run goes on. No call takes longer than four
+    /// Throttles are sat out for one to three minutes, in which a run goes on. No call takes longer than four
     /// minutes, large uploads apart.
     fn default() -> Self {
         Self {
@@ -165,7 +165,9 @@ mod tests {
     async fn throttles_are_sat_out_for_minutes_and_nothing_for_ever() {
         for service in ["S3", "EMR"] {
             let (calls, seconds) = tried(Retry::Safe, (service, "SlowDown", false)).await;
-            assert!(calls == 12 && (60..=200).contains(&seconds), "{service}: {calls} calls in {seconds} s");
+            // The pace of EMR grows slower meanwhile.
+            let sent = if service == "S3" { 12..=12 } else { 6..=12 };
+            assert!(sent.contains(&calls) && (60..=200).contains(&seconds), "{service}: {calls} calls in {seconds} s");
         }
         let (calls, seconds) = tried(Retry::Safe, ("S3", "NoAnswer", true)).await;
         assert!(calls == 6 && seconds <= 15, "{calls} calls in {seconds} s");

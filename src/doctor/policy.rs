@@ -78,9 +78,18 @@ mod tests {
             r#"\b(?:call|query|json|form|emr|s3|send|batch|asked|failed|told|odd)(?:::<\w+>)?\(\s*(?:(?:&(?:\w+::)?|")([A-Z][A-Z_0-9]+)"?,\s*)?"([A-Z][a-z][A-Za-z]+)""#,
         )
         .unwrap();
-        let services: Vec<_> =
-            ["EMR", "Glue", "Athena", "CloudWatch Logs", "Secrets Manager", "Service Quotas", "IAM", "STS", "EC2"]
-                .into();
+        let services = [
+            "EMR",
+            "Glue",
+            "Athena",
+            "CloudWatch Logs",
+            "Secrets Manager",
+            "Service Quotas",
+            "IAM",
+            "STS",
+            "EC2",
+            "S3",
+        ];
         let mut known: BTreeSet<String> = statements().into_iter().flat_map(|statement| statement.actions).collect();
         known.extend(ELSEWHERE.map(String::from));
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
