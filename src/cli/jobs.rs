@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use jiff::civil::Date;
 
-use super::app::yesterday;
 use super::args::Selection;
-use super::project::Project;
-use super::project::misnamed;
+use super::project::{Project, misnamed};
 use crate::config::{Emr, Fleet, Shape, TargetKind};
 use crate::cost::{Capacity, capacity};
 use crate::encoding;
@@ -17,12 +15,13 @@ use crate::ingest::raw;
 use crate::job::{self, Graph, Job, Script, Source};
 use crate::names::Uri;
 use crate::plan::Select;
-use crate::run::{self, Code, Gathered, PlanRequest, Services};
+use crate::run::{self, Code, Gathered, Services};
+use crate::store::Store;
 use crate::yaml::{self, Problems, did_you_mean};
 
 /// Returns the names of all jobs of the project, sorted.
 pub fn job_names(project: &Project) -> Result<Vec<String>> {
-    let folder = &project.resolved.settings.jobs;
+    let folder = &project.settings.jobs;
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
@@ -41,7 +40,7 @@ pub fn job_names(project: &Project) -> Result<Vec<String>> {
 /// the command line, `NAME=VALUE`.
 pub fn load_job(project: &Project, name: &str, params: &[String], date: Date) -> Result<Job> {
     let job = read_job(project, name, params, date)??;
-    if let TargetKind::Emr(emr) = &project.target()?.kind {
+    if let TargetKind::Emr(emr) = &project.target.kind {
         check_needs(&job, emr)?;
     }
     Ok(job)
@@ -49,7 +48,7 @@ pub fn load_job(project: &Project, name: &str, params: &[String], date: Date) ->
 
 /// Returns what [`load_job`] does, with the mistakes in the file as values.
 pub fn read_job(project: &Project, name: &str, params: &[String], date: Date) -> Result<Result<Job, Problems>> {
-    let settings = &project.resolved.settings;
+    let settings = &project.settings;
     let path = settings.jobs.join(format!("{name}.yaml"));
     if !path.is_file() {
         let known = job_names(project)?;
@@ -137,37 +136,24 @@ pub fn select(job: &Job, selection: &Selection) -> Result<Select> {
 /// # Errors
 /// `Usage` when it cannot be packaged.
 pub fn code(project: &Project, job: &Job, services: &Services) -> Result<Code> {
-    let steps = run::code_digests(&project.resolved.settings.code, job)?;
+    let steps = run::code_digests(&project.settings.code, job)?;
     Ok(Code { steps, engine: services.target.engine(), shipped: services.target.shipment()? })
-}
-
-/// Collects what a plan is made from.
-///
-/// # Errors
-/// `Usage` when a step is asked for that reads raw pages and there are none for the date.
-pub async fn gather<'a>(request: PlanRequest<'a>, services: &Services) -> Result<Gathered<'a>> {
-    let (raw, job, date) = (&request.lake.raw, request.job, request.date);
-    let gathered = run::gather(request, services.store.as_ref(), services.catalog.as_ref()).await?;
-    if lacks_pages(&gathered) {
-        return Err(no_pages(raw, job, date, services).await?);
-    }
-    Ok(gathered)
 }
 
 /// Returns whether a step is asked for that reads raw pages, and there are none for the date.
 pub fn lacks_pages(gathered: &Gathered<'_>) -> bool {
-    let job = gathered.facts.job;
-    let asked = |name: &String| gathered.facts.select.steps.is_empty() || gathered.facts.select.steps.contains(name);
-    let reads_raw = job.steps.iter().filter(|step| asked(&step.name)).any(|step| reads_raw(&step.reads));
-    reads_raw && gathered.facts.raw.values().all(Vec::is_empty)
+    let facts = &gathered.facts;
+    let asked = |name: &String| facts.select.steps.is_empty() || facts.select.steps.contains(name);
+    let mut reads = facts.job.steps.iter().filter(|step| asked(&step.name)).flat_map(|step| &step.reads);
+    reads.any(|source| matches!(source, Source::Raw(_))) && facts.raw.values().all(Vec::is_empty)
 }
 
-fn reads_raw(reads: &[Source]) -> bool {
-    reads.iter().any(|source| matches!(source, Source::Raw(_)))
-}
-
-async fn no_pages(location: &Uri, job: &Job, date: Date, services: &Services) -> Result<Error> {
-    let held = raw::dates(services.store.as_ref(), location, run::site(job)).await?;
+/// Returns what is said when raw has no pages for a date: where it was looked, and how to come by some.
+///
+/// # Errors
+/// Those of the store.
+pub async fn no_pages(location: &Uri, job: &Job, date: Date, store: &dyn Store) -> Result<Error> {
+    let held = raw::dates(store, location, run::site(job)).await?;
     let mut error =
         Error::new(Kind::Usage, format!("raw has no pages for {date}")).detail(format!("looked in {location}"));
     if let Some(latest) = held.iter().filter(|held| held.pages > 0).map(|held| held.date).max() {
@@ -177,11 +163,6 @@ async fn no_pages(location: &Uri, job: &Job, date: Date, services: &Services) ->
         .hint(format!("read them from the API: `soflow ingest api --site {} --date {date}`", run::site(job)))
         .hint(format!("or bring pages you have downloaded: `soflow ingest pages FOLDER --date {date}`"))
         .hint(format!("or try it with made-up ones: `soflow submit {} --sample`", job.name)))
-}
-
-/// Returns the date a selection is for.
-pub fn date_of(selection: &Selection) -> Date {
-    selection.date.unwrap_or_else(yesterday)
 }
 
 /// Refuses a job that no cluster of the target's shape could run. Types that the table of capacities does not know are

@@ -5,29 +5,23 @@ mod args;
 mod attach;
 mod backfill;
 mod cluster;
-mod cluster_choice;
 mod config;
-mod connections;
 mod doctor;
 mod engine;
-mod gc;
 mod help;
 mod ingest;
-mod insights;
 mod jobs;
 mod logs;
-mod output;
 mod parity;
 mod plan;
 mod project;
 mod query;
-mod retry;
-mod rollback;
 mod runs;
 mod submit;
 mod tables;
-mod validate;
+mod workspace;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -38,7 +32,6 @@ use crate::error::{Error, Kind, Result};
 use crate::report::problem;
 use app::App;
 use args::{Cli, Command};
-use output::{stderr, stdout};
 
 /// Runs the program to its exit code.
 pub fn main() -> ExitCode {
@@ -70,7 +63,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     if !answer && wants_json() {
         let text = error.render().to_string();
         let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_string();
-        let _ = problem::write_json(&Error::new(Kind::Usage, message), &mut stdout());
+        let _ = writeln!(app::stdout(), "{:#}", problem::json(&Error::new(Kind::Usage, message)));
     }
     // A reader that went away, as `soflow --help | head -1` does, is not our problem.
     let _ = error.print();
@@ -88,39 +81,25 @@ impl App {
     async fn dispatch(&self, command: &Command) -> Result<u8> {
         match command {
             Command::Submit(args) => submit::submit(self, args).await,
-            Command::Plan(args) => plan::plan(self, args).await,
+            Command::Plan(selection) => plan::plan(self, selection).await,
             Command::Backfill(args) => backfill::backfill(self, args).await,
-            Command::Validate(args) => validate::validate(self, args),
-            Command::Retry(args) => retry::retry(self, args).await,
-            Command::Attach(args) => attach::attach(self, args).await,
-            Command::Cancel(args) => attach::cancel(self, args).await,
+            Command::Validate { jobs } => config::validate(self, jobs),
+            Command::Retry(args) => submit::retry(self, args).await,
+            Command::Attach { run, watching } => attach::attach(self, run, *watching).await,
+            Command::Cancel { run } => attach::cancel(self, run).await,
             Command::Cluster(command) => cluster::cluster(self, command).await,
-            Command::Doctor => doctor::run(self).await,
+            Command::Doctor => doctor::doctor(self).await,
             Command::Runs(args) => runs::runs(self, args).await,
             Command::Logs(args) => logs::logs(self, args).await,
-            Command::Tables(args) => tables::tables(self, args).await,
+            Command::Tables { command } => tables::tables(self, command.as_ref()).await,
             Command::Query(args) => query::query(self, args).await,
-            Command::Rollback(args) => rollback::rollback(self, args).await,
-            Command::Gc(args) => gc::gc(self, args).await,
-            Command::Ingest(args) => ingest::ingest(self, args).await,
+            Command::Rollback { table, to } => tables::rollback(self, table, to.as_deref()).await,
+            Command::Gc { dry_run } => tables::gc(self, *dry_run).await,
+            Command::Ingest(command) => ingest::ingest(self, command).await,
             Command::Parity(args) => parity::parity(self, args).await,
-            Command::Config(args) => config::config(self, args),
-            Command::Engine(args) => engine::engine(self, args).await,
+            Command::Config(command) => config::config(self, command),
+            Command::Engine(command) => engine::engine(self, command).await,
         }
-    }
-
-    /// Prints an error where it belongs and returns its exit code, whether or not anyone reads it. What is none of ours
-    /// comes from the machine.
-    fn fail(&self, error: anyhow::Error) -> u8 {
-        let error = error.downcast::<Error>().unwrap_or_else(|other| {
-            let causes = other.chain().skip(1).map(ToString::to_string).collect::<Vec<_>>().join(": ");
-            Error::new(Kind::Machine, other.to_string()).caused_by(causes)
-        });
-        if self.json {
-            let _ = problem::write_json(&error, &mut stdout());
-        }
-        let _ = problem::write_text(&error, &self.err_style, &mut stderr());
-        error.kind.exit_code()
     }
 }
 

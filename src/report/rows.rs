@@ -11,20 +11,14 @@ use arrow::datatypes::SchemaRef;
 use arrow::ipc::reader::FileReader;
 use serde_json::{Map, Value};
 
-use super::style::Style;
-use super::table::{TextCell, TextTable};
+use super::table::{Layout, TextCell};
 use crate::error::{Error, Kind, Result};
 
 /// How rows are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum RowFormat {
     /// Aligned columns for people; control characters are escaped, so no value can drive the terminal.
-    Table {
-        /// The width of the terminal, when there is one: long cells are cut to fit. `None` cuts nothing.
-        width: Option<usize>,
-        /// Whether styles are allowed: names bold, nulls dim.
-        color: bool,
-    },
+    Table(Layout),
     /// One array of objects, one row a line. Whole numbers are exact; decimals, dates and moments (RFC 3339) are text,
     /// as are `NaN`, `Infinity` and `-Infinity`, which JSON has no numbers for; binary is hexadecimal.
     Json,
@@ -53,7 +47,7 @@ pub fn read_ipc(path: &Path) -> Result<(SchemaRef, Vec<RecordBatch>)> {
 /// Those of `out`.
 pub fn write(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch], form: RowFormat) -> io::Result<()> {
     match form {
-        RowFormat::Table { width, color } => table(out, schema, batches, width, &Style::new(color)),
+        RowFormat::Table(layout) => table(out, schema, batches, &layout),
         RowFormat::Json => json(out, schema, batches),
         RowFormat::Csv => csv(out, schema, batches),
     }
@@ -73,25 +67,23 @@ fn each_row(batches: &[RecordBatch], mut see: impl FnMut(Vec<Value>) -> io::Resu
 /// How a null looks; a text that reads the same is quoted.
 const NULL: &str = "NULL";
 
-fn table(
-    out: &mut dyn Write,
-    schema: &SchemaRef,
-    batches: &[RecordBatch],
-    width: Option<usize>,
-    style: &Style,
-) -> io::Result<()> {
+fn table(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch], layout: &Layout) -> io::Result<()> {
     let fields = schema.fields();
-    let mut table = TextTable::new(fields.iter().map(|field| field.name().as_str())).whole();
-    table.numbers = fields.iter().map(|field| field.data_type().is_numeric()).collect();
+    let mut rows = Vec::new();
     each_row(batches, |row| {
-        table.row(row.iter().map(|value| match plain(value) {
-            None => TextCell::value(NULL).styled(style.dim),
-            Some(text) if text == NULL => TextCell::value("\"NULL\""),
-            Some(text) => TextCell::value(&text),
-        }));
+        let cells = row.iter().zip(fields).map(|(value, field)| {
+            let number = field.data_type().is_numeric();
+            match plain(value) {
+                None => TextCell::value(NULL, number).styled(layout.style.dim),
+                Some(text) if text == NULL => TextCell::value("\"NULL\"", number),
+                Some(text) => TextCell::value(&text, number),
+            }
+        });
+        rows.push(cells.collect());
         Ok(())
     })?;
-    out.write_all(table.render(style, width).as_bytes())
+    let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
+    out.write_all(layout.whole_table(&names, rows.into_iter()).as_bytes())
 }
 
 fn json(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch]) -> io::Result<()> {
