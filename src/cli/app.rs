@@ -145,9 +145,17 @@ impl App {
 
     /// Writes to stdout what may be no text. Returns whether anyone reads on.
     pub fn print_bytes(&self, bytes: &[u8]) -> Result<bool> {
-        let mut out = stdout();
-        out.write_all(bytes).and_then(|()| out.flush())?;
-        Ok(!out.gone)
+        self.write_out(|out| out.write_all(bytes))
+    }
+
+    /// Writes to stdout; returns whether anyone reads on. A reader that went away, as `| head -1` does, is no failure, and
+    /// makes no failure a success: only what is written here may be lost without a word.
+    pub fn write_out(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<bool> {
+        let mut out = io::stdout().lock();
+        match write(&mut out).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+            done => Ok(done.map(|()| true)?),
+        }
     }
 
     /// Writes an error to stderr, for people; returns its exit code.
@@ -197,43 +205,6 @@ fn columns() -> usize {
 pub fn yesterday() -> Date {
     let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
     today.checked_sub(1.day()).unwrap_or(today)
-}
-
-/// Standard output. A reader that went away, as `| head -1` does, is no failure, and makes no failure a success: only what
-/// is written here may be lost without a word, and the exit code is that of the work.
-pub struct PipeWriter {
-    to: io::StdoutLock<'static>,
-    /// Whether its reader went away.
-    pub gone: bool,
-}
-
-/// Returns standard output, locked.
-pub fn stdout() -> PipeWriter {
-    PipeWriter { to: io::stdout().lock(), gone: false }
-}
-
-impl PipeWriter {
-    fn unless_gone<T>(&mut self, done: io::Result<T>, otherwise: T) -> io::Result<T> {
-        match done {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
-                self.gone = true;
-                Ok(otherwise)
-            }
-            done => done,
-        }
-    }
-}
-
-impl Write for PipeWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let done = if self.gone { Ok(bytes.len()) } else { self.to.write(bytes) };
-        self.unless_gone(done, bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let done = if self.gone { Ok(()) } else { self.to.flush() };
-        self.unless_gone(done, ())
-    }
 }
 
 #[cfg(test)]

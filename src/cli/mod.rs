@@ -63,7 +63,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     if !answer && wants_json() {
         let text = error.render().to_string();
         let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_string();
-        let _ = writeln!(app::stdout(), "{:#}", problem::json(&Error::new(Kind::Usage, message)));
+        let _ = writeln!(std::io::stdout(), "{:#}", problem::json(&Error::new(Kind::Usage, message)));
     }
     // A reader that went away, as `soflow --help | head -1` does, is not our problem.
     let _ = error.print();

@@ -85,7 +85,7 @@ async fn compute(
     submission.code.engine = services.target.engine();
     let gathered = submission.gather(submission.select.clone(), &lake, &services).await?;
     let planned = plan(&gathered.facts)?;
-    run::drive(&gathered, &planned, Vec::new(), &services, work.sink().as_mut()).await?;
+    run::drive(&gathered, &planned, Vec::new(), &services, work.app.sink().as_mut()).await?;
     let mut published = BTreeMap::new();
     let index = catalog.index().await?;
     for table in index.tables.keys() {

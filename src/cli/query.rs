@@ -2,7 +2,6 @@
 //! which are queries of the job file.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array as _, RecordBatch};
@@ -11,10 +10,10 @@ use arrow::util::display::array_value_to_string;
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::app::{App, stdout};
+use super::app::App;
 use super::args::QueryArgs;
 use super::workspace::Workspace;
-use crate::catalog::{self, Catalog};
+use crate::catalog::Catalog;
 use crate::config::TargetKind;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
@@ -48,21 +47,19 @@ pub async fn query(app: &App, args: &QueryArgs) -> Result<u8> {
         TargetKind::Local(_) => query_engine(&work, args).await?,
         TargetKind::Emr(_) => query_athena(&work, args).await?,
     };
-    let mut out = stdout();
     let form = match args.csv {
         _ if app.json => RowFormat::Json,
         true => RowFormat::Csv,
         false => RowFormat::Table(app.layout),
     };
-    if app.json {
-        let cost = found.cost.map_or(String::new(), |cost| format!("\"cost\": {}, ", json!(cost)));
-        write!(out, "{{\"v\": {OUTPUT_VERSION}, \"more\": {}, {cost}\"rows\": ", found.more)?;
-    }
-    rows::write(&mut out, &found.schema, &found.batches, form)?;
-    if app.json {
-        out.write_all(b"}\n")?;
-    }
-    drop(out);
+    app.write_out(|out| {
+        if app.json {
+            let cost = found.cost.map_or(String::new(), |cost| format!("\"cost\": {}, ", json!(cost)));
+            write!(out, "{{\"v\": {OUTPUT_VERSION}, \"more\": {}, {cost}\"rows\": ", found.more)?;
+        }
+        rows::write(out, &found.schema, &found.batches, form)?;
+        out.write_all(if app.json { b"}\n" } else { b"" })
+    })?;
     if found.more {
         app.tell(Event::Note { text: format!("There are more than {} rows: `--limit 0` prints all.", args.limit) });
     }
@@ -77,7 +74,7 @@ pub async fn query(app: &App, args: &QueryArgs) -> Result<u8> {
 async fn query_engine(work: &Workspace<'_>, args: &QueryArgs) -> Result<QueryRows> {
     let services = work.services()?;
     let statement = Statement { id: "q".into(), sql: args.sql.clone(), limit: (args.limit > 0).then_some(args.limit) };
-    services.target.prepare(work.sink().as_mut()).await?;
+    services.target.prepare(work.app.sink().as_mut()).await?;
     let output = tempfile::tempdir()?;
     let file = match ask(work, vec![statement], output.path()).await?.pop() {
         Some(Ok(file)) => file,
@@ -110,7 +107,7 @@ async fn query_athena(work: &Workspace<'_>, args: &QueryArgs) -> Result<QueryRow
         }
     });
     // Athena reads Glue: a publication that was cut short is shown there first.
-    catalog::telling(catalog, catalog.settle(), work.sink().as_mut()).await?;
+    work.settle().await?;
     match athena.ask(&args.sql, args.limit, stop).await {
         Ok(answer) => {
             let (schema, batches) = (answer.rows.schema(), vec![answer.rows]);

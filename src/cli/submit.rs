@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::app::{App, yesterday};
@@ -16,7 +15,7 @@ use crate::event::{RunState, Sink};
 use crate::ingest::sample;
 use crate::job::Job;
 use crate::names::RunId;
-use crate::plan::{self, Action, Plan, Select, TableFacts};
+use crate::plan::{Action, Plan, Select, StepResult, TableFacts, Version, Written};
 use crate::report::{RunSummary, SetAside, TableLine, TableState};
 use crate::run::{self, Attached, Code, Driven, Gathered, LakeLock, Outcome, PlanRequest, RunRecord, Services};
 
@@ -37,9 +36,8 @@ pub async fn submit(app: &App, args: &SubmitArgs) -> Result<u8> {
     let date = if args.sample { Some(sample::SAMPLE_DATE) } else { args.selection.date };
     let submission = Submission::new(&work, &services, &Selection { date, ..args.selection.clone() })?;
     if args.sample {
-        let lake = work.lake();
-        let _lock = LakeLock::guard(&lake.artifacts, "ingest sample", Timestamp::now())?;
-        sample::write(services.store.as_ref(), &lake.raw, SAMPLE_SITE, sink.as_mut()).await?;
+        let _lock = work.guard("ingest sample")?;
+        sample::write(work.store.as_ref(), &work.lake().raw, SAMPLE_SITE, sink.as_mut()).await?;
     }
     submission.run(&work, &services, sink).await
 }
@@ -272,77 +270,68 @@ pub fn print(app: &App, summary: &RunSummary, unshown: Option<Error>) -> Result<
 
 /// Returns what a run has published; `before`: the tables as they were.
 pub fn published(before: &Tables, plan: &Plan, outcome: &Outcome) -> RunSummary {
-    let record = &outcome.record;
-    let mut tables: Vec<TableLine> = Vec::new();
-    let mut quarantined = Vec::new();
-    for step in &plan.steps {
-        let Some(result) = outcome.results.get(&step.step.name) else {
-            tables.extend(unchanged(before, step));
-            continue;
-        };
-        for output in &step.outputs {
-            let rows = result.tables.get(&output.table).map_or(0, plan::Written::rows);
-            if output.table == QUARANTINE && rows > 0 {
-                quarantined.push(SetAside { step: step.step.name.clone(), rows });
-            }
-            if !tables.iter().any(|line| line.name == output.table) {
-                tables.extend(line(before, outcome, &output.table));
-            }
-        }
-    }
+    let Outcome { record, results, versions, .. } = outcome;
+    let quarantined = plan.steps.iter().filter_map(|step| {
+        let rows = results.get(&step.step.name)?.tables.get(QUARANTINE)?.rows();
+        (rows > 0).then(|| SetAside { step: step.step.name.clone(), rows })
+    });
+    let quarantined: Vec<SetAside> = quarantined.collect();
     // What several steps share is told of last, and not at all when there never was any.
-    let (aside, mut tables): (Vec<_>, Vec<_>) = tables.into_iter().partition(|line| is_shared(plan, &line.name));
-    tables.extend(aside.into_iter().filter(|line| line.rows > 0));
-    let seconds = record.ended_at.map_or(0.0, |ended| ended.duration_since(record.started_at).as_secs_f64());
-    let sql = tables.first().map(|table| format!("soflow query \"select * from {} limit 5\"", table.name));
-    let next = ["soflow tables".to_string(), format!("soflow runs show {}", record.run)].into_iter().chain(sql);
-    let why = format!("soflow query \"select reason, count(*) from {QUARANTINE} group by reason\"");
-    let quarantine = (!quarantined.is_empty()).then_some(why);
+    let outputs = || plan.steps.iter().flat_map(|step| &step.outputs);
+    let is_shared = |name: &str| outputs().any(|output| output.table == name && !output.only.is_empty());
+    let lines = table_lines(before, plan, versions, results);
+    let (shared, mut tables): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| is_shared(&line.name));
+    tables.extend(shared.into_iter().filter(|line| line.rows > 0));
+    let mut next = vec!["soflow tables".to_string(), format!("soflow runs show {}", record.run)];
+    next.extend(tables.first().map(|table| format!("soflow query \"select * from {} limit 5\"", table.name)));
+    if !quarantined.is_empty() {
+        next.push(format!("soflow query \"select reason, count(*) from {QUARANTINE} group by reason\""));
+    }
     RunSummary {
         run: record.run.clone(),
         target: record.target.clone(),
         engine: record.engine.clone(),
         state: record.state,
-        seconds,
+        seconds: record.ended_at.map_or(0.0, |ended| ended.duration_since(record.started_at).as_secs_f64()),
         tables,
         insights: Vec::new(),
-        next: next.chain(quarantine).collect(),
+        next,
         quarantined,
     }
 }
 
-fn is_shared(plan: &Plan, table: &str) -> bool {
-    plan.steps.iter().flat_map(|step| &step.outputs).any(|output| output.table == table && !output.only.is_empty())
-}
-
-fn line(before: &Tables, outcome: &Outcome, table: &str) -> Option<TableLine> {
-    let version = outcome.versions.iter().find(|version| version.table == table)?;
-    let written = || outcome.results.values().filter_map(|result| result.tables.get(table));
-    Some(TableLine {
-        name: table.to_string(),
-        rows: version.rows(),
-        rows_before: before.get(table).and_then(plan::TableFacts::current).map(plan::Version::rows),
-        partitions_written: written().map(|written| written.partitions.len() as u64).sum(),
-        bytes: written().map(plan::Written::bytes).sum(),
-        state: TableState::Published,
-    })
-}
-
-fn unchanged<'a>(before: &'a Tables, step: &'a plan::StepPlan) -> impl Iterator<Item = TableLine> + 'a {
-    // What was not asked for is none of this run's business.
-    let looked_at = step.action == Action::UpToDate;
-    let whole = step.outputs.iter().filter(move |output| looked_at && output.only.is_empty());
-    whole.filter_map(|output| {
-        let current = before.get(&output.table)?.current()?;
-        Some(TableLine {
-            name: output.table.clone(),
-            rows: current.rows(),
-            rows_before: Some(current.rows()),
-            partitions_written: 0,
-            bytes: 0,
-            state: TableState::UpToDate,
-        })
-    })
+/// Returns the tables that were published or looked at, in the order of the plan. What was not asked for is none of a run's
+/// business.
+fn table_lines(
+    before: &Tables,
+    plan: &Plan,
+    versions: &[Version],
+    results: &BTreeMap<String, StepResult>,
+) -> Vec<TableLine> {
+    let mut lines: Vec<TableLine> = Vec::new();
+    let outputs = plan.steps.iter().flat_map(|step| step.outputs.iter().map(move |output| (step, output)));
+    for (step, output) in outputs {
+        let name = &output.table;
+        let was = before.get(name).and_then(TableFacts::current);
+        let unchanged = was.filter(|_| step.action == Action::UpToDate && output.only.is_empty());
+        let (now, state) = match (versions.iter().find(|version| version.table == *name), unchanged) {
+            (Some(version), _) => (version, TableState::Published),
+            (None, Some(version)) => (version, TableState::UpToDate),
+            (None, None) => continue,
+        };
+        let written = || results.values().filter_map(|result| result.tables.get(name));
+        if lines.iter().all(|line| line.name != *name) {
+            lines.push(TableLine {
+                name: name.clone(),
+                rows: now.rows(),
+                rows_before: was.map(Version::rows),
+                partitions_written: written().map(|written| written.partitions.len() as u64).sum(),
+                bytes: written().map(Written::bytes).sum(),
+                state,
+            });
+        }
+    }
+    lines
 }
 
 fn up_to_date(gathered: &Gathered<'_>, plan: &Plan, services: &Services) -> RunSummary {
@@ -354,7 +343,7 @@ fn up_to_date(gathered: &Gathered<'_>, plan: &Plan, services: &Services) -> RunS
         engine: facts.engine.clone(),
         state: RunState::Succeeded,
         seconds: 0.0,
-        tables: plan.steps.iter().flat_map(|step| unchanged(&facts.tables, step)).collect(),
+        tables: table_lines(&facts.tables, plan, &[], &BTreeMap::new()),
         quarantined: Vec::new(),
         insights: Vec::new(),
         next: vec!["soflow tables".into()],

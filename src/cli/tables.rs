@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::names::RunId;
 use crate::plan::Version;
 use crate::report::{Layout, TextCell, ago, bytes, count, paint, plural};
-use crate::run::{self, Collection, Garbage, LakeLock};
+use crate::run::{self, Collection, Garbage};
 use crate::yaml::did_you_mean;
 
 /// Partitions shown before the rest is only counted.
@@ -31,7 +31,7 @@ pub async fn tables(app: &App, command: Option<&TablesCommand>) -> Result<u8> {
         Some(TablesCommand::Show { table, partitions }) => show(&work, table, *partitions).await,
         Some(TablesCommand::Repair { dry_run }) => {
             let artifacts = &work.lake().artifacts;
-            let _lock = LakeLock::guard(artifacts, "tables repair", Timestamp::now())?;
+            let _lock = work.guard("tables repair")?;
             let restored = run::repair(work.store.as_ref(), work.catalog.as_ref(), artifacts, !dry_run).await?;
             let document = json!({ "dry_run": dry_run, "repaired": restored });
             app.answer(&document, |_| repaired(&restored, *dry_run))
@@ -159,7 +159,7 @@ fn history(entry: &TableHistory, layout: &Layout) -> String {
 /// Points a table at an earlier version.
 pub async fn rollback(app: &App, table: &str, to: Option<&str>) -> Result<u8> {
     let work = app.workspace().await?;
-    let _lock = LakeLock::guard(&work.lake().artifacts, &format!("rollback of {table}"), Timestamp::now())?;
+    let _lock = work.guard(&format!("rollback of {table}"))?;
     let index = work.catalog.index().await?;
     let entry = entry_of(&index, table)?;
     let from = &entry.current;
@@ -192,10 +192,10 @@ pub async fn gc(app: &App, dry_run: bool) -> Result<u8> {
     let work = app.workspace().await?;
     let (lake, store, catalog) = (work.lake(), work.store.as_ref(), work.catalog.as_ref());
     // Also for looking: a run that is on its way has files that nothing refers to yet.
-    let _lock = LakeLock::guard(&lake.artifacts, "gc", Timestamp::now())?;
+    let _lock = work.guard("gc")?;
     if !dry_run {
         // Nobody may point at files that are about to go.
-        catalog::telling(catalog, catalog.settle(), app.sink().as_mut()).await?;
+        work.settle().await?;
     }
     let keep = SignedDuration::from_secs(work.project.settings.keep_seconds);
     let garbage = Collection { lake, store, catalog, now: store.now(), keep, dry_run }.collect().await?;

@@ -10,11 +10,10 @@ use super::app::App;
 use super::args::{OnInterrupt, TargetOptions, Watching};
 use super::project::Project;
 use crate::aws::{Options, Session};
-use crate::catalog::{Catalog, GlueCatalog, ObjectCatalog};
+use crate::catalog::{self, Catalog, GlueCatalog, ObjectCatalog};
 use crate::config::{Emr, Lake, TargetKind};
 use crate::error::{Error, Kind, Result};
-use crate::event::Sink;
-use crate::run::Services;
+use crate::run::{LakeLock, Services};
 use crate::store::{FileStore, S3Store, Store};
 use crate::targets::Stop;
 use crate::targets::emr::{ClusterSettings, Clusters, EmrTarget};
@@ -83,9 +82,21 @@ impl Workspace<'_> {
         &self.project.target.lake
     }
 
-    /// Returns the listener that tells the story on stderr.
-    pub fn sink(&self) -> Box<dyn Sink> {
-        self.app.sink()
+    /// Keeps others from writing to a lake on this machine, and tells them for what.
+    ///
+    /// # Errors
+    /// `Held` when somebody else does so.
+    pub fn guard(&self, what: &str) -> Result<Option<LakeLock>> {
+        LakeLock::guard(&self.lake().artifacts, what, Timestamp::now())
+    }
+
+    /// Shows in Glue what a publication that was cut short has left unshown.
+    ///
+    /// # Errors
+    /// Those of the catalog.
+    pub async fn settle(&self) -> Result<()> {
+        let catalog = self.catalog.as_ref();
+        catalog::telling(catalog, catalog.settle(), self.app.sink().as_mut()).await.map(drop)
     }
 
     /// Returns the way to AWS.

@@ -2,7 +2,6 @@
 
 mod value;
 
-use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -100,23 +99,13 @@ fn json(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch]) -> io:
 
 /// Names that an object can hold: `select n, n` gives `n` and `n_2`.
 fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let names: Vec<&str> = names.collect();
-    let mut taken: HashSet<String> = names.iter().map(ToString::to_string).collect();
-    let mut seen = HashSet::new();
-    let mut free = Vec::with_capacity(names.len());
+    let mut taken: Vec<String> = Vec::new();
     for name in names {
-        let mut own = name.to_string();
-        let mut number = 2;
-        if !seen.insert(name) {
-            own = format!("{name}_{number}");
-            while !taken.insert(own.clone()) {
-                number += 1;
-                own = format!("{name}_{number}");
-            }
-        }
-        free.push(own);
+        let numbered = (2..).map(|number| format!("{name}_{number}"));
+        let free = std::iter::once(name.to_string()).chain(numbered).find(|own| !taken.contains(own));
+        taken.extend(free);
     }
-    free
+    taken
 }
 
 fn csv(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch]) -> io::Result<()> {

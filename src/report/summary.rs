@@ -130,10 +130,10 @@ impl RunSummary {
         let place = text::line(&format!("({}, {}, {})", self.target, self.engine, seconds(self.seconds)));
         let run = self.run.to_string();
         let mut line = paint(layout.style.strong, &run);
-        let mut used = text::width(&run);
+        let mut used = console::measure_text_width(&run);
         for (part, colour) in [(said, layout.style.good), (place, layout.style.dim)] {
-            let fits = used + 2 + text::width(&part) <= columns;
-            used = text::width(&part) + 2 + if fits { used } else { 0 };
+            let fits = used + 2 + console::measure_text_width(&part) <= columns;
+            used = console::measure_text_width(&part) + 2 + if fits { used } else { 0 };
             line.push_str(&format!("{}  {}", if fits { "" } else { "\n" }, paint(colour, &part)));
         }
         line + "\n"
@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn a_narrow_terminal_gets_less() {
         let shown = text(&daily(), 40);
-        assert!(shown.lines().all(|line| text::width(line) <= 40), "{shown}");
+        assert!(shown.lines().all(|line| console::measure_text_width(line) <= 40), "{shown}");
         insta::assert_snapshot!(shown, @r"
         daily.2026-11-22.3
           3 tables published, 1 up to date

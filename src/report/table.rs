@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn words_are_cut_to_the_limit_and_numbers_are_not() {
         let text = runs(Some(40));
-        assert!(text.lines().all(|line| text::width(line) <= 40));
+        assert!(text.lines().all(|line| console::measure_text_width(line) <= 40));
         insta::assert_snapshot!(text, @r"
         run                  rows  note
         ────────────────────────────────────────

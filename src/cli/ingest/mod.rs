@@ -21,7 +21,6 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::ingest::{Summary, dump, pages, sample};
 use crate::report::{Layout, TextCell, bytes, count};
-use crate::run::LakeLock;
 
 /// Most unreadable files that are named; the rest are counted.
 const NAMED_AT_MOST: usize = 10;
@@ -38,8 +37,7 @@ pub async fn ingest(app: &App, command: &IngestCommand) -> Result<u8> {
         IngestCommand::Sample => Some("ingest sample"),
     };
     // A file that is being written looks like one that a crash left.
-    let artifacts = &work.lake().artifacts;
-    let _lock = what.map(|what| LakeLock::guard(artifacts, what, Timestamp::now())).transpose()?;
+    let _lock = what.map(|what| work.guard(what)).transpose()?;
     let mut sink = app.sink();
     let (summary, date, unit) = match command {
         IngestCommand::Status => return status::status(&work).await,
