@@ -165,16 +165,12 @@ impl App {
         error.kind.exit_code()
     }
 
-    /// Writes an error where it belongs and returns its exit code. What is none of ours comes from the machine.
-    pub fn fail(&self, error: anyhow::Error) -> u8 {
-        let error = error.downcast::<Error>().unwrap_or_else(|other| {
-            let causes = other.chain().skip(1).map(ToString::to_string).collect::<Vec<_>>().join(": ");
-            Error::new(Kind::Machine, other.to_string()).caused_by(causes)
-        });
+    /// Writes an error where it belongs and returns its exit code, whether or not anyone reads it.
+    pub fn fail(&self, error: &Error) -> u8 {
         if self.json {
-            let _ = self.print(&format!("{:#}\n", problem::json(&error)));
+            let _ = self.print(&format!("{:#}\n", problem::json(error)));
         }
-        self.show_error(&error)
+        self.show_error(error)
     }
 }
 

@@ -24,7 +24,6 @@ mod workspace;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
@@ -41,20 +40,14 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let app = App::new(&cli.global);
-    match run(&app, &cli.command) {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => ExitCode::from(app.fail(error)),
-    }
+    ExitCode::from(run(&app, &cli.command).unwrap_or_else(|error| app.fail(&error)))
 }
 
-fn run(app: &App, command: &Command) -> anyhow::Result<u8> {
+fn run(app: &App, command: &Command) -> Result<u8> {
     // One thread: what waits shares it, computing has threads of its own, and the steps of a run come to a cluster in the
     // order in which they were begun and together.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the async runtime cannot be started")?;
-    Ok(runtime.block_on(app.dispatch(command))?)
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(app.dispatch(command))
 }
 
 /// Help and version are answers; anything else that clap has to say is a usage error.
@@ -115,14 +108,6 @@ mod tests {
     fn a_pipe_that_broke_during_the_work_is_a_failure() {
         let cli = Cli::parse_from(["soflow", "gc"]);
         let lost = Error::from(io::Error::from(io::ErrorKind::BrokenPipe));
-        assert_eq!(App::new(&cli.global).fail(lost.into()), Kind::Machine.exit_code());
-    }
-
-    #[test]
-    fn the_exit_code_of_an_error_is_found_below_what_was_added_to_it() {
-        let app = App::new(&Cli::parse_from(["soflow", "gc"]).global);
-        let held: anyhow::Error = Error::new(Kind::Held, "a run goes on").into();
-        assert_eq!(app.fail(held.context("gc")), Kind::Held.exit_code());
-        assert_eq!(app.fail(anyhow::anyhow!("no thread").context("the runtime")), Kind::Machine.exit_code());
+        assert_eq!(App::new(&cli.global).fail(&lost), Kind::Machine.exit_code());
     }
 }

@@ -32,13 +32,8 @@ pub async fn parity(app: &App, args: &ParityArgs) -> Result<u8> {
     let services = work.services()?;
     let (job, date, params) = (args.job.clone(), args.date, args.params.clone());
     let mut submission = Submission::new(&work, &services, &Selection { job, date, params, ..Selection::default() })?;
-    let mut versions = Vec::new();
-    for engine in [Engine::Sail, Engine::Spark] {
-        let own = base.join(engine.name());
-        work.store.remove(&own).await?;
-        versions.push(compute(&work, &mut submission, &services, engine, &own).await?);
-    }
-    let [sail, spark] = &versions[..] else { return Ok(Kind::Internal.exit_code()) };
+    let sail = compute(&work, &mut submission, &services, Engine::Sail, &base).await?;
+    let spark = compute(&work, &mut submission, &services, Engine::Spark, &base).await?;
     let mut differences = Vec::new();
     for (name, table) in &submission.job.tables {
         if let (Some(left), Some(right)) = (sail.get(name), spark.get(name)) {
@@ -61,15 +56,16 @@ pub async fn parity(app: &App, args: &ParityArgs) -> Result<u8> {
     Ok(if equal { 0 } else { Kind::Job.exit_code() })
 }
 
-/// Runs the whole job on one engine into a lake of its own at `own`, and returns what it published.
+/// Runs the whole job on one engine into a lake of its own below `base`, and returns what it published.
 async fn compute(
     work: &Workspace<'_>,
     submission: &mut Submission,
     services: &Services,
     engine: Engine,
-    own: &Uri,
+    base: &Uri,
 ) -> Result<BTreeMap<String, Version>> {
-    let raw = work.lake().raw.clone();
+    let (own, raw) = (base.join(engine.name()), work.lake().raw.clone());
+    work.store.remove(&own).await?;
     let lake = Lake { raw, curated: own.join("curated"), artifacts: own.join("artifacts"), logs: own.join("logs") };
     let local = Local { engine, ..work.project.local()?.clone() };
     let catalog = Arc::new(ObjectCatalog::new(work.store.clone(), &lake.curated));

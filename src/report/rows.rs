@@ -55,7 +55,7 @@ pub fn write(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch], f
 /// Calls `see` with each row, its values in the order of the columns.
 fn each_row(batches: &[RecordBatch], mut see: impl FnMut(Vec<Value>) -> io::Result<()>) -> io::Result<()> {
     for batch in batches {
-        let columns: Vec<value::Read> = batch.columns().iter().map(value::reader).collect();
+        let columns: Vec<value::Read<'_>> = batch.columns().iter().map(|column| value::reader(column)).collect();
         for row in 0..batch.num_rows() {
             see(columns.iter().map(|read| read(row)).collect())?;
         }

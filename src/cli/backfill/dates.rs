@@ -19,30 +19,21 @@ use crate::targets::Stop;
 
 /// The dates of a backfill on their way.
 pub struct Dates<'a> {
-    work: &'a Workspace<'a>,
-    args: &'a BackfillArgs,
+    /// The lake.
+    pub work: &'a Workspace<'a>,
+    /// What was asked for.
+    pub args: &'a BackfillArgs,
     /// What every date was planned with; each is driven with its own, as a target knows the run it works for.
-    services: &'a Services,
+    pub services: &'a Services,
     /// What is written of them.
-    book: Mutex<LedgerLease>,
+    pub book: Mutex<LedgerLease>,
     /// How many dates are to run.
-    of: usize,
+    pub of: usize,
     /// Why no more dates are begun: an error that is told last, or that a date failed and none is to follow.
-    over: RefCell<Option<Result<()>>>,
+    pub over: RefCell<Option<Result<()>>>,
 }
 
-impl<'a> Dates<'a> {
-    /// Returns dates of which none has begun.
-    pub fn new(
-        work: &'a Workspace<'a>,
-        args: &'a BackfillArgs,
-        services: &'a Services,
-        book: Mutex<LedgerLease>,
-        of: usize,
-    ) -> Self {
-        Self { work, args, services, book, of, over: RefCell::new(None) }
-    }
-
+impl Dates<'_> {
     /// Runs a date, unless no more are to be begun.
     pub async fn run(&self, number: usize, planned: &Submission) {
         if *self.services.stop.borrow() != Stop::Go || self.over.borrow().is_some() {

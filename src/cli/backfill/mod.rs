@@ -3,6 +3,7 @@
 mod dates;
 mod plan;
 
+use std::cell::RefCell;
 use std::io::{IsTerminal as _, Write as _};
 
 use clap::Args;
@@ -118,7 +119,8 @@ pub async fn backfill(app: &App, args: &BackfillArgs) -> Result<u8> {
     let force = args.watching.force_lease;
     let mut book = LedgerLease::take(work.store.clone(), artifacts, &range, &app.owner(), force).await?;
     book.write(planned.entries(&book.ledger)).await?;
-    let dates = Dates::new(&work, args, &services, Mutex::new(book), to_run.len());
+    let (book, of, over) = (Mutex::new(book), to_run.len(), RefCell::new(None));
+    let dates = Dates { work: &work, args, services: &services, book, of, over };
     let (begun, planned) = (&dates, &planned);
     futures_util::stream::iter(to_run.iter().enumerate())
         .for_each_concurrent(args.parallel, |(at, date)| begun.run(at + 1, &planned.dates[date].submission))
