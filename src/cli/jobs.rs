@@ -111,17 +111,20 @@ fn parameters(params: &[String]) -> Result<Vec<(String, String)>> {
     params.iter().map(pair).collect()
 }
 
+/// Returns the error of a step that `what`, such as a job, does not have.
+pub fn no_step<'a>(what: String, step: &str, known: impl Iterator<Item = &'a str> + Clone) -> Error {
+    let error = Error::new(Kind::Usage, format!("{what} has no step `{step}`"));
+    let close = did_you_mean(step, known.clone());
+    let names: Vec<&str> = known.collect();
+    close.into_iter().fold(error, Error::hint).hint(format!("its steps are: {}", names.join(", ")))
+}
+
 /// Returns which steps are asked for.
 pub fn select(job: &Job, selection: &Selection) -> Result<Select> {
-    for name in selection.only.iter().chain(&selection.from) {
-        if !job.steps.iter().any(|step| step.name == *name) {
-            let known = job.steps.iter().map(|step| step.name.as_str());
-            let mut error = Error::new(Kind::Usage, format!("job `{}` has no step `{name}`", job.name));
-            if let Some(close) = did_you_mean(name, known.clone()) {
-                error = error.hint(close);
-            }
-            return Err(error.hint(format!("its steps are: {}", known.collect::<Vec<_>>().join(", "))));
-        }
+    let known = job.steps.iter().map(|step| step.name.as_str());
+    if let Some(name) = selection.only.iter().chain(&selection.from).find(|name| !known.clone().any(|one| one == *name))
+    {
+        return Err(no_step(format!("job `{}`", job.name), name, known));
     }
     let mut steps = selection.only.clone();
     if let Some(first) = &selection.from {
@@ -178,14 +181,14 @@ fn check_needs(job: &Job, emr: &Emr) -> Result<()> {
     if !missing.is_empty() {
         lacks.push(format!("{}, the shape has {}", missing.join(", "), shape.applications.join(", ")));
     }
-    if let (Some(wanted), Some(most)) = (needs.memory_bytes, most(shape, |has| has.memory_gib)) {
-        let gib = |bytes: u64| format!("{} GiB", bytes.div_ceil(GIB));
-        if wanted > most * GIB {
-            lacks.push(format!("{} of memory, the shape has at most {} at full size", gib(wanted), gib(most * GIB)));
-        }
+    let memory = needs.memory_bytes.map(|bytes| bytes.div_ceil(GIB));
+    if let (Some(wanted), Some(most)) = (memory, most(shape, |has| has.memory_gib))
+        && wanted > most
+    {
+        lacks.push(format!("{wanted} GiB of memory, the shape has at most {most} GiB at full size"));
     }
-    if let (Some(wanted), Some(most)) = (needs.cores, most(shape, |has| has.vcpus))
-        && u64::from(wanted) > most
+    if let (Some(wanted), Some(most)) = (needs.cores.map(u64::from), most(shape, |has| has.vcpus))
+        && wanted > most
     {
         lacks.push(format!("{wanted} cores, the shape has at most {most} at full size"));
     }
@@ -205,20 +208,18 @@ const GIB: u64 = 1 << 30;
 fn most(shape: &Shape, of: fn(Capacity) -> u32) -> Option<u64> {
     let size = |fleet: &Fleet| fleet.on_demand + fleet.spot;
     let (core, task) = (size(&shape.core), shape.task.as_ref().map_or(0, size));
-    let filled = |core: u32, task: u32| {
-        let task = shape.task.as_ref().map_or(Some(0), |fleet| full(fleet, task, of));
+    let all = shape.scaling.as_ref().map_or(0, |scaling| scaling.max).max(core + task);
+    let filled = |core: u32| {
+        let task = shape.task.as_ref().map_or(Some(0), |fleet| full(fleet, all - core, of));
         Some(full(&shape.core, core, of)? + task?)
     };
-    let Some(scaling) = &shape.scaling else { return filled(core, task) };
-    let all = scaling.max.max(core + task);
     // What scaling adds goes to either of the fleets, wherever there is more in a unit.
-    match &shape.task {
-        Some(_) => {
-            let most_core = scaling.max_core.unwrap_or(all).clamp(core, all);
-            Some(filled(core, all - core)?.max(filled(most_core, all - most_core)?))
-        }
-        None => filled(all, 0),
-    }
+    let most_core = match (&shape.task, &shape.scaling) {
+        (Some(_), None) => core,
+        (Some(_), Some(scaling)) => scaling.max_core.unwrap_or(all).clamp(core, all),
+        (None, _) => all,
+    };
+    Some(filled(core)?.max(filled(most_core)?))
 }
 
 /// Returns the most that instances of a fleet have together when they count so many units.

@@ -12,14 +12,13 @@ use serde_json::{Map, Value as Json, json};
 
 use super::app::App;
 use super::args::{LogsArgs, StreamChoice};
-use super::runs;
 use super::workspace::Workspace;
+use super::{jobs, runs};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, RunState, Sink, StepState};
 use crate::mask;
 use crate::run::{RunRecord, StepRecord};
 use crate::targets::emr::LogStream;
-use crate::yaml::did_you_mean;
 
 /// How often to look for more on this machine.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -94,13 +93,9 @@ impl StepOutput<'_> {
     }
 
     fn step(&self) -> Result<&StepRecord> {
-        let (run, step) = (&self.record.run, &self.args.step);
-        self.record.step(step).ok_or_else(|| {
-            let names: Vec<&str> = self.record.steps.iter().map(|step| step.name.as_str()).collect();
-            let error = Error::new(Kind::Usage, format!("run `{run}` has no step `{step}`"));
-            let close = did_you_mean(step, names.iter().copied());
-            close.into_iter().fold(error, Error::hint).hint(format!("its steps are: {}", names.join(", ")))
-        })
+        let known = self.record.steps.iter().map(|step| step.name.as_str());
+        let unknown = || jobs::no_step(format!("run `{}`", self.record.run), &self.args.step, known);
+        self.record.step(&self.args.step).ok_or_else(unknown)
     }
 
     /// Returns whether the step may still print something.
