@@ -210,21 +210,21 @@ mod tests {
     #[test]
     fn the_flag_outranks_the_environment_which_outranks_the_stream() {
         use ColorChoice::{Always, Auto, Never};
-        let terminal: &[(&str, &str)] = &[("TERM", "xterm")];
-        let cases: [(ColorChoice, &[(&str, &str)], bool, bool); 9] = [
-            (Auto, terminal, true, true),
-            (Auto, terminal, false, false),
-            (Auto, &[], true, false),
-            (Auto, &[("TERM", "dumb")], true, false),
-            (Auto, &[("TERM", "xterm"), ("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")], true, false),
-            (Auto, &[("NO_COLOR", ""), ("CLICOLOR_FORCE", "1")], false, true),
-            (Auto, &[("CLICOLOR_FORCE", "0")], false, false),
-            (Always, &[("NO_COLOR", "1")], false, true),
-            (Never, &[("TERM", "xterm"), ("CLICOLOR_FORCE", "1")], true, false),
+        let cases = [
+            (Auto, "TERM=xterm", true, true),
+            (Auto, "TERM=xterm", false, false),
+            (Auto, "", true, false),
+            (Auto, "TERM=dumb", true, false),
+            (Auto, "TERM=xterm NO_COLOR=1 CLICOLOR_FORCE=1", true, false),
+            (Auto, "NO_COLOR= CLICOLOR_FORCE=1", false, true),
+            (Auto, "CLICOLOR_FORCE=0", false, false),
+            (Always, "NO_COLOR=1", false, true),
+            (Never, "TERM=xterm CLICOLOR_FORCE=1", true, false),
         ];
         for (choice, variables, stream, expected) in cases {
-            let environment = variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-            assert_eq!(has_colours(choice, &environment, stream), expected, "{choice:?} {variables:?} {stream}");
+            let pair = |variable: &str| variable.split_once('=').map(|(name, value)| (name.into(), value.into()));
+            let environment = variables.split_whitespace().filter_map(pair).collect();
+            assert_eq!(has_colours(choice, &environment, stream), expected, "{choice:?} {variables} {stream}");
         }
     }
 }
