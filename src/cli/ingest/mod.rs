@@ -3,7 +3,6 @@
 mod api;
 mod args;
 mod credentials;
-mod status;
 
 use jiff::Timestamp;
 use jiff::civil::{Date, time};
@@ -40,7 +39,7 @@ pub async fn ingest(app: &App, command: &IngestCommand) -> Result<u8> {
     let _lock = what.map(|what| work.guard(what)).transpose()?;
     let mut sink = app.sink();
     let (summary, date, unit) = match command {
-        IngestCommand::Status => return status::status(&work).await,
+        IngestCommand::Status => return api::status(&work).await,
         IngestCommand::Api(args) if args.plan => return api::plan(&work, args, sink).await,
         IngestCommand::Api(args) => api::read(&work, args, sink.as_mut()).await?,
         IngestCommand::Pages(args) => from_pages(&work, args, sink.as_mut()).await?,
