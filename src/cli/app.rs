@@ -158,10 +158,14 @@ impl App {
         }
     }
 
+    /// Writes text to stderr, whether or not anyone reads it.
+    pub fn print_err(&self, text: &str) {
+        let _ = io::stderr().write_all(text.as_bytes());
+    }
+
     /// Writes an error to stderr, for people; returns its exit code.
     pub fn show_error(&self, error: &Error) -> u8 {
-        // Nobody may read it.
-        let _ = io::stderr().write_all(problem::text(error, &self.err_style).as_bytes());
+        self.print_err(&problem::text(error, &self.err_style));
         error.kind.exit_code()
     }
 

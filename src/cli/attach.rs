@@ -66,8 +66,8 @@ pub async fn wait_behind(
     }
     let mut stop = services.stop.clone();
     while record.state == RunState::Running {
-        let is_live = |me| record.driver.as_ref().is_some_and(|driver| driver.is_live(services.store.now(), me));
-        let driver = record.driver.as_ref().filter(|_| services.owner.as_ref().is_none_or(is_live));
+        let (me, now) = (services.owner.as_ref(), services.store.now());
+        let driver = record.driver.as_ref().filter(|driver| me.is_none_or(|me| driver.is_live(now, me)));
         if driver.is_none() || Instant::now() >= until {
             let who = match driver {
                 Some(driver) => format!("driven by {} until {:.0}, unless renewed", driver.owner, driver.until),

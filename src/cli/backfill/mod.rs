@@ -110,7 +110,7 @@ pub async fn backfill(app: &App, args: &BackfillArgs) -> Result<u8> {
     // The plan is shown where the story is told, so that stdout has the answer alone.
     match app.tells_ndjson() {
         true => app.tell(Event::Note { text: planned.line() }),
-        false => std::io::stderr().write_all(planned.text(&app.err_style).as_bytes())?,
+        false => app.print_err(&planned.text(&app.err_style)),
     }
     let (to_run, command) = (planned.to_run(), args.command(&range));
     if !to_run.is_empty() && !args.yes {
