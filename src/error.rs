@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// What sort of failure this is; one exit code each, as documented in `docs/exit-codes.md`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// The job failed: its code or its data.
     Job,
@@ -90,14 +93,8 @@ impl Error {
 
     /// Returns the messages of the causes, outermost first.
     pub fn causes(&self) -> Vec<String> {
-        let mut causes = Vec::new();
-        let mut next: Option<&(dyn std::error::Error + 'static)> =
-            self.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static));
-        while let Some(cause) = next {
-            causes.push(cause.to_string());
-            next = cause.source();
-        }
-        causes
+        let causes = std::iter::successors(std::error::Error::source(self), |cause| cause.source());
+        causes.map(ToString::to_string).collect()
     }
 }
 
@@ -116,13 +113,11 @@ impl std::error::Error for Error {
 impl From<std::io::Error> for Error {
     /// Input and output fail for reasons outside the job; `fs_err` has put the path into the text.
     fn from(error: std::io::Error) -> Self {
-        let full = error.kind() == std::io::ErrorKind::StorageFull;
-        let failure = Self::new(Kind::Machine, if full { "the disk is full" } else { "a file operation failed" });
-        let failure = failure.caused_by(error);
-        if full {
-            failure.hint("free some space, `soflow gc` removes old versions, then run the same command again")
-        } else {
-            failure
+        if error.kind() == std::io::ErrorKind::StorageFull {
+            return Self::new(Kind::Machine, "the disk is full")
+                .caused_by(error)
+                .hint("free some space, `soflow gc` removes old versions, then run the same command again");
         }
+        Self::new(Kind::Machine, "a file operation failed").caused_by(error)
     }
 }

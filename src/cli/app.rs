@@ -1,26 +1,23 @@
-//! What every verb needs: settings, services, the terminal, the clock.
+//! The terminal, the environment and the flags that every verb has, and the two streams that verbs write to.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal as _, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, ErrorKind, IsTerminal as _, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use fs_err as fs;
+use clap::ColorChoice;
 use indicatif::ProgressDrawTarget;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
+use serde::Serialize;
 
-use super::args::{EventsForm, Global, OutputForm, TargetOptions};
-use super::output::stdout;
-use super::project::{Project, misnamed};
-use crate::config::{self, Layers};
+use super::args::{EventsForm, Global, OutputForm};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::machine::Host;
-use crate::report::{self, Answer, ColorInputs, Layout, Mode, Style};
-use crate::targets::local::EngineEnvironment;
-use crate::yaml::{self, Problems};
+use crate::report::{self, Layout, Style, problem};
+use crate::store::Owner;
 
 /// Most frames a second of the bars.
 const FRAMES: u8 = 20;
@@ -29,18 +26,19 @@ const FRAMES: u8 = 20;
 pub struct App {
     /// `--output json`.
     pub json: bool,
-    /// Whether stdout gets colours.
-    pub colour: bool,
-    /// Colours of stdout.
-    pub out_style: Style,
+    /// Colours and columns of stdout.
+    pub layout: Layout,
     /// Colours of stderr.
     pub err_style: Style,
-    /// Columns of stdout when it is a terminal.
-    pub width: Option<usize>,
+    /// `--target`.
+    pub target: Option<String>,
+    /// `-C`.
+    pub directory: Option<PathBuf>,
+    /// The environment's variables.
+    pub environment: BTreeMap<String, String>,
     events: EventsForm,
-    target: Option<String>,
-    directory: Option<PathBuf>,
-    pub(super) environment: BTreeMap<String, String>,
+    /// Whether stderr is a terminal whose lines can be drawn anew.
+    has_screen: bool,
 }
 
 impl App {
@@ -51,85 +49,18 @@ impl App {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
         let environment: BTreeMap<String, String> = std::env::vars_os().filter_map(text).collect();
-        let is_set = |name: &str| environment.get(name).is_some_and(|value| !value.is_empty() && value != "0");
-        let colour = |terminal: bool| {
-            let inputs = ColorInputs {
-                choice: global.color.into(),
-                no_color: environment.get("NO_COLOR").is_some_and(|value| !value.is_empty()),
-                force: is_set("CLICOLOR_FORCE"),
-                dumb: report::is_dumb(environment.get("TERM").map(String::as_str)),
-                terminal,
-            };
-            inputs.decide()
-        };
-        let stdout = std::io::stdout().is_terminal();
+        let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
+        let style = |terminal| Style::new(has_colours(global.color, &environment, terminal));
         Self {
             json: global.output == OutputForm::Json,
-            colour: colour(stdout),
-            out_style: Style::new(colour(stdout)),
-            err_style: Style::new(colour(std::io::stderr().is_terminal())),
-            width: stdout.then(columns),
-            events: global.events,
+            layout: Layout { style: style(out), width: out.then(columns) },
+            err_style: style(err),
             target: global.target.clone(),
             directory: global.directory.clone(),
+            events: global.events,
+            has_screen: err && !is_dumb(&environment),
             environment,
         }
-    }
-
-    /// Finds the project and resolves its settings; `local` holds flags over the local target's settings.
-    ///
-    /// # Errors
-    /// `Usage` with every mistake in the config file, the environment and the flags.
-    pub fn project(&self, local: Option<&TargetOptions>) -> Result<Project> {
-        Ok(self.read_project(local)??)
-    }
-
-    /// Returns what [`App::project`] does, with the mistakes as values.
-    pub fn read_project(&self, local: Option<&TargetOptions>) -> Result<Result<Project, Problems>> {
-        let cwd = match &self.directory {
-            Some(folder) => fs::canonicalize(folder).map_err(|error| {
-                Error::new(Kind::Usage, format!("`-C {}` is not a folder", folder.display())).caused_by(error)
-            })?,
-            None => std::env::current_dir()?,
-        };
-        let root = config::find_root(&cwd, &|path| path.exists()).ok_or_else(|| {
-            Error::new(Kind::Usage, format!("`{}` is not in a soflow project", cwd.display()))
-                .hint("a project has a folder `jobs/` or a file `config/soflow.yaml`; name one with `-C FOLDER`")
-        })?;
-        if root.to_str().is_none_or(|path| path.contains(char::is_control)) {
-            let what = format!("`{}` cannot be a project: its name is not plain text", root.display());
-            return Err(Error::new(Kind::Usage, what)
-                .detail("Locations are written as UTF-8, without control characters.")
-                .hint("rename the folder"));
-        }
-        Ok(config::read(self.layers(&root, local)?, &Path::is_file).map(|resolved| Project { resolved, cwd }))
-    }
-
-    fn layers(&self, root: &Path, local: Option<&TargetOptions>) -> Result<Layers> {
-        let path = root.join("config/soflow.yaml");
-        let shown = "config/soflow.yaml";
-        let file = match path.is_file() {
-            true => Some((PathBuf::from(shown), yaml::Source::decode(shown, &fs::read(&path)?)?)),
-            false => None,
-        };
-        // Settings that nobody reads would be another lake and another target than the person thinks.
-        if let (None, Some(other)) = (&file, misnamed(&root.join("config")).iter().find(|file| file.stem == "soflow")) {
-            let error = Error::new(Kind::Usage, format!("there is no `{shown}`, but a file like it"));
-            return Err(error.hint(other.told(root)));
-        }
-        let mut flags = Vec::new();
-        let mut flag = |key: &str, value: &Option<String>, name: &str| {
-            flags.extend(value.iter().map(|value| (key.to_string(), value.clone(), name.to_string())));
-        };
-        flag("default-target", &self.target, "--target");
-        if let Some(local) = local {
-            flag("engine", &local.engine, "--engine");
-            flag("parallel", &local.parallel, "--parallel");
-            flag("cluster", &local.cluster, "--cluster");
-        }
-        let ours = |(name, _): &(&String, &String)| name.starts_with("SOFLOW_") || *name == "HOME";
-        let environment = self.environment.iter().filter(ours).map(|(n, v)| (n.clone(), v.clone())).collect();
-        Ok(Layers { root: root.to_path_buf(), file, environment, flags })
     }
 
     /// Returns what this machine is, as far as the local engine cares.
@@ -139,30 +70,47 @@ impl App {
         Host { path, java_home }
     }
 
-    /// Returns the engine environment of the target in use.
-    pub fn engine(&self, project: &Project) -> Result<EngineEnvironment> {
-        Ok(EngineEnvironment::new(project.local()?, &self.host()))
+    /// Returns who we are, for others who want the same cluster or run.
+    pub fn owner(&self) -> Owner {
+        let known = |names: &[&str]| {
+            names.iter().find_map(|name| self.environment.get(*name).filter(|value| !value.is_empty()).cloned())
+        };
+        let host = fs_err::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_string());
+        let host = host.or_else(|| known(&["HOSTNAME", "HOST"])).unwrap_or_else(|| "unknown".into());
+        let user = known(&["USER", "LOGNAME"]).unwrap_or_else(|| "someone".into());
+        // What a CI job is known by: GitHub, GitLab, Jenkins, Buildkite.
+        let job = known(&["GITHUB_RUN_ID", "CI_JOB_ID", "BUILD_TAG", "BUILDKITE_BUILD_ID"]);
+        let who = known(&["SOFLOW_OWNER"])
+            .or_else(|| job.map(|job| format!("ci-{job}")))
+            .unwrap_or_else(|| format!("{user}@{host}"));
+        Owner::me(&who, &host)
     }
 
     /// Returns the listener that tells the story on stderr.
     pub fn sink(&self) -> Box<dyn Sink> {
-        let mode = match self.events {
-            EventsForm::Auto if self.has_screen() => {
-                Mode::Terminal { bars: ProgressDrawTarget::term_like_with_hz(Box::<report::Screen>::default(), FRAMES) }
-            }
-            _ => return self.lines(),
-        };
-        report::sink(mode, self.err_style, Arc::new(Timestamp::now), Box::new(std::io::stderr()))
+        self.listener(self.has_screen)
     }
 
     /// Returns a listener without a live view: several may tell their stories at once.
     pub fn lines(&self) -> Box<dyn Sink> {
-        let mode = match self.events {
-            EventsForm::Auto | EventsForm::Plain => Mode::Plain,
-            EventsForm::Ndjson => Mode::Ndjson,
-            EventsForm::Quiet => Mode::Quiet,
-        };
-        report::sink(mode, self.err_style, Arc::new(Timestamp::now), Box::new(std::io::stderr()))
+        self.listener(false)
+    }
+
+    fn listener(&self, live: bool) -> Box<dyn Sink> {
+        let (style, clock, out) = (self.err_style, Arc::new(Timestamp::now), Box::new(io::stderr()));
+        match self.events {
+            EventsForm::Auto if live => {
+                let screen = ProgressDrawTarget::term_like_with_hz(Box::<report::Screen>::default(), FRAMES);
+                report::live(screen, style, out)
+            }
+            EventsForm::Ndjson => report::ndjson(clock, out),
+            form => report::plain(style, clock, out, form == EventsForm::Quiet),
+        }
+    }
+
+    /// Tells one thing on stderr.
+    pub fn tell(&self, event: Event) {
+        self.sink().emit(event);
     }
 
     /// Returns whether stderr is read by a program.
@@ -170,64 +118,86 @@ impl App {
         self.events == EventsForm::Ndjson
     }
 
-    /// Returns whether a live view and the answer after it go to the same screen.
-    pub fn watched(&self) -> bool {
-        self.width.is_some() && self.events == EventsForm::Auto && self.has_screen()
+    /// Returns what parts the answer from the story above it: a line when a live view goes to the same screen.
+    pub fn gap(&self) -> &'static str {
+        let live = self.layout.width.is_some() && self.events == EventsForm::Auto && self.has_screen;
+        if live && !self.json { "\n" } else { "" }
     }
 
-    /// Returns whether stderr is a terminal whose lines can be drawn anew.
-    fn has_screen(&self) -> bool {
-        std::io::stderr().is_terminal() && !report::is_dumb(self.environment.get("TERM").map(String::as_str))
-    }
-
-    /// Says what the settings warn of.
-    pub fn warn(&self, project: &Project, sink: &mut dyn Sink) {
-        for text in &project.resolved.warnings {
-            sink.emit(Event::Warning { text: text.clone() });
+    /// Writes a command's answer to stdout, as the JSON document or as text for people; returns the exit code of success.
+    /// The text ends in a newline unless it is empty. The listener must be dropped before.
+    pub fn answer(&self, document: &impl Serialize, text: impl FnOnce(&Layout) -> String) -> Result<u8> {
+        if !self.json {
+            return self.print(&text(&self.layout));
         }
-    }
-
-    /// Writes an answer to stdout.
-    pub fn print(&self, text: &str) -> Result<()> {
-        self.print_bytes(text.as_bytes()).map(drop)
-    }
-
-    /// Writes an answer to stdout that may be no text. Returns whether anyone reads on.
-    pub fn print_bytes(&self, bytes: &[u8]) -> Result<bool> {
-        let mut out = stdout();
-        out.write_all(bytes).and_then(|()| out.flush())?;
-        Ok(!out.gone)
-    }
-
-    /// Writes a command's answer to stdout, in the form that was asked for; returns the exit code of success.
-    pub fn answer(&self, answer: &impl Answer) -> Result<u8> {
-        if self.json {
-            self.print_json(answer)?
-        } else {
-            self.print(&answer.text(&self.layout()))?
-        }
-        Ok(0)
-    }
-
-    /// Returns how answers are laid out for people.
-    pub const fn layout(&self) -> Layout {
-        Layout { style: self.out_style, width: self.width }
-    }
-
-    /// Writes an answer to stdout as one JSON document.
-    pub fn print_json(&self, answer: &impl serde::Serialize) -> Result<()> {
         let internal = |error| Error::new(Kind::Internal, "the answer cannot be written as JSON").caused_by(error);
-        let mut document = serde_json::to_value(answer).map_err(internal)?;
+        let mut document = serde_json::to_value(document).map_err(internal)?;
         if let Some(object) = document.as_object_mut() {
             object.shift_insert(0, "v".into(), report::OUTPUT_VERSION.into());
         }
-        self.print(&format!("{}\n", serde_json::to_string_pretty(&document).map_err(internal)?))
+        self.print(&format!("{document:#}\n"))
     }
+
+    /// Writes text to stdout; returns the exit code of success.
+    pub fn print(&self, text: &str) -> Result<u8> {
+        self.print_bytes(text.as_bytes()).map(|_| 0)
+    }
+
+    /// Writes to stdout what may be no text. Returns whether anyone reads on.
+    pub fn print_bytes(&self, bytes: &[u8]) -> Result<bool> {
+        self.write_out(|out| out.write_all(bytes))
+    }
+
+    /// Writes to stdout; returns whether anyone reads on. A reader that went away, as `| head -1` does, is no failure, and
+    /// makes no failure a success: only what is written here may be lost without a word.
+    pub fn write_out(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<bool> {
+        let mut out = io::stdout().lock();
+        match write(&mut out).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+            done => Ok(done.map(|()| true)?),
+        }
+    }
+
+    /// Writes text to stderr, whether or not anyone reads it.
+    pub fn print_err(&self, text: &str) {
+        let _ = io::stderr().write_all(text.as_bytes());
+    }
+
+    /// Writes an error to stderr, for people; returns its exit code.
+    pub fn show_error(&self, error: &Error) -> u8 {
+        self.print_err(&problem::text(error, &self.err_style));
+        error.kind.exit_code()
+    }
+
+    /// Writes an error where it belongs and returns its exit code, whether or not anyone reads it.
+    pub fn fail(&self, error: &Error) -> u8 {
+        if self.json {
+            let _ = self.print(&format!("{:#}\n", problem::json(error)));
+        }
+        self.show_error(error)
+    }
+}
+
+/// Returns whether to colour a stream: the flag, then `NO_COLOR`, then `CLICOLOR_FORCE`, then what the stream is.
+fn has_colours(choice: ColorChoice, environment: &BTreeMap<String, String>, terminal: bool) -> bool {
+    let is_set = |name, off| environment.get(name).is_some_and(|value| !value.is_empty() && value != off);
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto if is_set("NO_COLOR", "") => false,
+        ColorChoice::Auto => is_set("CLICOLOR_FORCE", "0") || (terminal && !is_dumb(environment)),
+    }
+}
+
+/// Returns whether a terminal cannot move its cursor, by its `TERM`: that of an editor, a serial line, or one that says
+/// nothing of itself. Source: terminfo's entries `dumb` and `unknown`.
+fn is_dumb(environment: &BTreeMap<String, String>) -> bool {
+    matches!(environment.get("TERM").map(String::as_str), None | Some("" | "dumb" | "unknown"))
 }
 
 /// Returns the columns of the terminal that stdout is, 80 when it does not say.
 fn columns() -> usize {
-    let size = terminal_size::terminal_size_of(std::io::stdout());
+    let size = terminal_size::terminal_size_of(io::stdout());
     size.map(|(columns, _)| usize::from(columns.0)).filter(|columns| *columns > 0).unwrap_or(80)
 }
 
@@ -235,4 +205,30 @@ fn columns() -> usize {
 pub fn yesterday() -> Date {
     let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
     today.checked_sub(1.day()).unwrap_or(today)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flag_outranks_the_environment_which_outranks_the_stream() {
+        use ColorChoice::{Always, Auto, Never};
+        let cases = [
+            (Auto, "TERM=xterm", true, true),
+            (Auto, "TERM=xterm", false, false),
+            (Auto, "", true, false),
+            (Auto, "TERM=dumb", true, false),
+            (Auto, "TERM=xterm NO_COLOR=1 CLICOLOR_FORCE=1", true, false),
+            (Auto, "NO_COLOR= CLICOLOR_FORCE=1", false, true),
+            (Auto, "CLICOLOR_FORCE=0", false, false),
+            (Always, "NO_COLOR=1", false, true),
+            (Never, "TERM=xterm CLICOLOR_FORCE=1", true, false),
+        ];
+        for (choice, variables, stream, expected) in cases {
+            let pair = |variable: &str| variable.split_once('=').map(|(name, value)| (name.into(), value.into()));
+            let environment = variables.split_whitespace().filter_map(pair).collect();
+            assert_eq!(has_colours(choice, &environment, stream), expected, "{choice:?} {variables} {stream}");
+        }
+    }
 }

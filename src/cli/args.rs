@@ -1,17 +1,13 @@
 //! The command line: clap only, no decisions. The comments here are the help texts.
 
-mod global;
-
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
 use super::backfill::BackfillArgs;
-use super::connections::RunOptions;
 use super::ingest::IngestCommand;
-
-pub use global::{EventsForm, Global, OutputForm};
 
 /// Runs Spark jobs on this machine, with an embedded engine, and on Amazon EMR: the same job file, the same PySpark.
 #[derive(Debug, Parser)]
@@ -23,22 +19,68 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// The options that every verb has.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Where to run: an entry under `targets:` in config/soflow.yaml
+    #[arg(long, global = true, value_name = "NAME")]
+    pub target: Option<String>,
+    /// What stdout gets: text for people or one JSON document
+    #[arg(long, global = true, value_enum, default_value_t = OutputForm::Text, value_name = "FORM")]
+    pub output: OutputForm,
+    /// What stderr gets: a live view (auto: on a terminal), plain lines, NDJSON events, or warnings only
+    #[arg(long, global = true, value_enum, default_value_t = EventsForm::Auto, value_name = "FORM")]
+    pub events: EventsForm,
+    /// When to use colours; NO_COLOR is honoured
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
+    pub color: ColorChoice,
+    /// Start in this folder instead of the current one
+    #[arg(short = 'C', long = "directory", global = true, value_name = "FOLDER")]
+    pub directory: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutputForm {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EventsForm {
+    Auto,
+    Plain,
+    Ndjson,
+    Quiet,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a job: what has changed since it was published, and nothing else
     Submit(SubmitArgs),
     /// Show what `submit` would do, and do nothing
-    Plan(PlanArgs),
+    Plan(Selection),
     /// Run a job for each date of a range; again: go on where it stopped
     Backfill(BackfillArgs),
     /// Check the settings and job files, and show every mistake
-    Validate(ValidateArgs),
+    Validate {
+        /// The jobs to check [default: all in jobs/]
+        jobs: Vec<String>,
+    },
     /// Run what is left of a run that failed or was stopped
     Retry(RetryArgs),
     /// Watch a run that goes on without its process, and finish it
-    Attach(AttachArgs),
+    Attach {
+        /// The run, such as daily.2026-11-22.3
+        run: String,
+        #[command(flatten)]
+        watching: Watching,
+    },
     /// End a run on a cluster
-    Cancel(CancelArgs),
+    Cancel {
+        /// The run, such as daily.2026-11-22.3
+        run: String,
+    },
     /// Make, list, show and end clusters
     #[command(subcommand)]
     Cluster(ClusterCommand),
@@ -49,13 +91,27 @@ pub enum Command {
     /// Print what a step printed
     Logs(LogsArgs),
     /// List published tables, or show one
-    Tables(TablesArgs),
+    #[command(args_conflicts_with_subcommands = true)]
+    Tables {
+        #[command(subcommand)]
+        command: Option<TablesCommand>,
+    },
     /// Run SQL on the published tables
     Query(QueryArgs),
     /// Make readers see an earlier version of a table
-    Rollback(RollbackArgs),
+    Rollback {
+        /// The table
+        table: String,
+        /// The run whose version readers should see [default: the version before the current one]
+        #[arg(long, value_name = "RUN")]
+        to: Option<String>,
+    },
     /// Remove versions and files that nobody needs any more
-    Gc(GcArgs),
+    Gc {
+        /// Show what would be removed, and remove nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Bring Stack Exchange data into raw: API, data dump, or pages
     #[command(subcommand)]
     Ingest(IngestCommand),
@@ -70,7 +126,7 @@ pub enum Command {
 }
 
 /// What to run, shared by `submit` and `plan`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct Selection {
     /// The job: a file in jobs/, without `.yaml`
     pub job: String,
@@ -119,7 +175,7 @@ pub struct SubmitArgs {
 }
 
 /// How to watch a run that can go on without us.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Copy, Debug, Default, Args)]
 #[command(next_help_heading = "On a cluster")]
 pub struct Watching {
     /// Stop watching after so long, such as 30m or 2h, with exit code 4; 0s: as soon as the steps are handed over
@@ -136,20 +192,9 @@ pub struct Watching {
     pub force_lease: bool,
 }
 
-impl Watching {
-    /// Returns what the person wants.
-    pub fn options(&self) -> RunOptions {
-        RunOptions {
-            force: self.force_lease,
-            cancel_on_interrupt: self.on_interrupt == OnInterrupt::Cancel,
-            wait: self.wait,
-            queue: self.queue_for,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum OnInterrupt {
+    #[default]
     Detach,
     Cancel,
 }
@@ -157,20 +202,6 @@ pub enum OnInterrupt {
 fn duration(text: &str) -> Result<Duration, String> {
     let seconds = crate::yaml::parse_duration(text).ok_or("write it as 90s, 30m, 12h or 7d")?;
     Ok(Duration::from_secs(seconds.try_into().unwrap_or_default()))
-}
-
-#[derive(Debug, Args)]
-pub struct AttachArgs {
-    /// The run, such as daily.2026-11-22.3
-    pub run: String,
-    #[command(flatten)]
-    pub watching: Watching,
-}
-
-#[derive(Debug, Args)]
-pub struct CancelArgs {
-    /// The run, such as daily.2026-11-22.3
-    pub run: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -204,18 +235,6 @@ pub enum ClusterCommand {
         #[arg(long)]
         dry_run: bool,
     },
-}
-
-#[derive(Debug, Args)]
-pub struct PlanArgs {
-    #[command(flatten)]
-    pub selection: Selection,
-}
-
-#[derive(Debug, Args)]
-pub struct ValidateArgs {
-    /// The jobs to check [default: all in jobs/]
-    pub jobs: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -271,13 +290,6 @@ pub enum StreamChoice {
     Both,
 }
 
-#[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub struct TablesArgs {
-    #[command(subcommand)]
-    pub command: Option<TablesCommand>,
-}
-
 #[derive(Debug, Subcommand)]
 pub enum TablesCommand {
     /// Show a table: columns, partitions, rows, bytes, versions
@@ -306,22 +318,6 @@ pub struct QueryArgs {
     /// Print CSV instead of an aligned table
     #[arg(long, conflicts_with = "output")]
     pub csv: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct RollbackArgs {
-    /// The table
-    pub table: String,
-    /// The run whose version readers should see [default: the version before the current one]
-    #[arg(long, value_name = "RUN")]
-    pub to: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub struct GcArgs {
-    /// Show what would be removed, and remove nothing
-    #[arg(long)]
-    pub dry_run: bool,
 }
 
 #[derive(Debug, Args)]

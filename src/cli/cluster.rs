@@ -1,23 +1,17 @@
 //! `soflow cluster`: make, list, show and end clusters.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
-use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tokio::sync::mpsc;
 
 use super::app::App;
-use super::args::{ClusterCommand, TargetOptions};
-use super::connections::RunOptions;
+use super::args::{ClusterCommand, TargetOptions, Watching};
 use crate::error::{Error, Kind, Result};
-use crate::event::Sink;
 use crate::names::Digest;
-use crate::report::{Answer, Layout, TextCell, TextTable, paint, plural, seconds};
-use crate::store::Owner;
+use crate::report::{Layout, TextCell, paint, plural, seconds};
 use crate::store::lease::describe;
 use crate::targets::emr::answers::is_ending;
-use crate::targets::emr::{Clusters, Listed, Reaped, Shown, users};
+use crate::targets::emr::{Clusters, Listed, Shown, users};
 use crate::targets::{Note, Notes};
 
 /// Looks after clusters.
@@ -26,87 +20,70 @@ pub async fn cluster(app: &App, command: &ClusterCommand) -> Result<u8> {
         ClusterCommand::Up { shape, .. } => shape.clone(),
         _ => None,
     };
-    let project = app.project(Some(&TargetOptions { cluster: shape, ..TargetOptions::default() }))?;
-    let (_, clusters) = app.clusters(&project, RunOptions::default()).await?;
+    let options = TargetOptions { cluster: shape, ..TargetOptions::default() };
+    let clusters = app.open(&options, Watching::default()).await?.clusters()?;
     match command {
         ClusterCommand::Up { no_wait, .. } => up(app, &clusters, *no_wait).await,
-        ClusterCommand::List => app.answer(&ClusterList { clusters: clusters.list().await? }),
+        ClusterCommand::List => {
+            let clusters = clusters.list().await?;
+            app.answer(&json!({ "clusters": clusters }), |layout| list(&clusters, layout))
+        }
         ClusterCommand::Show { cluster } => {
-            let id = the_one(&clusters, cluster.as_deref()).await?;
-            show(app, &clusters.show(&id).await?)
+            let shown = clusters.show(&the_one(&clusters, cluster.as_deref()).await?).await?;
+            app.answer(&document(&shown), |layout| all_about(&shown, layout))
         }
         ClusterCommand::Down { cluster, force } => {
             let id = the_one(&clusters, cluster.as_deref()).await?;
-            down(app, &clusters, &id, *force).await
+            let state = clusters.down(&id, *force).await?.state;
+            app.answer(&json!({ "cluster": id, "state": state.as_str() }), |_| format!("Cluster {id} is {state}.\n"))
         }
-        ClusterCommand::Reap { dry_run } => reap(app, &clusters, *dry_run).await,
+        ClusterCommand::Reap { dry_run } => {
+            let reaped = clusters.reap(*dry_run).await?;
+            app.answer(&json!({ "dry_run": dry_run, "clusters": reaped }), |_| {
+                let word = if *dry_run { "would be ended" } else { "is ending" };
+                let lines = reaped.iter().map(|one| format!("Cluster {} {word}: {}\n", one.id, one.reason));
+                match reaped.is_empty() {
+                    true => "Nothing to end: every cluster of this lake is in use, young, or about to end by itself.\n"
+                        .into(),
+                    false => lines.collect(),
+                }
+            })
+        }
     }
 }
 
-async fn up(app: &App, clusters: &Arc<Clusters>, no_wait: bool) -> Result<u8> {
+async fn up(app: &App, clusters: &Clusters, no_wait: bool) -> Result<u8> {
     let (notes, mut heard) = mpsc::unbounded_channel();
     let notes = Notes(notes);
     let mut sink = app.sink();
-    let token = token(&app.owner());
+    // No other request for a cluster has this name.
+    let (owner, now) = (app.owner(), Timestamp::now().as_nanosecond());
+    let token = format!("up-{}", &Digest::of([format!("{} {} {now}", owner.host, owner.process)]).as_str()[..10]);
     let work = async {
         let (id, ready) = clusters.up(&token, &notes).await?;
         if !ready && !no_wait {
             clusters.await_ready(&id, &notes).await?;
         }
+        // Ends the telling.
         drop(notes);
         Ok::<_, Error>(id)
     };
-    tokio::pin!(work);
-    let done = loop {
-        tokio::select! {
-            done = &mut work => break done,
-            Some(note) = heard.recv() => tell(note, sink.as_mut()),
+    let tell = async {
+        while let Some(note) = heard.recv().await {
+            if let Note::Event(event) = note {
+                sink.emit(event);
+            }
         }
     };
-    while let Ok(note) = heard.try_recv() {
-        tell(note, sink.as_mut());
-    }
+    let (id, ()) = tokio::join!(work, tell);
     drop(sink);
-    let id = done?;
-    app.answer(&MadeCluster {
-        cluster: id,
-        ready: !no_wait,
-        idle_seconds: clusters.settings().shape.idle_seconds as f64,
+    let id = id?;
+    app.answer(&json!({ "cluster": id }), |_| {
+        let (state, idle) =
+            (if no_wait { "on its way" } else { "ready" }, seconds(clusters.settings().shape.idle_seconds as f64));
+        let commands = format!("  soflow submit JOB\n  soflow cluster down {id}\n");
+        format!("Cluster {id} is {state}. It ends after {idle} without work.\n{commands}")
     })
-}
-
-/// A cluster that is there or on its way.
-#[derive(Serialize)]
-struct MadeCluster {
-    cluster: String,
-    #[serde(skip)]
-    ready: bool,
-    #[serde(skip)]
-    idle_seconds: f64,
-}
-
-impl Answer for MadeCluster {
-    fn text(&self, _: &Layout) -> String {
-        let (id, state) = (&self.cluster, if self.ready { "ready" } else { "on its way" });
-        let idle = seconds(self.idle_seconds);
-        format!(
-            "Cluster {id} is {state}. It ends after {idle} without work.\n  soflow submit JOB\n  soflow cluster down {id}\n"
-        )
-    }
-}
-
-/// Returns a name that no other request for a cluster has.
-fn token(owner: &Owner) -> String {
-    let now = Timestamp::now().as_nanosecond();
-    let unique = Digest::of([format!("{} {} {now}", owner.host, owner.process)]);
-    format!("up-{}", &unique.as_str()[..10])
-}
-
-fn tell(note: Note, sink: &mut dyn Sink) {
-    match note {
-        Note::Event(event) => sink.emit(event),
-        Note::Step { .. } | Note::Placed { .. } => {}
-    }
 }
 
 /// Returns the cluster a person means: the one named, or the only one there is.
@@ -130,74 +107,55 @@ async fn the_one(clusters: &Clusters, named: Option<&str>) -> Result<String> {
     }
 }
 
-/// The clusters of a lake.
-#[derive(Serialize)]
-struct ClusterList {
-    clusters: Vec<Listed>,
-}
-
-impl Answer for ClusterList {
-    fn text(&self, layout: &Layout) -> String {
-        if self.clusters.is_empty() {
-            return "There are no clusters of this lake: `soflow cluster up` makes one.\n".into();
-        }
-        let mut table =
-            TextTable::new(["cluster", "shape", "state", "age", "used by", "for new runs"]).numbers(["age"]);
-        for one in &self.clusters {
-            let (queue, cluster) = (&one.queue, &one.cluster);
-            let colour = if cluster.fits { layout.style.good } else { layout.style.dim };
-            let queue = if queue.is_empty() { String::new() } else { format!(", {} waiting", queue.len()) };
-            table.row([
-                cluster.id.as_str().into(),
-                cluster.shape.as_str().into(),
-                cluster.state.as_str().into(),
-                seconds(cluster.age_seconds as f64).into(),
-                format!("{}{queue}", used_by(one)).into(),
-                TextCell::from(cluster.reason.as_str()).styled(colour),
-            ]);
-        }
-        layout.table(&table)
+fn list(clusters: &[Listed], layout: &Layout) -> String {
+    if clusters.is_empty() {
+        return "There are no clusters of this lake: `soflow cluster up` makes one.\n".into();
     }
+    let rows = clusters.iter().map(|one| {
+        let colour = if one.cluster.fits { layout.style.good } else { layout.style.dim };
+        // In brackets are those who do not watch it.
+        let held = one.holders.iter().map(|claim| claim.what.clone());
+        let users: Vec<String> = held.chain(one.left.iter().map(|run| format!("({run})"))).collect();
+        let used_by = if users.is_empty() { "-".into() } else { users.join(", ") };
+        let queue = if one.queue.is_empty() { String::new() } else { format!(", {} waiting", one.queue.len()) };
+        [
+            one.cluster.id.as_str().into(),
+            one.cluster.shape.as_str().into(),
+            one.cluster.state.as_str().into(),
+            TextCell::number(seconds(one.cluster.age_seconds as f64)),
+            (used_by + &queue).into(),
+            TextCell::from(one.cluster.reason.as_str()).styled(colour),
+        ]
+    });
+    layout.table(["cluster", "shape", "state", "age", "used by", "for new runs"], rows)
 }
 
-/// Returns who has a cluster, in brackets those who do not watch it.
-fn used_by(one: &Listed) -> String {
-    let held = one.holders.iter().map(|claim| claim.what.clone());
-    let users: Vec<String> = held.chain(one.left.iter().map(|run| format!("({run})"))).collect();
-    if users.is_empty() { "-".into() } else { users.join(", ") }
+fn document(shown: &Shown) -> Json {
+    let cluster = &shown.cluster;
+    let step = |step: &crate::targets::emr::answers::EmrStep| json!({ "id": step.id, "name": step.name, "state": step.state.as_str() });
+    json!({
+        "cluster": cluster.id,
+        "name": cluster.name,
+        "release": cluster.release,
+        "state": cluster.state.as_str(),
+        "reason": cluster.reason,
+        "holders": shown.book.holders,
+        "queue": shown.book.queue,
+        "forced": shown.book.forced,
+        "left": shown.left,
+        "steps": shown.active.iter().map(step).collect::<Vec<_>>(),
+        "instances": shown.instances.len(),
+    })
 }
 
-fn show(app: &App, shown: &Shown) -> Result<u8> {
-    let (cluster, style) = (&shown.cluster, &app.out_style);
-    if app.json {
-        let steps: Vec<_> =
-            shown.active.iter().map(|s| json!({ "id": s.id, "name": s.name, "state": s.state.as_str() })).collect();
-        return app
-            .print_json(&json!({
-                "cluster": cluster.id,
-                "name": cluster.name,
-                "release": cluster.release,
-                "state": cluster.state.as_str(),
-                "reason": cluster.reason,
-                "holders": shown.book.holders,
-                "queue": shown.book.queue,
-                "forced": shown.book.forced,
-                "left": shown.left,
-                "steps": steps,
-                "instances": shown.instances.len(),
-            }))
-            .map(|()| 0);
-    }
-    let mut lines = vec![format!(
-        "{}: {}, {}, {}",
-        paint(style.strong, &cluster.id),
-        cluster.state,
-        cluster.release,
-        plural(shown.instances.len() as u64, "instance"),
-    )];
-    let mut line = |name: &str, text: String| {
-        if !text.is_empty() {
-            lines.push(format!("  {} {text}", paint(style.dim, &format!("{name:<9}"))));
+fn all_about(shown: &Shown, layout: &Layout) -> String {
+    let (cluster, style) = (&shown.cluster, &layout.style);
+    let instances = plural(shown.instances.len() as u64, "instance");
+    let mut text =
+        format!("{}: {}, {}, {instances}\n", paint(style.strong, &cluster.id), cluster.state, cluster.release);
+    let mut line = |name: &str, told: String| {
+        if !told.is_empty() {
+            text.push_str(&format!("  {} {told}\n", paint(style.dim, &format!("{name:<9}"))));
         }
     };
     line("why", cluster.reason.message.clone());
@@ -216,46 +174,5 @@ fn show(app: &App, shown: &Shown) -> Result<u8> {
     for step in &shown.active {
         line("step", format!("{} {} {}", step.id, step.name, step.state));
     }
-    app.print(&(lines.join("\n") + "\n"))?;
-    Ok(0)
-}
-
-async fn down(app: &App, clusters: &Clusters, id: &str, force: bool) -> Result<u8> {
-    let cluster = clusters.down(id, force).await?;
-    app.answer(&EndingCluster { cluster: id, state: cluster.state.to_string() })
-}
-
-async fn reap(app: &App, clusters: &Clusters, dry_run: bool) -> Result<u8> {
-    app.answer(&ReapedClusters { dry_run, clusters: clusters.reap(dry_run).await? })
-}
-
-/// A cluster that was told to end.
-#[derive(Serialize)]
-struct EndingCluster<'a> {
-    cluster: &'a str,
-    state: String,
-}
-
-impl Answer for EndingCluster<'_> {
-    fn text(&self, _: &Layout) -> String {
-        format!("Cluster {} is {}.\n", self.cluster, self.state)
-    }
-}
-
-/// Clusters that nobody needs.
-#[derive(Serialize)]
-struct ReapedClusters {
-    dry_run: bool,
-    clusters: Vec<Reaped>,
-}
-
-impl Answer for ReapedClusters {
-    fn text(&self, _: &Layout) -> String {
-        let word = if self.dry_run { "would be ended" } else { "is ending" };
-        if self.clusters.is_empty() {
-            return "Nothing to end: every cluster of this lake is in use, young, or about to end by itself.\n".into();
-        }
-        let line = |one: &Reaped| format!("Cluster {} {word}: {}\n", one.id, one.reason);
-        self.clusters.iter().map(line).collect()
-    }
+    text
 }

@@ -1,39 +1,91 @@
-//! `soflow config`: the settings in force and where each is from, and what can be set at all.
+//! `soflow config`: the settings in force and where each is from, and what can be set at all; `soflow validate`: every mistake
+//! in the settings and the job files, without running anything.
 
 use serde_json::json;
 
-use super::app::App;
-use super::args::{ConfigCommand, SchemaOf};
-use crate::error::Result;
-use crate::report::{TextCell, TextTable};
+use super::app::{App, yesterday};
+use super::args::{ConfigCommand, SchemaOf, TargetOptions};
+use super::jobs;
+use super::project::misnamed;
+use crate::error::{Error, Kind, Result};
+use crate::event::Event;
+use crate::report::{TextCell, paint, plural, problem};
+use crate::yaml::Problems;
 use crate::{config, job};
 
 /// Shows settings, or what they can be.
 pub fn config(app: &App, command: &ConfigCommand) -> Result<u8> {
     match command {
         ConfigCommand::Show { origin } => show(app, *origin),
-        ConfigCommand::Reference => app.print(&config::reference()).map(|()| 0),
-        ConfigCommand::Schema { of } => {
-            let schema = match of {
-                SchemaOf::Settings => config::settings_schema(),
-                SchemaOf::Job => job::job_schema(),
-            };
-            app.print(&format!("{schema:#}\n")).map(|()| 0)
-        }
+        ConfigCommand::Reference => app.print(&config::reference()),
+        ConfigCommand::Schema { of: SchemaOf::Settings } => app.print(&format!("{:#}\n", config::settings_schema())),
+        ConfigCommand::Schema { of: SchemaOf::Job } => app.print(&format!("{:#}\n", job::job_schema())),
     }
 }
 
 fn show(app: &App, origin: bool) -> Result<u8> {
-    let project = app.project(None)?;
-    app.warn(&project, app.sink().as_mut());
-    if app.json {
-        let document = json!({ "settings": project.resolved.settings, "origins": project.resolved.origins });
-        return app.print_json(&document).map(|()| 0);
+    let project = app.project(&TargetOptions::default())?;
+    app.answer(&json!({ "settings": project.settings, "origins": project.origins }), |layout| {
+        let rows = project.origins.iter().map(|known| {
+            let from = TextCell::from(if origin { &known.origin[..] } else { "" }).styled(layout.style.dim);
+            [known.key.as_str().into(), known.value.as_str().into(), from]
+        });
+        layout.table(["key", "value", "from"], rows)
+    })
+}
+
+/// Checks the settings and the named jobs, or all.
+pub fn validate(app: &App, jobs: &[String]) -> Result<u8> {
+    let project = match app.read_project(&TargetOptions::default())? {
+        Ok(project) => project,
+        Err(problems) => return mistakes(app, problems.clone().into(), &[problems]),
+    };
+    app.warn(&project);
+    let settings = &project.settings;
+    let others = misnamed(&settings.jobs);
+    let names = if jobs.is_empty() { jobs::job_names(&project)? } else { jobs.to_vec() };
+    if names.is_empty() {
+        let error = Error::new(Kind::Usage, format!("there are no job files in `{}`", settings.jobs.display()));
+        let error = others.iter().fold(error, |error, file| error.hint(file.told(&settings.root)));
+        return Err(error.hint("docs/job-file.md shows how to write one"));
     }
-    let mut table = TextTable::new(["key", "value"].into_iter().chain(origin.then_some("from")));
-    for known in &project.resolved.origins {
-        let from = TextCell::from(known.origin.clone()).styled(app.out_style.dim);
-        table.row([TextCell::from(known.key.clone()), TextCell::from(known.value.clone()), from]);
+    if jobs.is_empty() {
+        others.iter().for_each(|file| app.tell(Event::Warning { text: file.told(&settings.root) }));
     }
-    app.print(&table.render(&app.out_style, app.width)).map(|()| 0)
+    let mut fine = Vec::new();
+    let mut wrong: Vec<Problems> = Vec::new();
+    for name in &names {
+        match jobs::read_job(&project, name, &[], yesterday())? {
+            Ok(job) => fine.push(job),
+            Err(problems) => wrong.push(problems),
+        }
+    }
+    match wrong.as_slice() {
+        [] => {}
+        [one] if names.len() == 1 => return mistakes(app, one.clone().into(), &wrong),
+        several => {
+            let detail: Vec<String> = several.iter().map(Problems::render).collect();
+            let have = if several.len() == 1 { "has" } else { "have" };
+            let message = format!("{} of {} {have} mistakes", several.len(), plural(names.len() as u64, "job file"));
+            return mistakes(app, Error::new(Kind::Usage, message).detail(detail.join("\n\n")), &wrong);
+        }
+    }
+    app.answer(&json!({ "settings": settings, "jobs": fine, "problems": [] }), |layout| {
+        let line = |job: &job::Job| {
+            let (steps, tables) = (plural(job.steps.len() as u64, "step"), plural(job.tables.len() as u64, "table"));
+            format!("{} {}: {steps}, {tables}\n", paint(layout.style.good, "ok"), job.path.display())
+        };
+        fine.iter().map(line).collect()
+    })
+}
+
+/// Says what is wrong; to programs also as values, each with its place.
+fn mistakes(app: &App, error: Error, found: &[Problems]) -> Result<u8> {
+    if !app.json {
+        return Err(error);
+    }
+    let mut document = problem::json(&error);
+    document["problems"] = found.iter().flat_map(Problems::sorted).map(|problem| json!(problem)).collect();
+    app.answer(&document, |_| String::new())?;
+    Ok(app.show_error(&error))
 }

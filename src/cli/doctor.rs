@@ -1,44 +1,39 @@
 //! `soflow doctor`: everything that would stop a run on an EMR target, found beforehand.
 
-use serde::Serialize;
+use serde_json::{Value as Json, json};
 
 use super::app::App;
-use crate::aws::{Session, SessionOptions};
-use crate::doctor::{self, Finding, Report, State, Subject};
+use super::args::TargetOptions;
+use super::workspace::aws_options;
+use crate::aws::Session;
+use crate::doctor::{self, Report, State, Subject};
 use crate::error::{Kind, Result};
-use crate::report::{Answer, Layout, Style, line, paint, plural, wrap};
+use crate::report::{Layout, Style, line, paint, plural, wrap};
 
 /// Least columns for what was found, however narrow the terminal is.
 const NARROW: usize = 30;
-
-/// A target that was examined.
-#[derive(Serialize)]
-struct Examined<'a> {
-    target: &'a str,
-    /// Whether nothing was found that would stop a run.
-    ok: bool,
-    #[serde(flatten)]
-    report: &'a Report,
-}
 
 /// Examines a target and prints what was found.
 ///
 /// # Errors
 /// Those of writing the answer. What AWS refuses is in the answer; the exit code is 3 when there is a problem.
-pub async fn run(app: &App) -> Result<u8> {
-    let project = app.project(None)?;
-    let (target, emr, lake) = (&project.resolved.settings.target, project.emr()?, &project.target()?.lake);
-    let options = SessionOptions { region: emr.region.clone(), profile: emr.profile.clone(), quota: emr.api_quota };
-    let mut report = match Session::load(&options).await {
+pub async fn doctor(app: &App) -> Result<u8> {
+    let project = app.project(&TargetOptions::default())?;
+    let (target, emr, lake) = (&project.settings.target, project.emr()?, &project.target.lake);
+    let mut report = match Session::load(&aws_options(emr)).await {
         Ok(session) => doctor::examine(&Subject { session: &session, emr, lake }).await,
         Err(error) => doctor::without_session(&error.message, &error.hints),
     };
     for finding in &mut report.findings {
         finding.mend = finding.mend.iter().filter_map(|advice| without_doctor(advice)).collect();
     }
+    app.answer(&document(target, &report), |layout| text(target, &report, layout))?;
+    Ok(if report.count(State::Problem) == 0 { 0 } else { Kind::Machine.exit_code() })
+}
+
+fn document(target: &str, report: &Report) -> Json {
     let ok = report.count(State::Problem) == 0;
-    app.answer(&Examined { target, ok, report: &report })?;
-    Ok(if ok { 0 } else { Kind::Machine.exit_code() })
+    json!({ "target": target, "ok": ok, "region": report.region, "findings": report.findings })
 }
 
 /// Returns what advice for other commands says besides that doctor should be asked.
@@ -48,36 +43,26 @@ fn without_doctor(advice: &str) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-impl Answer for Examined<'_> {
-    /// What is to be typed is never broken into lines.
-    fn text(&self, layout: &Layout) -> String {
-        text(self.target, self.report, &layout.style, layout.width)
-    }
-}
-
-fn text(target: &str, report: &Report, style: &Style, width: Option<usize>) -> String {
+fn text(target: &str, report: &Report, layout: &Layout) -> String {
+    let style = &layout.style;
     let region = report.region.as_deref().map(|region| format!(" in {region}")).unwrap_or_default();
     let mut text = format!("{}{}\n\n", paint(style.strong, &line(target)), line(&region));
     let checks = report.findings.iter().map(|finding| finding.check.len()).max().unwrap_or(0);
+    let indent = "problem".len() + 2 + checks + 2;
     for finding in &report.findings {
-        text += &one(finding, checks, style, width);
+        let (word, colour) = match finding.state {
+            State::Ok => ("ok", style.good),
+            State::Problem => ("problem", style.bad),
+            State::Unknown => ("unknown", style.warning),
+        };
+        let room = layout.width.map_or(usize::MAX, |width| width.saturating_sub(indent).max(NARROW));
+        let mut lines = wrap(&line(&finding.what), room);
+        // What is to be typed is never broken into lines.
+        lines.extend(finding.mend.iter().map(|advice| paint(style.command, &line(advice))));
+        let lines = lines.join(&format!("\n{}", " ".repeat(indent)));
+        text += &format!("{}  {:<checks$}  {lines}\n", paint(colour, &format!("{word:<7}")), finding.check);
     }
     text + "\n" + &summary(report, style) + "\n"
-}
-
-fn one(finding: &Finding, checks: usize, style: &Style, width: Option<usize>) -> String {
-    let (word, colour) = match finding.state {
-        State::Ok => ("ok", style.good),
-        State::Problem => ("problem", style.bad),
-        State::Unknown => ("unknown", style.warning),
-    };
-    let indent = "problem".len() + 2 + checks + 2;
-    let room = width.map(|width| width.saturating_sub(indent).max(NARROW));
-    let what = line(&finding.what);
-    let mut lines = room.map_or_else(|| vec![what.clone()], |room| wrap(&what, room));
-    lines.extend(finding.mend.iter().map(|advice| paint(style.command, &line(advice))));
-    let head = format!("{}  {:<checks$}  ", paint(colour, &format!("{word:<7}")), finding.check);
-    head + &lines.join(&format!("\n{}", " ".repeat(indent))) + "\n"
 }
 
 fn summary(report: &Report, style: &Style) -> String {
@@ -92,6 +77,7 @@ fn summary(report: &Report, style: &Style) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::Finding;
 
     fn report() -> Report {
         let finding = |check, state, what: &str, mend: &[&str]| Finding {
@@ -147,8 +133,8 @@ mod tests {
 
     #[test]
     fn for_people() {
-        insta::assert_snapshot!(text("dev", &report(), &Style::default(), None));
-        insta::assert_snapshot!(text("dev", &report(), &Style::default(), Some(80)));
+        insta::assert_snapshot!(text("dev", &report(), &Layout::default()));
+        insta::assert_snapshot!(text("dev", &report(), &Layout { width: Some(80), ..Layout::default() }));
         let mut fine = report();
         fine.findings.remove(1);
         insta::assert_snapshot!(summary(&fine, &Style::default()), @"Nothing was found that would stop a run: 2 ok, 1 not checked");
@@ -156,9 +142,6 @@ mod tests {
 
     #[test]
     fn for_programs() {
-        let report = report();
-        insta::assert_snapshot!(
-            serde_json::to_string_pretty(&Examined { target: "dev", ok: false, report: &report }).unwrap()
-        );
+        insta::assert_snapshot!(format!("{:#}", document("dev", &report())));
     }
 }

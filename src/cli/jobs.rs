@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use jiff::civil::Date;
 
-use super::app::yesterday;
 use super::args::Selection;
-use super::project::Project;
-use super::project::misnamed;
+use super::project::{Project, misnamed};
 use crate::config::{Emr, Fleet, Shape, TargetKind};
 use crate::cost::{Capacity, capacity};
 use crate::encoding;
@@ -17,12 +15,13 @@ use crate::ingest::raw;
 use crate::job::{self, Job, Script, Step};
 use crate::names::Uri;
 use crate::plan::Select;
-use crate::run::{self, Code, Gathered, PlanRequest, Services};
+use crate::run::{self, Code, Gathered, Services};
+use crate::store::Store;
 use crate::yaml::{self, Problems, did_you_mean};
 
 /// Returns the names of all jobs of the project, sorted.
 pub fn job_names(project: &Project) -> Result<Vec<String>> {
-    let folder = &project.resolved.settings.jobs;
+    let folder = &project.settings.jobs;
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
@@ -41,7 +40,7 @@ pub fn job_names(project: &Project) -> Result<Vec<String>> {
 /// the command line, `NAME=VALUE`.
 pub fn load_job(project: &Project, name: &str, params: &[String], date: Date) -> Result<Job> {
     let job = read_job(project, name, params, date)??;
-    if let TargetKind::Emr(emr) = &project.target()?.kind {
+    if let TargetKind::Emr(emr) = &project.target.kind {
         check_needs(&job, emr)?;
     }
     Ok(job)
@@ -49,7 +48,7 @@ pub fn load_job(project: &Project, name: &str, params: &[String], date: Date) ->
 
 /// Returns what [`load_job`] does, with the mistakes in the file as values.
 pub fn read_job(project: &Project, name: &str, params: &[String], date: Date) -> Result<Result<Job, Problems>> {
-    let settings = &project.resolved.settings;
+    let settings = &project.settings;
     let path = settings.jobs.join(format!("{name}.yaml"));
     if !path.is_file() {
         let known = job_names(project)?;
@@ -112,17 +111,20 @@ fn parameters(params: &[String]) -> Result<Vec<(String, String)>> {
     params.iter().map(pair).collect()
 }
 
+/// Returns the error of a step that `what`, such as a job, does not have.
+pub fn no_step<'a>(what: String, step: &str, known: impl Iterator<Item = &'a str> + Clone) -> Error {
+    let error = Error::new(Kind::Usage, format!("{what} has no step `{step}`"));
+    let close = did_you_mean(step, known.clone());
+    let names: Vec<&str> = known.collect();
+    close.into_iter().fold(error, Error::hint).hint(format!("its steps are: {}", names.join(", ")))
+}
+
 /// Returns which steps are asked for.
 pub fn select(job: &Job, selection: &Selection) -> Result<Select> {
-    for name in selection.only.iter().chain(&selection.from) {
-        if !job.steps.iter().any(|step| step.name == *name) {
-            let known = job.steps.iter().map(|step| step.name.as_str());
-            let mut error = Error::new(Kind::Usage, format!("job `{}` has no step `{name}`", job.name));
-            if let Some(close) = did_you_mean(name, known.clone()) {
-                error = error.hint(close);
-            }
-            return Err(error.hint(format!("its steps are: {}", known.collect::<Vec<_>>().join(", "))));
-        }
+    let known = job.steps.iter().map(|step| step.name.as_str());
+    if let Some(name) = selection.only.iter().chain(&selection.from).find(|name| !known.clone().any(|one| one == *name))
+    {
+        return Err(no_step(format!("job `{}`", job.name), name, known));
     }
     let mut steps = selection.only.clone();
     if let Some(first) = &selection.from {
@@ -137,33 +139,24 @@ pub fn select(job: &Job, selection: &Selection) -> Result<Select> {
 /// # Errors
 /// `Usage` when it cannot be packaged.
 pub fn code(project: &Project, job: &Job, services: &Services) -> Result<Code> {
-    let steps = run::code_digests(&project.resolved.settings.code, job)?;
+    let steps = run::code_digests(&project.settings.code, job)?;
     Ok(Code { steps, engine: services.target.engine(), shipped: services.target.shipment()? })
-}
-
-/// Collects what a plan is made from.
-///
-/// # Errors
-/// `Usage` when a step is asked for that reads raw pages and there are none for the date.
-pub async fn gather<'a>(request: PlanRequest<'a>, services: &Services) -> Result<Gathered<'a>> {
-    let (raw, job, date) = (&request.lake.raw, request.job, request.date);
-    let gathered = run::gather(request, services.store.as_ref(), services.catalog.as_ref()).await?;
-    if lacks_pages(&gathered) {
-        return Err(no_pages(raw, job, date, services).await?);
-    }
-    Ok(gathered)
 }
 
 /// Returns whether a step is asked for that reads raw pages, and there are none for the date.
 pub fn lacks_pages(gathered: &Gathered<'_>) -> bool {
-    let job = gathered.facts.job;
-    let asked = |name: &String| gathered.facts.select.steps.is_empty() || gathered.facts.select.steps.contains(name);
-    let reads_raw = job.steps.iter().filter(|step| asked(&step.name)).any(Step::reads_raw);
-    reads_raw && gathered.facts.raw.values().all(Vec::is_empty)
+    let facts = &gathered.facts;
+    let asked = |name: &String| facts.select.steps.is_empty() || facts.select.steps.contains(name);
+    let mut steps = facts.job.steps.iter().filter(|step| asked(&step.name));
+    steps.any(Step::reads_raw) && facts.raw.values().all(Vec::is_empty)
 }
 
-async fn no_pages(location: &Uri, job: &Job, date: Date, services: &Services) -> Result<Error> {
-    let held = raw::dates(services.store.as_ref(), location, run::site(job)).await?;
+/// Returns what is said when raw has no pages for a date: where it was looked, and how to come by some.
+///
+/// # Errors
+/// Those of the store.
+pub async fn no_pages(location: &Uri, job: &Job, date: Date, store: &dyn Store) -> Result<Error> {
+    let held = raw::dates(store, location, run::site(job)).await?;
     let mut error =
         Error::new(Kind::Usage, format!("raw has no pages for {date}")).detail(format!("looked in {location}"));
     if let Some(latest) = held.iter().filter(|held| held.pages > 0).map(|held| held.date).max() {
@@ -173,11 +166,6 @@ async fn no_pages(location: &Uri, job: &Job, date: Date, services: &Services) ->
         .hint(format!("read them from the API: `soflow ingest api --site {} --date {date}`", run::site(job)))
         .hint(format!("or bring pages you have downloaded: `soflow ingest pages FOLDER --date {date}`"))
         .hint(format!("or try it with made-up ones: `soflow submit {} --sample`", job.name)))
-}
-
-/// Returns the date a selection is for.
-pub fn date_of(selection: &Selection) -> Date {
-    selection.date.unwrap_or_else(yesterday)
 }
 
 /// Refuses a job that no cluster of the target's shape could run. Types that the table of capacities does not know are
@@ -193,14 +181,14 @@ fn check_needs(job: &Job, emr: &Emr) -> Result<()> {
     if !missing.is_empty() {
         lacks.push(format!("{}, the shape has {}", missing.join(", "), shape.applications.join(", ")));
     }
-    if let (Some(wanted), Some(most)) = (needs.memory_bytes, most(shape, |has| has.memory_gib)) {
-        let gib = |bytes: u64| format!("{} GiB", bytes.div_ceil(GIB));
-        if wanted > most * GIB {
-            lacks.push(format!("{} of memory, the shape has at most {} at full size", gib(wanted), gib(most * GIB)));
-        }
+    let memory = needs.memory_bytes.map(|bytes| bytes.div_ceil(GIB));
+    if let (Some(wanted), Some(most)) = (memory, most(shape, |has| has.memory_gib))
+        && wanted > most
+    {
+        lacks.push(format!("{wanted} GiB of memory, the shape has at most {most} GiB at full size"));
     }
-    if let (Some(wanted), Some(most)) = (needs.cores, most(shape, |has| has.vcpus))
-        && u64::from(wanted) > most
+    if let (Some(wanted), Some(most)) = (needs.cores.map(u64::from), most(shape, |has| has.vcpus))
+        && wanted > most
     {
         lacks.push(format!("{wanted} cores, the shape has at most {most} at full size"));
     }
@@ -220,20 +208,18 @@ const GIB: u64 = 1 << 30;
 fn most(shape: &Shape, of: fn(Capacity) -> u32) -> Option<u64> {
     let size = |fleet: &Fleet| fleet.on_demand + fleet.spot;
     let (core, task) = (size(&shape.core), shape.task.as_ref().map_or(0, size));
-    let filled = |core: u32, task: u32| {
-        let task = shape.task.as_ref().map_or(Some(0), |fleet| full(fleet, task, of));
+    let all = shape.scaling.as_ref().map_or(0, |scaling| scaling.max).max(core + task);
+    let filled = |core: u32| {
+        let task = shape.task.as_ref().map_or(Some(0), |fleet| full(fleet, all - core, of));
         Some(full(&shape.core, core, of)? + task?)
     };
-    let Some(scaling) = &shape.scaling else { return filled(core, task) };
-    let all = scaling.max.max(core + task);
     // What scaling adds goes to either of the fleets, wherever there is more in a unit.
-    match &shape.task {
-        Some(_) => {
-            let most_core = scaling.max_core.unwrap_or(all).clamp(core, all);
-            Some(filled(core, all - core)?.max(filled(most_core, all - most_core)?))
-        }
-        None => filled(all, 0),
-    }
+    let most_core = match (&shape.task, &shape.scaling) {
+        (Some(_), None) => core,
+        (Some(_), Some(scaling)) => scaling.max_core.unwrap_or(all).clamp(core, all),
+        (None, _) => all,
+    };
+    Some(filled(core)?.max(filled(most_core)?))
 }
 
 /// Returns the most that instances of a fleet have together when they count so many units.

@@ -1,101 +1,101 @@
 //! `soflow logs`: what a step printed, as it printed it; with `--follow` also what it is still going to print.
 
 mod cluster;
-mod local;
-mod page;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+use std::time::Duration;
 
-use serde::Serialize;
+use fs_err as fs;
+use serde_json::{Map, Value as Json, json};
 
 use super::app::App;
-use super::args::LogsArgs;
-use super::connections::{Connections, RunOptions};
-use super::runs::seen;
-use crate::config::TargetKind;
+use super::args::{LogsArgs, StreamChoice};
+use super::workspace::Workspace;
+use super::{jobs, runs};
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, RunState, StepState};
-use crate::names::{RunId, Uri};
-use crate::run::{self, RunRecord, StepRecord};
-use crate::store::Store;
-use crate::targets::Cause;
-use crate::yaml::did_you_mean;
-use page::LogPrinter;
+use crate::event::{Event, RunState, Sink, StepState};
+use crate::mask;
+use crate::run::{RunRecord, StepRecord};
+use crate::targets::emr::LogStream;
+
+/// How often to look for more on this machine.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// How much is read at once, in bytes.
+const PIECE: usize = 64 << 10;
+
+/// The two outputs of a step, in the order in which they are shown.
+const STREAMS: [(LogStream, &str); 2] = [(LogStream::Stdout, "stdout"), (LogStream::Stderr, "stderr")];
 
 /// Prints a step's output.
 pub async fn logs(app: &App, args: &LogsArgs) -> Result<u8> {
-    let project = app.project(None)?;
-    let target = project.target()?;
-    let clusters = match &target.kind {
-        TargetKind::Local(_) => None,
-        TargetKind::Emr(_) => Some(app.clusters(&project, RunOptions::default()).await?),
+    let work = app.workspace().await?;
+    let record = runs::load(&work, &args.run.parse()?).await?;
+    let (sink, texts, lines) = (app.sink(), BTreeMap::new(), BTreeMap::new());
+    let mut output = StepOutput { work: &work, args, record, sink, place: String::new(), texts, lines, gone: false };
+    output.step()?;
+    let source = match work.session {
+        None => output.print_files().await.map(|()| Some("local"))?,
+        Some(_) => output.print_cluster(work.clusters()?).await?,
     };
-    let store = match &clusters {
-        Some((Connections { store, .. }, _)) => store.clone(),
-        None => app.connect(&project).await?.store,
-    };
-    let mut wanted = LoggedStep::find(store, &target.lake.artifacts, args).await?;
-    let mut page = LogPrinter::new(app, args.stream);
-    let source = match clusters {
-        None => local::print(&mut wanted, &mut page).await.map(|()| Some("local"))?,
-        Some((_, clusters)) => cluster::print(&mut wanted, clusters, &mut page).await?,
-    };
-    page.finish()?;
-    let step = wanted.step()?;
-    if app.json {
-        let (run, cause) = (&wanted.record.run, step.cause.as_ref());
-        app.print_json(&LogsAnswer { run, step: &step.name, source, logs: page.into_texts(), cause })?;
-        return Ok(0);
-    }
-    // What was printed is the answer; what it means is the story.
-    if let Some(cause) = &step.cause {
-        page.tell(Event::Note { text: format!("`{}` failed: {} ({})", step.name, cause.summary, cause.place()) });
+    output.finish()?;
+    let step = output.step()?.clone();
+    let StepOutput { record, mut sink, texts, .. } = output;
+    let logs = STREAMS.iter().filter_map(|(stream, name)| {
+        // What is not UTF-8 is replaced.
+        let text = mask::bytes(texts.get(stream)?);
+        Some((name.to_string(), String::from_utf8_lossy(&text).into()))
+    });
+    let logs: Map<String, Json> = logs.collect();
+    let document = json!({ "run": record.run, "step": step.name, "source": source, "logs": logs, "cause": step.cause });
+    // People have got it piece by piece, as it came. What was printed is the answer; what it means is the story.
+    app.answer(&document, |_| String::new())?;
+    if let Some(cause) = step.cause.filter(|_| !app.json) {
+        let text = format!("`{}` failed: {} ({})", step.name, cause.summary, cause.place());
+        sink.emit(Event::Note { text });
     }
     Ok(0)
 }
 
-/// The whole output of a step, for programs; people get it piece by piece, as it comes.
-#[derive(Serialize)]
-struct LogsAnswer<'a> {
-    run: &'a RunId,
-    step: &'a str,
-    source: Option<&'static str>,
-    logs: serde_json::Map<String, serde_json::Value>,
-    cause: Option<&'a Cause>,
-}
-
-/// The step whose output is wanted.
-struct LoggedStep {
-    store: Arc<dyn Store>,
-    artifacts: Uri,
+/// The output of a step: where it is from, and what has been printed of it.
+struct StepOutput<'a> {
+    work: &'a Workspace<'a>,
+    args: &'a LogsArgs,
     record: RunRecord,
-    name: String,
-    follow: bool,
+    sink: Box<dyn Sink>,
+    /// Where what was printed last is from.
+    place: String,
+    /// What has come, for programs.
+    texts: BTreeMap<LogStream, Vec<u8>>,
+    /// Lines that have not ended, for people.
+    lines: BTreeMap<LogStream, mask::Pieces>,
+    /// Whether whoever reads what is printed has gone away.
+    gone: bool,
 }
 
-impl LoggedStep {
-    async fn find(store: Arc<dyn Store>, artifacts: &Uri, args: &LogsArgs) -> Result<Self> {
-        let id: RunId = args.run.parse()?;
-        let record = seen(run::load_run(store.as_ref(), artifacts, &id).await?, artifacts)?;
-        let wanted = Self { store, artifacts: artifacts.clone(), record, name: args.step.clone(), follow: args.follow };
-        wanted.step()?;
-        Ok(wanted)
+impl StepOutput<'_> {
+    /// Returns the outputs that are wanted and their names.
+    fn streams(&self) -> impl Iterator<Item = (LogStream, &'static str)> + use<> {
+        let wanted = self.args.stream;
+        STREAMS.into_iter().filter(move |(stream, _)| match wanted {
+            StreamChoice::Stdout => *stream == LogStream::Stdout,
+            StreamChoice::Stderr => *stream == LogStream::Stderr,
+            StreamChoice::Both => true,
+        })
     }
 
     /// Reads the record again: the step may have started, moved to another cluster or ended.
     async fn refresh(&mut self) -> Result<()> {
-        let record = run::load_run(self.store.as_ref(), &self.artifacts, &self.record.run).await?;
-        self.record = seen(record, &self.artifacts)?;
+        self.record = runs::load(self.work, &self.record.run).await?;
         Ok(())
     }
 
     fn step(&self) -> Result<&StepRecord> {
-        self.record.step(&self.name).ok_or_else(|| {
-            let names: Vec<&str> = self.record.steps.iter().map(|step| step.name.as_str()).collect();
-            let error = Error::new(Kind::Usage, format!("run `{}` has no step `{}`", self.record.run, self.name));
-            let close = did_you_mean(&self.name, names.iter().copied());
-            close.into_iter().fold(error, Error::hint).hint(format!("its steps are: {}", names.join(", ")))
-        })
+        let known = self.record.steps.iter().map(|step| step.name.as_str());
+        let unknown = || jobs::no_step(format!("run `{}`", self.record.run), &self.args.step, known);
+        self.record.step(&self.args.step).ok_or_else(unknown)
     }
 
     /// Returns whether the step may still print something.
@@ -106,7 +106,7 @@ impl LoggedStep {
 
     /// Returns why there is nothing to print, and will not be unless someone waits.
     fn did_not_run(&self) -> Error {
-        let (step, run) = (&self.name, &self.record.run);
+        let (step, run) = (&self.args.step, &self.record.run);
         if self.is_open().unwrap_or_default() {
             return Error::new(Kind::Usage, format!("step `{step}` of `{run}` has not started yet"))
                 .hint(format!("wait for it: `soflow logs {run} {step} --follow`"));
@@ -116,5 +116,77 @@ impl LoggedStep {
             Some(step) => error.hint(format!("why: {}", step.reason)),
             None => error,
         }
+    }
+
+    /// Prints what is there on this machine and, when wanted, what comes until the step ends.
+    async fn print_files(&mut self) -> Result<()> {
+        let mut read: BTreeMap<LogStream, u64> = BTreeMap::new();
+        loop {
+            // Asked before the files are read: what it prints last is in them once it has ended.
+            let goes_on = self.args.follow && self.is_open()?;
+            if let Some(folder) = self.step()?.logs.to_path() {
+                for (stream, name) in self.streams() {
+                    self.print_file(stream, &folder.join(format!("{name}.log")), &mut read)?;
+                }
+            }
+            if !goes_on || self.gone {
+                break;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+            self.refresh().await?;
+        }
+        if read.is_empty() { Err(self.did_not_run()) } else { Ok(()) }
+    }
+
+    /// Prints what a file has that was not `read` before, and counts it; nothing when there is no such file.
+    fn print_file(&mut self, stream: LogStream, path: &Path, read: &mut BTreeMap<LogStream, u64>) -> Result<()> {
+        let mut file = match fs::File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let read = read.entry(stream).or_default();
+        file.seek(SeekFrom::Start(*read))?;
+        let mut piece = vec![0; PIECE];
+        loop {
+            let got = file.read(&mut piece)?;
+            if got == 0 {
+                return Ok(());
+            }
+            self.print(stream, "", &piece[..got])?;
+            *read += got as u64;
+        }
+    }
+
+    /// Prints a piece of a log: the lines that it ends, without the secrets in them; under a heading that says where it is
+    /// from, unless that is where the last one was from.
+    fn print(&mut self, stream: LogStream, place: &str, text: &[u8]) -> Result<()> {
+        if self.work.app.json {
+            self.texts.entry(stream).or_default().extend(text);
+            return Ok(());
+        }
+        if self.place != place {
+            self.finish()?;
+            self.place = place.to_string();
+            self.tell(format!("==> {place} <=="));
+        }
+        let lines = self.lines.entry(stream).or_default().next(text);
+        self.put(&lines)
+    }
+
+    /// Prints what is left of lines that have not ended.
+    fn finish(&mut self) -> Result<()> {
+        let left: Vec<u8> = self.lines.values_mut().flat_map(mask::Pieces::rest).collect();
+        self.put(&left)
+    }
+
+    fn put(&mut self, text: &[u8]) -> Result<()> {
+        self.gone = self.gone || !self.work.app.print_bytes(text)?;
+        Ok(())
+    }
+
+    /// Tells something besides what was printed.
+    fn tell(&mut self, text: String) {
+        self.sink.emit(Event::Note { text });
     }
 }

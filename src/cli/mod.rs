@@ -5,32 +5,25 @@ mod args;
 mod attach;
 mod backfill;
 mod cluster;
-mod cluster_choice;
 mod config;
-mod connections;
 mod doctor;
 mod engine;
-mod gc;
 mod help;
 mod ingest;
-mod insights;
 mod jobs;
 mod logs;
-mod output;
 mod parity;
 mod plan;
 mod project;
 mod query;
-mod retry;
-mod rollback;
 mod runs;
 mod submit;
 mod tables;
-mod validate;
+mod workspace;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
@@ -38,7 +31,6 @@ use crate::error::{Error, Kind, Result};
 use crate::report::problem;
 use app::App;
 use args::{Cli, Command};
-use output::{stderr, stdout};
 
 /// Runs the program to its exit code.
 pub fn main() -> ExitCode {
@@ -48,20 +40,14 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let app = App::new(&cli.global);
-    match run(&app, &cli.command) {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => ExitCode::from(app.fail(error)),
-    }
+    ExitCode::from(run(&app, &cli.command).unwrap_or_else(|error| app.fail(&error)))
 }
 
-fn run(app: &App, command: &Command) -> anyhow::Result<u8> {
-    // What waits shares two threads, so that a heartbeat goes on beside whatever takes long; computing has threads of its own.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("the async runtime cannot be started")?;
-    Ok(runtime.block_on(app.dispatch(command))?)
+fn run(app: &App, command: &Command) -> Result<u8> {
+    // One thread: what waits shares it, computing has threads of its own, and the steps of a run come to a cluster in the
+    // order in which they were begun and together.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(app.dispatch(command))
 }
 
 /// Help and version are answers; anything else that clap has to say is a usage error.
@@ -70,7 +56,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     if !answer && wants_json() {
         let text = error.render().to_string();
         let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_string();
-        let _ = problem::write_json(&Error::new(Kind::Usage, message), &mut stdout());
+        let _ = writeln!(std::io::stdout(), "{:#}", problem::json(&Error::new(Kind::Usage, message)));
     }
     // A reader that went away, as `soflow --help | head -1` does, is not our problem.
     let _ = error.print();
@@ -88,39 +74,25 @@ impl App {
     async fn dispatch(&self, command: &Command) -> Result<u8> {
         match command {
             Command::Submit(args) => submit::submit(self, args).await,
-            Command::Plan(args) => plan::plan(self, args).await,
+            Command::Plan(selection) => plan::plan(self, selection).await,
             Command::Backfill(args) => backfill::backfill(self, args).await,
-            Command::Validate(args) => validate::validate(self, args),
-            Command::Retry(args) => retry::retry(self, args).await,
-            Command::Attach(args) => attach::attach(self, args).await,
-            Command::Cancel(args) => attach::cancel(self, args).await,
+            Command::Validate { jobs } => config::validate(self, jobs),
+            Command::Retry(args) => submit::retry(self, args).await,
+            Command::Attach { run, watching } => attach::attach(self, run, *watching).await,
+            Command::Cancel { run } => attach::cancel(self, run).await,
             Command::Cluster(command) => cluster::cluster(self, command).await,
-            Command::Doctor => doctor::run(self).await,
+            Command::Doctor => doctor::doctor(self).await,
             Command::Runs(args) => runs::runs(self, args).await,
             Command::Logs(args) => logs::logs(self, args).await,
-            Command::Tables(args) => tables::tables(self, args).await,
+            Command::Tables { command } => tables::tables(self, command.as_ref()).await,
             Command::Query(args) => query::query(self, args).await,
-            Command::Rollback(args) => rollback::rollback(self, args).await,
-            Command::Gc(args) => gc::gc(self, args).await,
-            Command::Ingest(args) => ingest::ingest(self, args).await,
+            Command::Rollback { table, to } => tables::rollback(self, table, to.as_deref()).await,
+            Command::Gc { dry_run } => tables::gc(self, *dry_run).await,
+            Command::Ingest(command) => ingest::ingest(self, command).await,
             Command::Parity(args) => parity::parity(self, args).await,
-            Command::Config(args) => config::config(self, args),
-            Command::Engine(args) => engine::engine(self, args).await,
+            Command::Config(command) => config::config(self, command),
+            Command::Engine(command) => engine::engine(self, command).await,
         }
-    }
-
-    /// Prints an error where it belongs and returns its exit code, whether or not anyone reads it. What is none of ours
-    /// comes from the machine.
-    fn fail(&self, error: anyhow::Error) -> u8 {
-        let error = error.downcast::<Error>().unwrap_or_else(|other| {
-            let causes = other.chain().skip(1).map(ToString::to_string).collect::<Vec<_>>().join(": ");
-            Error::new(Kind::Machine, other.to_string()).caused_by(causes)
-        });
-        if self.json {
-            let _ = problem::write_json(&error, &mut stdout());
-        }
-        let _ = problem::write_text(&error, &self.err_style, &mut stderr());
-        error.kind.exit_code()
     }
 }
 
@@ -136,14 +108,6 @@ mod tests {
     fn a_pipe_that_broke_during_the_work_is_a_failure() {
         let cli = Cli::parse_from(["soflow", "gc"]);
         let lost = Error::from(io::Error::from(io::ErrorKind::BrokenPipe));
-        assert_eq!(App::new(&cli.global).fail(lost.into()), Kind::Machine.exit_code());
-    }
-
-    #[test]
-    fn the_exit_code_of_an_error_is_found_below_what_was_added_to_it() {
-        let app = App::new(&Cli::parse_from(["soflow", "gc"]).global);
-        let held: anyhow::Error = Error::new(Kind::Held, "a run goes on").into();
-        assert_eq!(app.fail(held.context("gc")), Kind::Held.exit_code());
-        assert_eq!(app.fail(anyhow::anyhow!("no thread").context("the runtime")), Kind::Machine.exit_code());
+        assert_eq!(App::new(&cli.global).fail(&lost), Kind::Machine.exit_code());
     }
 }

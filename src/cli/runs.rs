@@ -1,22 +1,18 @@
 //! `soflow runs`: what ran, how it went, and why it failed.
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use super::app::App;
 use super::args::{RunsArgs, RunsCommand};
-use super::connections::{Connections, RunOptions};
+use super::workspace::Workspace;
 use crate::config::TargetKind;
 use crate::diagnose::Class;
 use crate::error::Result;
 use crate::event::{Event, RunState, StepState};
 use crate::names::{RunId, Uri};
-use crate::report::{
-    Answer, Layout, Style, TextCell, TextTable, ago, block, count, cut, line, paint, seconds, state_word,
-};
-use crate::run::{self, LakeLock, Listed, RunRecord};
-use crate::targets::emr::Clusters;
+use crate::report::{Layout, Style, TextCell, ago, block, count, cut, line, paint, seconds, state_word};
+use crate::run::{self, LakeLock, RunRecord};
 use crate::targets::{Bill, Cause, Placed};
 
 /// Most columns of the reason in the list; `runs show` has all of it.
@@ -27,49 +23,55 @@ const DAMAGED: &str = "damaged";
 
 /// Lists runs or shows one.
 pub async fn runs(app: &App, args: &RunsArgs) -> Result<u8> {
-    let project = app.project(None)?;
-    let target = project.target()?;
-    let artifacts = &target.lake.artifacts;
-    let clusters = match (&args.command, &target.kind) {
-        (Some(RunsCommand::Show { .. }), TargetKind::Emr(_)) => {
-            Some(app.clusters(&project, RunOptions::default()).await?)
-        }
-        _ => None,
-    };
-    let store = match &clusters {
-        Some((Connections { store, .. }, _)) => store.clone(),
-        None => app.connect(&project).await?.store,
-    };
-    match &args.command {
-        Some(RunsCommand::Show { run }) => {
-            let id: RunId = run.parse()?;
-            let mut record = seen(run::load_run(store.as_ref(), artifacts, &id).await?, artifacts)?;
-            if let Some((_, clusters)) = clusters {
-                add_cost(app, &mut record, &clusters).await;
-            }
-            app.answer(&record)
-        }
-        None => {
-            let mut runs = run::list_runs(store.as_ref(), artifacts).await?;
-            runs.retain(|(run, _)| args.job.as_ref().is_none_or(|job| run.job == *job));
-            runs.truncate(args.limit);
-            let mut records: Vec<Listed> = Vec::new();
-            for (run, record) in runs {
-                records.push((run, record.and_then(|record| seen(record, artifacts))));
-            }
-            app.answer(&RunList { runs: records.iter().map(RunRow).collect(), job: args.job.as_deref() })
-        }
+    let work = app.workspace().await?;
+    if let Some(RunsCommand::Show { run }) = &args.command {
+        let mut record = load(&work, &run.parse()?).await?;
+        add_cost(&work, &mut record).await?;
+        return app.answer(&record, |layout| shown(&record, layout));
     }
+    let artifacts = &work.lake().artifacts;
+    let mut runs = run::list_runs(work.store.as_ref(), artifacts).await?;
+    runs.retain(|(run, _)| args.job.as_ref().is_none_or(|job| run.job == *job));
+    runs.truncate(args.limit);
+    let seen = |(run, record): (RunId, Result<_>)| (run, record.and_then(|record| seen(record, artifacts)));
+    let runs: Vec<(RunId, Result<RunRecord>)> = runs.into_iter().map(seen).collect();
+    let document = runs.iter().map(|(run, record)| match record {
+        Ok(record) => json!(record),
+        Err(error) => json!({ "run": run, "state": DAMAGED, "error": error.message }),
+    });
+    app.answer(&json!({ "runs": document.collect::<Vec<_>>() }), |layout| match &args.job {
+        Some(job) if runs.is_empty() => format!("There are no runs of `{job}`: `soflow runs` lists all runs.\n"),
+        None if runs.is_empty() => "There are no runs yet: `soflow submit daily --sample` starts one.\n".into(),
+        _ => list(&runs, layout),
+    })
+}
+
+fn list(runs: &[(RunId, Result<RunRecord>)], layout: &Layout) -> String {
+    let now = Timestamp::now();
+    let rows = runs.iter().map(|(run, record)| {
+        let ((word, colour), started, took, why) = match record {
+            Ok(record) => (state(record, &layout.style), ago(record.started_at, now), took(record), why(record)),
+            Err(error) => {
+                let why = error.causes().into_iter().next().unwrap_or_else(|| error.message.clone());
+                ((DAMAGED, layout.style.bad), String::new(), String::new(), why)
+            }
+        };
+        let word = TextCell::from(word).styled(colour);
+        [run.to_string().into(), word, started.into(), TextCell::number(took), cut(&why, REASON).into()]
+    });
+    layout.table(["run", "state", "started", "took", "why"], rows)
 }
 
 /// Adds what a run has cost to its record, if that is not in it: it goes on, or EMR could not be asked when it ended.
-async fn add_cost(app: &App, record: &mut RunRecord, clusters: &Clusters) {
-    let Some(stay) = record.stay().filter(|_| record.cost.is_none()) else { return };
-    match clusters.bill(stay).await {
+async fn add_cost(work: &Workspace<'_>, record: &mut RunRecord) -> Result<()> {
+    let Some(stay) = record.stay().filter(|_| record.cost.is_none()) else { return Ok(()) };
+    let TargetKind::Emr(_) = work.project.target.kind else { return Ok(()) };
+    match work.clusters()?.bill(stay).await {
         Ok(bill) => record.cost = Some(bill),
         // What the run did is worth showing without.
-        Err(error) => app.sink().emit(Event::Warning { text: format!("what it cost cannot be told: {error}") }),
+        Err(error) => work.app.tell(Event::Warning { text: format!("what it cost cannot be told: {error}") }),
     }
+    Ok(())
 }
 
 /// Returns what a run has cost, how that is counted, and what is missing to tell.
@@ -86,8 +88,17 @@ fn cost(bill: &Bill, style: &Style) -> String {
     format!("\n{amount}\n{}", bill.clusters.iter().map(how).collect::<String>())
 }
 
+/// Returns the record of a run, as [`seen`].
+///
+/// # Errors
+/// Those of the store; `Usage` when there is no such run.
+pub async fn load(work: &Workspace<'_>, run: &RunId) -> Result<RunRecord> {
+    let artifacts = &work.lake().artifacts;
+    seen(run::load_run(work.store.as_ref(), artifacts, run).await?, artifacts)
+}
+
 /// A run that says it is running while nobody holds the lake was cut off: killed, or the machine went down.
-pub(super) fn seen(mut record: RunRecord, artifacts: &Uri) -> Result<RunRecord> {
+fn seen(mut record: RunRecord, artifacts: &Uri) -> Result<RunRecord> {
     // Elsewhere than on this machine a run goes on without its process.
     let ends_with_process = artifacts.to_path().is_some();
     if ends_with_process && record.state == RunState::Running && !LakeLock::is_held(artifacts)? {
@@ -114,56 +125,6 @@ fn state(record: &RunRecord, style: &Style) -> (&'static str, anstyle::Style) {
 
 fn took(record: &RunRecord) -> String {
     record.ended_at.map_or_else(String::new, |ended| seconds(ended.duration_since(record.started_at).as_secs_f64()))
-}
-
-/// Runs, the latest first.
-#[derive(Serialize)]
-struct RunList<'a> {
-    runs: Vec<RunRow<'a>>,
-    /// The job they are of, if only that one was asked for.
-    #[serde(skip)]
-    job: Option<&'a str>,
-}
-
-/// A run; of one whose record cannot be read, which run it is and why.
-struct RunRow<'a>(&'a Listed);
-
-impl Serialize for RunRow<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            (_, Ok(record)) => record.serialize(serializer),
-            (run, Err(error)) => json!({ "run": run, "state": DAMAGED, "error": error.message }).serialize(serializer),
-        }
-    }
-}
-
-impl Answer for RunList<'_> {
-    fn text(&self, layout: &Layout) -> String {
-        if self.runs.is_empty() {
-            return match self.job {
-                Some(job) => format!("There are no runs of `{job}`: `soflow runs` lists all runs.\n"),
-                None => "There are no runs yet: `soflow submit daily --sample` starts one.\n".into(),
-            };
-        }
-        let mut table = TextTable::new(["run", "state", "started", "took", "why"]).numbers(["took"]);
-        let now = Timestamp::now();
-        for RunRow((run, record)) in &self.runs {
-            let run = TextCell::from(run.to_string());
-            table.row(match record {
-                Ok(record) => {
-                    let (word, colour) = state(record, &layout.style);
-                    let word = TextCell::from(word).styled(colour);
-                    [run, word, ago(record.started_at, now).into(), took(record).into(), why(record).into()]
-                }
-                Err(error) => {
-                    let why = error.causes().into_iter().next().unwrap_or_else(|| error.message.clone());
-                    let word = TextCell::from(DAMAGED).styled(layout.style.bad);
-                    [run, word, TextCell::default(), TextCell::default(), cut(&why, REASON).into()]
-                }
-            });
-        }
-        layout.table(&table)
-    }
 }
 
 /// Returns what a failed step's log says about why.
@@ -194,7 +155,7 @@ fn why(record: &RunRecord) -> String {
         Some((step, cause)) => format!("{step}: {}", cause.summary),
         None => record.error.clone().unwrap_or_default(),
     };
-    cut(said.lines().next().unwrap_or_default(), REASON)
+    said.lines().next().unwrap_or_default().to_string()
 }
 
 /// Returns which run it was, how it went, and where and when: two lines that fit a narrow terminal.
@@ -210,42 +171,38 @@ fn heading(record: &RunRecord, style: &Style) -> String {
     format!("{run} {word}{took}\n{}\n", paint(style.dim, &line(&place)))
 }
 
-impl Answer for RunRecord {
-    fn text(&self, layout: &Layout) -> String {
-        let (record, style) = (self, &layout.style);
-        let mut steps =
-            TextTable::new(["step", "state", "rows", "took", "cost", "why"]).numbers(["rows", "took", "cost"]);
-        let estimate = record.cost.as_ref().and_then(|bill| bill.estimate.as_ref());
-        for step in &record.steps {
-            let cost = estimate.and_then(|estimate| estimate.by_step.iter().find(|one| one.name == step.name));
-            let colour = match step.state {
-                StepState::Failed => style.bad,
-                StepState::Completed => style.good,
-                _ => style.dim,
-            };
-            let rows = if step.rows.is_empty() { String::new() } else { count(step.rows.values().sum()) };
-            steps.row([
-                TextCell::from(step.name.clone()),
-                TextCell::from(state_word(step.state)).styled(colour),
-                TextCell::from(rows),
-                TextCell::from(step.seconds.filter(|took| *took > 0.0).map(seconds).unwrap_or_default()),
-                TextCell::from(cost.map_or_else(String::new, |one| one.cost.to_string())),
-                TextCell::from(step.reason.clone()),
-            ]);
-        }
-        let mut shown = format!("{}\n{}", heading(record, style), layout.table(&steps));
-        shown.extend(record.cost.iter().map(|bill| cost(bill, style)));
-        for step in &record.steps {
-            if let Some(cause) = &step.cause {
-                shown.push_str(&evidence(&step.name, cause, style));
-            }
-        }
-        if let Some(error) = record.error.as_ref().filter(|_| record.steps.iter().all(|step| step.cause.is_none())) {
-            shown.push_str(&format!("\n{}\n", paint(style.bad, error)));
-        }
-        if !matches!(record.state, RunState::Succeeded | RunState::Running) {
-            shown.push_str(&format!("\n  {}\n", paint(style.command, &format!("soflow retry {}", record.run))));
-        }
-        shown
+/// Returns all about a run for people.
+pub fn shown(record: &RunRecord, layout: &Layout) -> String {
+    let style = &layout.style;
+    let estimate = record.cost.as_ref().and_then(|bill| bill.estimate.as_ref());
+    let steps = record.steps.iter().map(|step| {
+        let cost = estimate.and_then(|estimate| estimate.by_step.iter().find(|one| one.name == step.name));
+        let colour = match step.state {
+            StepState::Failed => style.bad,
+            StepState::Completed => style.good,
+            _ => style.dim,
+        };
+        let rows = if step.rows.is_empty() { String::new() } else { count(step.rows.values().sum()) };
+        [
+            step.name.as_str().into(),
+            TextCell::from(state_word(step.state)).styled(colour),
+            TextCell::number(rows),
+            TextCell::number(step.seconds.filter(|took| *took > 0.0).map(seconds).unwrap_or_default()),
+            TextCell::number(cost.map_or_else(String::new, |one| one.cost.to_string())),
+            step.reason.as_str().into(),
+        ]
+    });
+    let table = layout.table(["step", "state", "rows", "took", "cost", "why"], steps);
+    let mut shown = format!("{}\n{table}", heading(record, style));
+    shown.extend(record.cost.iter().map(|bill| cost(bill, style)));
+    let failed = record.steps.iter().filter_map(|step| Some((&step.name, step.cause.as_ref()?)));
+    let failed: Vec<String> = failed.map(|(step, cause)| evidence(step, cause, style)).collect();
+    match &record.error {
+        Some(error) if failed.is_empty() => shown.push_str(&format!("\n{}\n", paint(style.bad, error))),
+        _ => shown.extend(failed),
     }
+    if !matches!(record.state, RunState::Succeeded | RunState::Running) {
+        shown.push_str(&format!("\n  {}\n", paint(style.command, &format!("soflow retry {}", record.run))));
+    }
+    shown
 }

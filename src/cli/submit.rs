@@ -1,26 +1,23 @@
-//! `soflow submit`: plan, run, publish, summarise.
+//! `soflow submit`: plan, run, publish, summarise; `soflow retry`: what is left of a run that did not publish.
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
-use serde::Serialize;
 
-use super::app::App;
-use super::args::{Selection, SubmitArgs};
-use super::attach::Attachment;
-use super::connections::RunOptions;
-use super::output::stderr;
-use super::project::Project;
-use super::{insights, jobs};
+use super::app::{App, yesterday};
+use super::args::{RetryArgs, Selection, SubmitArgs};
+use super::workspace::Workspace;
+use super::{attach, jobs, query};
+use crate::catalog;
+use crate::config::Lake;
 use crate::error::{Error, Kind, Result};
 use crate::event::{RunState, Sink};
 use crate::ingest::sample;
 use crate::job::Job;
 use crate::names::RunId;
-use crate::plan::{self, Action, Plan, Select, TableFacts};
-use crate::report::{Answer, Layout, RunSummary, SetAside, TableLine, TableState, problem};
-use crate::run::{self, Attached, Code, Driven, Gathered, Intent, LakeLock, Outcome, PlanRequest, RunRecord, Services};
+use crate::plan::{Action, Plan, Select, StepResult, TableFacts, Version, Written};
+use crate::report::{RunSummary, SetAside, TableLine, TableState};
+use crate::run::{self, Attached, Code, Driven, Gathered, LakeLock, Outcome, PlanRequest, RunRecord, Services};
 
 /// The site the sample pretends to be from.
 pub const SAMPLE_SITE: &str = "stackoverflow";
@@ -28,23 +25,62 @@ pub const SAMPLE_SITE: &str = "stackoverflow";
 /// The table that takes what steps cannot use: `docs/tables.md`.
 const QUARANTINE: &str = "quarantine";
 
+/// How often a job is planned anew because others publish while it waits for its turn.
+const ROUNDS: u32 = 20;
+
 /// Runs what is not published yet of a job, or says that all of it is.
 pub async fn submit(app: &App, args: &SubmitArgs) -> Result<u8> {
-    let project = app.project(Some(&args.selection.local))?;
+    let work = app.open(&args.selection.local, args.watching).await?;
+    let services = work.services()?;
     let mut sink = app.sink();
-    app.warn(&project, sink.as_mut());
-    let services = app.services(&project, args.watching.options()).await?;
-    let date = if args.sample { sample::SAMPLE_DATE } else { jobs::date_of(&args.selection) };
-    let job = jobs::load_job(&project, &args.selection.job, &args.selection.params, date)?;
-    let select = jobs::select(&job, &args.selection)?;
+    let date = if args.sample { Some(sample::SAMPLE_DATE) } else { args.selection.date };
+    let submission = Submission::new(&work, &services, &Selection { date, ..args.selection.clone() })?;
     if args.sample {
-        let lake = &project.target()?.lake;
-        let _lock = LakeLock::guard(&lake.artifacts, "ingest sample", Timestamp::now())?;
-        sample::write(services.store.as_ref(), &lake.raw, SAMPLE_SITE, sink.as_mut()).await?;
+        let _lock = work.guard("ingest sample")?;
+        sample::write(work.store.as_ref(), &work.lake().raw, SAMPLE_SITE, sink.as_mut()).await?;
     }
-    let code = jobs::code(&project, &job, &services)?;
-    let submission = Submission { project: &project, job: &job, date, select, asked: asked(&args.selection), code };
-    submission.run(app, &services, args.watching.options(), sink).await
+    submission.run(&work, &services, sink).await
+}
+
+/// Asks for the same again as a run did; finished steps are taken as they are.
+pub async fn retry(app: &App, args: &RetryArgs) -> Result<u8> {
+    let work = app.open(&args.local, args.watching).await?;
+    let services = work.services()?;
+    let id: RunId = args.run.parse()?;
+    let lake = work.lake();
+    let record = run::load_run(services.store.as_ref(), &lake.artifacts, &id).await?;
+    let record = run::agreed(&services, lake, record).await?;
+    if record.state == RunState::Succeeded {
+        return Err(Error::new(Kind::Usage, format!("run `{id}` succeeded: there is nothing to retry"))
+            .hint(format!("to run it all again: `soflow submit {} --date {} --force`", id.job, id.date)));
+    }
+    let may_go_on = services.owner.is_some() || LakeLock::is_held(&lake.artifacts)?;
+    if record.state == RunState::Running && may_go_on {
+        let error = Error::new(Kind::Held, format!("run `{id}` is still running"))
+            .hint(format!("`soflow runs show {id}` shows how far it is"));
+        return Err(match services.owner {
+            Some(_) => error.hint(format!("`soflow attach {id}` goes on with it")),
+            None => error,
+        });
+    }
+    let values = |flag: &str| {
+        let values = record.asked.iter().filter_map(|asked| asked.strip_prefix(flag)?.strip_prefix('='));
+        values.map(String::from).collect::<Vec<_>>()
+    };
+    let selection = Selection {
+        job: id.job.clone(),
+        date: Some(id.date),
+        params: values("--param"),
+        only: values("--only"),
+        from: values("--from").pop(),
+        force: record.asked.iter().any(|asked| asked == "--force"),
+        local: args.local.clone(),
+    };
+    let mut submission = Submission::new(&work, &services, &selection)?;
+    // What was forced and has finished is a result now; forcing it again would throw that away.
+    submission.select.after = record.intent.map_or_else(Vec::new, |intent| intent.select.after);
+    submission.select.after.push(id);
+    submission.run(&work, &services, app.sink()).await
 }
 
 /// Returns the flags that ask for the same again beyond job and date: `retry` reads them from the record.
@@ -56,18 +92,13 @@ pub fn asked(selection: &Selection) -> Vec<String> {
     asked
 }
 
-/// How often a job is planned anew because others publish while it waits for its turn.
-const ROUNDS: u32 = 20;
-
 /// Tables by name, as they were before a run.
 type Tables = BTreeMap<String, TableFacts>;
 
 /// A job to run for a date.
-pub struct Submission<'a> {
-    /// The project.
-    pub project: &'a Project,
+pub struct Submission {
     /// The job.
-    pub job: &'a Job,
+    pub job: Job,
     /// The logical date.
     pub date: Date,
     /// Which steps.
@@ -79,37 +110,83 @@ pub struct Submission<'a> {
 }
 
 /// What came of a submission.
-pub enum SubmitOutcome<'a> {
+pub enum SubmitOutcome {
     /// All of it was published before.
-    Nothing(Box<Gathered<'a>>, Plan),
-    /// It was run.
+    Nothing(Box<RunSummary>, Plan),
+    /// It was run, or gone on with.
     Published(Box<Outcome>),
-    /// A run of another process was gone on with.
-    Attached(RunId, Box<Attached>),
+    /// A run of another process is over.
+    Over(Box<RunRecord>),
 }
 
-impl Submission<'_> {
+impl Submission {
+    /// Reads the job and its code.
+    ///
+    /// # Errors
+    /// `Usage` for mistakes in the job file and in what is asked for of it.
+    pub fn new(work: &Workspace<'_>, services: &Services, selection: &Selection) -> Result<Self> {
+        let date = selection.date.unwrap_or_else(yesterday);
+        let job = jobs::load_job(&work.project, &selection.job, &selection.params, date)?;
+        let select = jobs::select(&job, selection)?;
+        let code = jobs::code(&work.project, &job, services)?;
+        Ok(Self { job, date, select, asked: asked(selection), code })
+    }
+
+    /// Returns what a run after one that gave way to others has to do: with its job, its code and its options.
+    ///
+    /// # Errors
+    /// `Internal` when the record does not say what was to be done.
+    pub fn after(record: &RunRecord) -> Result<Self> {
+        let missing = || Error::new(Kind::Internal, "a run that others could take over has no intent");
+        let intent = record.intent.as_ref().ok_or_else(missing)?;
+        let mut select = intent.select.clone();
+        select.after.push(record.run.clone());
+        let (job, date, asked) = (intent.job.clone(), record.run.date, record.asked.clone());
+        Ok(Self { job, date, select, asked, code: intent.code(record) })
+    }
+
+    /// Collects what a plan is made from; there may be no raw pages.
+    ///
+    /// # Errors
+    /// Those of the store and the catalog.
+    pub async fn look<'a>(&'a self, select: Select, lake: &'a Lake, services: &Services) -> Result<Gathered<'a>> {
+        let request = PlanRequest { job: &self.job, date: self.date, lake, code: self.code.clone(), select };
+        run::gather(request, services.store.as_ref(), services.catalog.as_ref()).await
+    }
+
+    /// Collects what a plan is made from.
+    ///
+    /// # Errors
+    /// `Usage` when a step is asked for that reads raw pages and there are none for the date.
+    pub async fn gather<'a>(&'a self, select: Select, lake: &'a Lake, services: &Services) -> Result<Gathered<'a>> {
+        let gathered = self.look(select, lake, services).await?;
+        match jobs::lacks_pages(&gathered) {
+            true => Err(jobs::no_pages(&lake.raw, &self.job, self.date, services.store.as_ref()).await?),
+            false => Ok(gathered),
+        }
+    }
+
     /// Plans and runs, and prints the summary.
     ///
     /// A run of the same job and date that is going on is attached to instead of begun a second time.
-    pub async fn run(self, app: &App, services: &Services, options: RunOptions, mut sink: Box<dyn Sink>) -> Result<u8> {
-        match self.execute(services, options, sink.as_mut()).await? {
-            SubmitOutcome::Nothing(gathered, plan) => {
-                let summary = up_to_date(&gathered, &plan, services);
-                // The live view must be off the terminal before the answer is printed.
-                drop(sink);
-                app.answer(&NothingToDo { summary, job: &self.job.name, date: self.date })
-            }
+    pub async fn run(self, work: &Workspace<'_>, services: &Services, mut sink: Box<dyn Sink>) -> Result<u8> {
+        let outcome = self.execute(work, services, sink.as_mut()).await?;
+        let insights = match &outcome {
+            SubmitOutcome::Published(..) => query::insights(work, &self.job, sink.as_mut()).await,
+            _ => Vec::new(),
+        };
+        // The live view must be off the terminal before the answer is printed.
+        drop(sink);
+        match outcome {
+            SubmitOutcome::Nothing(summary, _) => work.app.answer(&summary, |_| {
+                let (job, date) = (&self.job.name, self.date);
+                let said = format!("Nothing to do: `{job}` for {date} is published and nothing has changed.\n");
+                said + &format!("  soflow tables\n  soflow submit {job} --date {date} --force\n")
+            }),
             SubmitOutcome::Published(outcome) => {
-                let mut summary = published(&outcome);
-                summary.insights = insights::tell(app, self.project, self.job, services, sink.as_mut()).await;
-                drop(sink);
-                print(app, &summary, outcome.unshown)
+                print(work.app, &RunSummary { insights, ..published(&outcome) }, outcome.unshown)
             }
-            SubmitOutcome::Attached(run, ended) => {
-                let attachment = Attachment { project: self.project, services, run, options };
-                attachment.tell(app, *ended, sink).await
-            }
+            SubmitOutcome::Over(record) => attach::over(work.app, &record),
         }
     }
 
@@ -119,29 +196,30 @@ impl Submission<'_> {
     /// As [`run::drive`] and [`run::attach`].
     pub async fn execute(
         &self,
+        work: &Workspace<'_>,
         services: &Services,
-        options: RunOptions,
         sink: &mut dyn Sink,
-    ) -> Result<SubmitOutcome<'_>> {
-        let lake = &self.project.target()?.lake;
+    ) -> Result<SubmitOutcome> {
+        let lake = work.lake();
         let (mut rounds, mut select) = (0, self.select.clone());
         loop {
-            let (job, date) = (self.job, self.date);
-            let request = PlanRequest { job, date, lake, code: self.code.clone(), select: select.clone() };
-            let mut gathered = jobs::gather(request, services).await?;
+            let mut gathered = self.gather(select.clone(), lake, services).await?;
             let plan = run::plan(&mut gathered, services.store.as_ref()).await?;
+            let differences = |record: &RunRecord| {
+                let intent = record.intent.as_ref();
+                intent.map_or_else(Vec::new, |intent| intent.differences(record, &gathered.facts, &self.asked))
+            };
             let driven = if plan.nothing_to_do() {
                 // A run may have published and ended before it could say so.
                 let unfinished = run::unfinished(services, &lake.artifacts, &gathered.facts.key()).await?;
-                match unfinished.filter(|record| self.differences(record, &gathered).is_empty()) {
+                match unfinished.filter(|record| differences(record).is_empty()) {
                     Some(record) => Driven::GoesOn(record),
                     None => {
                         // A publication that was cut short may not be shown everywhere yet.
                         if !gathered.index.shown {
-                            let catalog = services.catalog.as_ref();
-                            catalog.telling(catalog.settle(), sink).await?;
+                            services.catalog.telling(services.catalog.settle(), sink).await?;
                         }
-                        return Ok(SubmitOutcome::Nothing(Box::new(gathered), plan));
+                        return Ok(SubmitOutcome::Nothing(Box::new(up_to_date(&gathered, &plan, services)), plan));
                     }
                 }
             } else {
@@ -151,17 +229,17 @@ impl Submission<'_> {
                 Driven::Done(outcome) => return Ok(SubmitOutcome::Published(outcome)),
                 Driven::Behind(record) => record,
                 Driven::GoesOn(record) => {
-                    let differences = self.differences(&record, &gathered);
-                    let attachment = Attachment { project: self.project, services, run: record.run.clone(), options };
+                    let differences = differences(&record);
                     if !differences.is_empty() {
-                        attachment.wait_behind(&record, &differences, sink).await?;
+                        attach::wait_behind(work, services, *record, &differences, sink).await?;
                         continue;
                     }
-                    match attachment.attach(sink).await? {
+                    match attach::follow(work, services, &record.run, sink).await? {
                         // It had not really begun, and is closed now.
                         Attached::Empty(_) => continue,
                         Attached::Behind(record) => record,
-                        ended => return Ok(SubmitOutcome::Attached(attachment.run, Box::new(ended))),
+                        Attached::Over(record) => return Ok(SubmitOutcome::Over(record)),
+                        Attached::Finished(outcome) => return Ok(SubmitOutcome::Published(outcome)),
                     }
                 }
             };
@@ -174,123 +252,82 @@ impl Submission<'_> {
             select.after.push(behind.run);
         }
     }
-
-    /// Returns in what this differs from what a run of the same job and date was asked for.
-    fn differences(&self, record: &RunRecord, gathered: &Gathered<'_>) -> Vec<String> {
-        let differences = |intent: &Intent| intent.differences(record, &gathered.facts, &self.asked);
-        record.intent.as_ref().map_or_else(Vec::new, differences)
-    }
-}
-
-/// A job whose tables are as they would be made.
-#[derive(Serialize)]
-struct NothingToDo<'a> {
-    #[serde(flatten)]
-    summary: RunSummary,
-    #[serde(skip)]
-    job: &'a str,
-    #[serde(skip)]
-    date: Date,
-}
-
-impl Answer for NothingToDo<'_> {
-    fn text(&self, _: &Layout) -> String {
-        let Self { job, date, .. } = self;
-        let said = format!("Nothing to do: `{job}` for {date} is published and nothing has changed.\n");
-        said + &format!("  soflow tables\n  soflow submit {job} --date {date} --force\n")
-    }
 }
 
 /// Prints the summary of a run and, when Glue does not show yet what it has published, why; returns the exit code.
 pub fn print(app: &App, summary: &RunSummary, unshown: Option<Error>) -> Result<u8> {
-    // Parts the answer from the story above it.
-    if !app.json && app.watched() {
-        app.print("\n")?;
-    }
-    app.answer(summary)?;
+    app.answer(summary, |layout| app.gap().to_string() + &summary.text(layout))?;
     let Some(mut error) = unshown else { return Ok(0) };
     let RunId { job, date, .. } = &summary.run;
     error.message = run::not_shown(&summary.run, &error);
-    error
-        .hints
-        .push(format!("when that is mended: `soflow submit {job} --date {date}` shows it, and runs nothing again"));
-    problem::write_text(&error, &app.err_style, &mut stderr())?;
-    Ok(error.kind.exit_code())
+    let shows = format!("`soflow submit {job} --date {date}` shows it, and runs nothing again");
+    Ok(app.show_error(&error.hint(format!("when that is mended: {shows}"))))
 }
 
 /// Returns what a run has published.
 pub fn published(outcome: &Outcome) -> RunSummary {
-    let Outcome { record, plan, before, .. } = outcome;
-    let mut tables: Vec<TableLine> = Vec::new();
-    let mut quarantined = Vec::new();
-    for step in &plan.steps {
-        let Some(result) = outcome.results.get(&step.step.name) else {
-            tables.extend(unchanged(before, step));
-            continue;
-        };
-        for output in &step.outputs {
-            let rows = result.tables.get(&output.table).map_or(0, plan::Written::rows);
-            if output.table == QUARANTINE && rows > 0 {
-                quarantined.push(SetAside { step: step.step.name.clone(), rows });
-            }
-            if !tables.iter().any(|line| line.name == output.table) {
-                tables.extend(line(outcome, &output.table));
-            }
-        }
-    }
+    let Outcome { record, results, versions, plan, before, .. } = outcome;
+    let quarantined = plan.steps.iter().filter_map(|step| {
+        let rows = results.get(&step.step.name)?.tables.get(QUARANTINE)?.rows();
+        (rows > 0).then(|| SetAside { step: step.step.name.clone(), rows })
+    });
+    let quarantined: Vec<SetAside> = quarantined.collect();
     // What several steps share is told of last, and not at all when there never was any.
-    let (aside, mut tables): (Vec<_>, Vec<_>) = tables.into_iter().partition(|line| is_shared(plan, &line.name));
-    tables.extend(aside.into_iter().filter(|line| line.rows > 0));
-    let seconds = record.ended_at.map_or(0.0, |ended| ended.duration_since(record.started_at).as_secs_f64());
-    let sql = tables.first().map(|table| format!("soflow query \"select * from {} limit 5\"", table.name));
-    let next = ["soflow tables".to_string(), format!("soflow runs show {}", record.run)].into_iter().chain(sql);
-    let why = format!("soflow query \"select reason, count(*) from {QUARANTINE} group by reason\"");
-    let quarantine = (!quarantined.is_empty()).then_some(why);
+    let outputs = || plan.steps.iter().flat_map(|step| &step.outputs);
+    let is_shared = |name: &str| outputs().any(|output| output.table == name && !output.only.is_empty());
+    let lines = table_lines(before, plan, versions, results);
+    let (shared, mut tables): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| is_shared(&line.name));
+    tables.extend(shared.into_iter().filter(|line| line.rows > 0));
+    let mut next = vec!["soflow tables".to_string(), format!("soflow runs show {}", record.run)];
+    next.extend(tables.first().map(|table| format!("soflow query \"select * from {} limit 5\"", table.name)));
+    if !quarantined.is_empty() {
+        next.push(format!("soflow query \"select reason, count(*) from {QUARANTINE} group by reason\""));
+    }
     RunSummary {
         run: record.run.clone(),
         target: record.target.clone(),
         engine: record.engine.clone(),
         state: record.state,
-        seconds,
+        seconds: record.ended_at.map_or(0.0, |ended| ended.duration_since(record.started_at).as_secs_f64()),
         tables,
         insights: Vec::new(),
-        next: next.chain(quarantine).collect(),
+        next,
         quarantined,
     }
 }
 
-fn is_shared(plan: &Plan, table: &str) -> bool {
-    plan.steps.iter().flat_map(|step| &step.outputs).any(|output| output.table == table && !output.only.is_empty())
-}
-
-fn line(outcome: &Outcome, table: &str) -> Option<TableLine> {
-    let version = outcome.versions.iter().find(|version| version.table == table)?;
-    let written = || outcome.results.values().filter_map(|result| result.tables.get(table));
-    Some(TableLine {
-        name: table.to_string(),
-        rows: version.rows(),
-        rows_before: outcome.before.get(table).and_then(plan::TableFacts::current).map(plan::Version::rows),
-        partitions_written: written().map(|written| written.partitions.len() as u64).sum(),
-        bytes: written().map(plan::Written::bytes).sum(),
-        state: TableState::Published,
-    })
-}
-
-fn unchanged<'a>(before: &'a Tables, step: &'a plan::StepPlan) -> impl Iterator<Item = TableLine> + 'a {
-    // What was not asked for is none of this run's business.
-    let looked_at = step.action == Action::UpToDate;
-    let whole = step.outputs.iter().filter(move |output| looked_at && output.only.is_empty());
-    whole.filter_map(|output| {
-        let current = before.get(&output.table)?.current()?;
-        Some(TableLine {
-            name: output.table.clone(),
-            rows: current.rows(),
-            rows_before: Some(current.rows()),
-            partitions_written: 0,
-            bytes: 0,
-            state: TableState::UpToDate,
-        })
-    })
+/// Returns the tables that were published or looked at, in the order of the plan. What was not asked for is none of a run's
+/// business.
+fn table_lines(
+    before: &Tables,
+    plan: &Plan,
+    versions: &[Version],
+    results: &BTreeMap<String, StepResult>,
+) -> Vec<TableLine> {
+    let mut lines: Vec<TableLine> = Vec::new();
+    let outputs = plan.steps.iter().flat_map(|step| step.outputs.iter().map(move |output| (step, output)));
+    for (step, output) in outputs {
+        let name = &output.table;
+        let was = before.get(name).and_then(TableFacts::current);
+        let unchanged = was.filter(|_| step.action == Action::UpToDate && output.only.is_empty());
+        let (now, state) = match (versions.iter().find(|version| version.table == *name), unchanged) {
+            (Some(version), _) => (version, TableState::Published),
+            (None, Some(version)) => (version, TableState::UpToDate),
+            (None, None) => continue,
+        };
+        let written = || results.values().filter_map(|result| result.tables.get(name));
+        if lines.iter().all(|line| line.name != *name) {
+            lines.push(TableLine {
+                name: name.clone(),
+                rows: now.rows(),
+                rows_before: was.map(Version::rows),
+                partitions_written: written().map(|written| written.partitions.len() as u64).sum(),
+                bytes: written().map(Written::bytes).sum(),
+                state,
+            });
+        }
+    }
+    lines
 }
 
 fn up_to_date(gathered: &Gathered<'_>, plan: &Plan, services: &Services) -> RunSummary {
@@ -302,7 +339,7 @@ fn up_to_date(gathered: &Gathered<'_>, plan: &Plan, services: &Services) -> RunS
         engine: facts.engine.clone(),
         state: RunState::Succeeded,
         seconds: 0.0,
-        tables: plan.steps.iter().flat_map(|step| unchanged(&facts.tables, step)).collect(),
+        tables: table_lines(&facts.tables, plan, &[], &BTreeMap::new()),
         quarantined: Vec::new(),
         insights: Vec::new(),
         next: vec!["soflow tables".into()],

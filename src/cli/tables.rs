@@ -1,221 +1,235 @@
-//! `soflow tables`: what readers see.
+//! `soflow tables`: what readers see; `soflow rollback`: an earlier version of a table, at once and without writing any data;
+//! `soflow gc`: removes what neither readers nor later runs need.
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-use serde::Serialize;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use super::app::App;
-use super::args::{TablesArgs, TablesCommand};
-use super::connections::Connections;
-use super::project::Project;
-use crate::catalog::{Catalog, Index, Published, Restored, TableHistory};
+use super::args::TablesCommand;
+use super::workspace::Workspace;
+use crate::catalog::{self, Index, Restored, TableHistory};
 use crate::error::{Error, Kind, Result};
 use crate::names::RunId;
 use crate::plan::Version;
-use crate::report::{Answer, Layout, TextCell, TextTable, ago, bytes, count, paint, plural};
-use crate::run::{self, LakeLock};
+use crate::report::{Layout, TextCell, ago, bytes, count, paint, plural};
+use crate::run::{self, Collection, Garbage};
 use crate::yaml::did_you_mean;
 
 /// Partitions shown before the rest is only counted.
 const FEW_PARTITIONS: usize = 12;
 
-/// Lists tables or shows one.
-pub async fn tables(app: &App, args: &TablesArgs) -> Result<u8> {
-    let project = app.project(None)?;
-    if let Some(TablesCommand::Repair { dry_run }) = &args.command {
-        return repair(app, &project, *dry_run).await;
-    }
-    let Connections { catalog, .. } = app.connect(&project).await?;
-    let index = catalog.index().await?;
-    if let Some(TablesCommand::Show { table, partitions }) = &args.command {
-        let entry = entry_of(&index, table)?;
-        let version = version_of(catalog.as_ref(), &index, table, entry).await?;
-        let (rows, bytes, history) = (version.rows(), version.bytes(), &entry.history);
-        let all_partitions = *partitions;
-        return app.answer(&TableDetails {
-            table: &version,
-            rows,
-            bytes,
-            history,
-            current: &entry.current,
-            all_partitions,
-        });
-    }
-    let lost = index.tables.is_empty() && !app.json && !catalog.version_files().await?.is_empty();
-    app.answer(&TableList { tables: &index.tables, lost })
-}
+/// Most names of garbage that are printed.
+const FEW_NAMES: usize = 20;
 
-/// Makes the catalog whole, or shows what it lacks.
-async fn repair(app: &App, project: &Project, dry_run: bool) -> Result<u8> {
-    let artifacts = &project.target()?.lake.artifacts;
-    let _lock = LakeLock::guard(artifacts, "tables repair", Timestamp::now())?;
-    let Connections { store, catalog, .. } = app.connect(project).await?;
-    let restored = run::repair(store.as_ref(), catalog.as_ref(), artifacts, !dry_run).await?;
-    app.answer(&Repair { dry_run, repaired: restored })
-}
-
-/// What a catalog lacked.
-#[derive(Serialize)]
-struct Repair {
-    dry_run: bool,
-    repaired: Restored,
-}
-
-impl Answer for Repair {
-    fn text(&self, _: &Layout) -> String {
-        let Self { dry_run, repaired } = self;
-        if repaired.is_nothing() {
-            return "Nothing to repair: the catalog names all that was published.\n".into();
+/// Lists tables, shows one, or mends the catalog.
+pub async fn tables(app: &App, command: Option<&TablesCommand>) -> Result<u8> {
+    let work = app.workspace().await?;
+    match command {
+        None => list(&work).await,
+        Some(TablesCommand::Show { table, partitions }) => show(&work, table, *partitions).await,
+        Some(TablesCommand::Repair { dry_run }) => {
+            let artifacts = &work.lake().artifacts;
+            let _lock = work.guard("tables repair")?;
+            let restored = run::repair(work.store.as_ref(), work.catalog.as_ref(), artifacts, !dry_run).await?;
+            let document = json!({ "dry_run": dry_run, "repaired": restored });
+            app.answer(&document, |_| repaired(&restored, *dry_run))
         }
-        let version = |verb: &str, (table, run): &(String, RunId)| format!("  {verb} version {run} of {table}\n");
-        let mut text = String::new();
-        if repaired.lost {
-            text.push_str(
-                "The catalog could not be read: readers see the latest version of each table, also after a rollback.\n",
-            );
-        }
-        text.push_str(if *dry_run { "Would repair:\n" } else { "Repaired:\n" });
-        text.extend(repaired.added.iter().map(|added| version("added", added)));
-        text.extend(repaired.dropped.iter().map(|dropped| version("took away, since it cannot be read,", dropped)));
-        let unreadable = repaired.unreadable.iter();
-        text.extend(
-            unreadable.map(|table| format!("  nothing can be read about {table}: `soflow submit` makes it again\n")),
-        );
-        text + "\n  soflow tables\n"
     }
+}
+
+fn repaired(restored: &Restored, dry_run: bool) -> String {
+    if restored.is_nothing() {
+        return "Nothing to repair: the catalog names all that was published.\n".into();
+    }
+    let mut text = String::new();
+    if restored.lost {
+        let now = "readers see the latest version of each table, also after a rollback";
+        text.push_str(&format!("The catalog could not be read: {now}.\n"));
+    }
+    text.push_str(if dry_run { "Would repair:\n" } else { "Repaired:\n" });
+    for (verb, versions) in [("added", &restored.added), ("took away, since it cannot be read,", &restored.dropped)] {
+        text.extend(versions.iter().map(|(table, run)| format!("  {verb} version {run} of {table}\n")));
+    }
+    for table in &restored.unreadable {
+        text.push_str(&format!("  nothing can be read about {table}: `soflow submit` makes it again\n"));
+    }
+    text + "\n  soflow tables\n"
 }
 
 /// Returns a table's entry in the catalog.
 ///
 /// # Errors
 /// `Usage` when there is no such table, with the closest name.
-pub fn entry_of<'a>(index: &'a Index, table: &str) -> Result<&'a TableHistory> {
+fn entry_of<'a>(index: &'a Index, table: &str) -> Result<&'a TableHistory> {
     index.tables.get(table).ok_or_else(|| {
-        let mut error = Error::new(Kind::Usage, format!("there is no published table `{table}`"));
-        if let Some(close) = did_you_mean(table, index.tables.keys().map(String::as_str)) {
-            error = error.hint(close);
-        }
-        error.hint("`soflow tables` lists the tables")
+        let error = Error::new(Kind::Usage, format!("there is no published table `{table}`"));
+        let close = did_you_mean(table, index.tables.keys().map(String::as_str));
+        close.into_iter().fold(error, Error::hint).hint("`soflow tables` lists the tables")
     })
 }
 
-async fn version_of(catalog: &Catalog, index: &Index, table: &str, entry: &TableHistory) -> Result<Version> {
-    catalog.current(index, table).await?.ok_or_else(|| {
-        Error::new(Kind::Machine, format!("the catalog's file about `{table}` of `{}` is gone", entry.current))
-            .hint(format!("go back to another version: `soflow rollback {table}`"))
-    })
-}
-
-/// All published tables.
-#[derive(Serialize)]
-struct TableList<'a> {
-    tables: &'a BTreeMap<String, TableHistory>,
-    /// Whether there are files about tables that the catalog does not have.
-    #[serde(skip)]
-    lost: bool,
-}
-
-impl Answer for TableList<'_> {
-    fn text(&self, layout: &Layout) -> String {
-        if self.lost {
-            return "The catalog has no tables, but there are files about versions of some.\n\n  soflow tables repair\n".into();
+async fn list(work: &Workspace<'_>) -> Result<u8> {
+    let index = work.catalog.index().await?;
+    // Files about versions of tables may be there without the catalog that names them.
+    let lost = index.tables.is_empty() && !work.app.json && !work.catalog.version_files().await?.is_empty();
+    work.app.answer(&json!({ "tables": index.tables }), |layout| {
+        if lost {
+            return "The catalog has no tables, but there are files about versions of some.\n\n  soflow tables repair\n"
+                .into();
         }
-        if self.tables.is_empty() {
+        if index.tables.is_empty() {
             return "No tables are published yet: `soflow submit daily --sample` makes some.\n".into();
         }
-        let mut table = TextTable::new(["table", "rows", "size", "run", "published", "versions"])
-            .numbers(["rows", "size", "versions"]);
         let now = Timestamp::now();
-        for (name, entry) in self.tables {
-            let Some(current) = entry.history.iter().find(|known| known.run == entry.current) else { continue };
-            table.row([
+        let rows = index.tables.iter().filter_map(|(name, entry)| {
+            let current = entry.history.iter().find(|known| known.run == entry.current)?;
+            Some([
                 TextCell::from(name.as_str()).styled(layout.style.strong),
-                count(current.rows).into(),
-                bytes(current.bytes).into(),
+                TextCell::number(count(current.rows)),
+                TextCell::number(bytes(current.bytes)),
                 current.run.to_string().into(),
                 ago(current.at, now).into(),
-                count(entry.history.len() as u64).into(),
-            ]);
-        }
-        layout.table(&table)
-    }
+                TextCell::number(count(entry.history.len() as u64)),
+            ])
+        });
+        layout.table(["table", "rows", "size", "run", "published", "versions"], rows)
+    })
 }
 
-/// One published table.
-#[derive(Serialize)]
-struct TableDetails<'a> {
-    table: &'a Version,
-    rows: u64,
-    bytes: u64,
-    history: &'a [Published],
-    /// The run whose version readers see.
-    #[serde(skip)]
-    current: &'a RunId,
-    #[serde(skip)]
-    all_partitions: bool,
-}
-
-impl Answer for TableDetails<'_> {
-    fn text(&self, layout: &Layout) -> String {
-        let Self { table: version, rows, bytes: size, .. } = self;
+async fn show(work: &Workspace<'_>, table: &str, all: bool) -> Result<u8> {
+    let index = work.catalog.index().await?;
+    let entry = entry_of(&index, table)?;
+    let version = work.catalog.current(&index, table).await?.ok_or_else(|| {
+        Error::new(Kind::Machine, format!("the catalog's file about `{table}` of `{}` is gone", entry.current))
+            .hint(format!("go back to another version: `soflow rollback {table}`"))
+    })?;
+    let (rows, size) = (version.rows(), version.bytes());
+    let document = json!({ "table": version, "rows": rows, "bytes": size, "history": entry.history });
+    work.app.answer(&document, |layout| {
         let name = paint(layout.style.strong, &version.table);
-        let partitions = plural(version.partitions.len() as u64, "partition");
-        let (rows, size, run) = (count(*rows), bytes(*size), &version.run);
-        let heading = format!("{name}: {rows} rows, {size} in {partitions}, published by {run}\n");
-        let (columns, partitions, history) = (self.columns(layout), self.partitions(layout), self.history(layout));
-        format!("{heading}\n{columns}\n{partitions}\n{history}")
-    }
+        let parts = plural(version.partitions.len() as u64, "partition");
+        let (rows, size, run) = (count(rows), bytes(size), &version.run);
+        let heading = format!("{name}: {rows} rows, {size} in {parts}, published by {run}\n");
+        let (columns, partitions) = (columns(&version, layout), partitions(&version, all, layout));
+        format!("{heading}\n{columns}\n{partitions}\n{}", history(entry, layout))
+    })
 }
 
-impl TableDetails<'_> {
-    fn columns(&self, layout: &Layout) -> String {
-        let mut columns = TextTable::new(["column", "type", ""]);
-        for column in &self.table.schema {
-            columns.row([column.name.as_str().into(), column.kind.as_str().into()]);
-        }
-        for name in &self.table.partition_by {
-            columns.row([name.as_str().into(), "string".into(), TextCell::from("partition").styled(layout.style.dim)]);
-        }
-        layout.table(&columns)
-    }
+fn columns(version: &Version, layout: &Layout) -> String {
+    let columns =
+        version.schema.iter().map(|column| [column.name.as_str().into(), column.kind.as_str().into(), "".into()]);
+    let mark = TextCell::from("partition").styled(layout.style.dim);
+    let partitions = version.partition_by.iter().map(|name| [name.as_str().into(), "string".into(), mark.clone()]);
+    layout.table(["column", "type", ""], columns.chain(partitions))
+}
 
-    fn partitions(&self, layout: &Layout) -> String {
-        let mut table = TextTable::new(["partition", "rows", "size", "written by"]).numbers(["rows", "size"]);
-        let Version { table: name, partitions, .. } = self.table;
-        let hidden = if self.all_partitions { 0 } else { partitions.len().saturating_sub(FEW_PARTITIONS) };
-        // The latest periods are what people look for.
-        for partition in partitions.iter().skip(hidden) {
-            let values: Vec<String> =
-                partition.values.iter().map(|(column, value)| format!("{column}={value}")).collect();
-            let run = partition.prefix.rsplit_once("run=").map_or("", |(_, run)| run);
-            table.row([
-                values.join("/").into(),
-                count(partition.rows).into(),
-                bytes(partition.bytes).into(),
-                run.into(),
-            ]);
-        }
-        let mut shown = layout.table(&table);
-        if hidden > 0 {
-            let hidden = count(hidden as u64);
-            shown.push_str(&format!("and {hidden} before: `soflow tables show {name} --partitions`\n"));
-        }
-        shown
+fn partitions(version: &Version, all: bool, layout: &Layout) -> String {
+    let hidden = if all { 0 } else { version.partitions.len().saturating_sub(FEW_PARTITIONS) };
+    // The latest periods are what people look for.
+    let rows = version.partitions.iter().skip(hidden).map(|partition| {
+        let values: Vec<String> = partition.values.iter().map(|(column, value)| format!("{column}={value}")).collect();
+        let run = partition.prefix.rsplit_once("run=").map_or("", |(_, run)| run);
+        let (rows, size) = (TextCell::number(count(partition.rows)), TextCell::number(bytes(partition.bytes)));
+        [values.join("/").into(), rows, size, run.into()]
+    });
+    let mut shown = layout.table(["partition", "rows", "size", "written by"], rows);
+    if hidden > 0 {
+        let (hidden, name) = (count(hidden as u64), &version.table);
+        shown.push_str(&format!("and {hidden} before: `soflow tables show {name} --partitions`\n"));
     }
+    shown
+}
 
-    fn history(&self, layout: &Layout) -> String {
-        let mut history = TextTable::new(["version", "rows", "size", "published", ""]).numbers(["rows", "size"]);
-        for known in self.history.iter().rev() {
-            let mark = if known.run == *self.current { "current" } else { "" };
-            history.row([
-                known.run.to_string().into(),
-                count(known.rows).into(),
-                bytes(known.bytes).into(),
-                format!("{:.0}", known.at).into(),
-                TextCell::from(mark).styled(layout.style.good),
-            ]);
+fn history(entry: &TableHistory, layout: &Layout) -> String {
+    let rows = entry.history.iter().rev().map(|known| {
+        let mark = if known.run == entry.current { "current" } else { "" };
+        [
+            known.run.to_string().into(),
+            TextCell::number(count(known.rows)),
+            TextCell::number(bytes(known.bytes)),
+            format!("{:.0}", known.at).into(),
+            TextCell::from(mark).styled(layout.style.good),
+        ]
+    });
+    layout.table(["version", "rows", "size", "published", ""], rows)
+}
+
+/// Points a table at an earlier version.
+pub async fn rollback(app: &App, table: &str, to: Option<&str>) -> Result<u8> {
+    let work = app.workspace().await?;
+    let _lock = work.guard(&format!("rollback of {table}"))?;
+    let index = work.catalog.index().await?;
+    let entry = entry_of(&index, table)?;
+    let from = &entry.current;
+    let to: RunId = match (to, entry.before()) {
+        (Some(run), _) => run.parse()?,
+        (None, Some(before)) => before.run.clone(),
+        (None, None) => {
+            return Err(Error::new(Kind::Usage, format!("table `{table}` has no version before `{from}`"))
+                .hint(format!("`soflow tables show {table}` lists its versions")));
         }
-        layout.table(&history)
+    };
+    let wanted = BTreeMap::from([(table.to_string(), to.clone())]);
+    if let Some(error) = work.catalog.telling(work.catalog.point(&index, &wanted), app.sink().as_mut()).await? {
+        let message = format!("`{table}` is at version {to} in the lake, and Glue does not show it yet");
+        return Err(Error::new(error.kind, message)
+            .caused_by(error)
+            .hint(format!("when that is mended, the same again shows it: `soflow rollback {table} --to {to}`")));
     }
+    app.answer(&json!({ "table": table, "from": from, "to": to }), |_| match *from == to {
+        true => format!("`{table}` is at version {to} already.\n"),
+        false => format!(
+            "Readers of `{table}` now see version {to} instead of {from}.\n  soflow rollback {table} --to {from}   takes this back\n"
+        ),
+    })
+}
+
+/// Removes garbage, or shows it.
+pub async fn gc(app: &App, dry_run: bool) -> Result<u8> {
+    let work = app.workspace().await?;
+    let (lake, store, catalog) = (work.lake(), work.store.as_ref(), work.catalog.as_ref());
+    // Also for looking: a run that is on its way has files that nothing refers to yet.
+    let _lock = work.guard("gc")?;
+    if !dry_run {
+        // Nobody may point at files that are about to go.
+        work.settle().await?;
+    }
+    let keep = SignedDuration::from_secs(work.project.settings.keep_seconds);
+    let garbage = Collection { lake, store, catalog, now: store.now(), keep, dry_run }.collect().await?;
+    app.answer(&json!({ "removed": !dry_run, "garbage": garbage }), |_| collected(&garbage, dry_run))
+}
+
+fn collected(garbage: &Garbage, dry_run: bool) -> String {
+    let (versions, files) = (garbage.versions.len(), garbage.files.len() + garbage.leftovers.len());
+    let mut text = "Nothing to remove.\n".to_string();
+    if versions + files > 0 {
+        let verb = if dry_run { "Would remove" } else { "Removed" };
+        let (versions, files) = (plural(versions as u64, "version"), plural(files as u64, "file"));
+        let about = garbage.versions.iter().map(|(table, run)| format!("version {run} of {table}"));
+        let named = about.chain(garbage.files.iter().chain(&garbage.leftovers).map(ToString::to_string));
+        text = format!("{verb} {versions} and {files}, {}:\n{}", bytes(garbage.bytes), few(named));
+    }
+    if !garbage.going_on.is_empty() {
+        let runs = few(garbage.going_on.iter().map(ToString::to_string));
+        text.push_str(&format!("\nKept all that runs which go on refer to:\n{runs}"));
+    }
+    if !garbage.unknown.is_empty() {
+        let what = plural(garbage.unknown.len() as u64, "file");
+        let named = few(garbage.unknown.iter().map(ToString::to_string));
+        text.push_str(&format!("\nLeft {what} alone that no run of soflow wrote:\n{named}"));
+    }
+    text
+}
+
+/// Returns a line for each of the first few, and how many more there are.
+fn few(names: impl Iterator<Item = String>) -> String {
+    let mut lines: Vec<String> = names.map(|name| format!("  {name}\n")).collect();
+    let rest = lines.len().saturating_sub(FEW_NAMES);
+    lines.truncate(FEW_NAMES);
+    if rest > 0 {
+        lines.push(format!("  and {rest} more\n"));
+    }
+    lines.concat()
 }

@@ -1,18 +1,11 @@
 //! Numbers, sizes and times as people read them.
 
+use indicatif::HumanCount;
 use jiff::Timestamp;
 
 /// Returns a number with thousands separators: `1,234,567`.
 pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
+    HumanCount(number).to_string()
 }
 
 /// Returns a number and its noun: `1 row`, `1,234 rows`.

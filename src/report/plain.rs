@@ -1,7 +1,5 @@
 //! The story for logs: one line per change of state, with its time (UTC), no cursor movements.
 
-use std::io::Write;
-
 use super::format::{bytes, plural};
 use super::sink::{Clock, Outlet};
 use super::story;
@@ -14,39 +12,17 @@ pub(super) struct Plain {
     style: Style,
     clock: Clock,
     out: Outlet,
-    install: Option<Install>,
-    reading: Quarters,
-}
-
-struct Install {
-    bytes: u64,
-    quarters: Quarters,
-}
-
-/// How many quarters of something were told.
-#[derive(Default)]
-struct Quarters(u64);
-
-impl Quarters {
-    /// Returns 25, 50 or 75, each once; a jump over several says the last.
-    fn next_percent(&mut self, done: u64, total: u64) -> Option<u64> {
-        let quarters = (done.saturating_mul(4) / total.max(1)).min(3);
-        let news = quarters > self.0;
-        self.0 = self.0.max(quarters);
-        news.then_some(quarters * 25)
-    }
+    /// Whether only warnings are told.
+    quiet: bool,
+    /// The size of the engine that is being downloaded.
+    engine: u64,
+    /// How many quarters were told of what is being downloaded or read.
+    quarters: u64,
 }
 
 impl Plain {
-    pub(super) fn new(style: Style, clock: Clock, out: Box<dyn Write + Send>) -> Self {
-        Self { style, clock, out: Outlet::new(out), install: None, reading: Quarters::default() }
-    }
-
-    /// Writes the line of one event, if it has one.
-    pub(super) fn say(&mut self, event: &Event) {
-        if let Some(said) = story::sentence(event, &self.style) {
-            self.line(&said);
-        }
+    pub(super) fn new(style: Style, clock: Clock, out: Outlet, quiet: bool) -> Self {
+        Self { style, clock, out, quiet, engine: 0, quarters: 0 }
     }
 
     fn line(&mut self, said: &str) {
@@ -54,38 +30,37 @@ impl Plain {
         self.out.write(&format!("{} {said}\n", paint(self.style.dim, &time)));
     }
 
-    fn downloaded(&mut self, name: &str, done: u64) {
-        let Some(install) = &mut self.install else { return };
-        if let Some(percent) = install.quarters.next_percent(done, install.bytes) {
-            let size = bytes(install.bytes);
-            let name = if name.is_empty() { String::new() } else { format!(" ({})", text::line(name)) };
-            self.line(&format!("downloaded {percent} % of {size}{name}"));
-        }
-    }
-
-    fn read(&mut self, what: &str, done: u64, total: u64, rows: u64) {
-        // Files are read one after the other; the end of each has a line of its own.
-        if done == 0 || done == total {
-            self.reading = Quarters::default();
-        } else if let Some(percent) = self.reading.next_percent(done, total) {
-            let what = text::line(what);
-            self.line(&format!("read {percent} % of {what}, {}, {}", bytes(total), plural(rows, "row")));
+    /// Tells 25, 50 and 75 percent, each once; of a jump over several the last.
+    fn progress(&mut self, verb: &str, what: &str, (done, total): (u64, u64)) {
+        let quarters = (done.saturating_mul(4) / total.max(1)).min(3);
+        if quarters > self.quarters {
+            self.quarters = quarters;
+            self.line(&format!("{verb} {} % of {}", quarters * 25, text::line(what)));
         }
     }
 }
 
 impl Sink for Plain {
     fn emit(&mut self, event: Event) {
+        if self.quiet && !matches!(event, Event::Warning { .. }) {
+            return;
+        }
         match &event {
-            Event::EngineInstall { bytes, .. } => {
-                self.install = Some(Install { bytes: *bytes, quarters: Quarters::default() })
+            Event::EngineInstall { bytes, .. } => (self.engine, self.quarters) = (*bytes, 0),
+            Event::EnginePackage { name, done } => {
+                let name = if name.is_empty() { String::new() } else { format!(" ({name})") };
+                self.progress("downloaded", &format!("{}{name}", bytes(self.engine)), (*done, self.engine));
             }
-            Event::EngineReady { .. } => self.install = None,
-            Event::EnginePackage { name, done } => self.downloaded(name, *done),
-            Event::Reading { what, done, total, rows } => self.read(what, *done, *total, *rows),
+            // Files are read one after the other; the end of each has a line of its own.
+            Event::Reading { done, total, .. } if *done == 0 || done == total => self.quarters = 0,
+            Event::Reading { what, done, total, rows } => {
+                self.progress("read", &format!("{what}, {}, {}", bytes(*total), plural(*rows, "row")), (*done, *total));
+            }
             _ => {}
         }
-        self.say(&event);
+        if let Some(said) = story::sentence(&event, &self.style) {
+            self.line(&said);
+        }
     }
 }
 
@@ -94,10 +69,14 @@ mod tests {
     use super::super::testing::{Shared, clock, clusters, packaging, reading, story};
     use super::*;
 
+    fn plain(out: &Shared) -> Plain {
+        Plain::new(Style::default(), clock(), Outlet(Some(Box::new(out.clone()))), false)
+    }
+
     #[test]
     fn a_log_has_one_line_per_change() {
         let out = Shared::default();
-        let mut plain = Plain::new(Style::default(), clock(), Box::new(out.clone()));
+        let mut plain = plain(&out);
         story().into_iter().for_each(|event| plain.emit(event));
         assert!(!out.text().contains(|c: char| c.is_control() && c != '\n'));
         insta::assert_snapshot!(out.text(), @r"
@@ -124,7 +103,7 @@ mod tests {
     #[test]
     fn packaging_has_a_first_and_a_last_line() {
         let out = Shared::default();
-        let mut plain = Plain::new(Style::default(), clock(), Box::new(out.clone()));
+        let mut plain = plain(&out);
         packaging().into_iter().for_each(|event| plain.emit(event));
         insta::assert_snapshot!(out.text(), @r"
         09:59:57Z packaging dependencies for Python 3.11 on Linux x86_64: 12 packages
@@ -135,7 +114,7 @@ mod tests {
     #[test]
     fn a_cluster_has_one_line_per_change() {
         let out = Shared::default();
-        let mut plain = Plain::new(Style::default(), clock(), Box::new(out.clone()));
+        let mut plain = plain(&out);
         clusters().into_iter().for_each(|event| plain.emit(event));
         insta::assert_snapshot!(out.text(), @r"
         09:59:57Z waiting for cluster j-0, number 1 in line: daily.2026-11-21.1 by anna@laptop until 2026-11-23T10:05:00Z
@@ -153,7 +132,7 @@ mod tests {
     #[test]
     fn a_file_has_a_line_for_each_quarter_and_one_in_the_end() {
         let out = Shared::default();
-        let mut plain = Plain::new(Style::default(), clock(), Box::new(out.clone()));
+        let mut plain = plain(&out);
         reading().into_iter().for_each(|event| plain.emit(event));
         insta::assert_snapshot!(out.text(), @r"
         09:59:57Z read 25 % of so.7z/Posts.xml, 100.0 MB, 17,000 rows
@@ -166,7 +145,7 @@ mod tests {
     #[test]
     fn ticks_do_not_fill_the_log() {
         let out = Shared::default();
-        let mut plain = Plain::new(Style::default(), clock(), Box::new(out.clone()));
+        let mut plain = plain(&out);
         plain.emit(Event::EngineInstall { engine: "sail".into(), bytes: 1000, packages: 1 });
         (0..=1000).for_each(|done| plain.emit(Event::EnginePackage { name: "pysail".into(), done }));
         (0..1000).for_each(|rows| plain.emit(Event::StepProgress { step: "s".into(), rows, seconds: 0.1 }));

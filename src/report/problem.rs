@@ -1,7 +1,5 @@
 //! Errors: for people on stderr, for programs on stdout.
 
-use std::io::{self, Write};
-
 use serde_json::{Value, json};
 
 use super::OUTPUT_VERSION;
@@ -10,11 +8,8 @@ use super::text;
 use crate::error::{Error, Kind};
 use crate::mask;
 
-/// Writes `error` as people read it: what, why, the evidence, what to type next.
-///
-/// # Errors
-/// Those of `out`.
-pub fn write_text(error: &Error, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+/// Returns `error` as people read it: what, why, the evidence, what to type next.
+pub fn text(error: &Error, style: &Style) -> String {
     let message = paint(style.strong, &text::line(&error.message));
     // That the person leaves a run, which goes on, is nobody's failure.
     let label = if error.kind == Kind::Detached { "left:" } else { "error:" };
@@ -31,18 +26,7 @@ pub fn write_text(error: &Error, style: &Style, out: &mut dyn Write) -> io::Resu
     for hint in &error.hints {
         shown.push_str(&format!("{} {}\n", paint(style.command, "hint:"), commands(&text::line(hint), style)));
     }
-    out.write_all(shown.as_bytes())?;
-    out.flush()
-}
-
-/// Writes `error` as the one JSON document of `--output json`.
-///
-/// # Errors
-/// Those of `out`.
-pub fn write_json(error: &Error, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &json(error))?;
-    writeln!(out)?;
-    out.flush()
+    shown
 }
 
 /// Returns `error` as a JSON document, without secrets.
@@ -50,7 +34,7 @@ pub fn json(error: &Error) -> Value {
     let mut document = json!({
         "v": OUTPUT_VERSION,
         "error": {
-            "kind": kind_name(error.kind),
+            "kind": error.kind,
             "exit_code": error.kind.exit_code(),
             "message": error.message,
             "causes": error.causes(),
@@ -63,7 +47,7 @@ pub fn json(error: &Error) -> Value {
 }
 
 /// Returns the text with what stands in backticks coloured as commands; the backticks stay.
-pub(super) fn commands(text: &str, style: &Style) -> String {
+fn commands(text: &str, style: &Style) -> String {
     let mut coloured = String::new();
     if text.matches('`').count() % 2 == 1 {
         return text.into();
@@ -75,20 +59,6 @@ pub(super) fn commands(text: &str, style: &Style) -> String {
         }
     }
     coloured
-}
-
-const fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Job => "job",
-        Kind::Usage => "usage",
-        Kind::Machine => "machine",
-        Kind::Detached => "detached",
-        Kind::Held => "held",
-        Kind::Audit => "audit",
-        Kind::Interrupted => "interrupted",
-        Kind::Quota => "quota",
-        Kind::Internal => "internal",
-    }
 }
 
 #[cfg(test)]
@@ -103,15 +73,9 @@ mod tests {
             .hint("`soflow logs daily.2026-11-22.1 sentiment` shows all of it, `soflow run daily` tries again")
     }
 
-    fn text(style: &Style) -> String {
-        let mut out = Vec::new();
-        write_text(&refused(), style, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
     #[test]
     fn an_error_says_what_why_where_and_what_next() {
-        insta::assert_snapshot!(text(&Style::default()), @r"
+        insta::assert_snapshot!(text(&refused(), &Style::default()), @r"
         error: step `sentiment` failed
           caused by: no such \u{1b}[2Jcolumn
           caused by: line 1\nline 2
@@ -125,7 +89,7 @@ mod tests {
 
     #[test]
     fn only_our_own_escape_sequences_reach_the_terminal() {
-        insta::assert_snapshot!(text(&Style::new(true)).replace('\u{1b}', "ESC"), @r"
+        insta::assert_snapshot!(text(&refused(), &Style::new(true)).replace('\u{1b}', "ESC"), @r"
         ESC[1mESC[31merror:ESC[0m ESC[1mstep `sentiment` failedESC[0m
           ESC[2mcaused by:ESC[0m no such \u{1b}[2Jcolumn
           ESC[2mcaused by:ESC[0m line 1\nline 2
@@ -139,9 +103,7 @@ mod tests {
 
     #[test]
     fn programs_get_the_same_as_json() {
-        let mut out = Vec::new();
-        write_json(&refused(), &mut out).unwrap();
-        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
+        insta::assert_snapshot!(serde_json::to_string_pretty(&json(&refused())).unwrap(), @r#"
         {
           "v": 1,
           "error": {

@@ -2,7 +2,6 @@
 
 mod value;
 
-use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -11,20 +10,14 @@ use arrow::datatypes::SchemaRef;
 use arrow::ipc::reader::FileReader;
 use serde_json::{Map, Value};
 
-use super::style::Style;
-use super::table::{TextCell, TextTable};
+use super::table::{Layout, TextCell};
 use crate::error::{Error, Kind, Result};
 
 /// How rows are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum RowFormat {
     /// Aligned columns for people; control characters are escaped, so no value can drive the terminal.
-    Table {
-        /// The width of the terminal, when there is one: long cells are cut to fit. `None` cuts nothing.
-        width: Option<usize>,
-        /// Whether styles are allowed: names bold, nulls dim.
-        color: bool,
-    },
+    Table(Layout),
     /// One array of objects, one row a line. Whole numbers are exact; decimals, dates and moments (RFC 3339) are text,
     /// as are `NaN`, `Infinity` and `-Infinity`, which JSON has no numbers for; binary is hexadecimal.
     Json,
@@ -53,7 +46,7 @@ pub fn read_ipc(path: &Path) -> Result<(SchemaRef, Vec<RecordBatch>)> {
 /// Those of `out`.
 pub fn write(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch], form: RowFormat) -> io::Result<()> {
     match form {
-        RowFormat::Table { width, color } => table(out, schema, batches, width, &Style::new(color)),
+        RowFormat::Table(layout) => table(out, schema, batches, &layout),
         RowFormat::Json => json(out, schema, batches),
         RowFormat::Csv => csv(out, schema, batches),
     }
@@ -62,7 +55,7 @@ pub fn write(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch], f
 /// Calls `see` with each row, its values in the order of the columns.
 fn each_row(batches: &[RecordBatch], mut see: impl FnMut(Vec<Value>) -> io::Result<()>) -> io::Result<()> {
     for batch in batches {
-        let columns: Vec<value::Read> = batch.columns().iter().map(value::reader).collect();
+        let columns: Vec<value::Read<'_>> = batch.columns().iter().map(|column| value::reader(column)).collect();
         for row in 0..batch.num_rows() {
             see(columns.iter().map(|read| read(row)).collect())?;
         }
@@ -73,25 +66,23 @@ fn each_row(batches: &[RecordBatch], mut see: impl FnMut(Vec<Value>) -> io::Resu
 /// How a null looks; a text that reads the same is quoted.
 const NULL: &str = "NULL";
 
-fn table(
-    out: &mut dyn Write,
-    schema: &SchemaRef,
-    batches: &[RecordBatch],
-    width: Option<usize>,
-    style: &Style,
-) -> io::Result<()> {
+fn table(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch], layout: &Layout) -> io::Result<()> {
     let fields = schema.fields();
-    let mut table = TextTable::new(fields.iter().map(|field| field.name().as_str())).whole();
-    table.numbers = fields.iter().map(|field| field.data_type().is_numeric()).collect();
+    let mut rows = Vec::new();
     each_row(batches, |row| {
-        table.row(row.iter().map(|value| match plain(value) {
-            None => TextCell::value(NULL).styled(style.dim),
-            Some(text) if text == NULL => TextCell::value("\"NULL\""),
-            Some(text) => TextCell::value(&text),
-        }));
+        let cells = row.iter().zip(fields).map(|(value, field)| {
+            let number = field.data_type().is_numeric();
+            match plain(value) {
+                None => TextCell::value(NULL, number).styled(layout.style.dim),
+                Some(text) if text == NULL => TextCell::value("\"NULL\"", number),
+                Some(text) => TextCell::value(&text, number),
+            }
+        });
+        rows.push(cells.collect());
         Ok(())
     })?;
-    out.write_all(table.render(style, width).as_bytes())
+    let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
+    out.write_all(layout.whole_table(&names, rows.into_iter()).as_bytes())
 }
 
 fn json(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch]) -> io::Result<()> {
@@ -108,23 +99,13 @@ fn json(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch]) -> io:
 
 /// Names that an object can hold: `select n, n` gives `n` and `n_2`.
 fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let names: Vec<&str> = names.collect();
-    let mut taken: HashSet<String> = names.iter().map(ToString::to_string).collect();
-    let mut seen = HashSet::new();
-    let mut free = Vec::with_capacity(names.len());
+    let mut taken: Vec<String> = Vec::new();
     for name in names {
-        let mut own = name.to_string();
-        let mut number = 2;
-        if !seen.insert(name) {
-            own = format!("{name}_{number}");
-            while !taken.insert(own.clone()) {
-                number += 1;
-                own = format!("{name}_{number}");
-            }
-        }
-        free.push(own);
+        let numbered = (2..).map(|number| format!("{name}_{number}"));
+        let free = std::iter::once(name.to_string()).chain(numbered).find(|own| !taken.contains(own));
+        taken.extend(free);
     }
-    free
+    taken
 }
 
 fn csv(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch]) -> io::Result<()> {

@@ -2,50 +2,6 @@
 
 use anstyle::{AnsiColor, Style as Ansi};
 
-/// What `--color` says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ColorChoice {
-    /// Colours on a terminal, unless the environment says otherwise.
-    #[default]
-    Auto,
-    /// Colours even into a pipe.
-    Always,
-    /// No colours.
-    Never,
-}
-
-/// Everything that decides about colours, gathered by the caller.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ColorInputs {
-    /// The flag `--color`. It outranks the environment.
-    pub choice: ColorChoice,
-    /// `NO_COLOR` is set and not empty.
-    pub no_color: bool,
-    /// `CLICOLOR_FORCE` is set, neither empty nor `0`.
-    pub force: bool,
-    /// What [`is_dumb`] says of `TERM`.
-    pub dumb: bool,
-    /// The stream is a terminal.
-    pub terminal: bool,
-}
-
-impl ColorInputs {
-    /// Returns whether to colour: the flag, then `NO_COLOR`, then `CLICOLOR_FORCE`, then what the stream is.
-    pub const fn decide(self) -> bool {
-        match self.choice {
-            ColorChoice::Always => true,
-            ColorChoice::Never => false,
-            ColorChoice::Auto => !self.no_color && (self.force || (self.terminal && !self.dumb)),
-        }
-    }
-}
-
-/// Returns whether a terminal cannot move its cursor, by its `TERM`: that of an editor, a serial line, or one that says
-/// nothing of itself. Source: terminfo's entries `dumb` and `unknown`.
-pub fn is_dumb(term: Option<&str>) -> bool {
-    matches!(term, None | Some("" | "dumb" | "unknown"))
-}
-
 /// The colours of everything soflow writes. The default has none.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Style {
@@ -67,15 +23,13 @@ pub struct Style {
 
 impl Style {
     /// Returns the palette, or none of it.
-    pub const fn new(colour: bool) -> Self {
-        let none = Ansi::new();
+    pub fn new(colour: bool) -> Self {
         if !colour {
-            let (strong, dim, good, bad, warning) = (none, none, none, none, none);
-            return Self { strong, dim, good, bad, warning, active: none, command: none };
+            return Self::default();
         }
         Self {
-            strong: none.bold(),
-            dim: none.dimmed(),
+            strong: Ansi::new().bold(),
+            dim: Ansi::new().dimmed(),
             good: AnsiColor::Green.on_default(),
             bad: AnsiColor::Red.on_default().bold(),
             warning: AnsiColor::Yellow.on_default(),
@@ -93,19 +47,6 @@ pub fn paint(style: Ansi, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_flag_outranks_the_environment_which_outranks_the_stream() {
-        let tty = ColorInputs { terminal: true, ..ColorInputs::default() };
-        assert!(tty.decide());
-        assert!(!ColorInputs::default().decide(), "a pipe");
-        assert!(!ColorInputs { dumb: true, ..tty }.decide());
-        assert!(is_dumb(None) && is_dumb(Some("dumb")) && is_dumb(Some("")) && !is_dumb(Some("xterm")));
-        assert!(!ColorInputs { no_color: true, force: true, ..tty }.decide());
-        assert!(ColorInputs { force: true, ..ColorInputs::default() }.decide());
-        assert!(ColorInputs { choice: ColorChoice::Always, no_color: true, ..ColorInputs::default() }.decide());
-        assert!(!ColorInputs { choice: ColorChoice::Never, force: true, ..tty }.decide());
-    }
 
     #[test]
     fn an_empty_palette_leaves_no_trace() {

@@ -1,12 +1,10 @@
 //! The answer of a run: what it left behind, for people and for programs.
 
-use anstyle::Style as Ansi;
 use serde::Serialize;
 
-use super::answer::{Answer, Layout};
 use super::format::{bytes, count, plural, seconds};
-use super::style::{Style, paint};
-use super::table::TextTable;
+use super::style::paint;
+use super::table::{Layout, TextCell};
 use super::text;
 use crate::event::RunState;
 use crate::names::RunId;
@@ -39,7 +37,7 @@ pub struct RunSummary {
 pub struct TableLine {
     /// The table.
     pub name: String,
-    /// Rows it has now; for an unpublished one, rows that landed.
+    /// Rows it has now.
     pub rows: u64,
     /// Rows readers saw before, when there was a table.
     pub rows_before: Option<u64>,
@@ -59,10 +57,6 @@ pub enum TableState {
     Published,
     /// Nothing had changed; readers see what they saw before.
     UpToDate,
-    /// It landed and was not published, because of another table or step.
-    Unpublished,
-    /// The audit refused it.
-    Refused,
 }
 
 /// Rows a step could not use.
@@ -89,22 +83,33 @@ const NARROW: usize = 72;
 /// Columns that lines are broken to when there is no terminal.
 const USUAL: usize = 100;
 
-impl Answer for RunSummary {
-    fn text(&self, layout: &Layout) -> String {
+impl RunSummary {
+    /// Returns the summary for people.
+    pub fn text(&self, layout: &Layout) -> String {
         let (style, columns) = (&layout.style, layout.width.unwrap_or(USUAL));
-        let mut shown = self.headline(style, columns);
+        let layout = Layout { width: Some(columns), ..*layout };
+        let mut shown = self.headline(&layout, columns);
         if !self.tables.is_empty() {
-            shown.push_str(&format!("\n{}", self.table(columns).render(style, Some(columns))));
+            let names = ["table", "rows", "change", "partitions", "written", ""];
+            let rows = self.tables.iter().map(|table| table.cells(columns >= NARROW));
+            shown.push_str(&format!("\n{}", layout.table(names, rows)));
         }
         if !self.quarantined.is_empty() {
-            shown.push_str(&format!("\n{}", self.set_aside(style, columns)));
+            let total = self.quarantined.iter().map(|aside| aside.rows).sum();
+            let steps = self.quarantined.iter().map(|aside| format!("{} {}", aside.step, count(aside.rows)));
+            let said = format!("{} set aside: {}", plural(total, "row"), steps.collect::<Vec<_>>().join(", "));
+            shown.push('\n');
+            shown.extend(text::wrap(&text::line(&said), columns).iter().map(|line| paint(style.warning, line) + "\n"));
         }
         for insight in &self.insights {
             shown.push_str(&format!("\n{}\n", paint(style.strong, &text::line(&insight.title))));
             if insight.lines.is_empty() {
                 shown.push_str(&format!("  {}\n", paint(style.dim, "none")));
             }
-            insight.lines.iter().for_each(|line| shown.push_str(&bullet(line, columns)));
+            for line in &insight.lines {
+                let lines = text::wrap(&text::line(line), columns.saturating_sub(4));
+                shown.push_str(&format!("  • {}\n", lines.join("\n    ")));
+            }
         }
         if !self.next.is_empty() {
             shown.push_str(&format!("\n{}\n", paint(style.strong, "Where to look next")));
@@ -114,87 +119,47 @@ impl Answer for RunSummary {
         }
         shown
     }
-}
 
-impl RunSummary {
-    fn headline(&self, style: &Style, columns: usize) -> String {
-        let (colour, said) = self.outcome(style);
-        let place = format!("({}, {}, {})", self.target, self.engine, seconds(self.seconds));
-        let (run, place) = (self.run.to_string(), text::line(&place));
-        let mut line = paint(style.strong, &run);
-        let mut used = text::width(&run);
-        for (part, colour) in [(said, colour), (place, style.dim)] {
-            let fits = used + 2 + text::width(&part) <= columns;
-            used = text::width(&part) + 2 + if fits { used } else { 0 };
+    /// Returns the run, what became of its tables, and where it was, in as many lines as it takes.
+    fn headline(&self, layout: &Layout, columns: usize) -> String {
+        let of = |state| self.tables.iter().filter(|table| table.state == state).count() as u64;
+        let mut said = format!("{} published", plural(of(TableState::Published), "table"));
+        if of(TableState::UpToDate) > 0 {
+            said.push_str(&format!(", {} up to date", of(TableState::UpToDate)));
+        }
+        let place = text::line(&format!("({}, {}, {})", self.target, self.engine, seconds(self.seconds)));
+        let run = self.run.to_string();
+        let mut line = paint(layout.style.strong, &run);
+        let mut used = console::measure_text_width(&run);
+        for (part, colour) in [(said, layout.style.good), (place, layout.style.dim)] {
+            let fits = used + 2 + console::measure_text_width(&part) <= columns;
+            used = console::measure_text_width(&part) + 2 + if fits { used } else { 0 };
             line.push_str(&format!("{}  {}", if fits { "" } else { "\n" }, paint(colour, &part)));
         }
         line + "\n"
     }
-
-    fn outcome(&self, style: &Style) -> (Ansi, String) {
-        let of = |state| self.tables.iter().filter(|table| table.state == state).count() as u64;
-        let (published, unchanged) = (of(TableState::Published), of(TableState::UpToDate));
-        match self.state {
-            RunState::Succeeded if published == 0 => (style.good, "everything is up to date".into()),
-            RunState::Succeeded if unchanged == 0 => (style.good, format!("{} published", plural(published, "table"))),
-            RunState::Succeeded => {
-                (style.good, format!("{} published, {unchanged} up to date", plural(published, "table")))
-            }
-            RunState::Running => (style.active, "running".into()),
-            RunState::Refused => (style.bad, "refused by the audit, nothing was published".into()),
-            RunState::Failed => (style.bad, "failed, nothing was published".into()),
-            RunState::Cancelled => (style.bad, "cancelled, nothing was published".into()),
-            RunState::Interrupted => (style.bad, "interrupted, nothing was published".into()),
-        }
-    }
-
-    fn table(&self, columns: usize) -> TextTable {
-        let numbers = ["rows", "change", "partitions", "written"];
-        let mut listing = TextTable::new(["table", "rows", "change", "partitions", "written", ""]).numbers(numbers);
-        for table in &self.tables {
-            listing.row(table.cells(columns >= NARROW).map(Into::into));
-        }
-        listing
-    }
-
-    fn set_aside(&self, style: &Style, columns: usize) -> String {
-        let total = self.quarantined.iter().map(|aside| aside.rows).sum();
-        let steps: Vec<String> =
-            self.quarantined.iter().map(|aside| format!("{} {}", aside.step, count(aside.rows))).collect();
-        let said = format!("{} set aside: {}", plural(total, "row"), steps.join(", "));
-        let lines = text::wrap(&text::line(&said), columns);
-        lines.iter().map(|line| paint(style.warning, line) + "\n").collect()
-    }
 }
 
 impl TableLine {
-    fn cells(&self, wide: bool) -> [String; 6] {
-        let wrote = wide && self.partitions_written > 0;
-        let if_wrote = |text: String| if wrote { text } else { String::new() };
-        let state = match self.state {
-            TableState::Published => "",
-            TableState::UpToDate => "up to date",
-            TableState::Unpublished => "not published",
-            TableState::Refused => "refused",
-        };
-        let (partitions, written) = (if_wrote(count(self.partitions_written)), if_wrote(bytes(self.bytes)));
-        [self.name.clone(), count(self.rows), self.change(), partitions, written, state.into()]
-    }
-
-    fn change(&self) -> String {
-        match self.rows_before {
-            _ if self.state == TableState::UpToDate => String::new(),
+    fn cells(&self, wide: bool) -> [TextCell; 6] {
+        let unchanged = self.state == TableState::UpToDate;
+        let change = match self.rows_before {
+            _ if unchanged => String::new(),
             None => "new".into(),
             Some(before) if before > self.rows => format!("-{}", count(before - self.rows)),
             Some(before) => format!("+{}", count(self.rows - before)),
-        }
+        };
+        let wrote =
+            |text: String| TextCell::number(if wide && self.partitions_written > 0 { text } else { String::new() });
+        [
+            self.name.as_str().into(),
+            TextCell::number(count(self.rows)),
+            TextCell::number(change),
+            wrote(count(self.partitions_written)),
+            wrote(bytes(self.bytes)),
+            if unchanged { "up to date" } else { "" }.into(),
+        ]
     }
-}
-
-fn bullet(line: &str, columns: usize) -> String {
-    let lines = text::wrap(&text::line(line), columns.saturating_sub(4));
-    let mark = |(at, line): (usize, &String)| format!("  {} {line}\n", if at == 0 { "•" } else { " " });
-    lines.iter().enumerate().map(mark).collect()
 }
 
 #[cfg(test)]
@@ -264,7 +229,7 @@ mod tests {
     #[test]
     fn a_narrow_terminal_gets_less() {
         let shown = text(&daily(), 40);
-        assert!(shown.lines().all(|line| text::width(line) <= 40), "{shown}");
+        assert!(shown.lines().all(|line| console::measure_text_width(line) <= 40), "{shown}");
         insta::assert_snapshot!(shown, @r"
         daily.2026-11-22.3
           3 tables published, 1 up to date
@@ -290,39 +255,6 @@ mod tests {
         Where to look next
           soflow show tag_trends_weekly
           soflow runs daily
-        ");
-    }
-
-    #[test]
-    fn nothing_to_do_is_said() {
-        let mut summary = RunSummary { quarantined: vec![], insights: vec![], next: vec![], ..daily() };
-        summary.tables.retain(|table| table.state == TableState::UpToDate);
-        insta::assert_snapshot!(text(&summary, 80), @r"
-        daily.2026-11-22.3  everything is up to date  (local, sail, 12.3 s)
-
-        table       rows
-        ────────────────────────────
-        tags_dim  65,000  up to date
-        ");
-    }
-
-    #[test]
-    fn a_refused_run_shows_what_landed() {
-        let mut summary = RunSummary { state: RunState::Refused, insights: vec![], next: vec![], ..daily() };
-        summary.tables.iter_mut().for_each(|table| table.state = TableState::Unpublished);
-        summary.tables[1].state = TableState::Refused;
-        insta::assert_snapshot!(text(&summary, 80), @r"
-        daily.2026-11-22.3  refused by the audit, nothing was published
-          (local, sail, 12.3 s)
-
-        table                      rows  change  partitions  written
-        ───────────────────────────────────────────────────────────────────────────
-        questions             1,234,567  +4,567           2   1.8 MB  not published
-        tag_sentiment_weekly        812      -3           2   1.8 MB  refused
-        tag_trends_weekly            40     new           2   1.8 MB  not published
-        tags_dim                 65,000      +0                       not published
-
-        1,234 rows set aside: questions 1,200, answers 34
         ");
     }
 

@@ -15,86 +15,71 @@ const GAP: usize = 2;
 /// A column of words is not cut below this width.
 const NARROWEST: usize = 8;
 
+/// How answers are laid out for people.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Layout {
+    /// The colours.
+    pub style: Style,
+    /// The columns of the terminal; `None` when it is none: nothing is cut then.
+    pub width: Option<usize>,
+}
+
 /// One cell: text, which is escaped, and its colour.
 #[derive(Clone, Debug, Default)]
 pub struct TextCell {
     text: String,
     style: Ansi,
+    /// Whether its column holds numbers: to the right, and never cut.
+    number: bool,
 }
 
 impl TextCell {
+    /// Returns a cell of a column that holds numbers.
+    pub fn number(text: impl Into<String>) -> Self {
+        Self { number: true, ..text.into().into() }
+    }
+
     /// Returns a cell with a value of a table: what looks like a secret is shown in it.
-    pub fn value(text: &str) -> Self {
-        Self { text: text::escape(text), style: Ansi::new() }
+    pub(super) fn value(text: &str, number: bool) -> Self {
+        Self { text: text::escape(text), style: Ansi::new(), number }
     }
 
     /// Returns the cell in a colour of the palette.
     #[must_use]
-    pub fn styled(mut self, style: Ansi) -> Self {
-        self.style = style;
-        self
+    pub fn styled(self, style: Ansi) -> Self {
+        Self { style, ..self }
     }
 }
 
 impl<T: Into<String>> From<T> for TextCell {
     fn from(text: T) -> Self {
-        Self { text: text::line(&text.into()), style: Ansi::new() }
+        Self { text: text::line(&text.into()), style: Ansi::new(), number: false }
     }
 }
 
-/// Rows under named columns.
-#[derive(Debug)]
-pub struct TextTable {
-    columns: Vec<String>,
-    /// For each column whether it holds numbers: to the right, and never cut.
-    pub(super) numbers: Vec<bool>,
-    rows: Vec<Vec<TextCell>>,
-    /// Whether to show columns without text too.
-    whole: bool,
-}
-
-impl TextTable {
-    /// Returns a table without rows; all columns hold words.
-    pub fn new<'a>(columns: impl IntoIterator<Item = &'a str>) -> Self {
-        let columns: Vec<String> = columns.into_iter().map(String::from).collect();
-        Self { numbers: vec![false; columns.len()], columns, rows: Vec::new(), whole: false }
+impl Layout {
+    /// Returns the lines of a table, each ending in a newline. A column in which no row has text is left out.
+    pub fn table<const N: usize>(&self, columns: [&str; N], rows: impl IntoIterator<Item = [TextCell; N]>) -> String {
+        let rows: Vec<[TextCell; N]> = rows.into_iter().collect();
+        let has_text = |at: &usize| rows.is_empty() || rows.iter().any(|row| !row[*at].text.is_empty());
+        let shown: Vec<usize> = (0..N).filter(has_text).collect();
+        let names: Vec<&str> = shown.iter().map(|at| columns[*at]).collect();
+        self.whole_table(&names, rows.iter().map(|row| shown.iter().map(|at| row[*at].clone()).collect()))
     }
 
-    /// Returns the table with numbers in the columns of these names.
-    #[must_use]
-    pub fn numbers<const N: usize>(self, names: [&str; N]) -> Self {
-        let numbers = self.columns.iter().map(|name| names.contains(&name.as_str())).collect();
-        Self { numbers, ..self }
-    }
-
-    /// Returns the table with columns shown in which no row has text.
-    #[must_use]
-    pub fn whole(self) -> Self {
-        Self { whole: true, ..self }
-    }
-
-    /// Adds a row: a cell for each column; missing ones stay empty, extra ones are dropped.
-    pub fn row(&mut self, cells: impl IntoIterator<Item = TextCell>) {
-        let mut row: Vec<TextCell> = cells.into_iter().take(self.columns.len()).collect();
-        row.resize(self.columns.len(), TextCell::default());
-        self.rows.push(row);
-    }
-
-    /// Returns the lines of the table, each ending in a newline. When they would be wider than `limit`, the widest
-    /// columns of words are cut; numbers never are. A column in which no row has text is left out.
-    pub fn render(&self, style: &Style, limit: Option<usize>) -> String {
-        let shown = self.shown();
-        let header = |at: &usize| TextCell::from(self.columns[*at].as_str()).styled(style.strong);
-        let mut rows: Vec<Vec<TextCell>> = vec![shown.iter().map(header).collect()];
-        rows.extend(self.rows.iter().map(|row| shown.iter().map(|at| row[*at].clone()).collect()));
+    /// Returns the lines of a table with all its columns. When they would be wider than the terminal, the widest columns
+    /// of words are cut.
+    pub(super) fn whole_table(&self, columns: &[&str], rows: impl Iterator<Item = Vec<TextCell>>) -> String {
+        let header = columns.iter().map(|name| TextCell::from(*name).styled(self.style.strong)).collect();
+        let rows: Vec<Vec<TextCell>> = std::iter::once(header).chain(rows).collect();
+        let words: Vec<bool> = (0..columns.len()).map(|at| rows.iter().all(|row| !row[at].number)).collect();
         let mut table = Builder::from_iter(rows.iter().map(|row| row.iter().map(|cell| cell.text.as_str()))).build();
         table.with(Borders::empty().horizontals([(1, HorizontalLine::new('─'))]));
         table.with(Padding::new(0, GAP, 0, 0)).modify(Columns::last(), Padding::zero());
-        for column in (0..shown.len()).filter(|column| self.numbers[shown[*column]]) {
+        for column in (0..columns.len()).filter(|column| !words[*column]) {
             table.modify(Columns::one(column), Alignment::right());
         }
-        if let Some(limit) = limit {
-            let words = shown.iter().map(|at| !self.numbers[*at]).collect();
+        if let Some(limit) = self.width {
             table.with(Width::truncate(limit).suffix("…").priority(WidestWords(words)));
         }
         for (at, row) in rows.iter().enumerate() {
@@ -106,13 +91,8 @@ impl TextTable {
         // Where half of a wide character would be left, `tabled` puts a sign.
         let text = table.to_string().replace("\u{fffd}…", "… ");
         let lines = text.lines().map(str::trim_end).enumerate();
-        lines.map(|(at, line)| if at == 1 { paint(style.dim, line) } else { line.to_string() } + "\n").collect()
-    }
-
-    /// Returns which columns to show.
-    fn shown(&self) -> Vec<usize> {
-        let has_text = |at: &usize| self.rows.iter().any(|row| !row[*at].text.is_empty());
-        (0..self.columns.len()).filter(|at| self.whole || self.rows.is_empty() || has_text(at)).collect()
+        let dim = self.style.dim;
+        lines.map(|(at, line)| if at == 1 { paint(dim, line) } else { line.to_string() } + "\n").collect()
     }
 }
 
@@ -132,17 +112,18 @@ impl Peaker for WidestWords {
 mod tests {
     use super::*;
 
-    fn runs() -> TextTable {
-        let mut table = TextTable::new(["run", "rows", "note"]).numbers(["rows"]);
-        table.row(["daily.2026-11-22.1".into(), "1,234,567".into(), "ok".into()]);
-        table.row(["日本.2026-11-22.1".into(), "12".into(), TextCell::default()]);
-        table.row(["x".into(), TextCell::default(), "a\u{1b}[31mlate note, much longer than the rest".into()]);
-        table
+    fn runs(width: Option<usize>) -> String {
+        let rows: [[TextCell; 4]; 3] = [
+            ["daily.2026-11-22.1".into(), TextCell::number("1,234,567"), "".into(), "ok".into()],
+            ["日本.2026-11-22.1".into(), TextCell::number("12"), "".into(), TextCell::default()],
+            ["x".into(), TextCell::default(), "".into(), "a\u{1b}[31mlate note, much longer than the rest".into()],
+        ];
+        Layout { width, ..Layout::default() }.table(["run", "rows", "never", "note"], rows)
     }
 
     #[test]
     fn columns_line_up_whatever_the_script() {
-        insta::assert_snapshot!(runs().render(&Style::default(), None), @r"
+        insta::assert_snapshot!(runs(None), @r"
         run                      rows  note
         ──────────────────────────────────────────────────────────────────────────────
         daily.2026-11-22.1  1,234,567  ok
@@ -153,8 +134,8 @@ mod tests {
 
     #[test]
     fn words_are_cut_to_the_limit_and_numbers_are_not() {
-        let text = runs().render(&Style::default(), Some(40));
-        assert!(text.lines().all(|line| text::width(line) <= 40));
+        let text = runs(Some(40));
+        assert!(text.lines().all(|line| console::measure_text_width(line) <= 40));
         insta::assert_snapshot!(text, @r"
         run                  rows  note
         ────────────────────────────────────────
@@ -166,7 +147,7 @@ mod tests {
 
     #[test]
     fn no_line_ends_in_a_space() {
-        let text = runs().render(&Style::default(), None);
+        let text = runs(None);
         assert!(text.lines().all(|line| !line.ends_with(' ')));
     }
 }

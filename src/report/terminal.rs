@@ -6,7 +6,6 @@ mod screen;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
@@ -89,9 +88,9 @@ fn remove(bars: &MultiProgress, bar: &ProgressBar) {
 
 impl Terminal {
     /// Returns a listener that draws bars on `target` and writes lines to `out`, which is the same terminal.
-    pub(super) fn new(target: ProgressDrawTarget, style: Style, out: Box<dyn Write + Send>) -> Self {
+    pub(super) fn new(target: ProgressDrawTarget, style: Style, out: Outlet) -> Self {
         let bars = MultiProgress::with_draw_target(target);
-        Self { out: Outlet::new(out), bars, style, work: BTreeMap::new(), run: None }
+        Self { out, bars, style, work: BTreeMap::new(), run: None }
     }
 
     /// Writes a line that stays, above the bars. Not by `MultiProgress::println`, which fills it with spaces and leaves the

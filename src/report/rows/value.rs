@@ -1,109 +1,77 @@
 //! Arrow values as JSON values.
 
-use arrow::array::{Array as _, ArrayRef, AsArray as _};
+use arrow::array::{Array, AsArray as _};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float32Type, Float64Type, Int64Type, TimeUnit, UInt64Type};
+use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
-/// Returns the value in a row of the column it was made for.
-pub(super) type Read = Box<dyn Fn(usize) -> Value>;
+/// Returns something of a row of the column it was made for.
+pub(super) type Read<'a, T = Value> = Box<dyn Fn(usize) -> T + 'a>;
 
-/// Returns what reads a column. The column is converted once, not once a value.
-pub(super) fn reader(array: &ArrayRef) -> Read {
-    let read = unless_null(array);
-    match array.logical_nulls() {
-        Some(nulls) => Box::new(move |row| if nulls.is_null(row) { Value::Null } else { read(row) }),
-        None => read,
-    }
+/// Returns what reads a column.
+pub(super) fn reader(array: &dyn Array) -> Read<'_> {
+    let (nulls, read) = (array.logical_nulls(), unless_null(array));
+    let is_null = move |row| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
+    Box::new(move |row| if is_null(row) { Value::Null } else { read(row) })
 }
 
-fn unless_null(array: &ArrayRef) -> Read {
+fn unless_null(array: &dyn Array) -> Read<'_> {
     match array.data_type() {
         DataType::Null => Box::new(|_| Value::Null),
-        DataType::Boolean => {
-            let array = array.as_boolean().clone();
-            Box::new(move |row| array.value(row).into())
+        DataType::Boolean => Box::new(|row| array.as_boolean().value(row).into()),
+        kind if kind.is_integer() || kind.is_floating() => {
+            let text = displayed(array);
+            Box::new(move |row| number(text(row)))
         }
-        DataType::UInt64 => {
-            let array = array.as_primitive::<UInt64Type>().clone();
-            Box::new(move |row| array.value(row).into())
-        }
-        kind if kind.is_integer() => integers(array, Value::from),
-        DataType::Float32 => {
-            let array = array.as_primitive::<Float32Type>().clone();
-            // By way of text: 0.1 stays 0.1 and does not become 0.10000000149.
-            Box::new(move |row| number(array.value(row).to_string().parse().unwrap_or(f64::NAN)))
-        }
-        DataType::Float16 | DataType::Float64 => converted(array, &DataType::Float64, |array| {
-            let array = array.as_primitive::<Float64Type>().clone();
-            Box::new(move |row| number(array.value(row)))
-        }),
         DataType::Timestamp(unit, zone) => {
             let (unit, zoned) = (*unit, zone.is_some());
-            integers(array, move |ticks| moment(ticks, unit, zoned))
+            let Ok(ticks) = cast(array, &DataType::Int64) else { return text(array) };
+            Box::new(move |row| moment(ticks.as_primitive::<Int64Type>().value(row), unit, zoned))
         }
-        DataType::Binary | DataType::BinaryView | DataType::FixedSizeBinary(_) | DataType::LargeBinary => {
-            converted(array, &DataType::LargeBinary, |array| {
-                let array = array.as_binary::<i64>().clone();
-                Box::new(move |row| {
-                    array.value(row).iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
-                })
+        DataType::List(_) => {
+            let list = array.as_list::<i32>();
+            let (offsets, item) = (list.offsets(), reader(list.values()));
+            Box::new(move |row| (offsets[row] as usize..offsets[row + 1] as usize).map(&item).collect())
+        }
+        DataType::Struct(_) => {
+            let array = array.as_struct();
+            let readers = array.columns().iter().map(|column| reader(column));
+            let members: Vec<(&str, Read<'_>)> = array.column_names().into_iter().zip(readers).collect();
+            Box::new(move |row| members.iter().map(|(name, read)| (name.to_string(), read(row))).collect())
+        }
+        DataType::Map(..) => {
+            let array = array.as_map();
+            let (offsets, keys, values) = (array.offsets(), displayed(array.keys()), reader(array.values()));
+            Box::new(move |row| {
+                let entries = offsets[row] as usize..offsets[row + 1] as usize;
+                entries.map(|at| (keys(at), values(at))).collect::<Map<_, _>>().into()
             })
         }
-        DataType::Dictionary(_, value) => converted(array, value, reader),
-        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => list(array),
-        DataType::Struct(_) => structure(array),
-        DataType::Map(..) => map(array),
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Date32 => {
-            converted(array, &DataType::LargeUtf8, |array| {
-                let array = array.as_string::<i64>().clone();
-                Box::new(move |row| array.value(row).into())
-            })
-        }
-        _ => displayed(array),
+        _ => text(array),
     }
 }
 
-fn converted(array: &ArrayRef, kind: &DataType, read: impl Fn(&ArrayRef) -> Read) -> Read {
-    cast(array, kind).map_or_else(|_| displayed(array), |array| read(&array))
+/// Everything else as Arrow shows it: texts, dates, decimals, durations, intervals; binary in hexadecimal.
+fn text(array: &dyn Array) -> Read<'_> {
+    let text = displayed(array);
+    Box::new(move |row| text(row).into())
 }
 
-fn integers(array: &ArrayRef, value: impl Fn(i64) -> Value + 'static) -> Read {
-    match cast(array, &DataType::Int64) {
-        Ok(array) => {
-            let array = array.as_primitive::<Int64Type>().clone();
-            Box::new(move |row| value(array.value(row)))
-        }
-        Err(_) => displayed(array),
+fn displayed(array: &dyn Array) -> Read<'_, String> {
+    match ArrayFormatter::try_new(array, &FormatOptions::new().with_display_error(true)) {
+        Ok(formatter) => Box::new(move |row| formatter.value(row).to_string()),
+        Err(error) => Box::new(move |_| format!("<{error}>")),
     }
 }
 
-/// Everything else as Arrow shows it: decimals, times, durations, intervals.
-fn displayed(array: &ArrayRef) -> Read {
-    let array = array.clone();
-    let options = FormatOptions::new().with_display_error(true);
-    Box::new(move |row| match ArrayFormatter::try_new(&array, &options) {
-        Ok(formatter) => formatter.value(row).to_string().into(),
-        Err(error) => format!("<{error}>").into(),
-    })
-}
-
-fn number(x: f64) -> Value {
-    serde_json::Number::from_f64(x).map_or_else(
-        || {
-            Value::from(if x.is_nan() {
-                "NaN"
-            } else if x > 0.0 {
-                "Infinity"
-            } else {
-                "-Infinity"
-            })
-        },
-        Value::Number,
-    )
+/// By way of text a short fraction stays as it is: 0.1 does not become 0.10000000149.
+fn number(text: String) -> Value {
+    let whole = text.parse::<i64>().map(Number::from).or_else(|_| text.parse::<u64>().map(Number::from));
+    let number = whole.ok().or_else(|| Number::from_f64(text.parse().ok()?));
+    number.map_or_else(|| text.replace("inf", "Infinity").into(), Value::Number)
 }
 
 /// A moment in UTC, or without a zone the date and time alone.
@@ -121,33 +89,4 @@ fn moment(ticks: i64, unit: TimeUnit, zoned: bool) -> Value {
         // Outside the years -9999 to 9999.
         Err(_) => ticks.into(),
     }
-}
-
-fn list(array: &ArrayRef) -> Read {
-    let (DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _)) = array.data_type()
-    else {
-        return displayed(array);
-    };
-    converted(array, &DataType::LargeList(item.clone()), |array| {
-        let array = array.as_list::<i64>();
-        let (offsets, items) = (array.offsets().clone(), reader(array.values()));
-        Box::new(move |row| (offsets[row] as usize..offsets[row + 1] as usize).map(&items).collect())
-    })
-}
-
-fn structure(array: &ArrayRef) -> Read {
-    let array = array.as_struct();
-    let names = array.column_names().into_iter().map(String::from);
-    let members: Vec<(String, Read)> = names.zip(array.columns().iter().map(reader)).collect();
-    Box::new(move |row| members.iter().map(|(name, read)| (name.clone(), read(row))).collect::<Map<_, _>>().into())
-}
-
-fn map(array: &ArrayRef) -> Read {
-    let array = array.as_map();
-    let (offsets, keys, values) = (array.offsets().clone(), reader(array.keys()), reader(array.values()));
-    Box::new(move |row| {
-        let entries = offsets[row] as usize..offsets[row + 1] as usize;
-        let entry = |at| (super::plain(&keys(at)).unwrap_or_default(), values(at));
-        entries.map(entry).collect::<Map<_, _>>().into()
-    })
 }

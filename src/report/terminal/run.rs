@@ -46,7 +46,8 @@ impl RunBars {
         if steps.iter().all(|step| step.state == StepState::UpToDate) {
             return None;
         }
-        let names = steps.iter().map(|step| text::width(&text::line(&step.name))).max().unwrap_or_default();
+        let names =
+            steps.iter().map(|step| console::measure_text_width(&text::line(&step.name))).max().unwrap_or_default();
         let bar = start(bars.add(ProgressBar::hidden()), bar_style(RUN, &style));
         let run = Self { steps, names, audit: None, bar, bars: bars.clone(), style };
         run.count();

@@ -1,5 +1,7 @@
 //! What is on the screen while and after the bars are there.
 
+use std::io::Write;
+
 use indicatif::{InMemoryTerm, TermLike as _};
 
 use super::*;
@@ -24,7 +26,7 @@ impl Write for Lines {
 fn screens(columns: u16, events: impl IntoIterator<Item = Event>) -> (String, String) {
     let screen = InMemoryTerm::new(12, columns);
     let target = ProgressDrawTarget::term_like(Box::new(screen.clone()));
-    let mut terminal = Terminal::new(target, Style::default(), Box::new(Lines(screen.clone())));
+    let mut terminal = Terminal::new(target, Style::default(), Outlet(Some(Box::new(Lines(screen.clone())))));
     events.into_iter().for_each(|event| terminal.emit(event));
     let during = screen.contents();
     drop(terminal);
@@ -104,7 +106,7 @@ fn nothing_to_do_leaves_nothing() {
 fn no_colour_leaves_no_trace() {
     let screen = InMemoryTerm::new(12, 79);
     let target = ProgressDrawTarget::term_like(Box::new(screen.clone()));
-    let mut terminal = Terminal::new(target, Style::default(), Box::new(Lines(screen.clone())));
+    let mut terminal = Terminal::new(target, Style::default(), Outlet(Some(Box::new(Lines(screen.clone())))));
     story().into_iter().take(12).for_each(|event| terminal.emit(event));
     drop(terminal);
     assert!(!screen.moves_since_last_check().contains("\\u{1b}"));

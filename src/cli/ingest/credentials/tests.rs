@@ -1,7 +1,8 @@
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+//! Where a key is looked for, and that it is never shown.
 
-use fs_err as fs;
+mod manager;
+
+use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
 use crate::config::{self, ENDPOINTS, Layers};
@@ -68,11 +69,11 @@ fn a_file_that_others_may_use_is_refused_with_what_to_type() {
     let path = home.path().join("key");
     for mode in [0o600, 0o400, 0o700] {
         write(&path, "s3cret", mode);
-        assert_eq!(file::read(&path, "ingest.key-file").unwrap().expose(), "s3cret", "{mode:o}");
+        assert_eq!(read_file(&path, "ingest.key-file").unwrap().expose(), "s3cret", "{mode:o}");
     }
     for mode in [0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o644, 0o666] {
         write(&path, "s3cret", mode);
-        let error = file::read(&path, "ingest.key-file").unwrap_err();
+        let error = read_file(&path, "ingest.key-file").unwrap_err();
         assert_eq!(error.kind, Kind::Usage);
         assert_eq!(error.hints, [format!("chmod 600 {}", path.display())], "{mode:o}");
         let expected =
@@ -87,7 +88,7 @@ fn only_a_small_file_with_a_key_in_its_first_line_is_one() {
     let path = home.path().join("key");
     let read = |content: &[u8]| {
         write(&path, content, 0o600);
-        file::read(&path, "ingest.key-file").map(|secret| secret.expose().to_string())
+        read_file(&path, "ingest.key-file").map(|secret| secret.expose().to_string())
     };
     assert_eq!(read(b" U4DMV*8nvp((\r\nmore that is not read, \xff").unwrap(), "U4DMV*8nvp((");
     assert_eq!(read(&[b'k'; 4096]).unwrap().len(), 4096);
@@ -108,9 +109,9 @@ fn only_a_small_file_with_a_key_in_its_first_line_is_one() {
         assert!(error.message.contains(why), "{error}");
         assert!(!shown(&error).contains("s3cr"), "{error:?}");
     }
-    let error = file::read(home.path(), "ingest.key-file").unwrap_err();
+    let error = read_file(home.path(), "ingest.key-file").unwrap_err();
     assert!(error.message.ends_with("is not a file"), "{error}");
-    let error = file::read(&home.path().join("gone"), "ingest.token-file").unwrap_err();
+    let error = read_file(&home.path().join("gone"), "ingest.token-file").unwrap_err();
     assert!(error.kind == Kind::Usage && error.message.starts_with("`ingest.token-file` cannot be used: there is no"));
 }
 
@@ -123,7 +124,7 @@ fn a_file_of_somebody_else_is_refused() {
         eprintln!("skipped: only root can give a file away: {error}");
         return;
     }
-    let error = file::read(&path, "ingest.key-file").unwrap_err();
+    let error = read_file(&path, "ingest.key-file").unwrap_err();
     assert!(error.message.contains("belongs to somebody else"), "{error}");
 }
 
@@ -145,7 +146,7 @@ fn a_secret_is_the_key_alone_or_json() {
         (r#"{"key": "k", "access_token": ""}"#, (Some("k"), None)),
     ];
     for (text, expected) in cases {
-        assert_eq!(exposed(&manager::read("api", text).unwrap()), expected, "{text}");
+        assert_eq!(exposed(&read_secret("api", text).unwrap()), expected, "{text}");
     }
     let refused = [
         (r#"{"key": "s3cret""#, "the secret `api` begins like JSON and is none"),
@@ -159,7 +160,7 @@ fn a_secret_is_the_key_alone_or_json() {
         ),
     ];
     for (text, message) in refused {
-        let error = manager::read("api", text).unwrap_err();
+        let error = read_secret("api", text).unwrap_err();
         assert_eq!((error.kind, error.message.as_str()), (Kind::Usage, message));
         assert!(!shown(&error).contains("s3cret"), "{error:?}");
     }
