@@ -92,14 +92,6 @@ pub struct Step {
     pub quarantine_limit: f64,
 }
 
-impl Step {
-    /// Returns whether the step reads a table that `other` writes. That it reads what it writes itself is no need.
-    pub(super) fn needs(&self, other: &Self) -> bool {
-        let read = |output: &Output| self.reads.contains(&Source::Table(output.table.clone()));
-        self.name != other.name && other.writes.iter().any(read)
-    }
-}
-
 /// Something a step reads.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -125,6 +117,12 @@ impl Step {
             Source::Raw(_) => None,
             Source::Table(table) => Some(table),
         })
+    }
+
+    /// Returns whether it reads a table that `other` writes. That it reads what it writes itself is no need.
+    pub(super) fn needs(&self, other: &Self) -> bool {
+        let writes = |table: &String| other.writes.iter().any(|output| output.table == *table);
+        self.name != other.name && self.tables_read().any(writes)
     }
 
     /// Returns whether it reads raw pages.
