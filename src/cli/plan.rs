@@ -239,7 +239,15 @@ impl ClusterChoice {
                 true if self.is_full(one) => users(one),
                 true => format!("it fits too ({}), but not as well", one.cluster.reason),
             };
-            tell("not", format!("{} ({}, {} old): {why}", one.cluster.id, one.cluster.state, seconds(one.cluster.age_seconds as f64)));
+            tell(
+                "not",
+                format!(
+                    "{} ({}, {} old): {why}",
+                    one.cluster.id,
+                    one.cluster.state,
+                    seconds(one.cluster.age_seconds as f64)
+                ),
+            );
         }
         match &self.cost {
             Ok(cost) if self.is_refused() => {

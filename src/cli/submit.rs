@@ -8,7 +8,6 @@ use super::app::{App, yesterday};
 use super::args::{RetryArgs, Selection, SubmitArgs};
 use super::workspace::Workspace;
 use super::{attach, jobs, query};
-use crate::catalog;
 use crate::config::Lake;
 use crate::error::{Error, Kind, Result};
 use crate::event::{RunState, Sink};

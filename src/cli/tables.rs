@@ -9,7 +9,7 @@ use serde_json::json;
 use super::app::App;
 use super::args::TablesCommand;
 use super::workspace::Workspace;
-use crate::catalog::{self, Index, Restored, TableHistory};
+use crate::catalog::{Index, Restored, TableHistory};
 use crate::error::{Error, Kind, Result};
 use crate::names::RunId;
 use crate::plan::Version;
