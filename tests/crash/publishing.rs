@@ -1,7 +1,7 @@
 //! What comes between a run and its publication: others who publish, cancel or finish it, answers that are lost.
 
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use jiff::civil::Date;
 use soflow::error::{Kind, Result};
