@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
 use super::app::App;
-use super::args::{ParityArgs, Selection};
+use super::args::{ParityArgs, Selection, TargetOptions};
 use super::submit::Submission;
 use super::workspace::Workspace;
 use crate::audit::Reader;
@@ -26,8 +26,9 @@ const IGNORED: &str = "_run_id";
 
 /// Runs both engines and compares; the exit code is 0 when all tables are equal and 1 when not.
 pub async fn parity(app: &App, args: &ParityArgs) -> Result<u8> {
+    // Said before AWS is looked for.
+    app.read_project(&TargetOptions::default())??.local()?;
     let work = app.workspace().await?;
-    work.project.local()?;
     let base = work.lake().artifacts.join("parity");
     let _lock = LakeLock::take(&base, Timestamp::now())?;
     let services = work.services()?;

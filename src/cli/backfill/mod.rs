@@ -87,14 +87,14 @@ impl BackfillArgs {
 
 /// Runs what is left of a range of dates.
 pub async fn backfill(app: &App, args: &BackfillArgs) -> Result<u8> {
-    let options = TargetOptions { engine: args.engine.clone(), parallel: None, cluster: args.cluster.clone() };
-    let work = app.open(&options, args.watching).await?;
     let range = DateRange { job: args.job.clone(), from: args.from, to: args.to.unwrap_or_else(yesterday) };
     if range.from > range.to {
         let (from, to) = (range.from, range.to);
         return Err(Error::new(Kind::Usage, format!("`--from {from}` is after the last date, {to}"))
             .hint("the range holds both its ends; without `--to` it ends yesterday, UTC"));
     }
+    let options = TargetOptions { engine: args.engine.clone(), parallel: None, cluster: args.cluster.clone() };
+    let work = app.open(&options, args.watching).await?;
     if args.parallel > 1 && work.session.is_none() {
         return Err(Error::new(Kind::Usage, format!("`--parallel {}` needs an EMR target", args.parallel))
             .detail("a local lake has one writer at a time, so its dates run one after the other")
