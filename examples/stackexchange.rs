@@ -13,6 +13,8 @@
 #[path = "../tests/stackexchange/mod.rs"]
 #[expect(dead_code, reason = "one double for all tests; nobody uses all of it")]
 mod stackexchange;
+#[path = "../tests/wire/mod.rs"]
+mod wire;
 
 use std::collections::BTreeMap;
 use std::io::Write;

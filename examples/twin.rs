@@ -9,6 +9,8 @@
 #[path = "../tests/twin/mod.rs"]
 #[expect(dead_code, reason = "one twin for all tests; nobody uses all of it")]
 mod twin;
+#[path = "../tests/wire/mod.rs"]
+mod wire;
 
 use std::io::Write;
 use std::time::Duration;

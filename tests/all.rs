@@ -22,6 +22,7 @@ mod kill;
 
 mod stackexchange;
 mod twin;
+mod wire;
 
 #[path = "stackexchange/checks/mod.rs"]
 mod stackexchange_checks;

@@ -24,6 +24,7 @@ mod workspace;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
@@ -40,14 +41,24 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let app = App::new(&cli.global);
-    ExitCode::from(run(&app, &cli.command).unwrap_or_else(|error| app.fail(&error)))
+    ExitCode::from(run(&app, &cli.command).unwrap_or_else(|error| app.fail(&typed(error))))
 }
 
-fn run(app: &App, command: &Command) -> Result<u8> {
-    // One thread: what waits shares it, computing has threads of its own, and the steps of a run come to a cluster in the
-    // order in which they were begun and together.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(app.dispatch(command))
+fn run(app: &App, command: &Command) -> anyhow::Result<u8> {
+    // What waits shares two threads, so that a heartbeat goes on beside whatever takes long; computing has threads of its own.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("the async runtime cannot be started")?;
+    Ok(runtime.block_on(app.dispatch(command))?)
+}
+
+/// Returns the error in the form that is shown. One that is not ours is of this machine.
+fn typed(error: anyhow::Error) -> Error {
+    error
+        .downcast()
+        .unwrap_or_else(|other| Error::new(Kind::Machine, other.to_string()).detail(other.root_cause().to_string()))
 }
 
 /// Help and version are answers; anything else that clap has to say is a usage error.

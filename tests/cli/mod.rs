@@ -15,7 +15,7 @@ macro_rules! shot {
     };
 }
 
-mod support;
+pub mod support;
 
 mod backfill;
 mod config;

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::Encoding;
 use super::answer::{Answer, Payload};
-use super::broken::Closed;
 use super::limits::exhausted;
 use super::refusal::Refusal;
 use super::{Asked, Match};
+use crate::wire::broken::Closed;
 
 /// What goes wrong with a request.
 #[derive(Clone, Debug, PartialEq)]

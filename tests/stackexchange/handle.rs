@@ -4,7 +4,6 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Page};
-use super::broken::Closed;
 use super::faults::{FaultKind, met};
 use super::limits::{Limits, Who};
 use super::log::Asked;
@@ -15,6 +14,7 @@ use super::select::select;
 use super::server::Shared;
 use super::shape::{Filter, Shaper};
 use super::{Kind, World};
+use crate::wire::broken::Closed;
 
 impl Shared {
     /// Answers a request: lets the test change the world, lets the request meet its fault, executes it.

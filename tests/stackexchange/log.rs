@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use hyper::http::request::Parts;
 
 use super::methods;
-use super::percent::decode;
+use crate::wire::percent::decode;
 
 /// A request as the double saw it.
 #[derive(Clone, Debug)]

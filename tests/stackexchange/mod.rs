@@ -4,10 +4,6 @@
 //! requests are noted, and each can be made to fail in the ways the API, the edge in front of it and networks fail.
 //!
 //! ```text
-//! #[path = "stackexchange/mod.rs"]
-//! #[expect(dead_code, reason = "one double for all tests; none uses all of it")]
-//! mod stackexchange;
-//!
 //! let double = Double::new(World::made(7, 500));
 //! double.fault(Fault::new(Match::Number(3), FaultKind::TruncatedGzip));
 //! double.before(|world, number| world.touch(Kind::Questions, 1_000 + number as i64, world.now));
@@ -19,8 +15,6 @@
 //! it pass: quota, backoff, the limit per second and the cache go by it.
 
 mod answer;
-#[path = "../twin/broken.rs"]
-mod broken;
 mod control;
 mod faults;
 mod handle;
@@ -31,8 +25,6 @@ mod matching;
 mod methods;
 mod pages;
 mod parameters;
-#[path = "../twin/percent.rs"]
-mod percent;
 mod refusal;
 mod select;
 mod server;

@@ -16,10 +16,10 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use super::answer::{Answer, Payload};
-use super::broken::{Closed, Half};
 use super::limits::Limits;
 use super::log::{Asked, Log};
 use super::{Fault, FaultKind, Options, World};
+use crate::wire::broken::{Closed, Half};
 
 type Body = BoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 

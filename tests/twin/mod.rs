@@ -4,10 +4,6 @@
 //! `moto_server`. All calls are counted, and each can be made to fail in the ways AWS fails.
 //!
 //! ```text
-//! #[path = "twin/mod.rs"]
-//! #[expect(dead_code, reason = "one twin for all tests; none uses all of it")]
-//! mod twin;
-//!
 //! let twin = Twin::start();
 //! twin.step_fate("sentiment", StepFate::Hangs);
 //! twin.fault(Fault::new("emr", "AddJobFlowSteps", FaultKind::DropAfter));
@@ -17,7 +13,6 @@
 //! Every twin of a process has EMR clusters of its own and shares one moto with the others: name buckets and databases
 //! after the test.
 
-mod broken;
 mod clock;
 mod control;
 mod effects;
@@ -27,7 +22,6 @@ mod faults;
 mod forward;
 mod logs;
 mod moto;
-mod percent;
 mod recognise;
 mod replies;
 mod server;

@@ -6,7 +6,7 @@ use hyper::Method;
 use hyper::http::request::Parts;
 use serde_json::Value;
 
-use super::percent::decode;
+use crate::wire::percent::decode;
 
 /// What a request's head tells.
 #[derive(Debug, PartialEq, Eq)]

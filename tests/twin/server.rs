@@ -16,12 +16,12 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use super::broken::Closed;
 use super::emr::Emr;
 use super::forward::{Body, Forward};
 use super::spoil::spoil;
 use super::witness::{Hook, Witness};
 use super::{Act, Call, Fault, FaultKind, Moment, Moto, Options, faults, recognise};
+use crate::wire::broken::Closed;
 
 /// How often steps that run for real are looked at when nobody asks.
 const TICK: Duration = Duration::from_millis(20);

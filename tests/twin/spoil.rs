@@ -3,9 +3,9 @@
 use http_body_util::BodyExt;
 use hyper::Response;
 
-use super::broken::{Closed, Half};
 use super::forward::Body;
 use super::{Call, FaultKind, replies};
+use crate::wire::broken::{Closed, Half};
 
 /// Does to an answer what the call's fault says.
 pub async fn spoil(call: &Call, answer: Result<Response<Body>, Closed>) -> Result<Response<Body>, Closed> {

@@ -11,7 +11,7 @@ const TARGETS: &[Bad] = &[
     ("lake", "[x]", "`lake` must be a mapping or text, found a list", "["),
     ("kind", "emrr", "`kind` must be `local` or `emr`, found `emrr`", "emrr"),
     ("region", "eu_west_1", "`region` must be such as `eu-west-1` or `none`, found `eu_west_1`", "eu_west_1"),
-    ("region", "[eu-west-1]", "`region` must be a single value or `none`, found a list", "["),
+    ("region", "[eu-west-1]", "`region` must be such as `eu-west-1` or `none`, found a list", "["),
     ("profile", "{ a: b }", "`profile` must be a single value or `none`, found a mapping", "{"),
     ("database", "My-Tables", "`database` must be such as `soflow` or `lake_2`, found `My-Tables`", "My-Tables"),
     ("workgroup", "\"\"", "`workgroup` must be a single value, found nothing", "\"\""),

@@ -1,9 +1,6 @@
 //! What the tests of what people see share: output that is the same each time, a clock that is moved by hand, clusters
 //! that need not be made.
 
-#[path = "../../cli/support/filters.rs"]
-mod filters;
-
 use std::process::{Child, Command};
 
 use serde_json::{Value, json};
@@ -28,7 +25,7 @@ pub fn filters() -> Vec<(&'static str, &'static str)> {
         (r"idle for \d+ h \d+ m", "idle for H h M m"),
         (r" twin, emr-7.14.0@\S+, ", " twin, emr-7.14.0@PACKAGES, "),
     ];
-    all.extend(filters::filters());
+    all.extend(crate::cli::support::filters());
     all
 }
 
