@@ -120,7 +120,7 @@ fn plan_and_cost_are_pure() {
 #[test]
 fn the_reader_of_imports_sees_nested_lists() {
     assert_eq!(named("use crate::{store, plan::Facts};"), ["store", "plan"]);
-    assert_eq!(named("let x = crate::architecture::run::drive();"), ["run"]);
+    assert_eq!(named("let x = crate::run::drive();"), ["run"]);
     assert_eq!(named("// no import"), Vec::<String>::new());
 }
 
