@@ -1,6 +1,8 @@
 //! `soflow cluster`.
 
-use crate::emr::lab::Lab;
+use serde_json::Value;
+
+use crate::emr::lab::{Lab, ended};
 use crate::emr::said::support::{Shown, hold, hold_lease, show_clusters, walked};
 use crate::twin::{Fault, FaultKind};
 
@@ -54,9 +56,13 @@ fn whoever_waits_for_someone_to_make_one_is_told_for_whom() {
     assert_eq!(lab.lease(&id), None, "a lease is left");
     let name = lab.twin.clusters()[0]["Name"].as_str().unwrap().to_string();
     let [_, _, shape, settings, ..] = name.split('/').collect::<Vec<_>>()[..] else { panic!("{name}") };
-    let until = jiff::Timestamp::now() + jiff::SignedDuration::from_millis(500);
-    hold(&lab, &format!("create-{shape}-{settings}"), until);
-    let said = lab.run(&["cluster", "up"]);
+    let lease = format!("create-{shape}-{settings}");
+    hold_lease(&lab, &lease);
+    let waits = lab.spawn(&["cluster", "up"]);
+    let queue = || serde_json::from_str::<Value>(&lab.lease(&lease)?).unwrap()["queue"].as_array().cloned();
+    lab.twin.until("it queues", |_| queue().is_some_and(|queue| !queue.is_empty()));
+    hold(&lab, &lease, jiff::Timestamp::UNIX_EPOCH);
+    let said = ended(waits);
     assert_eq!(said.code, Some(0), "{said}");
     assert!(said.stderr.contains("is being made: other.2026-11-22.1 by ben@desk (process 77)"), "{said}");
 }
