@@ -58,12 +58,13 @@ mod tests {
     }
 
     /// Where the sources leave out whose operation they call.
-    const WHOSE: [(&str, &str); 8] = [
+    const WHOSE: [(&str, &str); 9] = [
         ("src/catalog/glue/", "Glue"),
         ("src/query/", "Athena"),
         ("src/targets/emr/api.rs", "EMR"),
         ("src/targets/emr/logs/", "CloudWatch Logs"),
         ("src/store/", "S3"),
+        ("src/aws/pace.rs", "EMR"),
         ("src/doctor/machines.rs", "EMR"),
         ("src/doctor/roles.rs", "EMR"),
         ("src/doctor/", "S3"),
