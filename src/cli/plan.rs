@@ -252,7 +252,7 @@ impl ClusterChoice {
         match &self.cost {
             Ok(cost) if self.is_refused() => {
                 let more = format!("more than its `max-dollars-per-hour: {}` allows", self.limit);
-                tell("refused", format!("{}: {more}", cost.to_string()));
+                tell("refused", format!("{cost}: {more}"));
             }
             Ok(cost) => tell("costs", cost.to_string()),
             Err(missing) => tell("costs", missing.to_string()),

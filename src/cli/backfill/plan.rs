@@ -197,7 +197,7 @@ async fn cost(work: &Workspace<'_>, job: &str) -> Result<(String, Option<(Dollar
     let totals = mine.filter_map(|run| Some(run.cost?.estimate?.total)).take(EARLIER);
     let (low, high): (Vec<_>, Vec<_>) = totals.map(|total| (total.low, total.high)).unzip();
     let hour = match work.clusters()?.cost() {
-        Ok(hour) => format!("a cluster costs {}", hour.to_string()),
+        Ok(hour) => format!("a cluster costs {hour}"),
         Err(missing) => missing.to_string(),
     };
     let each = low.iter().min().copied().zip(high.iter().max().copied());
