@@ -65,7 +65,6 @@ mod tests {
         ("src/targets/emr/api.rs", "EMR"),
         ("src/targets/emr/logs/", "CloudWatch Logs"),
         ("src/store/", "S3"),
-        ("src/aws/pace.rs", "EMR"),
         ("src/doctor/machines.rs", "EMR"),
         ("src/doctor/roles.rs", "EMR"),
         ("src/doctor/", "S3"),
