@@ -73,12 +73,6 @@ impl<R: BufRead> RowReader<R> {
 
     /// Returns whether the line is a row.
     fn take_line(&mut self) -> Result<bool> {
-        // In the values of rows it is escaped.
-        if self.state == XmlState::Before && self.line.trim_ascii_end().contains(&b'\r') {
-            let message = format!("`{}` ends its lines with carriage returns alone", self.name);
-            return Err(Error::new(Kind::Usage, message)
-                .hint(format!("write line feeds: `tr '\\r' '\\n' < {} > mended.xml`", self.name)));
-        }
         if self.line.len() as u64 > LONGEST_LINE {
             return Err(self.wrong(&format!("is longer than {} MiB", LONGEST_LINE >> 20), ""));
         }
@@ -90,6 +84,12 @@ impl<R: BufRead> RowReader<R> {
         };
         let text = if self.number == 1 { text.strip_prefix(MARK).unwrap_or(text) } else { text };
         let text = text.trim_matches(BLANKS);
+        // In the values of rows it is escaped.
+        if self.state == XmlState::Before && text.contains('\r') {
+            let message = format!("`{}` ends its lines with carriage returns alone", self.name);
+            return Err(Error::new(Kind::Usage, message)
+                .hint(format!("write line feeds: `tr '\\r' '\\n' < {} > mended.xml`", self.name)));
+        }
         if text.is_empty() {
             return Ok(false);
         }
