@@ -60,7 +60,7 @@ pub(crate) fn upload(bucket: &Bucket, root: &Path, objects: &[Object]) -> Vec<Ob
     objects.iter().map(put).collect()
 }
 
-/// Returns what a future comes to on a runtime of one thread, the least there is.
+/// Returns what a future comes to on a runtime of one thread, as the program's is.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }

@@ -45,9 +45,9 @@ pub fn main() -> ExitCode {
 }
 
 fn run(app: &App, command: &Command) -> anyhow::Result<u8> {
-    // What waits shares two threads, so that a heartbeat goes on beside whatever takes long; computing has threads of its own.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    // One thread: what waits shares it, computing has threads of its own, and of a step's end and the next one's start that
+    // come at once the first is told first. With two threads the second was, at times.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the async runtime cannot be started")?;
