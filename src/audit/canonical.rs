@@ -79,7 +79,7 @@ fn canonical(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     })
 }
 
-/// Returns the type that [`canonical`] turns a type into.
+/// Returns the type that `canonical` turns a type into.
 pub fn canonical_kind(kind: &DataType) -> DataType {
     match kind {
         DataType::Utf8 | DataType::Utf8View => DataType::LargeUtf8,

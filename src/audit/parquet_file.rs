@@ -50,7 +50,7 @@ impl ParquetFile {
         Ok(Self { bytes, metadata: Arc::new(metadata), schema })
     }
 
-    /// Returns the columns as they are read, before [`super::canonical::canonical`].
+    /// Returns the columns as they are read, before they are made alike.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
