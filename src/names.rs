@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use jiff::civil::Date;
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -222,29 +223,12 @@ fn escape(value: &str) -> String {
     escaped
 }
 
-/// Returns text whose characters stand as `%3A` where they had to; `None` when its bytes are no text.
-pub fn unescape(value: &str) -> Option<String> {
+/// Returns the value that a path spells; `None` when its bytes are no text.
+fn unescape(value: &str) -> Option<String> {
     if value.is_empty() {
         return Some(NULL_PARTITION.into());
     }
-    let bytes = value.as_bytes();
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let code = (bytes[at] == b'%').then(|| value.get(at + 1..at + 3)).flatten();
-        let code = code.filter(|code| code.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(byte) => {
-                plain.push(byte);
-                at += 3;
-            }
-            None => {
-                plain.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8(plain).ok()
+    percent_decode_str(value).decode_utf8().ok().map(Into::into)
 }
 
 /// A SHA-256 in lowercase hex: 64 characters.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::finding::{Finding, listed};
-use crate::names::unescape;
 
 /// Someone a role may trust.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,7 @@ pub(super) struct TrustPolicy {
 impl TrustPolicy {
     /// Returns the policy of a document, which IAM gives URL-encoded; `None` when it is not one.
     pub fn parse(document: &str) -> Option<Self> {
-        serde_json::from_str(&unescape(document)?).ok()
+        serde_json::from_str(&percent_decode_str(document).decode_utf8().ok()?).ok()
     }
 
     /// Returns on what it depends, beside the role's trust, that `principal` may do `action`; `None` when it may not.

@@ -20,7 +20,7 @@ use soflow::store::{FileStore, Store as _};
 use tempfile::TempDir;
 
 /// Returns a side of a comparison that has these files of this machine.
-fn side(name: &str, files: Vec<(PathBuf, PartitionValues)>) -> Side<'_> {
+pub fn side(name: &str, files: Vec<(PathBuf, PartitionValues)>) -> Side<'_> {
     let listed = |(path, values): (PathBuf, PartitionValues)| {
         let folder = block_on(FileStore.list(&Uri::from_path(path.parent().unwrap()))).unwrap();
         (folder.into_iter().find(|object| object.uri == Uri::from_path(&path)).unwrap(), values)
@@ -28,7 +28,8 @@ fn side(name: &str, files: Vec<(PathBuf, PartitionValues)>) -> Side<'_> {
     Side { name, reader: Reader::new(Arc::new(FileStore)), files: files.into_iter().map(listed).collect() }
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+/// Returns what a future comes to.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 

@@ -9,11 +9,10 @@ use std::time::Duration;
 
 use fs_err as fs;
 use serde_json::{Value, json};
-use soflow::audit::Reader;
-use soflow::names::{PartitionValues, Uri, parse_partition_path};
-use soflow::parity::{self, Side};
-use soflow::store::{FileStore, Store as _};
+use soflow::names::{PartitionValues, parse_partition_path};
+use soflow::parity;
 
+use crate::daily::lab::{block_on, side};
 use crate::emr::lab::{DATE, Lab};
 use crate::twin::{Exec, Options, Twin};
 
@@ -83,19 +82,6 @@ fn the_daily_job_on_a_cluster_gives_what_it_gives_here() {
     let sent = lab.twin.calls_of("s3", "PutObject").into_iter().map(|call| call.detail);
     let sent: Vec<String> = sent.filter(|key| key.contains("/code/") || key.contains("/dependencies/")).collect();
     assert!(sent.is_empty(), "sent again: {sent:?}");
-}
-
-/// Returns a side of a comparison that has these files of this machine.
-fn side(name: &str, files: Files) -> Side<'_> {
-    let listed = |(path, values): (PathBuf, PartitionValues)| {
-        let folder = block_on(FileStore.list(&Uri::from_path(path.parent().unwrap()))).unwrap();
-        (folder.into_iter().find(|object| object.uri == Uri::from_path(&path)).unwrap(), values)
-    };
-    Side { name, reader: Reader::new(Arc::new(FileStore)), files: files.into_iter().map(listed).collect() }
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
 /// Returns the project and the folder of the pages, or `None` after saying why the test is skipped.

@@ -9,7 +9,7 @@ use super::answer::{Answer, Payload};
 use super::limits::exhausted;
 use super::refusal::Refusal;
 use super::{Asked, Match};
-use crate::wire::broken::Closed;
+use crate::wire::Closed;
 
 /// What goes wrong with a request.
 #[derive(Clone, Debug, PartialEq)]

@@ -14,7 +14,7 @@ use super::select::select;
 use super::server::Shared;
 use super::shape::{Filter, Shaper};
 use super::{Kind, World};
-use crate::wire::broken::Closed;
+use crate::wire::Closed;
 
 impl Shared {
     /// Answers a request: lets the test change the world, lets the request meet its fault, executes it.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use hyper::http::request::Parts;
 
 use super::methods;
-use crate::wire::percent::decode;
+use percent_encoding::percent_decode_str;
 
 /// A request as the double saw it.
 #[derive(Clone, Debug)]
@@ -78,7 +78,7 @@ impl Log {
     pub fn arrived(&self, parts: &Parts) -> (usize, Asked) {
         let mut asked = self.asked.lock().unwrap();
         let text = |value: &hyper::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let path = decode(parts.uri.path()).trim_end_matches('/').to_string();
+        let path = percent_decode_str(parts.uri.path()).decode_utf8_lossy().trim_end_matches('/').to_string();
         let request = Asked {
             number: asked.1.len() as u64 + 1,
             method: methods::template(&path).unwrap_or(&path).to_string(),
@@ -106,7 +106,7 @@ impl Log {
 }
 
 fn pairs(query: &str) -> Vec<(String, String)> {
-    let plain = |text: &str| decode(&text.replace('+', " "));
+    let plain = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
     let split = |pair: &str| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         (plain(name), plain(value))

@@ -19,7 +19,7 @@ use super::answer::{Answer, Payload};
 use super::limits::Limits;
 use super::log::{Asked, Log};
 use super::{Fault, FaultKind, Options, World};
-use crate::wire::broken::{Closed, Half};
+use crate::wire::{Closed, Half};
 
 type Body = BoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 

@@ -6,7 +6,7 @@ use hyper::Method;
 use hyper::http::request::Parts;
 use serde_json::Value;
 
-use crate::wire::percent::decode;
+use percent_encoding::percent_decode_str;
 
 /// What a request's head tells.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub fn head(parts: &Parts) -> Head {
         }
         _ => {
             let operation = s3(parts, text("x-amz-copy-source").is_some());
-            Head { service: "s3".to_string(), operation, detail: decode(parts.uri.path().trim_start_matches('/')) }
+            Head { service: "s3".to_string(), operation, detail: plain(parts.uri.path().trim_start_matches('/')) }
         }
     }
 }
@@ -117,7 +117,12 @@ fn sub_resource(verb: &str, object: bool, query: &BTreeMap<String, String>) -> S
 fn pairs(query: &str) -> BTreeMap<String, String> {
     let split = |pair: &str| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(name), decode(value))
+        (plain(name), plain(value))
     };
     query.split('&').filter(|pair| !pair.is_empty()).map(split).collect()
+}
+
+/// Returns a part of an address without its percent signs.
+fn plain(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

@@ -21,7 +21,7 @@ use super::forward::{Body, Forward};
 use super::spoil::spoil;
 use super::witness::{Hook, Witness};
 use super::{Act, Call, Fault, FaultKind, Moment, Moto, Options, faults, recognise};
-use crate::wire::broken::Closed;
+use crate::wire::Closed;
 
 /// How often steps that run for real are looked at when nobody asks.
 const TICK: Duration = Duration::from_millis(20);

@@ -5,7 +5,7 @@ use hyper::Response;
 
 use super::forward::Body;
 use super::{Call, FaultKind, replies};
-use crate::wire::broken::{Closed, Half};
+use crate::wire::{Closed, Half};
 
 /// Does to an answer what the call's fault says.
 pub async fn spoil(call: &Call, answer: Result<Response<Body>, Closed>) -> Result<Response<Body>, Closed> {
