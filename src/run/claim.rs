@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::names::{RunKey, Uri};
 use crate::plan::{Plan, StepPlan};
 use crate::store::document::{self, Contention};
-use crate::store::{Object, Store, Tag, make_folder};
+use crate::store::{Store, Tag, make_folder};
 
 /// Who holds a lake.
 #[derive(Serialize, Deserialize)]
@@ -148,9 +148,8 @@ pub async fn claim(
 
 /// Returns the number of the latest run of a job and date; 0 when there is none.
 pub async fn latest_number(store: &dyn Store, artifacts: &Uri, key: &RunKey) -> Result<u32> {
-    let prefix = runs_prefix(artifacts, key);
-    let number = |object: &Object| object.uri.below(&prefix)?.split('/').next()?.parse().ok();
-    Ok(store.list(&prefix).await?.iter().filter_map(number).max().unwrap_or(0))
+    let runs = store.folders(&runs_prefix(artifacts, key)).await?;
+    Ok(runs.iter().filter_map(|name| name.parse().ok()).max().unwrap_or(0))
 }
 
 #[cfg(test)]

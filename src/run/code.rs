@@ -128,10 +128,13 @@ impl<'a> CodeReader<'a> {
                 }
             }
             at.push(part);
-            if part == names::ALL || !self.root.join(&at).is_dir() {
+            if part == names::ALL || self.entry(&at)? != Some(true) {
                 return Ok(None);
             }
-            found.extend(self.existing(at.join("__init__.py")));
+            let init = at.join("__init__.py");
+            if self.entry(&init)? == Some(false) {
+                found.push(init);
+            }
         }
         Ok(Some(at))
     }
@@ -147,19 +150,20 @@ impl<'a> CodeReader<'a> {
         for text in BTreeSet::from([fixed.to_string(), fixed.replace('.', "/")]) {
             for base in bases {
                 let Some(path) = join(base, &text) else { continue };
-                if self.root.join(&path).is_dir() {
-                    found.extend(self.below(&path, &is_data)?);
-                } else {
-                    found.extend(self.existing(path));
+                match self.entry(&path)? {
+                    Some(true) => found.extend(self.below(&path, &is_data)?),
+                    Some(false) => found.push(path),
+                    None => {}
                 }
             }
         }
         Ok(())
     }
 
-    /// Returns the path when there is a file.
-    fn existing(&self, path: PathBuf) -> Option<PathBuf> {
-        self.root.join(&path).is_file().then_some(path)
+    /// Returns whether what has that path is a folder; `None` when there is nothing.
+    fn entry(&mut self, path: &Path) -> Result<Option<bool>> {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
+        Ok(self.entries(path.parent().unwrap_or(Path::new("")))?.get(name).copied())
     }
 
     /// Returns what is in a folder; nothing when it is not there or is a file.

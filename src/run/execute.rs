@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt as _;
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::drive::{ActiveRun, task_uri};
 use super::ended::is_open;
@@ -26,7 +24,7 @@ fn waiting(first: Note, heard: &mut mpsc::UnboundedReceiver<Note>) -> Vec<Note> 
 }
 
 /// Waits for the end of a step; its name, the seconds since it was handed over, and how it ended.
-type RunningStep = BoxFuture<'static, (String, f64, Result<Ended>)>;
+type StepEnded = (String, f64, Result<Ended>);
 
 impl<'a> ActiveRun<'a> {
     /// Runs the steps, as many at once as the target takes and the graph allows. After a failure nothing new is started,
@@ -116,7 +114,7 @@ impl<'a> ActiveRun<'a> {
     }
 
     async fn run_steps(&mut self, heard: &mut mpsc::UnboundedReceiver<Note>, sink: &mut dyn Sink) -> Result<()> {
-        let mut running: FuturesUnordered<RunningStep> = FuturesUnordered::new();
+        let mut running: JoinSet<StepEnded> = JoinSet::new();
         let mut began: BTreeMap<String, Instant> = BTreeMap::new();
         let mut tick = tokio::time::interval(LOOK_EVERY);
         let mut stop = self.services.stop.clone();
@@ -129,7 +127,7 @@ impl<'a> ActiveRun<'a> {
                 began.insert(step.step.name.clone(), Instant::now());
                 orders.push(self.order(step));
             }
-            for name in self.start(orders, &running) {
+            for name in self.start(orders, &mut running) {
                 if !self.is_shared() {
                     self.change(&name, StepState::Running, 0.0, sink).await?;
                 }
@@ -146,7 +144,9 @@ impl<'a> ActiveRun<'a> {
             tokio::select! {
                 // What has ended is taken in before a move to another cluster makes its place be forgotten.
                 biased;
-                Some((name, seconds, end)) = running.next() => {
+                Some(ended) = running.join_next() => {
+                    let (name, seconds, end) = ended
+                        .map_err(|error| Error::new(Kind::Internal, "a step's watcher ended unexpectedly").caused_by(error))?;
                     began.remove(&name);
                     failed |= !self.take_end(&name, seconds, end, sink).await?;
                 }
@@ -232,17 +232,17 @@ impl<'a> ActiveRun<'a> {
     }
 
     /// Hands steps over and waits for their ends beside; returns their names.
-    fn start(&self, orders: Vec<StepOrder>, running: &FuturesUnordered<RunningStep>) -> Vec<String> {
+    fn start(&self, orders: Vec<StepOrder>, running: &mut JoinSet<StepEnded>) -> Vec<String> {
         let names: Vec<String> = orders.iter().map(|order| order.step.clone()).collect();
         if orders.is_empty() {
             return names;
         }
         let began = Instant::now();
         for (name, ended) in names.iter().cloned().zip(self.services.target.start(orders, &self.services.stop)) {
-            running.push(Box::pin(async move {
+            running.spawn(async move {
                 let end = ended.await;
                 (name, began.elapsed().as_secs_f64(), end)
-            }));
+            });
         }
         names
     }

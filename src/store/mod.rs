@@ -7,6 +7,7 @@ mod owner;
 mod s3;
 mod upload;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 
@@ -69,16 +70,20 @@ pub trait Store: Send + Sync {
     /// Returns what [`Self::list`] does, and what has a hidden name or is below one.
     async fn list_all(&self, prefix: &Uri) -> Result<Vec<Object>>;
 
+    /// Returns the names of the folders directly below `prefix`, sorted; none when there is no such prefix.
+    async fn folders(&self, prefix: &Uri) -> Result<Vec<String>> {
+        let found = self.list(prefix).await?;
+        let names = found.iter().filter_map(|object| Some(object.uri.below(prefix)?.split_once('/')?.0.to_string()));
+        Ok(names.collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
     /// Returns all that is really below `prefix`: what may be removed is chosen from this.
     async fn inventory(&self, prefix: &Uri) -> Result<Inventory> {
         Ok(Inventory { objects: self.list_all(prefix).await?, links: Vec::new() })
     }
 
-    /// Makes objects below `root` that another program wrote survive a power cut, as those written by [`Store::put`] do. S3
-    /// answers when an object is kept in several places: there is nothing to do.
-    async fn sync(&self, _root: &Uri, _objects: &[Object]) -> Result<()> {
-        Ok(())
-    }
+    /// Makes objects below `root` that another program wrote survive a power cut, as those written by [`Store::put`] do.
+    async fn sync(&self, root: &Uri, objects: &[Object]) -> Result<()>;
 
     /// Returns the content, or `None` when there is no such object.
     async fn get(&self, uri: &Uri) -> Result<Option<Vec<u8>>> {

@@ -10,6 +10,8 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
+use aws_sdk_s3::operation::list_objects_v2::builders::ListObjectsV2FluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use aws_smithy_types::retry::RetryConfig;
@@ -155,26 +157,23 @@ impl S3Store {
         .await
     }
 
-    /// Returns all objects whose keys begin with `start`.
-    async fn listed(&self, prefix: &Uri, bucket: &str, start: &str) -> Result<Vec<Object>> {
-        let (mut found, mut after) = (Vec::new(), None::<String>);
-        loop {
-            let ask = || async {
-                let list = self.client.list_objects_v2().bucket(bucket).prefix(start);
-                let page = list.set_continuation_token(after.clone()).send().await;
-                let page = page.map_err(|error| self.told("ListObjectsV2", &error))?;
-                if page.is_truncated == Some(true) && page.next_continuation_token.is_none() {
-                    return Err(self.odd("ListObjectsV2", "BadAnswer", "the page does not say how to go on"));
-                }
-                Ok(page)
-            };
-            let page = self.ask(prefix, ask).await?;
-            found.extend(page.contents().iter().filter_map(|object| listed_object(bucket, object)));
-            after = page.next_continuation_token;
-            if after.is_none() {
-                return Ok(found);
+    /// Returns a page of what has keys that begin with `start`, from the token `after` on.
+    async fn page(
+        &self,
+        list: ListObjectsV2FluentBuilder,
+        start: &str,
+        after: Option<String>,
+    ) -> Result<ListObjectsV2Output> {
+        let bucket = list.get_bucket().as_deref().unwrap_or_default();
+        self.ask(&Uri::in_bucket(bucket, start), || async {
+            let page = list.clone().prefix(start).set_continuation_token(after.clone()).send().await;
+            let page = page.map_err(|error| self.told("ListObjectsV2", &error))?;
+            if page.is_truncated == Some(true) && page.next_continuation_token.is_none() {
+                return Err(self.odd("ListObjectsV2", "BadAnswer", "the page does not say how to go on"));
             }
-        }
+            Ok(page)
+        })
+        .await
     }
 
     async fn delete(&self, bucket: &str, names: &[&str]) -> Result<()> {
@@ -207,10 +206,39 @@ impl Store for S3Store {
     async fn list_all(&self, prefix: &Uri) -> Result<Vec<Object>> {
         let (bucket, key) = place(prefix)?;
         let below = if key.is_empty() { String::new() } else { format!("{key}/") };
-        let mut found = self.listed(prefix, bucket, &below).await?;
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.page(self.client.list_objects_v2().bucket(bucket), &below, after).await?;
+            found.extend(page.contents().iter().filter_map(|object| listed_object(bucket, object)));
+            after = page.next_continuation_token;
+            if after.is_none() {
+                break;
+            }
+        }
         found.retain(|object| !is_marker(object, prefix));
         found.sort_by(|a, b| a.uri.cmp(&b.uri));
         Ok(found)
+    }
+
+    async fn folders(&self, prefix: &Uri) -> Result<Vec<String>> {
+        let (bucket, key) = place(prefix)?;
+        let below = if key.is_empty() { String::new() } else { format!("{key}/") };
+        let (mut names, mut after) = (Vec::new(), None);
+        loop {
+            let list = self.client.list_objects_v2().bucket(bucket).delimiter("/");
+            let page = self.page(list, &below, after).await?;
+            let folders = page.common_prefixes().iter().filter_map(|folder| folder.prefix()?.strip_prefix(&below));
+            names.extend(folders.map(|name| name.trim_end_matches('/').to_string()));
+            after = page.next_continuation_token;
+            if after.is_none() {
+                return Ok(names);
+            }
+        }
+    }
+
+    /// S3 answers when an object is kept in several places.
+    async fn sync(&self, _: &Uri, _: &[Object]) -> Result<()> {
+        Ok(())
     }
 
     async fn put(&self, uri: &Uri, body: &[u8]) -> Result<()> {
@@ -260,9 +288,18 @@ impl Store for S3Store {
 
     async fn remove(&self, prefix: &Uri) -> Result<()> {
         let (bucket, key) = place(prefix)?;
-        let mut found = self.listed(prefix, bucket, key).await?;
-        found.retain(|object| object.uri == *prefix || object.uri.below(prefix).is_some());
-        self.remove_all(&found.into_iter().map(|object| object.uri).collect::<Vec<_>>()).await
+        let below = format!("{key}/");
+        let mut after = None;
+        loop {
+            let page = self.page(self.client.list_objects_v2().bucket(bucket), key, after).await?;
+            let keys = page.contents().iter().filter_map(|object| object.key());
+            let mine: Vec<&str> = keys.filter(|name| *name == key || name.starts_with(&below)).collect();
+            self.delete(bucket, &mine).await?;
+            after = page.next_continuation_token;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
     }
 
     async fn remove_all(&self, objects: &[Uri]) -> Result<()> {

@@ -59,7 +59,7 @@ pub(super) async fn put_file(store: &S3Store, uri: &Uri, file: &Path, progress: 
     let part = PART.max(bytes.div_ceil(MOST_PARTS));
     let upload = Upload { store, place: place(uri)?, file: file.to_path_buf(), bytes, part };
     let failed = |failure: CallError| match failure.code.as_str() {
-        UNREAD => Error::new(Kind::Machine, format!("`{}` cannot be read", file.display())).caused_by(failure),
+        UNREAD => Error::new(Kind::Machine, format!("`{}` cannot be read", file.display())).detail(failure.message),
         _ => s3_failed(uri, failure),
     };
     let mut round = 1;

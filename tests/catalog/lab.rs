@@ -85,13 +85,20 @@ impl Lab {
 
     /// Returns the places of a table's partitions, by their values.
     pub fn places(&self, table: &str) -> BTreeMap<String, String> {
-        let found = self.ask("AWSGlue.GetPartitions", json!({ "TableName": table }));
         let place = |partition: &Value| {
             let values: Vec<&str> =
                 partition["Values"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
             (values.join("|"), partition["StorageDescriptor"]["Location"].as_str().unwrap().to_string())
         };
-        found["Partitions"].as_array().map_or_else(BTreeMap::new, |found| found.iter().map(place).collect())
+        self.partitions(table).iter().map(place).collect()
+    }
+
+    /// Returns a table's partitions as Glue has them.
+    fn partitions(&self, table: &str) -> Vec<Value> {
+        match self.ask("AWSGlue.GetPartitions", json!({ "TableName": table }))["Partitions"].take() {
+            Value::Array(found) => found,
+            _ => Vec::new(),
+        }
     }
 
     /// Fails unless Glue shows exactly what the catalog says: every current version, every partition in its place.
@@ -102,9 +109,15 @@ impl Lab {
             let version = catalog.version(table, &entry.current).await.unwrap().unwrap();
             let shown = self.table(table);
             assert_eq!(shown["Parameters"]["soflow.run"], entry.current.to_string(), "{when}: {table}");
-            let columns =
-                shown["StorageDescriptor"]["Columns"].as_array().unwrap().iter().map(|column| &column["Name"]);
-            assert!(columns.eq(version.schema.iter().map(|column| column.name.as_str())), "{when}: {table}");
+            assert_eq!(shown["TableType"], "EXTERNAL_TABLE", "{when}: {table}");
+            let wanted: Vec<_> =
+                version.schema.iter().map(|column| (column.name.clone(), hive(&column.kind))).collect();
+            assert_eq!(columns(&shown["StorageDescriptor"]["Columns"]), wanted, "{when}: {table}");
+            let keys: Vec<_> = version.partition_by.iter().map(|key| (key.clone(), "string".to_string())).collect();
+            assert_eq!(columns(&shown["PartitionKeys"]), keys, "{when}: {table}");
+            for partition in self.partitions(table) {
+                assert_eq!(columns(&partition["StorageDescriptor"]["Columns"]), wanted, "{when}: {table}: {partition}");
+            }
             if version.partition_by.is_empty() {
                 let place = self.curated.join(&version.partitions[0].prefix).to_string();
                 assert_eq!(shown["StorageDescriptor"]["Location"], place, "{when}: {table}");
@@ -132,6 +145,17 @@ impl Lab {
         }
         calls
     }
+}
+
+/// Returns names and types of columns as Glue has them.
+fn columns(found: &Value) -> Vec<(String, String)> {
+    let text = |column: &Value, key: &str| column[key].as_str().unwrap().to_string();
+    found.as_array().into_iter().flatten().map(|column| (text(column, "Name"), text(column, "Type"))).collect()
+}
+
+/// Returns what Hive calls a type of [`version`]'s columns: it has no timestamp without a zone of its own.
+fn hive(kind: &str) -> String {
+    kind.replace("timestamp_ntz", "timestamp")
 }
 
 /// Returns a version of a table partitioned by `month`, each partition written by the run named with it.

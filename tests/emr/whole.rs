@@ -4,7 +4,6 @@
 //! has them, objects as S3 lists them, steps as EMR has them.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use fs_err as fs;
