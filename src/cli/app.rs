@@ -22,6 +22,23 @@ use crate::store::Owner;
 /// Most frames a second of the bars.
 const FRAMES: u8 = 20;
 
+/// One call of a Lambda function.
+#[derive(Default)]
+pub struct Invocation {
+    /// Lambda's name for it.
+    pub id: String,
+    /// The ARN of the execution that it is a part of.
+    pub execution: Option<String>,
+}
+
+impl Invocation {
+    fn execution_as_owner(&self) -> Owner {
+        let name = self.execution.as_deref().and_then(|arn| arn.rsplit(':').next());
+        let who = name.map_or_else(|| format!("function {}", self.id), |name| format!("execution {name}"));
+        Owner { who, host: "lambda".into(), ..Owner::default() }
+    }
+}
+
 /// What every verb needs.
 pub struct App {
     /// `--output json`.
@@ -36,6 +53,8 @@ pub struct App {
     pub directory: Option<PathBuf>,
     /// The environment's variables.
     pub environment: BTreeMap<String, String>,
+    /// The invocation of a Lambda function that this is, when it is one.
+    pub invocation: Option<Invocation>,
     events: EventsForm,
     /// Whether stderr is a terminal whose lines can be drawn anew.
     has_screen: bool,
@@ -60,7 +79,20 @@ impl App {
             events: global.events,
             has_screen: err && !is_dumb(&environment),
             environment,
+            invocation: None,
         }
+    }
+
+    /// Returns what a Lambda function works with: its project is beside the program, and what it tells are lines of JSON.
+    pub fn of(invocation: Invocation) -> Self {
+        let global = Global {
+            target: None,
+            output: OutputForm::Json,
+            events: EventsForm::Ndjson,
+            color: ColorChoice::Never,
+            directory: std::env::var_os("LAMBDA_TASK_ROOT").map(PathBuf::from),
+        };
+        Self { invocation: Some(invocation), ..Self::new(&global) }
     }
 
     /// Returns what this machine is, as far as the local engine cares.
@@ -72,6 +104,11 @@ impl App {
 
     /// Returns who we are, for others who want the same cluster or run.
     pub fn owner(&self) -> Owner {
+        if let Some(invocation) = &self.invocation {
+            // Several invocations are one process, and none of them sees the others' processes.
+            let space = Some(format!("invocation {}", invocation.id));
+            return Owner { process: std::process::id(), space, ..invocation.execution_as_owner() };
+        }
         let known = |names: &[&str]| {
             names.iter().find_map(|name| self.environment.get(*name).filter(|value| !value.is_empty()).cloned())
         };
@@ -84,6 +121,11 @@ impl App {
             .or_else(|| job.map(|job| format!("ci-{job}")))
             .unwrap_or_else(|| format!("{user}@{host}"));
         Owner::me(&who, &host)
+    }
+
+    /// Returns who has the cluster that we work on: what one invocation has, the next one of the same execution has too.
+    pub fn cluster_owner(&self) -> Owner {
+        self.invocation.as_ref().map_or_else(|| self.owner(), Invocation::execution_as_owner)
     }
 
     /// Returns the listener that tells the story on stderr.

@@ -29,7 +29,7 @@ pub async fn attach(app: &App, run: &str, watching: Watching) -> Result<u8> {
             drop(sink);
             submit::print(app, &submit::published(&outcome), outcome.unshown)
         }
-        Attached::Over(record) => {
+        Attached::Over(record) | Attached::Left(record) => {
             drop(sink);
             over(app, &record)
         }
@@ -91,8 +91,13 @@ pub async fn wait_behind(
 /// Prints a run that is over; returns the exit code that its driver ended with.
 pub fn over(app: &App, record: &RunRecord) -> Result<u8> {
     app.answer(record, |layout| runs::shown(record, layout))?;
-    let kind = match record.state {
-        RunState::Succeeded if record.error.is_none() => return Ok(0),
+    Ok(kind(record).map_or(0, Kind::exit_code))
+}
+
+/// Returns the kind of failure that a run's driver ended with; `None` of one that is published and shown.
+pub fn kind(record: &RunRecord) -> Option<Kind> {
+    Some(match record.state {
+        RunState::Succeeded if record.error.is_none() => return None,
         RunState::Succeeded => Kind::Machine,
         RunState::Refused => Kind::Audit,
         RunState::Cancelled | RunState::Interrupted => Kind::Interrupted,
@@ -101,8 +106,7 @@ pub fn over(app: &App, record: &RunRecord) -> Result<u8> {
             let class = record.steps.iter().find_map(|step| Some(step.cause.as_ref()?.class));
             class.unwrap_or(Class::Service).kind()
         }
-    };
-    Ok(kind.exit_code())
+    })
 }
 
 /// Cancels what has not ended of a run. Whoever drives it finds out at its next word.

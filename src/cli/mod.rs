@@ -11,6 +11,7 @@ mod engine;
 mod help;
 mod ingest;
 mod jobs;
+mod lambda;
 mod logs;
 mod parity;
 mod plan;
@@ -35,6 +36,9 @@ use args::{Cli, Command};
 
 /// Runs the program to its exit code.
 pub fn main() -> ExitCode {
+    if std::env::var_os(lambda::RUNTIME_API).is_some() {
+        return lambda::serve();
+    }
     let parsed = help::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
@@ -47,11 +51,12 @@ pub fn main() -> ExitCode {
 fn run(app: &App, command: &Command) -> anyhow::Result<u8> {
     // One thread: what waits shares it, computing has threads of its own, and of a step's end and the next one's start that
     // come at once the first is told first. With two threads the second was, at times.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the async runtime cannot be started")?;
-    Ok(runtime.block_on(app.dispatch(command))?)
+    Ok(runtime()?.block_on(app.dispatch(command))?)
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let made = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    made.context("the async runtime cannot be started")
 }
 
 /// Returns the error in the form that is shown. One that is not ours is of this machine.

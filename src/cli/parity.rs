@@ -78,6 +78,7 @@ async fn compute(
         target_name: services.target_name.clone(),
         owner: None,
         stop: services.stop.clone(),
+        part: None,
     };
     submission.code.engine = services.target.engine();
     let gathered = submission.gather(submission.select.clone(), &lake, &services).await?;

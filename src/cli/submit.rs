@@ -116,6 +116,8 @@ pub enum SubmitOutcome {
     Published(Box<Outcome>),
     /// A run of another process is over.
     Over(Box<RunRecord>),
+    /// It came as far as this process was to take it.
+    Left(Box<RunRecord>),
 }
 
 impl Submission {
@@ -185,7 +187,7 @@ impl Submission {
             SubmitOutcome::Published(outcome) => {
                 print(work.app, &RunSummary { insights, ..published(&outcome) }, outcome.unshown)
             }
-            SubmitOutcome::Over(record) => attach::over(work.app, &record),
+            SubmitOutcome::Over(record) | SubmitOutcome::Left(record) => attach::over(work.app, &record),
         }
     }
 
@@ -226,6 +228,7 @@ impl Submission {
             };
             let behind = match driven {
                 Driven::Done(outcome) => return Ok(SubmitOutcome::Published(outcome)),
+                Driven::Left(record) => return Ok(SubmitOutcome::Left(record)),
                 Driven::Behind(record) => record,
                 Driven::GoesOn(record) => {
                     let differences = differences(&record);
@@ -238,6 +241,7 @@ impl Submission {
                         Attached::Empty(_) => continue,
                         Attached::Behind(record) => record,
                         Attached::Over(record) => return Ok(SubmitOutcome::Over(record)),
+                        Attached::Left(record) => return Ok(SubmitOutcome::Left(record)),
                         Attached::Finished(outcome) => return Ok(SubmitOutcome::Published(outcome)),
                     }
                 }

@@ -13,7 +13,7 @@ use crate::aws::{Session, SessionOptions};
 use crate::catalog::{Catalog, GlueTables};
 use crate::config::{Emr, Lake, TargetKind};
 use crate::error::{Error, Kind, Result};
-use crate::run::{LakeLock, Services};
+use crate::run::{LakeLock, Part, Services};
 use crate::store::{FileStore, S3Store, Store};
 use crate::targets::Stop;
 use crate::targets::emr::{ClusterSettings, Clusters, EmrTarget};
@@ -123,7 +123,7 @@ impl Workspace<'_> {
             code: self.project.settings.code.clone(),
             cache: self.project.settings.root.join(".soflow/dependencies"),
             host: self.app.host(),
-            owner: self.app.owner(),
+            owner: self.app.cluster_owner(),
             force: self.watching.force_lease,
         };
         Ok(Arc::new(Clusters::new(session, self.store.clone(), settings)))
@@ -134,21 +134,32 @@ impl Workspace<'_> {
     /// # Errors
     /// Those of the settings.
     pub fn services(&self) -> Result<Services> {
+        // A local run ends with its process, whatever the person would like better.
+        let outlives = matches!(self.project.target.kind, TargetKind::Emr(_));
+        let detach = outlives && self.watching.on_interrupt == OnInterrupt::Detach;
+        let stop = stop_signal(if detach { Stop::Detach } else { Stop::Cancel }, self.watching);
+        self.services_until(stop, None)
+    }
+
+    /// Returns what this process drives a `part` of a run with, until it is told to `stop`.
+    ///
+    /// # Errors
+    /// Those of the settings.
+    pub fn services_until(&self, stop: watch::Receiver<Stop>, part: Option<Part>) -> Result<Services> {
         let settings = &self.project.settings;
         let local = |local| LocalTarget::new(local, &self.app.host(), &settings.code);
         let (target, owner): (Arc<dyn crate::targets::Target>, _) = match &self.project.target.kind {
             TargetKind::Local(settings) => (Arc::new(local(settings)), None),
             TargetKind::Emr(_) => (Arc::new(EmrTarget::new(self.clusters()?)?), Some(self.app.owner())),
         };
-        // A local run ends with its process, whatever the person would like better.
-        let detach = owner.is_some() && self.watching.on_interrupt == OnInterrupt::Detach;
         Ok(Services {
             store: self.store.clone(),
             catalog: self.catalog.clone(),
             target,
             target_name: settings.target.clone(),
             owner,
-            stop: stop_signal(if detach { Stop::Detach } else { Stop::Cancel }, self.watching),
+            stop,
+            part,
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::claim::latest_number;
-use super::drive::{ActiveRun, Driven, Outcome, Services, task_uri};
+use super::drive::{ActiveRun, Driven, Outcome, Part, Services, task_uri};
 use super::ended::is_open;
 use super::gather::is_whole;
 use super::intent::Intent;
@@ -21,6 +21,8 @@ use crate::targets::Stop;
 pub enum Attached {
     /// It was finished here.
     Finished(Box<Outcome>),
+    /// It came as far as this process was to take it.
+    Left(Box<RunRecord>),
     /// It ended before, or someone else finished it.
     Over(Box<RunRecord>),
     /// It had not really begun, and has been closed: the same may be submitted anew.
@@ -73,6 +75,9 @@ pub async fn attach(
                 true => Attached::Behind(Box::new(record)),
                 false => Attached::Over(Box::new(agreed(services, lake, record).await?)),
             });
+        }
+        if let (Some(_), Some(driver)) = (&services.part, &record.driver) {
+            return Err(Error::new(Kind::Detached, format!("run `{run}` is driven by {} now", driver.owner)));
         }
         if let (None, Some(driver)) = (&seen, &record.driver) {
             sink.emit(Event::Note { text: format!("Run {run} is driven by {}; watching it.", driver.owner) });
@@ -159,6 +164,9 @@ async fn take_over(
     let intent = intent_of(&record)?;
     let gathered = intent.gathered(&record, lake, services.catalog.as_ref()).await?;
     let mut going = ActiveRun::resumed(&gathered, &intent.plan, services, record, lease);
+    if let Some(Part { execution: Some(execution), .. }) = &services.part {
+        going.record.execution = Some(execution.clone());
+    }
     let found = match find_out(&mut going, lake, sink).await {
         Ok(found) => found,
         Err(error) => {
@@ -195,6 +203,7 @@ async fn take_over(
         }
         Reached::Steps => match going.run_to_end(true, sink).await? {
             Driven::Done(outcome) => Ok(Attached::Finished(outcome)),
+            Driven::Left(record) => Ok(Attached::Left(record)),
             Driven::Behind(record) => Ok(Attached::Behind(record)),
             Driven::GoesOn(_) => Err(Error::new(Kind::Internal, "a run goes on that has been run to its end")),
         },

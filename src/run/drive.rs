@@ -39,6 +39,33 @@ pub struct Services {
     pub owner: Option<Owner>,
     /// What the person wants.
     pub stop: watch::Receiver<Stop>,
+    /// What this process does of a run that an execution drives part by part; `None`: all that is left of it.
+    pub part: Option<Part>,
+}
+
+/// What one process does of a run that an execution of a state machine drives: it takes the run from wherever it is, as far
+/// as `until`, and leaves it to the next process.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// How far.
+    pub until: Reach,
+    /// The ARN of the execution, once there is one.
+    pub execution: Option<String>,
+}
+
+/// How far a run is driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// Its number is taken, its tasks are written and its code is shipped.
+    Claimed,
+    /// It has a cluster, which may still be starting.
+    OnCluster,
+    /// All steps that may start are on the cluster.
+    HandedOver,
+    /// All steps have finished. Where they have not, the run is looked at once and left.
+    Ended,
+    /// Readers see what it wrote.
+    Published,
 }
 
 /// A run that published.
@@ -61,6 +88,8 @@ pub struct Outcome {
 pub enum Driven {
     /// It was run.
     Done(Box<Outcome>),
+    /// It came as far as this process was to take it.
+    Left(Box<RunRecord>),
     /// A run of the same job and date is going on.
     GoesOn(Box<RunRecord>),
     /// It was run and is closed unpublished: others have published tables it was planned from. What of its results still
@@ -119,6 +148,8 @@ pub struct ActiveRun<'a> {
     pub(super) seen: Seen,
     pub(super) reader: Arc<Reader>,
     pub(super) lease: RunLease,
+    /// The steps that the latest look has found ended, once there was one.
+    pub(super) looked: Option<Vec<String>>,
     began: Instant,
 }
 
@@ -147,6 +178,7 @@ impl<'a> ActiveRun<'a> {
             behind: false,
             intent: driver.is_some().then(|| Intent::of(gathered, plan)),
             driver,
+            execution: services.part.as_ref().and_then(|part| part.execution.clone()),
             placed: services.target.intended(),
             left: Vec::new(),
             cost: None,
@@ -171,12 +203,22 @@ impl<'a> ActiveRun<'a> {
     ) -> Self {
         let (results, seen) = (BTreeMap::new(), Seen::new());
         let reader = Reader::new(services.store.clone());
-        Self { gathered, plan, services, record, results, seen, reader, lease, began: Instant::now() }
+        Self { gathered, plan, services, record, results, seen, reader, lease, looked: None, began: Instant::now() }
     }
 
-    /// Runs the steps, audits, publishes, and writes how that went. Returns anything but `GoesOn`.
+    /// Returns how far this process takes the run.
+    pub(super) fn until(&self) -> Reach {
+        self.services.part.as_ref().map_or(Reach::Published, |part| part.until)
+    }
+
+    /// Runs the steps, audits, publishes, and writes how that went, as far as this process is to take it. Returns anything
+    /// but `GoesOn`.
     pub(super) async fn run_to_end(mut self, resumed: bool, sink: &mut dyn Sink) -> Result<Driven> {
         let ended = match self.execute(resumed, sink).await {
+            Ok(()) if self.until() < Reach::Published => {
+                self.leave().await;
+                return Ok(Driven::Left(Box::new(self.record)));
+            }
             Ok(()) => self.audit_and_publish(sink).await,
             Err(error) => Err(error),
         };

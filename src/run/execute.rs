@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::drive::{ActiveRun, task_uri};
+use super::drive::{ActiveRun, Reach, task_uri};
 use super::ended::is_open;
 use super::record::logs_of;
+use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink, StepState};
 use crate::plan::{Action, StepPlan, StepResult};
@@ -23,12 +24,18 @@ fn waiting(first: Note, heard: &mut mpsc::UnboundedReceiver<Note>) -> Vec<Note> 
     std::iter::once(first).chain(std::iter::from_fn(|| heard.try_recv().ok())).collect()
 }
 
+/// Returns whether asking AWS again will not help.
+fn is_final(error: &Error) -> bool {
+    CallError::of(error).is_some_and(|call| !call.is_passing() && !call.maybe_done)
+}
+
 /// Waits for the end of a step; its name, the seconds since it was handed over, and how it ended.
 type StepEnded = (String, f64, Result<Ended>);
 
 impl<'a> ActiveRun<'a> {
     /// Runs the steps, as many at once as the target takes and the graph allows. After a failure nothing new is started,
-    /// but what runs may finish: its results are there for the next try.
+    /// but what runs may finish: its results are there for the next try. Returns once this process has taken the run as far as
+    /// it is to.
     pub(super) async fn execute(&mut self, resumed: bool, sink: &mut dyn Sink) -> Result<()> {
         // Where there are tasks it has begun.
         if !resumed || self.plan.steps.iter().all(|step| step.action != Action::Run) {
@@ -36,6 +43,7 @@ impl<'a> ActiveRun<'a> {
         }
         let (notes, mut heard) = mpsc::unbounded_channel();
         let went = match self.open(resumed, notes, &mut heard, sink).await {
+            Ok(()) if self.until() <= Reach::OnCluster => Ok(()),
             Ok(()) => self.run_steps(&mut heard, sink).await,
             Err(error) => Err(error),
         };
@@ -60,16 +68,20 @@ impl<'a> ActiveRun<'a> {
             return Ok(());
         }
         let target = self.services.target.clone();
+        let until = self.until();
         let opening = Opening {
             run: self.record.run.clone(),
             since: self.record.started_at,
             placed: self.record.placed.clone(),
-            resumed,
+            // Before it has a cluster, one that was there when it was claimed is none of its own.
+            resumed: resumed
+                && (until != Reach::OnCluster || self.record.placed.as_ref().is_some_and(|placed| placed.made)),
             shipped: self.record.shipped.clone(),
+            brief: self.services.part.is_some(),
             notes: Notes(notes),
         };
         let mut stop = self.services.stop.clone();
-        let mut open = target.open(opening);
+        let mut open = if until == Reach::Claimed { target.ship(opening) } else { target.open(opening) };
         let mut waited = false;
         let opened = loop {
             tokio::select! {
@@ -78,6 +90,10 @@ impl<'a> ActiveRun<'a> {
                     let notes = waiting(note, heard);
                     waited |= notes.iter().any(|note| matches!(note, Note::Event(Event::InLine { .. })));
                     self.hear(notes, sink).await?;
+                    // Its place in the queue is kept until the next look.
+                    if waited && self.services.part.is_some() {
+                        return Err(self.detached());
+                    }
                 }
                 Ok(asked) = async { stop.wait_for(|stop| matches!(stop, Stop::Cancel | Stop::Detach)).await.map(|asked| *asked) } => {
                     break Err(self.stopped_before(resumed, asked, sink).await);
@@ -86,21 +102,24 @@ impl<'a> ActiveRun<'a> {
         };
         match opened {
             // Steps that an earlier process has handed over go on, whatever keeps us from them.
-            Err(mut error) if resumed && error.kind == Kind::Machine => {
+            Err(mut error)
+                if resumed && error.kind == Kind::Machine && !(until == Reach::OnCluster && is_final(&error)) =>
+            {
                 error.kind = Kind::Detached;
                 Err(error.hint(format!("the run may go on: `soflow attach {}`", self.record.run)))
             }
-            Ok(()) if !resumed && waited => self.is_still_wanted().await,
+            Ok(()) if until == Reach::OnCluster || (!resumed && waited) => self.is_still_wanted().await,
             opened => opened,
         }
     }
 
     /// Returns the end of a run that is stopped before this process has handed anything over.
     async fn stopped_before(&mut self, resumed: bool, asked: Stop, sink: &mut dyn Sink) -> Error {
-        match (resumed && self.record.placed.is_some(), asked) {
+        let goes_on = self.services.part.is_some() || (resumed && self.record.placed.is_some());
+        match (goes_on, asked) {
             (true, Stop::Detach) => self.detached(),
-            (true, _) => self.end_steps(sink).await.err().unwrap_or_else(|| self.stopped()),
-            (false, _) => self.stopped(),
+            (true, _) if resumed => self.end_steps(sink).await.err().unwrap_or_else(|| self.stopped()),
+            _ => self.stopped(),
         }
     }
 
@@ -138,8 +157,15 @@ impl<'a> ActiveRun<'a> {
             // What is on its way to the cluster is waited for: it would be there or not, and nobody would know.
             let on_its_way =
                 |name: &String| self.record.step(name).is_some_and(|step| step.state == StepState::Pending);
-            if matches!(asked, Stop::Detach | Stop::HandOver) && !began.keys().any(on_its_way) {
-                return Err(self.detached());
+            if !began.keys().any(on_its_way) {
+                let looked =
+                    self.looked.as_ref().is_some_and(|ended| !ended.iter().any(|name| began.contains_key(name)));
+                match self.until() {
+                    Reach::HandedOver => return Ok(()),
+                    _ if matches!(asked, Stop::Detach | Stop::HandOver) => return Err(self.detached()),
+                    _ if looked && self.services.part.is_some() => return Err(self.detached()),
+                    _ => {}
+                }
             }
             tokio::select! {
                 // What has ended is taken in before a move to another cluster makes its place be forgotten.
@@ -170,6 +196,7 @@ impl<'a> ActiveRun<'a> {
         let (mut changed, mut events, mut answers) = (false, Vec::new(), Vec::new());
         for note in notes {
             match note {
+                Note::Looked { ended } => self.looked = Some(ended),
                 Note::Event(event) if !changed => sink.emit(event),
                 Note::Event(event) => events.push(event),
                 Note::Placed { placed, saved } => {

@@ -19,7 +19,7 @@ mod records;
 pub use attach::{Attached, How, agreed, attach, cancel, not_shown, unfinished};
 pub use claim::LakeLock;
 pub use code::code_digests;
-pub use drive::{Driven, Outcome, Services, drive};
+pub use drive::{Driven, Outcome, Part, Reach, Services, drive};
 pub use gather::{Code, Gathered, PlanRequest, gather, plan, site};
 pub use gc::{Collection, Garbage};
 pub use intent::Intent;

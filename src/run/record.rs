@@ -50,6 +50,9 @@ pub struct RunRecord {
     /// Who drives it, on a target where others can take over: as long as the claim lasts nobody else may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<Claim>,
+    /// The ARN of the execution that drives it part by part, when one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<String>,
     /// Where on the target it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placed: Option<Placed>,
@@ -112,6 +115,7 @@ impl RunRecord {
             error: None,
             behind: false,
             driver: None,
+            execution: None,
             placed: None,
             left: Vec::new(),
             cost: None,

@@ -37,7 +37,11 @@ impl Owner {
 
 impl std::fmt::Display for Owner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} (process {})", self.who, self.process)
+        match self.process {
+            // No process of its own: a job of another system.
+            0 => write!(f, "{}", self.who),
+            process => write!(f, "{} (process {process})", self.who),
+        }
     }
 }
 

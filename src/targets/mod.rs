@@ -99,6 +99,11 @@ pub enum Note {
         /// Answered once the record says so.
         saved: oneshot::Sender<()>,
     },
+    /// All steps that were handed over have been looked at.
+    Looked {
+        /// Those that have ended; how they did is told by their futures, which may take until their logs are there.
+        ended: Vec<String>,
+    },
     /// Something for the listeners.
     Event(Event),
 }
@@ -152,6 +157,8 @@ pub struct Opening {
     pub resumed: bool,
     /// What its steps run with, as its record says.
     pub shipped: Option<Shipped>,
+    /// Whether this process stays only for a look, which it takes at once.
+    pub brief: bool,
     /// Takes what the target tells.
     pub notes: Notes,
 }
@@ -269,6 +276,14 @@ pub trait Target: Send + Sync {
     /// Those of the store.
     async fn is_shipped(&self, _: &Shipped) -> Result<bool> {
         Ok(true)
+    }
+
+    /// Brings what a run's steps run with to where they run. Nothing on a target that nothing is shipped to.
+    ///
+    /// # Errors
+    /// `Usage` when it cannot be packaged; those of the store.
+    async fn ship(&self, _: Opening) -> Result<()> {
+        Ok(())
     }
 
     /// Gets hold of what a run needs to itself and ships its code. Nothing on a target that steps have to themselves.

@@ -134,6 +134,7 @@ impl World {
             owner: self.lake.artifacts.to_path().is_none().then_some(owner),
             // Nobody is there to say stop.
             stop: watch::channel(Stop::Go).1,
+            part: None,
         }
     }
 

@@ -139,6 +139,7 @@ impl Lab {
             target_name: "local".into(),
             owner: None,
             stop,
+            part: None,
         };
         let job = job_of(date);
         let ended = self.drive(&job, date, &services).await;

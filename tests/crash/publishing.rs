@@ -27,6 +27,7 @@ async fn submit(lab: &Lab, date: Date, process: &Arc<Process>) -> (Vec<String>, 
         target_name: "shared".into(),
         owner: Some(Owner::me("anna@laptop", "laptop")),
         stop,
+        part: None,
     };
     let job = job_of(date);
     let mut after = Vec::new();
@@ -106,6 +107,7 @@ async fn whoever_was_put_out_publishes_nothing() {
         target_name: "shared".into(),
         owner: Some(Owner::me("anna@laptop", "laptop")),
         stop,
+        part: None,
     };
     let job = job_of(FIRST);
     let (gathered, plan) = lab.planned(&job, FIRST, &services, Vec::new()).await.unwrap();

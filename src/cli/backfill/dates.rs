@@ -121,7 +121,7 @@ impl Dates<'_> {
                 (entry.state, entry.done) = (DateState::Done, Some(DateWork::of(&outcome.plan)));
             }
             // What it was made from is not known here: the next plan says whether anything is left.
-            SubmitOutcome::Over(record) => {
+            SubmitOutcome::Over(record) | SubmitOutcome::Left(record) => {
                 let run = &record.run;
                 entry.run = Some(run.clone());
                 if record.state != RunState::Succeeded {

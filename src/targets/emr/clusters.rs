@@ -3,6 +3,7 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::time::Instant;
 
 use super::Clusters;
@@ -36,6 +37,8 @@ pub(super) struct ClusterRequest<'a> {
     pub token: &'a str,
     /// A cluster that must not be taken: the one that has just ended.
     pub not: Option<&'a str>,
+    /// How long earlier processes have waited already.
+    pub waited: SignedDuration,
     /// Takes what happens on the way.
     pub notes: &'a Notes,
 }
@@ -179,7 +182,8 @@ impl Clusters {
     async fn wait_in_line(&self, request: &ClusterRequest<'_>, found: &Candidate) -> Result<Acquired> {
         let lease = self.claim(&found.id, request);
         let began = Instant::now();
-        let patience = Duration::from_secs(self.settings.emr.queue_seconds);
+        let waited = request.waited.try_into().unwrap_or_default();
+        let patience = Duration::from_secs(self.settings.emr.queue_seconds).saturating_sub(waited);
         let mode = if patience.is_zero() { LeaseMode::Once } else { LeaseMode::Queue };
         let mut told = None;
         loop {

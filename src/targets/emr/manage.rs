@@ -92,7 +92,7 @@ impl Clusters {
     /// # Errors
     /// As a run's.
     pub async fn up(&self, token: &str, notes: &Notes) -> Result<(String, bool)> {
-        let request = ClusterRequest { what: token, token, not: None, notes };
+        let request = ClusterRequest { what: token, token, not: None, waited: SignedDuration::ZERO, notes };
         loop {
             let found = self.candidates().await?;
             if let Some(best) = found.iter().find(|found| found.fits) {

@@ -35,7 +35,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch as signal};
 
 use crate::aws::Session;
@@ -191,6 +191,10 @@ impl Target for EmrTarget {
         self.clusters.is_shipped(shipped).await
     }
 
+    async fn ship(&self, opening: Opening) -> Result<()> {
+        self.clusters.ship(opening.shipped, &opening.notes).await.map(drop)
+    }
+
     async fn open(&self, opening: Opening) -> Result<()> {
         let found = self.candidates.lock().unwrap_or_else(PoisonError::into_inner).take();
         let found = match found {
@@ -198,7 +202,9 @@ impl Target for EmrTarget {
             None => self.clusters.candidates().await?,
         };
         let (token, notes) = (opening.run.to_string(), &opening.notes);
-        let request = clusters::ClusterRequest { what: &token, token: &token, not: None, notes };
+        let waited =
+            if opening.brief { self.clusters.store.now().duration_since(opening.since) } else { SignedDuration::ZERO };
+        let request = clusters::ClusterRequest { what: &token, token: &token, not: None, waited, notes };
         let had = opening.placed.as_ref().filter(|_| opening.resumed);
         // Code on its way while a cluster is found or made.
         let (shipped, acquired) = tokio::try_join!(

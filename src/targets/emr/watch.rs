@@ -6,6 +6,7 @@ mod submit;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -19,7 +20,7 @@ use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
 use crate::event;
 use crate::names::RunId;
-use crate::targets::{Ended, Notes, Opening, Shipped, StepEnd, StepOrder, Stop, asked};
+use crate::targets::{Ended, Note, Notes, Opening, Shipped, StepEnd, StepOrder, Stop, asked};
 
 /// What the watcher is asked for.
 pub(super) enum WatchCommand {
@@ -58,6 +59,8 @@ pub(super) struct Watcher {
     since: Timestamp,
     /// Whether an earlier process may have added steps.
     resumed: bool,
+    /// Whether what is added is looked at at once.
+    brief: bool,
     shipped: Shipped,
     acquired: Acquired,
     notes: Notes,
@@ -89,13 +92,14 @@ impl Watcher {
         shipped: Shipped,
         acquired: Acquired,
     ) -> UnboundedSender<WatchCommand> {
-        let Opening { run, since, resumed, notes, .. } = opening;
+        let Opening { run, since, resumed, brief, notes, .. } = opening;
         let (sender, commands) = unbounded_channel();
         let watcher = Self {
             clusters,
             run,
             since,
             resumed,
+            brief,
             shipped,
             acquired,
             notes,
@@ -119,6 +123,7 @@ impl Watcher {
         let mut interval = self.clusters.poll();
         let mut next = Instant::now() + interval.next_pause();
         loop {
+            let mut at_once = false;
             let changed = tokio::select! {
                 // What was handed over must be there to be ended.
                 biased;
@@ -126,6 +131,7 @@ impl Watcher {
                     Some(WatchCommand::Steps(steps, stop)) => {
                         self.stop = stop;
                         self.add(steps, self.resumed).await;
+                        at_once = self.brief;
                         true
                     }
                     Some(WatchCommand::Close(abandon, done)) => {
@@ -143,13 +149,24 @@ impl Watcher {
             if changed {
                 interval.reset();
             }
-            next = Instant::now() + interval.next_pause();
+            next = Instant::now() + if at_once { Duration::ZERO } else { interval.next_pause() };
         }
     }
 
     /// Looks at the steps once. Returns whether anything changed.
     async fn tick(&mut self) -> bool {
         self.tell_loss();
+        let names = |steps: &[Watched]| steps.iter().map(|step| step.order.step.clone()).collect::<Vec<_>>();
+        let mut ended = names(&self.watched);
+        let changed = self.look_and_tell().await;
+        let left = names(&self.watched);
+        ended.retain(|name| !left.contains(name));
+        // Nobody listens any more when the run has been left.
+        let _ = self.notes.0.send(Note::Looked { ended });
+        changed
+    }
+
+    async fn look_and_tell(&mut self) -> bool {
         match self.look().await {
             Ok(changed) => {
                 self.told_silence = false;

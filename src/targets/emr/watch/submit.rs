@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_emr::types::StepCancellationOption;
+use jiff::SignedDuration;
 
 use super::{Watched, Watcher};
 use crate::aws::CallError;
@@ -179,7 +180,13 @@ impl Watcher {
         let found = self.clusters.candidates().await?;
         let run = self.run.to_string();
         let token = format!("{run}.move-{}", self.moves);
-        let request = ClusterRequest { what: &run, token: &token, not: Some(&lost.id), notes: &self.notes };
+        let request = ClusterRequest {
+            what: &run,
+            token: &token,
+            not: Some(&lost.id),
+            waited: SignedDuration::ZERO,
+            notes: &self.notes,
+        };
         let acquired = self.clusters.acquire(&request, None, found).await?;
         while !has_ended(&self.clusters.api.describe_cluster(&lost.id).await?.state) {
             tokio::time::sleep(self.clusters.settings.emr.poll_slowest).await;
