@@ -1,7 +1,7 @@
 //! What holds between settings, each of which is right by itself. Only what would cost money or work before anyone says a
 //! word: AWS says the rest.
 
-use super::describe::{DEFAULT_ORIGIN, LAKE};
+use super::describe::{DEFAULT_ORIGIN, LAKE, MERGED};
 use crate::mask::is_secret;
 use crate::names::Uri;
 use crate::yaml::{Content, Node, Problem, Problems, did_you_mean, ticked};
@@ -172,7 +172,10 @@ fn apart(target: &Node, problems: &mut Problems) {
 
 /// Warns of an application that somebody asked for whose work does not keep a cluster alive.
 fn unseen(shape: &Node, problems: &mut Problems) {
-    let Some(list) = shape.get("applications").filter(|list| !is_default(list)) else { return };
+    // The list as shipped, which a file may repeat, was not asked for.
+    let shipped = &MERGED["$defs"]["Shape"]["properties"]["applications"]["default"];
+    let other = |list: &&Node| serde_json::to_value(list).is_ok_and(|list| list != *shipped);
+    let Some(list) = shape.get("applications").filter(other) else { return };
     if let Some(unseen) = list.items().iter().find(|item| UNSEEN.contains(&item.text())) {
         let name = unseen.text();
         let message = format!("work of `{name}` does not count: `idle-timeout` may end a cluster that is busy with it");

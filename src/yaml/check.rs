@@ -143,45 +143,34 @@ impl<'a> Checker<'a> {
     /// Checks a mapping whose `kind` says which other keys it can have.
     fn of_a_kind(&mut self, node: &Node, schema: &'a Value, forms: &[&'a Value], name: &Name<'_>) -> Option<Node> {
         let kinds: Vec<&str> = forms.iter().filter_map(|form| form["properties"]["kind"]["const"].as_str()).collect();
-        match node.get("kind").filter(|kind| !kind.is_null()) {
-            Some(kind) => match kinds.iter().position(|known| *known == kind.text()) {
-                Some(at) => {
-                    let own = self.without_others(node, schema, forms, at, name);
-                    return Some(self.map(&own, forms[at], name));
-                }
-                None => {
-                    let message = format!("`kind` must be {}, found {}", either(&kinds), kind.describe());
-                    self.problems.error(&kind.place, message).hint_if(did_you_mean(kind.text(), kinds));
-                }
-            },
+        let at = match node.get("kind").filter(|kind| !kind.is_null()) {
+            Some(kind) => kinds.iter().position(|known| *known == kind.text()).or_else(|| {
+                let message = format!("`kind` must be {}, found {}", either(&kinds), kind.describe());
+                self.problems.error(&kind.place, message).hint_if(did_you_mean(kind.text(), kinds.iter().copied()));
+                None
+            })?,
             None if node.is_null() || matches!(node.content, Content::Map(_)) => {
                 let written: Vec<String> = kinds.iter().map(|kind| format!("kind: {kind}")).collect();
                 let problem = self.problems.error(name.at, format!("{} has no `kind`", name.what));
                 problem.hint(format!("add one: {}", either(&written)));
+                return None;
             }
             None => return self.wrong(node, schema, name),
-        }
-        None
-    }
-
-    /// Returns `node`, of the kind `forms[at]`, without the keys that only another kind has, which it notes.
-    fn without_others(&mut self, node: &Node, schema: &Value, forms: &[&Value], at: usize, name: &Name<'_>) -> Node {
-        let title = schema["title"].as_str().unwrap_or(name.key);
-        let kind = |form: &Value| either(&words(&form["properties"]["kind"]));
+        };
+        // What another kind has is here by mistake, and not misspelt.
         let mut own = node.clone();
-        own.entries_mut().into_iter().for_each(|entries| {
-            entries.retain(|Entry { key, place, .. }| {
-                let has = |form: &&&Value| form["properties"].get(key).is_some();
-                let other = if has(&&forms[at]) { None } else { forms.iter().find(has) };
-                if let Some(other) = other {
-                    let (other, kind, name) = (kind(other), kind(forms[at]), name.key);
-                    let message = format!("`{key}` is for {title}s of kind {other}, and `{name}` is of kind {kind}");
-                    self.problems.error(place, message).hint("remove it");
-                }
-                other.is_none()
-            });
-        });
-        own
+        for Entry { key, place, .. } in node.entries() {
+            let has = |form: &Value| form["properties"].get(key).is_some();
+            let other = forms.iter().position(|form| has(form)).filter(|_| !has(forms[at]));
+            if let Some(other) = other {
+                let title = schema["title"].as_str().unwrap_or(name.key);
+                let (other, kind, name) = (kinds[other], kinds[at], name.key);
+                let message = format!("`{key}` is for {title}s of kind `{other}`, and `{name}` is of kind `{kind}`");
+                self.problems.error(place, message).hint("remove it");
+                own.entries_mut().into_iter().for_each(|entries| entries.retain(|entry| entry.key != *key));
+            }
+        }
+        Some(self.map(&own, forms[at], name))
     }
 
     fn map(&mut self, node: &Node, schema: &'a Value, name: &Name<'_>) -> Node {
