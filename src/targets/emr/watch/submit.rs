@@ -181,8 +181,9 @@ impl Watcher {
         let token = format!("{run}.move-{}", self.moves);
         let request = ClusterRequest { what: &run, token: &token, not: Some(&lost.id), notes: &self.notes };
         let acquired = self.clusters.acquire(&request, None, found).await?;
+        let emr = &self.clusters.settings.emr;
         while !has_ended(&self.clusters.api.describe_cluster(&lost.id).await?.state) {
-            tokio::time::sleep(self.clusters.settings.emr.poll_slowest).await;
+            tokio::time::sleep(emr.poll_slowest.max(emr.poll_fastest)).await;
         }
         Ok(acquired)
     }
