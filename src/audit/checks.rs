@@ -39,7 +39,7 @@ pub(super) type Verdict = (bool, String);
 /// Returns a finding for each check of the table, in their order.
 ///
 /// Footers tell where they can; else only the columns that a check names are read, up to 16 row groups at a time: at most
-/// 256 MiB as they are stored (or one row group, should its columns take more), of which 8192 rows are decoded at once.
+/// 256 MiB as they are stored (or one row group, should its columns take more). Of each, 8192 rows are decoded at a time.
 /// `unique` keeps 16 bytes for each row that landed. All checks but `drop-at-most` look at the rows of this run only, not
 /// at partitions that stay as published.
 ///

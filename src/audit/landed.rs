@@ -98,7 +98,7 @@ pub async fn read(
     objects: &[Object],
 ) -> Result<Opened> {
     let files = data_files(prefix, partition_by, only, objects)?;
-    let footers = each(&files, |file| Box::pin(footer(file, reader, partition_by))).await?;
+    let footers = each(files.iter(), |file| Box::pin(footer(file, reader, partition_by))).await?;
     let mut landed = Landed::default();
     let mut parts = BTreeMap::<&PartitionValues, LandedPartition>::new();
     let mut opened = Vec::with_capacity(files.len());
@@ -148,7 +148,7 @@ async fn footer(
 ) -> Result<(ParquetFile, Vec<LandedColumn>)> {
     let uri = &file.object.uri;
     let opened = ParquetFile::open(&file.object, reader).await?;
-    let columns = guarded(|| statistics::columns(&opened)).map_err(|error| broken(uri, error))?;
+    let columns = guarded(|| statistics::columns(&opened)).map_err(|error| broken(uri, None, error))?;
     if let Some(column) = columns.iter().find(|column| partition_by.contains(&column.name)) {
         let message = format!("`{uri}` has the partition column `{}` inside", column.name);
         return Err(Error::new(Kind::Audit, message).hint("write with `partitionBy`, which takes it out of the file"));
@@ -185,14 +185,27 @@ fn alike_members(kind: &DataType) -> Option<(String, String)> {
 
 /// Refuses two files of one table whose columns differ in name, type or order, naming the first difference.
 fn check_same(first: &[LandedColumn], second: &[LandedColumn], [a, b]: [&Uri; 2]) -> Result<()> {
-    let told = |columns: &[LandedColumn], at: usize| {
-        columns.get(at).map_or("missing".to_string(), |column| format!("`{} {}`", column.name, column.kind))
+    let differs = |column: &LandedColumn| match find(second, &column.name) {
+        None => Some(format!("`{a}` has a column `{}`, `{b}` has not", column.name)),
+        Some(other) => (other.kind != column.kind)
+            .then(|| format!("`{}` is `{}` in `{a}`, but `{}` in `{b}`", column.name, column.kind, other.kind)),
     };
-    let differs = |at: &usize| told(first, *at) != told(second, *at);
-    let Some(at) = (0..first.len().max(second.len())).find(differs) else { return Ok(()) };
-    let (one, other) = (told(first, at), told(second, at));
-    let message = format!("the files of one table differ: column {} is {one} in `{a}`, but {other} in `{b}`", at + 1);
-    Err(Error::new(Kind::Audit, message))
+    let added = |column: &LandedColumn| {
+        find(first, &column.name).is_none().then(|| format!("`{b}` has a column `{}`, `{a}` has not", column.name))
+    };
+    let moved = |(column, other): (&LandedColumn, &LandedColumn)| {
+        (column.name != other.name)
+            .then(|| format!("where `{a}` has the column `{}`, `{b}` has `{}`", column.name, other.name))
+    };
+    let what = first.iter().find_map(differs).or_else(|| second.iter().find_map(added));
+    match what.or_else(|| first.iter().zip(second).find_map(moved)) {
+        Some(what) => Err(Error::new(Kind::Audit, format!("the files of one table differ: {what}"))),
+        None => Ok(()),
+    }
+}
+
+fn find<'a>(columns: &'a [LandedColumn], name: &str) -> Option<&'a LandedColumn> {
+    columns.iter().find(|column| column.name == name)
 }
 
 /// Adds what a further file tells about a column; `rows` are those known so far and those of the file.

@@ -4,8 +4,8 @@
 //! objects -> files (partitions) -> landed (footers: schema, rows, statistics) -> checks (columns, only where needed)
 //! ```
 //!
-//! Reads objects of a store by ranges, never whole, and lets others go on after each few thousand rows. Knows nothing of
-//! Spark, of runs or of the catalog; writes nothing.
+//! Reads objects of a store by ranges, never whole, and lets others go on while it waits for them and after each few
+//! thousand rows of what it decodes. Knows nothing of Spark, of runs or of the catalog; writes nothing.
 
 pub mod canonical;
 pub mod checks;

@@ -18,12 +18,12 @@ use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::ParquetMetaData;
 
 use super::canonical::{arrange, in_utc};
-use super::reader::{FileBytes, Reader};
+use super::reader::{FileBytes, Reader, coalesced};
 use crate::error::{Error, Kind, Result};
 use crate::names::{PartitionValues, Uri};
 use crate::store::Object;
 
-/// Rows decoded at a time: others get their turn after each.
+/// Rows decoded at a time. Others get their turn once each of the row groups that are read together has decoded so many.
 const BATCH_ROWS: usize = 8192;
 
 /// A Parquet file whose footer has been read.
@@ -40,7 +40,7 @@ impl ParquetFile {
     /// `Audit` when it has been removed or replaced since then, is not Parquet or cut short; `Machine` from the store.
     pub async fn open(object: &Object, reader: &Arc<Reader>) -> Result<Self> {
         let mut bytes = FileBytes::new(object, reader);
-        let failed = |error| broken(&object.uri, error);
+        let failed = |error| broken(&object.uri, None, error);
         let metadata = guarded_future(bytes.footer()).await.map_err(failed)?;
         let schema = guarded(|| {
             check_chunks(&metadata, object.bytes)?;
@@ -83,8 +83,26 @@ impl ParquetFile {
         Ok(())
     }
 
-    /// Reads like [`Self::read`], but only one row group. It holds no more of it than the bytes of these columns.
+    /// Reads like [`Self::read`], but only one row group. It holds no more of it than the bytes of these columns and what
+    /// is between them.
     pub(super) async fn read_group(
+        &self,
+        group: usize,
+        columns: &[String],
+        values: &PartitionValues,
+        see: impl FnMut(RecordBatch) -> Result<()> + Send,
+    ) -> Result<()> {
+        let Err(error) = self.decode(group, columns, values, see).await else { return Ok(()) };
+        if error.kind == Kind::Audit && columns.len() > 1 {
+            // What is told is the first column that cannot be read alone.
+            for column in columns {
+                self.decode(group, std::slice::from_ref(column), values, |_| Ok(())).await?;
+            }
+        }
+        Err(error)
+    }
+
+    async fn decode(
         &self,
         group: usize,
         columns: &[String],
@@ -101,10 +119,11 @@ impl ParquetFile {
         let mask = ProjectionMask::roots(described, roots);
         let about = self.metadata.row_group(group);
         let chunks = about.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf));
-        let sizes = chunks.map(|(_, chunk)| u64::try_from(chunk.compressed_size()).unwrap_or_default());
-        let stored = sizes.fold(0, u64::saturating_add);
-        let _room = self.bytes.reader.room(stored).await?;
-        let failed = |error| broken(uri, error);
+        let ranges: Vec<_> = chunks.map(|(_, chunk)| chunk.byte_range()).map(|(at, length)| at..at + length).collect();
+        let read = coalesced(&ranges).iter().map(|piece| piece.end - piece.start).sum();
+        let _room = self.bytes.reader.room(read).await?;
+        let only = if let [column] = columns { Some(column.as_str()) } else { None };
+        let failed = |error| broken(uri, only, error);
         let mut rows = guarded(|| {
             let options = ArrowReaderOptions::new().with_schema(self.schema.clone());
             let prepared = ArrowReaderMetadata::try_new(self.metadata.clone(), options)?;
@@ -115,7 +134,9 @@ impl ParquetFile {
         let mut due = about.num_rows();
         while let Some(batch) = guarded_future(rows.try_next()).await.map_err(failed)? {
             due -= batch.num_rows() as i64;
-            see(guarded(|| Ok(arrange(&batch, columns, values)?)).map_err(failed)?)?;
+            let arranged = guarded(|| Ok(arrange(&batch, columns, values)?)).map_err(failed)?;
+            drop(batch);
+            see(arranged)?;
             // Leases are renewed on the same thread.
             tokio::task::yield_now().await;
         }
@@ -176,8 +197,8 @@ async fn guarded_future<T>(work: impl Future<Output = ParquetResult<T>>) -> Parq
     poll_fn(|cx| guarded(|| Ok(work.as_mut().poll(cx))).unwrap_or_else(|error| Poll::Ready(Err(error)))).await
 }
 
-/// Returns the failure of a file whose content makes no sense, or that of its store.
-pub(super) fn broken(uri: &Uri, error: ParquetError) -> Error {
+/// Returns the failure of a file whose content makes no sense, of one column where that is known, or that of its store.
+pub(super) fn broken(uri: &Uri, column: Option<&str>, error: ParquetError) -> Error {
     let error = match error {
         ParquetError::External(inner) => match inner.downcast::<Error>() {
             Ok(ours) => return *ours,
@@ -185,7 +206,8 @@ pub(super) fn broken(uri: &Uri, error: ParquetError) -> Error {
         },
         other => other,
     };
-    Error::new(Kind::Audit, format!("`{uri}` cannot be read as Parquet"))
+    let of = column.map_or(String::new(), |column| format!("column `{column}` of "));
+    Error::new(Kind::Audit, format!("{of}`{uri}` cannot be read as Parquet"))
         .caused_by(error)
         .hint("its bytes are damaged: run the step that wrote it again")
 }

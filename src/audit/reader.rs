@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::async_reader::AsyncFileReader;
@@ -64,12 +64,11 @@ fn units(bytes: u64) -> u32 {
 ///
 /// # Errors
 /// The failure of the first failing item, by order and not by time.
-pub(super) async fn each<'a, I, R: 'a>(
-    items: impl IntoIterator<Item = I>,
-    work: impl FnMut(I) -> BoxFuture<'a, Result<R>>,
-) -> Result<Vec<R>> {
-    let work: Vec<_> = items.into_iter().map(work).collect();
-    stream::iter(work).buffered(REQUESTS).try_collect().await
+pub(super) fn each<'a, I, R: Send + 'a>(
+    items: impl Iterator<Item = I> + Send + 'a,
+    work: impl FnMut(I) -> BoxFuture<'a, Result<R>> + Send + 'a,
+) -> BoxFuture<'a, Result<Vec<R>>> {
+    stream::iter(items.map(work)).buffered(REQUESTS).try_collect().boxed()
 }
 
 /// The bytes of a file as a listing showed it.
@@ -143,7 +142,7 @@ impl AsyncFileReader for FileBytes {
 }
 
 /// Returns sorted ranges that together cover `wanted`, those closer than 1 MiB as one.
-fn coalesced(wanted: &[Range<u64>]) -> Vec<Range<u64>> {
+pub(super) fn coalesced(wanted: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut sorted = wanted.to_vec();
     sorted.sort_unstable_by_key(|range| (range.start, range.end));
     let mut pieces: Vec<Range<u64>> = Vec::new();

@@ -142,7 +142,7 @@ impl Session {
         let call = || sts.get_caller_identity().send();
         let answer = self.send("STS", "GetCallerIdentity", Retry::Safe, call).await?;
         let caller = answer.account.zip(answer.arn).map(|(account, arn)| Caller { account, arn });
-        caller.ok_or_else(|| self.lacks("STS", "GetCallerIdentity"))
+        caller.ok_or_else(|| self.lacks("STS", "GetCallerIdentity", "the caller"))
     }
 
     /// Returns what can be told of the credentials, fetched when there are none yet.

@@ -120,9 +120,9 @@ impl Session {
         CallError { service, operation, code: code.into(), message: message.into(), maybe_done, partition }
     }
 
-    /// Returns the failure of an operation whose answer, a success, lacks what it must have: it was done.
-    pub fn lacks(&self, service: &'static str, operation: &str) -> CallError {
-        self.failure((service, operation), BAD_ANSWER, "the answer lacks what it must have", true)
+    /// Returns the failure of an operation whose answer, a success, lacks `what` it must have: it was done.
+    pub fn lacks(&self, service: &'static str, operation: &str, what: &str) -> CallError {
+        self.failure((service, operation), BAD_ANSWER, format!("the answer lacks {what}"), true)
     }
 
     /// Returns a failed operation of an SDK's client in the form of all calls. `service` is what people call it.

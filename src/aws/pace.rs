@@ -57,8 +57,12 @@ impl Pace {
         let Some(quota) = self.quotas_of(service, operation).into_iter().next() else { return };
         if let Some(bucket) = self.buckets.lock().unwrap_or_else(PoisonError::into_inner).get_mut(quota.name) {
             if throttled {
-                bucket.tokens = bucket.tokens.min(0.0);
-                bucket.refill = (bucket.refill / 2.0).max(SLOWEST);
+                let now = Instant::now();
+                let gained = now.duration_since(bucket.at).as_secs_f64() * bucket.refill;
+                let refill = (bucket.refill / 2.0).max(SLOWEST.min(quota.refill));
+                // Debt is time that callers wait already: it takes no longer to pay at the slower pace.
+                bucket.tokens = (bucket.tokens + gained).min(0.0) * refill / bucket.refill;
+                (bucket.at, bucket.refill) = (now, refill);
             } else {
                 bucket.refill = (bucket.refill * 2.0).min(quota.refill);
             }
@@ -152,7 +156,9 @@ mod tests {
         let throttled_for_ten_minutes = async |operation: &str| {
             let (start, mut calls) = (Instant::now(), 0);
             while start.elapsed() < Duration::from_secs(600) {
+                let before = Instant::now();
                 pace.wait("EMR", operation).await;
+                assert!(before.elapsed() <= Duration::from_millis(30_001), "{:?}", before.elapsed());
                 pace.learn("EMR", operation, true);
                 calls += 1;
             }
@@ -170,5 +176,33 @@ mod tests {
         let start = Instant::now();
         pace.wait("EMR", "ListSteps").await;
         assert!(start.elapsed() < Duration::from_millis(100), "answers make it fast again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn throttling_makes_no_pace_faster_and_nobody_wait_twice() {
+        let pace = Pace::new(0.05);
+        for _ in 0..10 {
+            pace.wait("EMR", "ListSteps").await;
+        }
+        pace.learn("EMR", "ListSteps", true);
+        let start = Instant::now();
+        pace.wait("EMR", "ListSteps").await;
+        assert_eq!(start.elapsed().as_secs(), 40, "the quota of a twentieth");
+        // Ten callers wait up to twenty seconds; the slower pace begins behind them.
+        let (pace, start) = (Pace::new(1.0), Instant::now());
+        let waiting = (0..20).map(|_| {
+            let pace = pace.clone();
+            tokio::spawn(async move { pace.wait("EMR", "ListSteps").await })
+        });
+        let waiting: Vec<_> = waiting.collect();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        for _ in 0..9 {
+            pace.learn("EMR", "ListSteps", true);
+        }
+        pace.wait("EMR", "ListSteps").await;
+        assert_eq!(start.elapsed().as_secs(), 50);
+        for run in waiting {
+            assert!(run.is_finished());
+        }
     }
 }

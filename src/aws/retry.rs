@@ -21,6 +21,9 @@ pub enum Retry {
 /// under a second; a body that comes or goes too slowly is the business of the SDK's stalled-stream protection.
 pub const ANSWER: Duration = Duration::from_secs(30);
 
+/// How much longer than after other failures the pauses after a throttle are: AWS has said that it is the pace.
+const THROTTLE: u32 = 5;
+
 /// How often and how long failed calls are tried again.
 #[derive(Clone, Copy, Debug)]
 pub struct RetryPolicy {
@@ -28,7 +31,8 @@ pub struct RetryPolicy {
     pub attempts: u32,
     /// How often it is sent while AWS says "too fast".
     pub throttled_attempts: u32,
-    /// First pause; each one is twice the one before.
+    /// What pauses are reckoned from: the first is twice this, and each one twice the one before. [`THROTTLE`] times as long
+    /// after a throttle.
     pub first_pause: Duration,
     /// Longest pause between two attempts.
     pub longest_pause: Duration,
@@ -39,7 +43,7 @@ pub struct RetryPolicy {
 }
 
 impl Default for RetryPolicy {
-    /// Throttles are sat out for one to three minutes, in which a run goes on. No call takes longer than four
+    /// Throttles are sat out for one to three and a half minutes, in which a run goes on. No call takes longer than four
     /// minutes, large uploads apart.
     fn default() -> Self {
         Self {
@@ -107,7 +111,8 @@ impl Session {
                 }
             } else if error.is_passing() && (retry == Retry::Safe || !error.maybe_done) {
                 // With jitter, so that clients do not march in step.
-                let pause = policy.first_pause.saturating_mul(1 << attempt.min(8)).min(policy.longest_pause);
+                let first = policy.first_pause * if error.is_throttle() { THROTTLE } else { 1 };
+                let pause = first.saturating_mul(1 << attempt.min(8)).min(policy.longest_pause);
                 tokio::time::sleep(pause.mul_f64(0.5 + 0.5 * jitter())).await;
             } else {
                 return Err(error);
@@ -134,7 +139,7 @@ impl RetryPolicy {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::Mutex;
 
     use aws_credential_types::Credentials;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -147,34 +152,35 @@ mod tests {
         CallError { service, operation, code, message: String::new(), maybe_done, partition: "aws" }
     }
 
-    /// Returns how often a call that fails for ever is sent, and for how long.
-    async fn tried(retry: Retry, error: (&'static str, &str, bool)) -> (u32, u64) {
+    /// Returns when a call that fails for ever is sent, in seconds from the first time on.
+    async fn tried(retry: Retry, error: (&'static str, &str, bool)) -> Vec<f64> {
         let keys = Credentials::new("id", "secret", None, None, "test");
         let session = Session::for_tests("http://127.0.0.1:1", keys, RetryPolicy::default());
         session.keys.get().await.unwrap();
-        let (calls, begun) = (AtomicU32::new(0), Instant::now());
+        let (calls, begun) = (Mutex::new(Vec::new()), Instant::now());
         let call = || {
-            calls.fetch_add(1, Ordering::SeqCst);
+            calls.lock().unwrap().push(begun.elapsed().as_secs_f64());
             std::future::ready(Err::<(), _>(failure(error.0, error.1, error.2)))
         };
         session.patiently(error.0, "Any", retry, call).await.unwrap_err();
-        (calls.into_inner(), begun.elapsed().as_secs())
+        calls.into_inner().unwrap()
     }
 
     #[tokio::test(start_paused = true)]
     async fn throttles_are_sat_out_for_minutes_and_nothing_for_ever() {
-        for service in ["S3", "EMR"] {
-            let (calls, seconds) = tried(Retry::Safe, (service, "SlowDown", false)).await;
+        for service in ["S3", "Glue", "EMR"] {
+            let at = tried(Retry::Safe, (service, "SlowDown", false)).await;
             // The pace of EMR grows slower meanwhile.
-            let sent = if service == "S3" { 12..=12 } else { 6..=12 };
-            assert!(sent.contains(&calls) && (60..=200).contains(&seconds), "{service}: {calls} calls in {seconds} s");
+            let sent = if service == "EMR" { 9..=10 } else { 12..=12 };
+            assert!(sent.contains(&at.len()) && (60.0..=210.0).contains(at.last().unwrap()), "{service}: {at:?}");
+            assert!(at[1] >= 1.0 && at.windows(2).all(|pair| pair[1] - pair[0] < 30.1), "{service}: {at:?}");
         }
-        let (calls, seconds) = tried(Retry::Safe, ("S3", "NoAnswer", true)).await;
-        assert!(calls == 6 && seconds <= 15, "{calls} calls in {seconds} s");
-        assert_eq!(tried(Retry::NotDone, ("EMR", "NoAnswer", true)).await.0, 1);
-        assert_eq!(tried(Retry::NotDone, ("EMR", "ConnectionFailed", false)).await.0, 6);
+        let at = tried(Retry::Safe, ("S3", "NoAnswer", true)).await;
+        assert!(at.len() == 6 && at[1] < 0.5 && at[5] <= 15.0, "{at:?}");
+        assert_eq!(tried(Retry::NotDone, ("EMR", "NoAnswer", true)).await.len(), 1);
+        assert_eq!(tried(Retry::NotDone, ("EMR", "ConnectionFailed", false)).await.len(), 6);
         for code in ["AccessDenied", "CertificateNotTrusted", "ExpiredToken"] {
-            assert_eq!(tried(Retry::Safe, ("EMR", code, false)).await.0, 1, "{code}");
+            assert_eq!(tried(Retry::Safe, ("EMR", code, false)).await.len(), 1, "{code}");
         }
     }
 

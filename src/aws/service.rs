@@ -79,10 +79,12 @@ pub(super) fn address(host: &str, region: &str, Variant { fips, dual_stack }: Va
     let (partition, home) = partition(region);
     let suffix = if fips { "-fips" } else { "" };
     if host == IAM.host {
-        let host = match (partition, dual_stack) {
-            ("aws", false) => format!("iam{suffix}"),
-            ("aws", true) => format!("iam{suffix}.global"),
-            ("aws-us-gov", _) => "iam.us-gov".into(),
+        let host = match (partition, fips, dual_stack) {
+            ("aws-us-gov", ..) => "iam.us-gov".into(),
+            ("aws", _, true) | ("aws-cn" | "aws-eusc", false, true) => format!("iam{suffix}.global"),
+            ("aws", ..) | (_, _, true) | ("aws-cn" | "aws-eusc" | "aws-iso-e" | "aws-iso-f", true, _) => {
+                format!("iam{suffix}")
+            }
             _ => format!("iam{suffix}.{home}"),
         };
         return (sts(home, dual_stack).replacen(&format!("sts.{home}"), &host, 1), home.into());
@@ -185,7 +187,18 @@ mod tests {
             ("us-gov-east-1", true, false, "iam.us-gov.amazonaws.com", "us-gov-west-1"),
             ("us-gov-east-1", false, true, "iam.us-gov.api.aws", "us-gov-west-1"),
             ("cn-northwest-1", false, false, "iam.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+            ("cn-northwest-1", false, true, "iam.global.api.amazonwebservices.com.cn", "cn-north-1"),
+            ("cn-northwest-1", true, false, "iam-fips.amazonaws.com.cn", "cn-north-1"),
+            ("cn-northwest-1", true, true, "iam-fips.api.amazonwebservices.com.cn", "cn-north-1"),
+            ("eusc-de-east-1", false, true, "iam.global.api.amazonwebservices.eu", "eusc-de-east-1"),
+            ("eusc-de-east-1", true, false, "iam-fips.amazonaws.eu", "eusc-de-east-1"),
+            ("eusc-de-east-1", true, true, "iam-fips.api.amazonwebservices.eu", "eusc-de-east-1"),
             ("us-isob-west-1", false, false, "iam.us-isob-east-1.sc2s.sgov.gov", "us-isob-east-1"),
+            ("us-isob-west-1", false, true, "iam.api.aws.scloud", "us-isob-east-1"),
+            ("us-isob-west-1", true, false, "iam-fips.us-isob-east-1.sc2s.sgov.gov", "us-isob-east-1"),
+            ("eu-isoe-west-1", true, false, "iam-fips.cloud.adc-e.uk", "eu-isoe-west-1"),
+            ("us-isof-south-1", true, false, "iam-fips.csp.hci.ic.gov", "us-isof-south-1"),
+            ("us-isof-south-1", true, true, "iam-fips.api.aws.hci.ic.gov", "us-isof-south-1"),
         ] {
             let found = address(IAM.host, region, Variant { fips, dual_stack: dual });
             assert_eq!(found, (format!("https://{expected}"), signed.to_string()));

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use jiff::civil::Date;
 
+use super::app::yesterday;
 use super::args::Selection;
 use super::project::{Project, misnamed};
 use crate::config::{Emr, Fleet, Shape, TargetKind};
@@ -119,8 +120,18 @@ pub fn no_step<'a>(what: String, step: &str, known: impl Iterator<Item = &'a str
     close.into_iter().fold(error, Error::hint).hint(format!("its steps are: {}", names.join(", ")))
 }
 
-/// Returns which steps are asked for.
-pub fn select(job: &Job, selection: &Selection) -> Result<Select> {
+/// Returns the job that is asked for, its date, and which of its steps.
+///
+/// # Errors
+/// `Usage` for mistakes in the job file and in what is asked for of it.
+pub fn asked(project: &Project, selection: &Selection) -> Result<(Job, Date, Select)> {
+    let date = selection.date.unwrap_or_else(yesterday);
+    let job = load_job(project, &selection.job, &selection.params, date)?;
+    let select = select(&job, selection)?;
+    Ok((job, date, select))
+}
+
+fn select(job: &Job, selection: &Selection) -> Result<Select> {
     let known = job.steps.iter().map(|step| step.name.as_str());
     if let Some(name) = selection.only.iter().chain(&selection.from).find(|name| !known.clone().any(|one| one == *name))
     {

@@ -49,8 +49,9 @@ pub fn main() -> ExitCode {
 }
 
 fn run(app: &App, command: &Command) -> anyhow::Result<u8> {
-    // One thread: what waits shares it, computing has threads of its own, and of a step's end and the next one's start that
-    // come at once the first is told first. With two threads the second was, at times.
+    // One thread: what waits shares it, and so does the decoding of audits, in turns; files are read on threads of their own.
+    // Of a step's end and the next one's start that come at once the first is told first. With two threads the second was,
+    // at times.
     Ok(runtime()?.block_on(app.dispatch(command))?)
 }
 
@@ -61,9 +62,11 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 
 /// Returns the error in the form that is shown. One that is not ours is of this machine.
 fn typed(error: anyhow::Error) -> Error {
-    error
-        .downcast()
-        .unwrap_or_else(|other| Error::new(Kind::Machine, other.to_string()).detail(other.root_cause().to_string()))
+    error.downcast().unwrap_or_else(|other| {
+        let causes: Vec<String> = other.chain().skip(1).map(ToString::to_string).collect();
+        let error = Error::new(Kind::Machine, other.to_string());
+        if causes.is_empty() { error } else { error.caused_by(causes.join(": ")) }
+    })
 }
 
 /// Help and version are answers; anything else that clap has to say is a usage error.
@@ -125,5 +128,15 @@ mod tests {
         let cli = Cli::parse_from(["soflow", "gc"]);
         let lost = Error::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert_eq!(App::new(&cli.global).fail(&lost), Kind::Machine.exit_code());
+    }
+
+    #[test]
+    fn the_exit_code_of_an_error_is_found_below_what_was_added_to_it() {
+        let held: anyhow::Error = Error::new(Kind::Held, "a run goes on").into();
+        assert_eq!(typed(held.context("gc")).kind, Kind::Held);
+        let foreign = typed(anyhow::anyhow!("no memory").context("no thread").context("the runtime"));
+        assert_eq!((foreign.kind, &*foreign.message), (Kind::Machine, "the runtime"));
+        assert_eq!(foreign.causes(), ["no thread: no memory"]);
+        assert_eq!(typed(anyhow::anyhow!("alone")).causes(), Vec::<String>::new());
     }
 }

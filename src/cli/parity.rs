@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
 use super::app::App;
-use super::args::{ParityArgs, Selection, TargetOptions};
+use super::args::{ParityArgs, Selection, TargetOptions, Watching};
 use super::submit::Submission;
 use super::workspace::Workspace;
 use crate::audit::Reader;
@@ -28,12 +28,13 @@ const IGNORED: &str = "_run_id";
 pub async fn parity(app: &App, args: &ParityArgs) -> Result<u8> {
     // Said before AWS is looked for.
     app.read_project(&TargetOptions::default())??.local()?;
-    let work = app.workspace().await?;
+    let (job, date, params) = (args.job.clone(), args.date, args.params.clone());
+    let selection = Selection { job, date, params, ..Selection::default() };
+    let work = app.open_for(&selection, Watching::default()).await?;
     let base = work.lake().artifacts.join("parity");
     let _lock = LakeLock::take(&base, Timestamp::now())?;
     let services = work.services()?;
-    let (job, date, params) = (args.job.clone(), args.date, args.params.clone());
-    let mut submission = Submission::new(&work, &services, &Selection { job, date, params, ..Selection::default() })?;
+    let mut submission = Submission::new(&work, &services, &selection)?;
     let sail = compute(&work, &mut submission, &services, Engine::Sail, &base).await?;
     let spark = compute(&work, &mut submission, &services, Engine::Spark, &base).await?;
     let mut differences = Vec::new();

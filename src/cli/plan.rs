@@ -15,7 +15,7 @@ use crate::targets::emr::{Clusters, Listed, Shipment};
 
 /// Prints the plan.
 pub async fn plan(app: &App, selection: &Selection) -> Result<u8> {
-    let work = app.open(&selection.local, Watching::default()).await?;
+    let work = app.open_for(selection, Watching::default()).await?;
     let services = work.services()?;
     let submission = Submission::new(&work, &services, selection)?;
     let mut gathered = submission.gather(submission.select.clone(), work.lake(), &services).await?;

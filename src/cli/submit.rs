@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
-use super::app::{App, yesterday};
+use super::app::App;
 use super::args::{RetryArgs, Selection, SubmitArgs};
 use super::workspace::Workspace;
 use super::{attach, jobs, query};
@@ -29,11 +29,12 @@ const ROUNDS: u32 = 20;
 
 /// Runs what is not published yet of a job, or says that all of it is.
 pub async fn submit(app: &App, args: &SubmitArgs) -> Result<u8> {
-    let work = app.open(&args.selection.local, args.watching).await?;
+    let date = if args.sample { Some(sample::SAMPLE_DATE) } else { args.selection.date };
+    let selection = Selection { date, ..args.selection.clone() };
+    let work = app.open_for(&selection, args.watching).await?;
     let services = work.services()?;
     let mut sink = app.sink();
-    let date = if args.sample { Some(sample::SAMPLE_DATE) } else { args.selection.date };
-    let submission = Submission::new(&work, &services, &Selection { date, ..args.selection.clone() })?;
+    let submission = Submission::new(&work, &services, &selection)?;
     if args.sample {
         let _lock = work.guard("ingest sample")?;
         sample::write(work.store.as_ref(), &work.lake().raw, SAMPLE_SITE, sink.as_mut()).await?;
@@ -43,9 +44,9 @@ pub async fn submit(app: &App, args: &SubmitArgs) -> Result<u8> {
 
 /// Asks for the same again as a run did; finished steps are taken as they are.
 pub async fn retry(app: &App, args: &RetryArgs) -> Result<u8> {
+    let id: RunId = args.run.parse()?;
     let work = app.open(&args.local, args.watching).await?;
     let services = work.services()?;
-    let id: RunId = args.run.parse()?;
     let lake = work.lake();
     let record = run::load_run(services.store.as_ref(), &lake.artifacts, &id).await?;
     let record = run::agreed(&services, lake, record).await?;
@@ -126,9 +127,7 @@ impl Submission {
     /// # Errors
     /// `Usage` for mistakes in the job file and in what is asked for of it.
     pub fn new(work: &Workspace<'_>, services: &Services, selection: &Selection) -> Result<Self> {
-        let date = selection.date.unwrap_or_else(yesterday);
-        let job = jobs::load_job(&work.project, &selection.job, &selection.params, date)?;
-        let select = jobs::select(&job, selection)?;
+        let (job, date, select) = jobs::asked(&work.project, selection)?;
         let code = jobs::code(&work.project, &job, services)?;
         Ok(Self { job, date, select, asked: asked(selection), code })
     }

@@ -7,7 +7,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::app::App;
-use super::args::{OnInterrupt, TargetOptions, Watching};
+use super::args::{OnInterrupt, Selection, TargetOptions, Watching};
+use super::jobs;
 use super::project::Project;
 use crate::aws::{Session, SessionOptions};
 use crate::catalog::{Catalog, GlueTables};
@@ -42,7 +43,21 @@ impl App {
     /// Those of the settings; `Usage` for a lake that engines would look for elsewhere, and when no AWS region is named
     /// anywhere.
     pub async fn open(&self, options: &TargetOptions, watching: Watching) -> Result<Workspace<'_>> {
-        let project = self.project(options)?;
+        self.connect(self.project(options)?, watching).await
+    }
+
+    /// Returns what [`App::open`] does, for a job that is to run.
+    ///
+    /// # Errors
+    /// `Usage` for mistakes in the job file and in what is asked for of it, told before AWS is looked for; else as
+    /// [`App::open`].
+    pub async fn open_for(&self, selection: &Selection, watching: Watching) -> Result<Workspace<'_>> {
+        let project = self.project(&selection.local)?;
+        jobs::asked(&project, selection)?;
+        self.connect(project, watching).await
+    }
+
+    async fn connect(&self, project: Project, watching: Watching) -> Result<Workspace<'_>> {
         let lake = &project.target.lake;
         check_folders(lake)?;
         let (store, session): (Arc<dyn Store>, _) = match &project.target.kind {

@@ -56,7 +56,7 @@ pub struct Emr {
     pub poll_fastest: Duration,
     /// The longest time between two looks at a cluster, taken while nothing changes; not shorter than the fastest.
     #[serde(rename(serialize = "poll_slowest_seconds"), with = "seconds")]
-    #[schemars(schema_with = "units::pause")]
+    #[schemars(schema_with = "units::pause", extend("exclusiveMinimum" = 0))]
     pub poll_slowest: Duration,
     /// How long to look for what a request whose answer was lost may have made, before it is sent again.
     #[serde(rename(serialize = "lost_answer_wait_seconds"), with = "seconds")]
@@ -106,6 +106,7 @@ pub struct Shape {
     #[schemars(transform = units::or_none)]
     pub scaling: Option<Scaling>,
     /// How many steps the cluster runs at once, 1 to 256.
+    #[schemars(range(min = 1, max = 256))]
     pub step_concurrency: u32,
     /// The Python of steps, such as `3.11`.
     #[schemars(schema_with = "units::text", extend("pattern" = "^3[.][0-9]+$", "examples" = ["3.11"]))]
@@ -124,7 +125,7 @@ pub struct Shape {
     pub tags: BTreeMap<String, String>,
     /// The cluster ends after so many idle seconds, 60 to 604,800.
     #[serde(rename(deserialize = "idle-timeout"))]
-    #[schemars(schema_with = "units::duration")]
+    #[schemars(schema_with = "units::duration", extend("minimum" = 60, "maximum" = 604_800))]
     pub idle_seconds: u64,
     /// `cluster reap` ends a cluster older than so many seconds.
     #[serde(rename(deserialize = "max-age"))]
@@ -156,7 +157,7 @@ pub struct Fleet {
     pub spot: u32,
     /// How long EMR looks for spot capacity before it falls back, in minutes, 5 to 1440.
     #[serde(rename(deserialize = "spot-timeout"))]
-    #[schemars(schema_with = "units::minutes")]
+    #[schemars(schema_with = "units::minutes", extend("minimum" = 5, "maximum" = 1_440))]
     pub spot_timeout_minutes: u32,
     /// What happens then.
     #[serde(rename(deserialize = "when-no-spot"))]
@@ -206,12 +207,16 @@ pub struct Scaling {
 #[serde(rename_all(deserialize = "kebab-case"))]
 pub struct Disk {
     /// Gigabytes of each.
+    #[schemars(range(min = 10, max = 16_384))]
     pub gigabytes: u32,
     /// How many.
+    #[schemars(range(min = 1, max = 25))]
     pub count: u32,
     /// Input and output operations a second of a gp3 disk.
+    #[schemars(range(min = 3_000, max = 16_000))]
     pub iops: u32,
     /// Megabytes a second of a gp3 disk, 125 to 1000.
+    #[schemars(range(min = 125, max = 1_000))]
     pub throughput: u32,
 }
 

@@ -1,29 +1,47 @@
-//! What holds between settings, each of which is right by itself. Only what would do harm: AWS says the rest, and
-//! `soflow doctor` asks it.
+//! What holds between settings, each of which is right by itself. Only what would cost money or work before anyone says a
+//! word: AWS says the rest.
 
-use super::describe::{DEFAULT_ORIGIN, LAKE};
+use super::describe::{DEFAULT_ORIGIN, LAKE, MERGED};
 use crate::mask::is_secret;
 use crate::names::Uri;
-use crate::yaml::{Content, Node, Problems, did_you_mean, ticked};
+use crate::yaml::{Content, Node, Problem, Problems, did_you_mean, ticked};
 
 /// Sends logs to CloudWatch.
 const AGENT: &str = "AmazonCloudWatchAgent";
 
-/// Notes all that does not fit, in `settings` as far as they could be read. What is odd about a cluster shape is a
-/// warning when it is that of the target in use: others do not matter to the command.
-pub(super) fn check(settings: &Node, target: Option<&str>, problems: &mut Problems) {
+/// What runs outside YARN, so that EMR does not see it work. Source: EMR management guide, "Using an auto-termination
+/// policy": not supported with Presto, Trino and HBase.
+const UNSEEN: [&str; 4] = ["HBase", "Presto", "PrestoSQL", "Trino"];
+
+/// The first release, major and minor, whose steps can have a role of their own. Source: EMR management guide, "Runtime
+/// roles for Amazon EMR steps".
+const WITH_ROLES: (u32, u32) = (6, 7);
+
+/// Limits of scaling, the sizes of fleets that add up to what each limits, and what that is.
+const LIMITS: [(&str, &[&str], &str); 3] = [
+    ("max", &["task.spot", "task.on-demand", "core.spot", "core.on-demand"], "core and task nodes"),
+    ("max-core", &["core.spot", "core.on-demand"], "core nodes"),
+    ("max-on-demand", &["task.on-demand", "core.on-demand"], "on-demand nodes"),
+];
+
+/// Notes all that does not fit, in `settings` as far as they could be read of what is `written`. What is odd about a
+/// cluster shape is a warning when it is that of the target in use: others do not matter to the command.
+pub(super) fn check(settings: &Node, written: &Node, target: Option<&str>, problems: &mut Problems) {
     let empty = Node::plain("", settings.place.clone());
     let group = |key: &str| settings.get(key).unwrap_or(&empty);
     for entry in group("clusters").entries() {
         applications(&entry.value, problems);
+        fleets(&entry.value, problems);
+        ages(&entry.value, problems);
     }
     for entry in group("targets").entries() {
         let (node, used) = (&entry.value, target == Some(entry.key.as_str()));
         if node.get("kind").is_some_and(|kind| kind.text() == "emr") {
             cluster(node, group("clusters"), used, problems);
             in_s3(node, problems);
-            let selection = settings.get("default-target").filter(|_| used && !problems.has_errors());
-            if let (None, Some(selection)) = (node.get("lake"), selection) {
+            let lake = written.at(&format!("targets.{}.lake", entry.key));
+            let lacks_lake = used && lake.is_none_or(Node::is_null);
+            if let Some(selection) = settings.get("default-target").filter(|_| lacks_lake) {
                 let hint = format!("add `lake: s3://<bucket>/<prefix>` below `{}:` in `config/soflow.yaml`", entry.key);
                 problems.error(&selection.place, format!("target `{}` has no `lake`", entry.key)).hint(hint);
             }
@@ -56,6 +74,13 @@ pub(super) fn named<'a>(
     None
 }
 
+/// Notes that two values do not fit: at the first of them that somebody wrote, with the other one beside it.
+fn conflict<'p>(nodes: [&Node; 2], message: String, problems: &'p mut Problems) -> &'p mut Problem {
+    let [first, second] = if is_default(nodes[0]) { [nodes[1], nodes[0]] } else { nodes };
+    let said = if is_default(second) { "as it is by default" } else { "the other one" };
+    problems.error(&first.place, message).note(&second.place, said)
+}
+
 /// Notes what every cluster needs: it would be paid for, and of no use.
 fn applications(shape: &Node, problems: &mut Problems) {
     let Some(list) = shape.get("applications") else { return };
@@ -64,28 +89,60 @@ fn applications(shape: &Node, problems: &mut Problems) {
         problems.error(&list.place, "`applications` must have `Spark`: steps are Spark jobs");
     }
     if let Some(logs) = shape.get("cloudwatch-logs").filter(|logs| !has(AGENT) && logs.read().unwrap_or(false)) {
-        let at = if is_default(list) { logs } else { list };
         let hint = "write `cloudwatch-logs: false`: logs are then read from S3, minutes later";
-        problems
-            .error(&at.place, format!("`cloudwatch-logs` needs the application `{AGENT}`"))
-            .hint(format!("add `{AGENT}`, or {hint}"));
+        let message = format!("`cloudwatch-logs` needs the application `{AGENT}`");
+        conflict([logs, list], message, problems).hint(format!("add `{AGENT}`, or {hint}"));
     }
 }
 
+/// Notes fleets that begin larger than they may grow: a cluster starts, and costs, what they say.
+fn fleets(shape: &Node, problems: &mut Problems) {
+    for (key, parts, what) in LIMITS {
+        let sizes: Vec<&Node> = parts.iter().filter_map(|part| shape.at(part)).collect();
+        let units: u64 = sizes.iter().filter_map(|size| size.read::<u64>().ok()).sum();
+        let Some(limit) = shape.get("scaling").and_then(|scaling| scaling.get(key)) else { continue };
+        let size = sizes.iter().find(|size| !is_default(size)).or(sizes.last());
+        if let (Some(size), Some(most)) = (size, limit.read::<u64>().ok().filter(|most| units > *most)) {
+            let message = format!("{units} units of {what} are more than `scaling.{key}`, which is {most}");
+            conflict([size, limit], message, problems);
+        }
+    }
+}
+
+/// Notes a cluster that would be too old before it could end for being idle.
+fn ages(shape: &Node, problems: &mut Problems) {
+    let time = |key: &str| shape.get(key).and_then(|node| Some((node, node.read::<u64>().ok()?)));
+    if let (Some((max, age)), Some((timeout, idle))) = (time("max-age"), time("idle-timeout"))
+        && age <= idle
+    {
+        conflict([max, timeout], "`max-age` must be longer than `idle-timeout`".into(), problems);
+    }
+}
+
+/// Returns whether a label is that of a release before [`WITH_ROLES`].
+fn is_without_roles(label: &str) -> bool {
+    let mut numbers = label.trim_start_matches("emr-").split('.').map_while(|part| part.parse().ok());
+    numbers.next().zip(numbers.next()).is_some_and(|version| version < WITH_ROLES)
+}
+
 /// Notes a cluster shape that is not there, or that steps cannot run on with a role of their own.
-///
-/// Source: EMR management guide, "Runtime roles for Amazon EMR steps".
 fn cluster(target: &Node, shapes: &Node, used: bool, problems: &mut Problems) {
     let Some(node) = target.get("cluster") else { return };
     let known = shapes.entries().iter().map(|entry| entry.key.as_str());
     let Some(name) = named(node, "cluster", known, problems) else { return };
     let Some(shape) = shapes.get(&name) else { return };
-    if let Some(role) = target.get("execution-role").filter(|_| shape.get("security-configuration").is_none()) {
+    let role = target.get("execution-role");
+    if let (Some(role), Some(label)) = (role, shape.get("release").filter(|label| is_without_roles(label.text()))) {
+        let message = format!("`execution-role` needs release 6.7.0 or newer, and cluster `{name}` has an older one");
+        problems.error(&role.place, message).note(&label.place, "the release");
+    }
+    if let Some(role) = role.filter(|_| shape.get("security-configuration").is_none()) {
         let message = format!("`execution-role` needs a `security-configuration`, and cluster `{name}` has none");
         let hint = "name an EMR security configuration with `EnableApplicationScopedIAMRole` in the cluster";
         problems.error(&role.place, message).hint(hint);
     }
     if used {
+        unseen(shape, problems);
         secrets(shape.get("configurations"), problems);
     }
 }
@@ -110,6 +167,19 @@ fn apart(target: &Node, problems: &mut Problems) {
             let message = "two locations of a lake are the same, or one is within the other";
             problems.error(&node.place, message).note(&other.place, "the other one");
         }
+    }
+}
+
+/// Warns of an application that somebody asked for whose work does not keep a cluster alive.
+fn unseen(shape: &Node, problems: &mut Problems) {
+    // The list as shipped, which a file may repeat, was not asked for.
+    let shipped = &MERGED["$defs"]["Shape"]["properties"]["applications"]["default"];
+    let other = |list: &&Node| serde_json::to_value(list).is_ok_and(|list| list != *shipped);
+    let Some(list) = shape.get("applications").filter(other) else { return };
+    if let Some(unseen) = list.items().iter().find(|item| UNSEEN.contains(&item.text())) {
+        let name = unseen.text();
+        let message = format!("work of `{name}` does not count: `idle-timeout` may end a cluster that is busy with it");
+        problems.warning(&list.place, message);
     }
 }
 

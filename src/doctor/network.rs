@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::finding::{Asked, Asker, Checked, Finding, line, listed};
+use super::finding::{Asker, Checked, Finding, line, listed};
 use super::machines::{fleets, instances, types};
 use crate::aws::{EC2, Xml};
 use crate::config::Shape;
@@ -10,9 +10,6 @@ use crate::config::Shape;
 /// The tag without which EMR's managed policy may not use a subnet. Source: EMR management guide, "Service role for
 /// Amazon EMR".
 const TAG: &str = "for-use-with-amazon-emr-managed-policies";
-
-/// Codes with which EC2 says that there is no such subnet.
-const NONE: &[&str] = &["InvalidSubnetID.NotFound", "InvalidSubnetId.Malformed", "InvalidSubnetID.Malformed"];
 
 /// A subnet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,19 +26,19 @@ struct Subnet {
 /// Checks the network of a shape; `tagged_only`: whether EMR may use only what is tagged.
 pub(super) async fn check(ask: &Asker<'_>, shape: &Shape, tagged_only: Option<bool>) -> Vec<Finding> {
     let subnets = match subnets(ask, shape).await {
-        Ok(Some(subnets)) if !subnets.is_empty() => subnets,
-        Ok(Some(_)) => {
-            let finding = Finding::problem("the shape names none and there is no default VPC");
-            let advice = "name some in the shape: `subnets`";
-            return vec![finding.mend(advice).mend("`aws ec2 create-default-vpc`").of("subnets")];
-        }
-        Ok(None) => {
-            let finding = Finding::problem(format!("{} are not all there", listed(&shape.subnets)));
-            let advice = "`aws ec2 describe-subnets` shows those that there are; correct `subnets`";
-            return vec![finding.mend(advice).of("subnets")];
-        }
+        Ok(subnets) => subnets,
         Err(why) => return vec![line("subnets", "they", Err(why))],
     };
+    let missing = listed(shape.subnets.iter().filter(|id| subnets.iter().all(|subnet| subnet.id != **id)));
+    if !missing.is_empty() {
+        let advice = "`aws ec2 describe-subnets` shows those that there are; correct `subnets`";
+        return vec![Finding::problem(format!("there is no {missing}")).mend(advice).of("subnets")];
+    }
+    if subnets.is_empty() {
+        let finding = Finding::problem("the shape names none and there is no default VPC");
+        let advice = "name some in the shape: `subnets`";
+        return vec![finding.mend(advice).mend("`aws ec2 create-default-vpc`").of("subnets")];
+    }
     let zones: BTreeSet<&str> = subnets.iter().map(|subnet| subnet.zone.as_str()).collect();
     let mut findings = judge(shape, &subnets, tagged_only);
     findings.push(line("way to S3", "routes", way_to_s3(ask, &subnets).await));
@@ -49,16 +46,17 @@ pub(super) async fn check(ask: &Asker<'_>, shape: &Shape, tagged_only: Option<bo
     findings
 }
 
-/// Returns the subnets of a shape, or those of the default VPC.
-async fn subnets(ask: &Asker<'_>, shape: &Shape) -> Asked<Vec<Subnet>> {
-    let keys: Vec<String> = (1..=shape.subnets.len()).map(|at| format!("SubnetId.{at}")).collect();
-    let mut fields: Vec<(&str, &str)> =
-        keys.iter().map(String::as_str).zip(shape.subnets.iter().map(String::as_str)).collect();
-    if fields.is_empty() {
+/// Returns the subnets of a shape, or those of the default VPC. Asked for with a filter, EC2 leaves away those that there
+/// are not, and tells of the others.
+async fn subnets(ask: &Asker<'_>, shape: &Shape) -> Result<Vec<Subnet>, String> {
+    let keys: Vec<String> = (1..=shape.subnets.len()).map(|at| format!("Filter.1.Value.{at}")).collect();
+    let mut fields = vec![("Filter.1.Name", "subnet-id")];
+    fields.extend(keys.iter().map(String::as_str).zip(shape.subnets.iter().map(String::as_str)));
+    if shape.subnets.is_empty() {
         fields = vec![("Filter.1.Name", "default-for-az"), ("Filter.1.Value.1", "true")];
     }
-    let answer = ask.form(&EC2, "DescribeSubnets", &fields, NONE).await?;
-    Ok(answer.map(|answer| answer.list("subnetSet").iter().map(subnet).collect()))
+    let answer = ask.form(&EC2, "DescribeSubnets", &fields, &[]).await?.unwrap_or_default();
+    Ok(answer.list("subnetSet").iter().map(subnet).collect())
 }
 
 fn subnet(item: &Xml) -> Subnet {
@@ -124,13 +122,16 @@ async fn way_to_s3(ask: &Asker<'_>, subnets: &[Subnet]) -> Checked {
     }
     let service = format!("com.amazonaws.{}.s3", ask.session.region());
     let fields = [in_vpc[0], in_vpc[1], ("Filter.2.Name", "service-name"), ("Filter.2.Value.1", &service)];
-    let endpoints = ask.form(&EC2, "DescribeVpcEndpoints", &fields, &[]).await?.unwrap_or_default();
-    if has_interface(&endpoints) {
-        return Ok(Finding::ok(format!("{} through an interface endpoint", listed(cut_off))));
-    }
-    Ok(Finding::problem(format!("{} reach neither the internet nor S3", listed(cut_off))).mend(format!(
-        "`aws ec2 create-vpc-endpoint --vpc-id {vpc} --service-name {service} --route-table-ids ROUTE_TABLE`"
-    )))
+    let what = format!("{} reach neither the internet nor S3", listed(&cut_off));
+    Ok(match ask.form(&EC2, "DescribeVpcEndpoints", &fields, &[]).await {
+        Ok(Some(answer)) if has_interface(&answer) => {
+            Finding::ok(format!("{} through an interface endpoint", listed(cut_off)))
+        }
+        Ok(_) => Finding::problem(what).mend(format!(
+            "`aws ec2 create-vpc-endpoint --vpc-id {vpc} --service-name {service} --route-table-ids ROUTE_TABLE`"
+        )),
+        Err(why) => Finding::unknown(format!("{what} by their routes: {why}")),
+    })
 }
 
 /// A gateway endpoint works through a route table only, an interface endpoint without one.

@@ -15,6 +15,9 @@ const CLEANUP: &str = "AWSServiceRoleForEMRCleanup";
 /// The one role of nodes that EMR's managed policy lets EMR hand on. Source: `AmazonEMRServicePolicy_v2`.
 const DEFAULT_NODES: &str = "EMR_EC2_DefaultRole";
 
+/// Most answers that are read to one question: IAM may end one before its most results.
+const PAGES: usize = 5;
+
 /// EMR and EC2 as IAM names them.
 pub(super) const EMR: &str = "elasticmapreduce.amazonaws.com";
 pub(super) const EC2: &str = "ec2.amazonaws.com";
@@ -49,15 +52,23 @@ impl Right {
     }
 
     async fn simulated(&self, ask: &Asker<'_>) -> Checked {
-        let fields = self.form();
-        let fields: Vec<_> = fields.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        let answer = ask.form(&IAM, "SimulatePrincipalPolicy", &fields, &[]).await?.unwrap_or_default();
-        Ok(self.judge(answer.list("EvaluationResults")))
+        let (form, mut results, mut marker) = (self.form(), Vec::new(), None);
+        for _ in 0..PAGES {
+            let fields = form.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+            let fields: Vec<_> = fields.chain(marker.as_deref().map(|marker| ("Marker", marker))).collect();
+            let answer = ask.form(&IAM, "SimulatePrincipalPolicy", &fields, &[]).await?.unwrap_or_default();
+            results.extend_from_slice(answer.list("EvaluationResults"));
+            marker = answer.find("Marker").map(|marker| marker.text.clone()).filter(|marker| !marker.is_empty());
+            if marker.is_none() {
+                break;
+            }
+        }
+        Ok(self.judge(&results))
     }
 
     fn form(&self) -> Vec<(String, String)> {
         let pair = |key: &str, value: &str| (key.to_string(), value.to_string());
-        // The most that an answer may hold, and several times what these come to.
+        // The most that an answer may hold.
         let mut fields = vec![pair("PolicySourceArn", &self.policies), pair("MaxItems", "1000")];
         for (name, values) in [("ActionNames", &self.actions), ("ResourceArns", &self.on)] {
             let member = |(at, value): (usize, &String)| pair(&format!("{name}.member.{}", at + 1), value);

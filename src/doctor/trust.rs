@@ -40,7 +40,7 @@ impl TrustPolicy {
                 Some("Deny") if conditions.is_empty() => return None,
                 Some("Deny") => doubts.extend(conditions),
                 // The easiest of several ways.
-                _ => allowed = Some(allowed.map_or(conditions.clone(), |known: BTreeSet<_>| known.min(conditions))),
+                _ => allowed = allowed.into_iter().chain([conditions]).min_by_key(BTreeSet::len),
             }
         }
         allowed.map(|conditions| conditions.into_iter().chain(doubts).collect())
@@ -52,17 +52,17 @@ fn about(statement: &Json, principal: Principal<'_>, action: &str) -> Option<BTr
     let operators = statement["Condition"].as_object().into_iter().flat_map(|all| all.values());
     let keys = operators.filter_map(Json::as_object).flat_map(|tests| tests.keys().map(|key| format!("`{key}`")));
     let mut conditions: BTreeSet<String> = keys.collect();
-    let inverse = ["NotAction", "NotPrincipal"].into_iter().filter(|key| statement.get(key).is_some());
-    conditions.extend(inverse.clone().map(|key| format!("`{key}`")));
-    let covered = |pattern: &str| match pattern.split_once('*') {
-        Some((start, _)) => action.to_lowercase().starts_with(&start.to_lowercase()),
-        None => pattern.eq_ignore_ascii_case(action),
-    };
-    if inverse.count() == 0 && !texts(&statement["Action"]).any(covered) {
+    let inverse = statement.get("NotAction").is_some();
+    let mut patterns = texts(&statement[if inverse { "NotAction" } else { "Action" }]);
+    if patterns.any(|pattern| matches(pattern.as_bytes(), action.as_bytes())) == inverse {
         return None;
     }
     let named = &statement["Principal"];
-    if named.is_null() || *named == "*" {
+    if statement.get("NotPrincipal").is_some() {
+        conditions.insert("`NotPrincipal`".into());
+        return Some(conditions);
+    }
+    if *named == "*" {
         return Some(conditions);
     }
     let trusted = match principal {
@@ -79,6 +79,17 @@ fn about(statement: &Json, principal: Principal<'_>, action: &str) -> Option<BTr
         }
     };
     trusted.then_some(conditions)
+}
+
+/// Returns whether an action fits a pattern with `*` and `?`, upper and lower case being the same.
+fn matches(pattern: &[u8], action: &[u8]) -> bool {
+    match (pattern.split_first(), action.split_first()) {
+        (None, None) => true,
+        (Some((b'*', rest)), _) => (0..=action.len()).any(|at| matches(rest, &action[at..])),
+        (Some((b'?', rest)), Some((_, tail))) => matches(rest, tail),
+        (Some((one, rest)), Some((other, tail))) => one.eq_ignore_ascii_case(other) && matches(rest, tail),
+        _ => false,
+    }
 }
 
 /// Returns the members of what may be one thing or a list of them.
@@ -179,6 +190,45 @@ mod tests {
         assert_eq!(depends(account, NODES, "sts:AssumeRole"), on(&["the policies of its account"]));
         let other = Principal::Role("arn:aws:iam::999999999999:role/nodes");
         assert_eq!(depends(account, other, "sts:AssumeRole"), None);
+    }
+
+    #[test]
+    fn the_easiest_of_several_ways_is_told() {
+        let way = |condition: &str| {
+            format!(
+                r#"{{"Effect":"Allow","Principal":"*","Action":"sts:*","Condition":{{"StringEquals":{condition}}}}}"#
+            )
+        };
+        let [one, two] = [way(r#"{"sts:ExternalId":"x"}"#), way(r#"{"aws:SourceArn":"x","aws:SourceAccount":"1"}"#)];
+        assert_eq!(depends(&format!("[{two},{one}]"), NODES, "sts:AssumeRole"), on(&["`sts:ExternalId`"]));
+    }
+
+    #[test]
+    fn all_but_some_actions() {
+        let statement = r#"{"Effect":"Allow","Principal":"*","NotAction":["sts:Tag*"]}"#;
+        assert_eq!(depends(statement, NODES, "sts:AssumeRole"), on(&[]));
+        assert_eq!(depends(statement, NODES, "sts:TagSession"), None);
+    }
+
+    #[test]
+    fn all_but_someone() {
+        let statement = r#"{"Effect":"Deny","NotPrincipal":{"AWS":"arn:aws:iam::1:role/x"},"Action":"sts:*"}"#;
+        let allow = r#"{"Effect":"Allow","Principal":"*","Action":"sts:*"}"#;
+        assert_eq!(depends(&format!("[{statement},{allow}]"), NODES, "sts:AssumeRole"), on(&["`NotPrincipal`"]));
+    }
+
+    #[test]
+    fn patterns() {
+        for (pattern, action, fits) in [
+            ("*", "sts:AssumeRole", true),
+            ("sts:assume*", "sts:AssumeRole", true),
+            ("s?s:*Role", "sts:AssumeRole", true),
+            ("sts:*Session", "sts:AssumeRole", false),
+            ("sts:Assume", "sts:AssumeRole", false),
+            ("ec2:*", "sts:AssumeRole", false),
+        ] {
+            assert_eq!(matches(pattern.as_bytes(), action.as_bytes()), fits, "{pattern}");
+        }
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::error::{Error, Kind, Result};
 
@@ -46,15 +45,6 @@ pub struct Line {
     /// Length of `items`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n_items: Option<u64>,
-    /// How many of the items are on no earlier page of this run folder.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub n_new: Option<u64>,
-    /// The least `creation_date` of the items, seconds since 1970.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub created_min: Option<i64>,
-    /// The greatest `creation_date` of the items, seconds since 1970.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub created_max: Option<i64>,
     /// How far the endpoint was read before the page, seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watermark_before: Option<i64>,
@@ -80,10 +70,7 @@ pub fn to_bytes(lines: &[Line]) -> Result<Vec<u8>> {
     let unwritable = |error| Error::new(Kind::Internal, "cannot write a manifest line").caused_by(error);
     let mut text = Vec::new();
     for line in lines {
-        let mut line = serde_json::to_value(line).map_err(unwritable)?;
-        let nothing = [json!(null), json!([]), json!({})];
-        line.as_object_mut().into_iter().for_each(|fields| fields.retain(|_, value| !nothing.contains(value)));
-        serde_json::to_writer(&mut text, &line).map_err(unwritable)?;
+        serde_json::to_writer(&mut text, line).map_err(unwritable)?;
         text.push(b'\n');
     }
     Ok(text)
@@ -109,7 +96,7 @@ mod tests {
     #[test]
     fn damaged_lines_do_not_take_their_neighbours_with_them() {
         let text =
-            b"{\"page\":\"1\",\"n_items\":3,\"new_field\":{}}\n{\"page\":\"2\",\"n_it\n\xff\xfe\n{}\n{\"page\":\"3\",\
+            b"{\"page\":\"1\",\"n_items\":3,\"n_new\":3,\"new_field\":{}}\n{\"page\":\"2\",\"n_it\n\xff\xfe\n{}\n{\"page\":\"3\",\
             \"fetched_at\":\"yesterday\"}\n{\"page\":\"4\"}";
         let lines = parse(text);
         let mut pages: Vec<&str> = lines.keys().map(String::as_str).collect();

@@ -1,12 +1,15 @@
 //! What can be learnt from a downloaded page without changing it. Pages may be damaged, or no pages at all.
 
 use std::borrow::Cow;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Seek, Write};
+use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 use flate2::{Compression, GzBuilder};
+use fs_err as fs;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
+use tempfile::NamedTempFile;
 
 use super::manifest::Line;
 use crate::encoding::{self, MARK};
@@ -17,6 +20,9 @@ pub const MOST: usize = 64 << 20;
 
 /// The first bytes of a gzip member. Source: RFC 1952, section 2.3.1.
 pub const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// What is read at a time of a file that is too large for memory.
+const HASHED_AT_ONCE: usize = 1 << 18;
 
 /// The ids that tell an endpoint, the most telling first: an answer has a `question_id` too.
 const IDS: [(&str, &str); 3] = [("comment_id", "comments"), ("answer_id", "answers"), ("question_id", "questions")];
@@ -32,14 +38,19 @@ pub struct PageFacts {
     pub unreadable: Option<String>,
 }
 
+impl PageFacts {
+    /// Returns what is known of a file with this digest that is not unpacked, because of `why`.
+    pub fn sealed(digest: String, why: String) -> Self {
+        let line = Line { sha256: Some(digest), ..Line::default() };
+        Self { line, unreadable: Some(why), endpoint: None }
+    }
+}
+
 /// Returns what `file`, the bytes as downloaded, says about itself.
 pub fn inspect(file: &[u8]) -> PageFacts {
     let body = match unpacked(file) {
         Ok(body) => body,
-        Err(why) => {
-            let line = Line { sha256: Some(sha256(file)), ..Line::default() };
-            return PageFacts { line, unreadable: Some(why), endpoint: None };
-        }
+        Err(why) => return PageFacts::sealed(sha256(file), why),
     };
     let line = Line { sha256: Some(sha256(&body)), bytes: Some(body.len() as u64), ..Line::default() };
     let wrapper = match wrapper_of(&body) {
@@ -85,11 +96,42 @@ pub fn whole(reader: impl Read) -> io::Result<Vec<u8>> {
     if body.len() > MOST { Err(ErrorKind::FileTooLarge.into()) } else { Ok(body) }
 }
 
+/// Returns the digest of a file and its bytes, without these when they are more than [`MOST`].
+pub fn read(path: &Path) -> Result<(String, Option<Vec<u8>>)> {
+    let mut file = fs::File::open(path)?;
+    match whole(&mut file) {
+        Ok(bytes) => return Ok((sha256(&bytes), Some(bytes))),
+        Err(error) if error.kind() == ErrorKind::FileTooLarge => file.rewind()?,
+        Err(error) => return Err(error.into()),
+    }
+    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; HASHED_AT_ONCE]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok((hex(&hasher.finalize()), None)),
+            read => hasher.update(&buffer[..read]),
+        }
+    }
+}
+
 /// Returns the bytes to store: a gzip file stays as it is, damaged or not, and anything else is compressed.
 ///
 /// The same input gives the same bytes: the header has no time and no name.
 pub fn to_stored(file: Vec<u8>) -> Result<Vec<u8>> {
     if file.starts_with(&GZIP) { Ok(file) } else { compress(&file) }
+}
+
+/// Returns what [`to_stored`] does of a file that is too large for memory: `None` when that is the file itself.
+pub fn to_stored_file(path: &Path) -> Result<Option<NamedTempFile>> {
+    let mut start = [0; GZIP.len()];
+    let mut file = fs::File::open(path)?;
+    file.read_exact(&mut start)?;
+    if start == GZIP {
+        return Ok(None);
+    }
+    file.rewind()?;
+    let mut encoder = GzBuilder::new().mtime(0).write(NamedTempFile::new()?, Compression::default());
+    io::copy(&mut file, &mut encoder)?;
+    Ok(Some(encoder.finish()?))
 }
 
 /// Returns `body` as gzip, the same bytes every time.
@@ -106,7 +148,11 @@ pub fn compress_with(body: &[u8], level: Compression) -> Result<Vec<u8>> {
 
 /// Returns the SHA-256 of `bytes` in lowercase hex.
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 const NO_ITEMS: &str = "no response of the API: JSON without `items`";

@@ -3,7 +3,9 @@
 //! What a run folder is called follows from what is in it, and a page whose body raw holds already for the date is
 //! left out. So an interrupted ingest is completed by the same command, and a repeated one writes nothing.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
@@ -71,7 +73,7 @@ pub async fn ingest(store: &dyn Store, request: &PagesRequest, sink: &mut dyn Si
         summary.endpoints.push(written);
     }
     for files in [&mut summary.skipped, &mut summary.unreadable] {
-        files.sort_by(|a, b| a.path.cmp(&b.path));
+        files.sort_by(|a, b| natural(&a.path, &b.path));
     }
     summary.emit(&request.raw, sink);
     Ok(summary)
@@ -99,12 +101,25 @@ fn find(request: &PagesRequest) -> Result<(Vec<NamedPath>, Vec<Skipped>)> {
         let error = Error::new(Kind::Usage, format!("there are no pages in `{shown}`{others}"));
         return Err(error.hint("a page is one response of the API in a file `<name>.json` or `<name>.json.gz`"));
     }
-    // So that `page2` comes before `page10`.
-    found.sort_by_cached_key(|(_, name)| {
-        let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
-        (folder.to_string(), file.len(), file.to_string())
-    });
+    found.sort_by(|(_, a), (_, b)| natural(a, b));
     Ok((found, skipped))
+}
+
+/// Compares as people count: `page2` before `page10`. Of two versions of a row that were fetched at the same time, the
+/// page that comes later wins. Equal only for equal texts.
+fn natural(a: &str, b: &str) -> Ordering {
+    // A number as a whole, where its first digit would be; anything else byte by byte.
+    fn parts(text: &str) -> impl Iterator<Item = (u8, usize, &[u8])> {
+        let runs = text.as_bytes().chunk_by(|a, b| a.is_ascii_digit() && b.is_ascii_digit());
+        runs.map(|run| match run {
+            [b'0'..=b'9', ..] => {
+                let zeros = run.iter().take_while(|digit| **digit == b'0').count();
+                (b'0', run.len() - zeros, &run[zeros..])
+            }
+            other => (other[0], 0, &[][..]),
+        })
+    }
+    parts(a).cmp(parts(b)).then_with(|| a.cmp(b))
 }
 
 /// Looks for pages. Links are followed; a folder that was seen already, by whichever name, is not walked again, and
@@ -134,19 +149,21 @@ impl FolderWalk {
         entries.sort();
         for path in entries {
             let part = path.file_name().unwrap_or_default().to_string_lossy();
-            let (name, lower) = (format!("{prefix}{part}"), part.to_lowercase());
-            let Some(about) = fs::metadata(&path).ok().filter(|_| !part.starts_with('.')) else {
-                if !part.starts_with('.') {
-                    self.skip(&name, "a link to nothing, or not to be read");
-                }
+            if part.starts_with('.') {
                 continue;
+            }
+            let (name, lower) = (format!("{prefix}{part}"), part.to_lowercase());
+            let about = match fs::metadata(&path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    self.skip(&name, "a link to nothing");
+                    continue;
+                }
+                about => about?,
             };
             if about.is_dir() {
                 self.folder(&path, &format!("{name}/"))?;
             } else if !about.is_file() || !(lower.ends_with(".json") || lower.ends_with(".json.gz")) {
                 self.skip(&name, "not a `.json` or `.json.gz` file");
-            } else if about.len() > page::MOST as u64 {
-                self.skip(&name, &page::too_large());
             } else {
                 self.found.push((path, name));
             }
@@ -167,14 +184,14 @@ fn sort_out(request: &PagesRequest, found: Vec<NamedPath>) -> Result<BTreeMap<St
     let mut sorted: BTreeMap<String, Vec<PageInput>> = BTreeMap::new();
     let mut untold = Vec::new();
     for (path, name) in found {
-        let bytes = fs::read(&path)?;
-        let mut facts = page::inspect(&bytes);
+        let (digest, bytes) = page::read(&path)?;
+        let unread = || PageFacts::sealed(digest.clone(), page::too_large());
+        let mut facts = bytes.map_or_else(unread, |bytes| page::inspect(&bytes));
         match endpoint_of(&format!("{own_name}/{name}"), &facts, request.endpoint.as_deref()) {
             Ok(endpoint) => {
                 let fetched_at = Some(modified(&path, request.now)?);
                 facts.line = Line { source: Some(name.clone()), fetched_at, ..facts.line };
-                let input = PageInput { path, name, digest: page::sha256(&bytes), facts };
-                sorted.entry(endpoint).or_default().push(input);
+                sorted.entry(endpoint).or_default().push(PageInput { path, name, digest, facts });
             }
             Err(why) => untold.push(format!("{name}: {why}")),
         }
@@ -245,12 +262,17 @@ async fn write(
     folder.run.clone_from(&run);
     let mut writer = Writer::new(store, &request.raw, folder, PageFormat::Json);
     for PageInput { path, name, digest, facts } in new {
-        let bytes = fs::read(&path)?;
-        if page::sha256(&bytes) != digest {
+        let (now, bytes) = page::read(&path)?;
+        if now != digest {
             let error = Error::new(Kind::Machine, format!("`{name}` changed while it was ingested"));
             return Err(error.hint("run the same command again when nothing writes to the folder any more"));
         }
-        writer.page(&page::to_stored(bytes)?, facts.line).await?;
+        if let Some(bytes) = bytes {
+            writer.page(&page::to_stored(bytes)?, facts.line).await?;
+        } else {
+            let packed = page::to_stored_file(&path)?;
+            writer.page_file(packed.as_ref().map_or(&path, |packed| packed.path()), facts.line).await?;
+        }
     }
     Ok(Written { already, ..Written::new(endpoint, run, &writer.commit().await?) })
 }

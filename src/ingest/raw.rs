@@ -3,6 +3,7 @@
 //! The one place that spells and reads these paths.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
 
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
@@ -239,11 +240,29 @@ impl<'a> Writer<'a> {
 
     /// Stores the next page.
     pub async fn page(&mut self, stored: &[u8], line: Line) -> Result<()> {
-        let page = Folder::page_name(self.lines.len() as u64 + 1, self.form);
-        self.store.put(&self.folder.uri(self.raw).join(&page), stored).await?;
-        let endpoint = Some(self.folder.endpoint.clone());
-        self.lines.push(Line { page, endpoint, stored_bytes: Some(stored.len() as u64), ..line });
+        self.store.put(&self.next(), stored).await?;
+        self.note(stored.len() as u64, line);
         Ok(())
+    }
+
+    /// Stores the next page, which is too large for memory, from a file.
+    pub async fn page_file(&mut self, stored: &Path, line: Line) -> Result<()> {
+        self.store.put_file(&self.next(), stored, &|_| ()).await?;
+        self.note(fs_err::metadata(stored)?.len(), line);
+        Ok(())
+    }
+
+    fn next_name(&self) -> String {
+        Folder::page_name(self.lines.len() as u64 + 1, self.form)
+    }
+
+    fn next(&self) -> Uri {
+        self.folder.uri(self.raw).join(&self.next_name())
+    }
+
+    fn note(&mut self, stored: u64, line: Line) {
+        let (page, endpoint) = (self.next_name(), Some(self.folder.endpoint.clone()));
+        self.lines.push(Line { page, endpoint, stored_bytes: Some(stored), ..line });
     }
 
     /// Makes the pages count, and returns what is known about them.

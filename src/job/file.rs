@@ -116,7 +116,12 @@ fn spark(generator: &mut SchemaGenerator) -> Schema {
         names.iter().map(move |name| (name.to_string(), schema.clone())).collect::<Vec<_>>()
     };
     let options: Map<String, Json> = options.into_iter().flat_map(named).collect();
-    json_schema!({ "type": "object", "properties": options, "additionalProperties": false })
+    json_schema!({
+        "type": "object",
+        "propertyNames": { "format": "spark option" },
+        "properties": options,
+        "additionalProperties": false,
+    })
 }
 
 /// The schema that job files are checked against.

@@ -21,6 +21,7 @@ pub(super) fn judge(options: &Options<'_>, format: &str, text: &str) -> Result<O
         "source" => source(text).map(drop),
         "output" => output(text).map(drop),
         "query" => query(text),
+        "spark option" => option(text),
         "spark property" => property(text),
         _ => Ok(()),
     }
@@ -129,13 +130,36 @@ fn query(text: &str) -> Result<(), Refusal> {
 }
 
 /// What soflow decides itself, since a step must run the same everywhere.
-const OURS: [&str; 4] = ["spark.master", "spark.submit.deployMode", "spark.submit.pyFiles", "spark.app.name"];
+const OURS: [&str; 9] = [
+    "master",
+    "deploy-mode",
+    "name",
+    "class",
+    "py-files",
+    "spark.master",
+    "spark.submit.deployMode",
+    "spark.submit.pyFiles",
+    "spark.app.name",
+];
+
+/// Refuses what is not a step's to set.
+fn not_ours(key: &str) -> Result<(), Refusal> {
+    if OURS.contains(&key) { Err(Refusal::new(format!("`{key}` is set by soflow"), "remove it")) } else { Ok(()) }
+}
+
+/// Refuses what is not a step's to set, and a property where an option belongs; which options there are the schema says.
+fn option(key: &str) -> Result<(), Refusal> {
+    not_ours(key)?;
+    if key.starts_with("spark.") {
+        let hint = format!("write it below `conf`: `conf: {{ {key}: ... }}`");
+        return Err(Refusal::new(format!("`{key}` is a Spark property, and no option of spark-submit"), hint));
+    }
+    Ok(())
+}
 
 /// Refuses what is no property of Spark, and what is not a step's to set.
 fn property(key: &str) -> Result<(), Refusal> {
-    if OURS.contains(&key) {
-        return Err(Refusal::new(format!("`{key}` is set by soflow"), "remove it"));
-    }
+    not_ours(key)?;
     if !key.starts_with("spark.") || key.contains(char::is_whitespace) || key.contains('=') {
         let hint = "a property starts with `spark.`: spark-submit ignores all others";
         return Err(Refusal::new(format!("`{key}` is not a Spark property"), hint));

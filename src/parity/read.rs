@@ -38,34 +38,34 @@ impl Side<'_> {
         Ok(stored.chain(partition).map(Arc::new).collect())
     }
 
-    /// Shows `see` all rows, in the order of the files.
+    /// Shows `see` all rows of a file.
     async fn read(
         &self,
+        (object, values): &(Object, PartitionValues),
         columns: &[FieldRef],
         mut see: impl FnMut(RecordBatch) -> Result<(), ArrowError> + Send,
     ) -> Result<()> {
         let names: Vec<String> = columns.iter().map(|column| column.name().clone()).collect();
         let schema = Arc::new(Schema::new(columns.to_vec()));
-        for (object, values) in &self.files {
-            let mut shaped = |batch: RecordBatch| {
-                let arrays = batch.columns().iter().zip(columns).map(|(array, column)| cast(array, column.data_type()));
-                let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-                see(RecordBatch::try_new_with_options(schema.clone(), arrays.collect::<Result<_, _>>()?, &options)?)
-            };
-            let file = ParquetFile::open(object, &self.reader).await?;
-            file.read(&names, values, |batch| shaped(batch).map_err(arrow_failed)).await?;
-        }
-        Ok(())
+        let mut shaped = |batch: RecordBatch| {
+            let arrays = batch.columns().iter().zip(columns).map(|(array, column)| cast(array, column.data_type()));
+            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            see(RecordBatch::try_new_with_options(schema.clone(), arrays.collect::<Result<_, _>>()?, &options)?)
+        };
+        let file = ParquetFile::open(object, &self.reader).await?;
+        file.read(&names, values, |batch| shaped(batch).map_err(arrow_failed)).await
     }
 
     /// Returns one hash for each row over `columns`.
     pub(super) async fn hashes(&self, columns: &[FieldRef], hasher: &RowHasher) -> Result<Vec<u128>> {
         let mut hashes = Vec::new();
-        let add = |batch: RecordBatch| {
-            hashes.extend(hasher.hash(&batch)?);
-            Ok(())
-        };
-        self.read(columns, add).await?;
+        for file in &self.files {
+            let add = |batch: RecordBatch| {
+                hashes.extend(hasher.hash(&batch)?);
+                Ok(())
+            };
+            self.read(file, columns, add).await?;
+        }
         Ok(hashes)
     }
 
@@ -78,15 +78,22 @@ impl Side<'_> {
             return RecordBatch::try_new_with_options(schema, none, &options).map_err(arrow_failed);
         }
         let (mut picked, mut start) = (Vec::new(), 0);
-        let take = |batch: RecordBatch| {
-            let end = start + batch.num_rows();
-            let (here, later) = wanted.split_at(wanted.partition_point(|row| *row < end));
-            let within = UInt64Array::from_iter_values(here.iter().map(|row| (*row - start) as u64));
-            picked.push(take_record_batch(&batch, &within)?);
-            (wanted, start) = (later, end);
-            Ok(())
-        };
-        self.read(columns, take).await?;
+        for file in &self.files {
+            if wanted.is_empty() {
+                break;
+            }
+            let take = |batch: RecordBatch| {
+                let end = start + batch.num_rows();
+                let (here, later) = wanted.split_at(wanted.partition_point(|row| *row < end));
+                let within = UInt64Array::from_iter_values(here.iter().map(|row| (*row - start) as u64));
+                if !here.is_empty() {
+                    picked.push(take_record_batch(&batch, &within)?);
+                }
+                (wanted, start) = (later, end);
+                Ok(())
+            };
+            self.read(file, columns, take).await?;
+        }
         concat_batches(&schema, &picked).map_err(arrow_failed)
     }
 }

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{DictionaryArray, Float32Array, Int32Array, LargeStringArray, ListArray, TimestampNanosecondArray};
-use arrow::datatypes::{Float64Type, Int32Type};
+use arrow::datatypes::{DataType, Field, Float64Type, Int32Type};
 use proptest::prelude::*;
 
 use super::*;
@@ -185,6 +185,16 @@ fn the_order_inside_a_list_matters_and_its_numbers_have_the_tolerance() {
     assert_eq!(other.columns[0].rows, 1);
     assert_eq!(other.columns[0].examples[0].left, "[1.0, 2.0]");
     assert!(!compared(&[1.0]).is_equal());
+}
+
+#[test]
+fn files_after_the_last_wanted_row_are_not_read() {
+    let root = tempfile::tempdir().unwrap();
+    let side = side(root.path(), "sail", vec![("a.parquet", vec![id(&[1, 2])]), ("b.parquet", vec![id(&[3])])]);
+    fs_err::remove_file(root.path().join("sail/b.parquet")).unwrap();
+    let columns = [Arc::new(Field::new("id", DataType::Int64, true))];
+    assert_eq!(block_on(side.pick(&columns, &[1])).unwrap().num_rows(), 1);
+    assert!(block_on(side.pick(&columns, &[2])).is_err());
 }
 
 #[test]

@@ -99,10 +99,12 @@ fn json(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch]) -> io:
 
 /// Names that an object can hold: `select n, n` gives `n` and `n_2`.
 fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let names: Vec<&str> = names.collect();
     let mut taken: Vec<String> = Vec::new();
-    for name in names {
-        let numbered = (2..).map(|number| format!("{name}_{number}"));
-        let free = std::iter::once(name.to_string()).chain(numbered).find(|own| !taken.contains(own));
+    for name in &names {
+        // What a column is called is given to no other one, also when that stands before it.
+        let numbered = (2..).map(|number| format!("{name}_{number}")).filter(|own| !names.contains(&own.as_str()));
+        let free = std::iter::once((*name).to_string()).chain(numbered).find(|own| !taken.contains(own));
         taken.extend(free);
     }
     taken

@@ -82,15 +82,10 @@ impl Store for FileStore {
     }
 
     async fn get_part(&self, object: &Object, range: Range<u64>) -> Result<Option<Bytes>> {
-        let Some(mut file) = open_listed(object)? else { return Ok(None) };
-        file.seek(SeekFrom::Start(range.start))?;
-        let wanted = range.end.saturating_sub(range.start);
-        let mut part = Vec::new();
-        file.take(wanted).read_to_end(&mut part)?;
-        if part.len() as u64 != wanted {
-            return Err(Error::new(Kind::Machine, format!("`{}` could not be read to its end", object.uri)));
-        }
-        Ok(Some(part.into()))
+        // Many parts are read, and long ones: what waits on the runtime's thread goes on meanwhile.
+        let object = object.clone();
+        let read = tokio::task::spawn_blocking(move || part(&object, range)).await;
+        read.map_err(|error| Error::new(Kind::Internal, "a reading thread panicked").caused_by(error))?
     }
 
     async fn size(&self, uri: &Uri) -> Result<Option<u64>> {
@@ -135,6 +130,18 @@ fn open_listed(object: &Object) -> Result<Option<fs::File>> {
     let Some(file) = if_there(fs::File::open(path_of(&object.uri)?))? else { return Ok(None) };
     let same = etag(&file.metadata()?)? == object.etag;
     Ok(same.then_some(file))
+}
+
+fn part(object: &Object, range: Range<u64>) -> Result<Option<Bytes>> {
+    let Some(mut file) = open_listed(object)? else { return Ok(None) };
+    file.seek(SeekFrom::Start(range.start))?;
+    let wanted = range.end.saturating_sub(range.start);
+    let mut part = Vec::with_capacity(wanted.min(object.bytes) as usize);
+    file.take(wanted).read_to_end(&mut part)?;
+    if part.len() as u64 != wanted {
+        return Err(Error::new(Kind::Machine, format!("`{}` could not be read to its end", object.uri)));
+    }
+    Ok(Some(part.into()))
 }
 
 /// Removes the folders of a run above `path` that have become empty: an object store has no such thing.

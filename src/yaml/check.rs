@@ -13,6 +13,7 @@ use super::problem::{Problems, closest, did_you_mean, meant, ticked};
 use super::source::Place;
 use super::tree::{Content, Entry, Node, core_bool, core_float, core_int};
 use super::units;
+use super::wanted::{either, single_type, wanted, with_article, words};
 
 /// Why a text does not have a format.
 pub struct Refusal {
@@ -130,28 +131,46 @@ impl<'a> Checker<'a> {
             problem.hint(near.unwrap_or_else(|| format!("{title}s are {}", ticked(keys()))));
             return None;
         };
+        if let Some(second) = node.entries().get(1) {
+            let message = format!("`{}` is a second {title} in one item", second.key);
+            let hint = format!("give each {title} its own item, with a dash or braces of its own");
+            self.problems.error(&second.place, message).hint(hint);
+            return None;
+        }
         Some(self.map(node, form, name))
     }
 
     /// Checks a mapping whose `kind` says which other keys it can have.
     fn of_a_kind(&mut self, node: &Node, schema: &'a Value, forms: &[&'a Value], name: &Name<'_>) -> Option<Node> {
         let kinds: Vec<&str> = forms.iter().filter_map(|form| form["properties"]["kind"]["const"].as_str()).collect();
-        match node.get("kind").filter(|kind| !kind.is_null()) {
-            Some(kind) => match kinds.iter().position(|known| *known == kind.text()) {
-                Some(at) => return Some(self.map(node, forms[at], name)),
-                None => {
-                    let message = format!("`kind` must be {}, found {}", either(&kinds), kind.describe());
-                    self.problems.error(&kind.place, message).hint_if(did_you_mean(kind.text(), kinds));
-                }
-            },
+        let at = match node.get("kind").filter(|kind| !kind.is_null()) {
+            Some(kind) => kinds.iter().position(|known| *known == kind.text()).or_else(|| {
+                let message = format!("`kind` must be {}, found {}", either(&kinds), kind.describe());
+                self.problems.error(&kind.place, message).hint_if(did_you_mean(kind.text(), kinds.iter().copied()));
+                None
+            })?,
             None if node.is_null() || matches!(node.content, Content::Map(_)) => {
                 let written: Vec<String> = kinds.iter().map(|kind| format!("kind: {kind}")).collect();
                 let problem = self.problems.error(name.at, format!("{} has no `kind`", name.what));
                 problem.hint(format!("add one: {}", either(&written)));
+                return None;
             }
             None => return self.wrong(node, schema, name),
+        };
+        // What another kind has is here by mistake, and not misspelt.
+        let mut own = node.clone();
+        for Entry { key, place, .. } in node.entries() {
+            let has = |form: &Value| form["properties"].get(key).is_some();
+            let other = forms.iter().position(|form| has(form)).filter(|_| !has(forms[at]));
+            if let Some(other) = other {
+                let title = schema["title"].as_str().unwrap_or(name.key);
+                let (other, kind, name) = (kinds[other], kinds[at], name.key);
+                let message = format!("`{key}` is for {title}s of kind `{other}`, and `{name}` is of kind `{kind}`");
+                self.problems.error(place, message).hint("remove it");
+                own.entries_mut().into_iter().for_each(|entries| entries.retain(|entry| entry.key != *key));
+            }
         }
-        None
+        Some(self.map(&own, forms[at], name))
     }
 
     fn map(&mut self, node: &Node, schema: &'a Value, name: &Name<'_>) -> Node {
@@ -169,6 +188,9 @@ impl<'a> Checker<'a> {
             }
             let known = keys.and_then(|keys| keys.get(key));
             let Some(below) = known.or(rest) else {
+                if !named {
+                    continue;
+                }
                 let all: Vec<&str> = keys.into_iter().flat_map(|keys| keys.keys()).map(String::as_str).collect();
                 let near = closest(key, all.iter().copied());
                 let hint = near.map_or_else(|| format!("{} can have {}", name.what, ticked(all)), meant);
@@ -325,63 +347,4 @@ fn is_within(number: impl AsRef<str>, schema: &Value) -> bool {
             && bound("maximum").is_none_or(|most| number <= most)
             && bound("exclusiveMinimum").is_none_or(|bound| number > bound)
     })
-}
-
-/// Returns the words that a schema allows.
-fn words(schema: &Value) -> Vec<&str> {
-    let listed = schema["enum"].as_array().into_iter().flatten();
-    std::iter::once(&schema["const"]).chain(listed).filter_map(Value::as_str).collect()
-}
-
-/// Returns what to write: follows "must be".
-fn wanted(schema: &Value) -> String {
-    let (words, unit) = (words(schema), units::unit(schema));
-    if !words.is_empty() {
-        return either(&words);
-    }
-    if schema["pattern"].is_string() {
-        let examples: Vec<&str> =
-            schema["examples"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        return format!("such as {}", either(&examples));
-    }
-    let what = unit.as_ref().map_or_else(
-        || match single_type(schema) {
-            Some("integer") => "a whole number",
-            Some("object") => "a mapping",
-            Some("array") => "a list",
-            Some("number") => "a number",
-            Some("boolean") => "`true` or `false`",
-            Some("string") => "text",
-            _ => "a single value",
-        },
-        |unit| unit.wanted,
-    );
-    let bounds = match (&schema["minimum"], &schema["maximum"], &schema["exclusiveMinimum"]) {
-        (least, most, _) if most.is_number() && least.is_number() => format!(" from {least} to {most}"),
-        (least, ..) if least.is_number() => format!(" of at least {least}"),
-        (.., bound) if bound.is_number() => format!(" greater than {bound}"),
-        _ => return what.into(),
-    };
-    format!("{what}{bounds}{}", unit.map_or("", |unit| unit.measure))
-}
-
-fn either(words: &[impl AsRef<str>]) -> String {
-    words.iter().map(|word| format!("`{}`", word.as_ref())).collect::<Vec<_>>().join(" or ")
-}
-
-/// Returns the type of a schema that has one besides null.
-fn single_type(schema: &Value) -> Option<&str> {
-    match &schema["type"] {
-        Value::Array(types) => match types.iter().filter(|one| *one != "null").collect::<Vec<_>>().as_slice() {
-            [one] => one.as_str(),
-            _ => None,
-        },
-        one => one.as_str(),
-    }
-}
-
-/// Returns "an insight" for "insight".
-fn with_article(title: &str) -> String {
-    let article = if title.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-    format!("{article} {title}")
 }

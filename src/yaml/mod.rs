@@ -13,6 +13,7 @@ mod problem;
 mod source;
 mod tree;
 pub mod units;
+mod wanted;
 
 pub use check::{Formats, Refusal, check};
 pub use parse::parse;

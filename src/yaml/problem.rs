@@ -9,8 +9,8 @@ use super::source::Place;
 use super::tree::Node;
 use crate::error::{Error, Kind};
 
-/// Characters of a source line that are shown; a longer line is cut around the caret.
-const LONGEST: usize = 100;
+/// Terminal columns of a source line that are shown; a wider line is cut around the caret.
+const WIDEST: usize = 100;
 
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -213,14 +213,25 @@ fn block(lines: &mut Vec<String>, gutter: usize, arrow: &str, place: &Place, lab
 fn excerpt(place: &Place) -> (String, usize, usize) {
     let characters: Vec<String> = place.text().chars().map(printable).collect();
     let first = place.column.saturating_sub(1).min(characters.len());
-    let begin = if characters.len() > LONGEST { first.saturating_sub(LONGEST / 2) } else { 0 };
-    let end = characters.len().min(begin + LONGEST);
+    let widths: Vec<usize> = characters.iter().map(|character| character.width()).collect();
+    let is_wide = widths.iter().sum::<usize>() > WIDEST;
+    let begin = if is_wide { first - fitting(widths[..first].iter().rev(), WIDEST / 2) } else { 0 };
+    let end = begin + fitting(widths[begin..].iter(), WIDEST);
     let last = first.saturating_add(place.width).clamp(first, end);
     let [cut_before, cut_after] = [begin > 0, end < characters.len()].map(|cut| if cut { "..." } else { "" });
     let before = format!("{cut_before}{}", characters[begin..first].concat());
     let marked = characters[first..last].concat();
     let text = format!("{before}{marked}{}{cut_after}", characters[last..end].concat());
     (text, before.width(), marked.width().max(1))
+}
+
+/// Returns how many characters of these widths fit into so many columns.
+fn fitting<'a>(widths: impl Iterator<Item = &'a usize>, columns: usize) -> usize {
+    let used = widths.scan(0, |used, width| {
+        *used += width;
+        Some(*used)
+    });
+    used.take_while(|used| *used <= columns).count()
 }
 
 /// Returns the character as it is shown: tabs as spaces, what would move the cursor or turn the text around as `\u{fffd}`.

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::json;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::units::{parse_pause, parse_share, parse_size};
 use super::*;
@@ -113,6 +114,16 @@ fn a_long_line_is_cut_around_the_caret() {
     assert!(lines[3].len() < 130, "{}", lines[3]);
     let at = lines[4].find('^').unwrap();
     assert_eq!(&lines[3][at..at + 4], "oops");
+    // Counted in columns of a terminal.
+    for around in ["\t", "日"] {
+        let around = around.repeat(2_000);
+        let source = Source::file("a.yaml", &format!("{around}oops{around}"));
+        Problems::default()
+            .error(&Place { source, line: 1, column: 2_001, width: 4 }, "here")
+            .render()
+            .lines()
+            .for_each(|line| assert!(line.width() < 130, "{line}"));
+    }
 }
 
 #[test]

@@ -146,9 +146,9 @@ pub fn or_none(schema: &mut Schema) {
     or_word(schema, "none");
 }
 
-/// Lets a word be written for a value that is left out.
+/// Lets a word, or nothing, be written for a value that is left out.
 pub fn or_word(schema: &mut Schema, word: &str) {
-    wrap(schema, |form| vec![form, json!({ "const": word })]);
+    wrap(schema, |form| vec![form, json!({ "type": "null" }), json!({ "const": word })]);
 }
 
 /// Lets a list of one be written without brackets.

@@ -279,6 +279,16 @@ fn profiles_and_regions_that_are_none_are_told_for_what_they_are() {
     ran.expect(3).says("AWS_PROFILE names the AWS profile `nope`, which does not exist");
     let (ran, _) = network.run(&["tables", "--target", "dev"], &[("AWS_PROFILE", "nope")]);
     ran.expect(2).says("`default`, `keys`, `login`, `role`, `sso`");
+    let typo = "there is no job `typo`";
+    for (asked, said) in [
+        (&["plan", "typo"][..], typo),
+        (&["submit", "typo"], typo),
+        (&["submit", "none", "--only", "typo"], "job `none` has no step `typo`"),
+        (&["backfill", "typo", "--from", "2026-11-01"], typo),
+    ] {
+        let (ran, _) = network.run(&[asked, &["--target", "dev"]].concat(), &[("AWS_PROFILE", "nope")]);
+        ran.expect(2).says(said);
+    }
     let (ran, _) = network.run(&doctor, &[("AWS_PROFILE", "login")]);
     ran.expect(3).says("aws login --profile login");
     assert!(!ran.stdout.contains("cargo"), "{}", ran.said());

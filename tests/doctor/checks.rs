@@ -79,6 +79,36 @@ fn what_may_not_be_done_is_told_with_the_statement_that_allows_it() {
 }
 
 #[test]
+fn all_pages_of_a_simulation_are_read() {
+    let ward = Ward::new("doctor-pages");
+    let first = "<R><EvaluationResults/><IsTruncated>true</IsTruncated><Marker>more</Marker></R>".to_string();
+    ward.twin.fault(Fault::new("iam", "SimulatePrincipalPolicy", FaultKind::Answer(200, first)));
+    ward.simulation("allowed");
+    let report = ward.examine();
+    let rights = report.findings.iter().find(|finding| finding.check == "rights on EMR").unwrap();
+    assert_eq!(rights.state, State::Ok, "{rights:?}");
+}
+
+#[test]
+fn subnets_that_are_missing_or_cut_off_are_named() {
+    let mut ward = Ward::healthy("doctor-subnets");
+    let routes = "<R><routeTableSet/></R>".to_string();
+    ward.twin.fault(Fault::new("ec2", "DescribeRouteTables", FaultKind::Answer(200, routes)).always());
+    ward.twin.fault(Fault::new("ec2", "DescribeVpcEndpoints", FaultKind::AccessDenied).always());
+    let told = |ward: &Ward, check: &str| {
+        let report = ward.examine();
+        let finding = report.findings.iter().find(|finding| finding.check == check).unwrap();
+        (finding.state, finding.what.clone())
+    };
+    let subnet = ward.emr.shape.subnets[0].clone();
+    let why = "by their routes: `ec2:DescribeVpcEndpoints` is not allowed";
+    let cut_off = format!("`{subnet}` reach neither the internet nor S3 {why}");
+    assert_eq!(told(&ward, "way to S3"), (State::Unknown, cut_off));
+    ward.emr.shape.subnets.push("subnet-0123456789abcdef0".into());
+    assert_eq!(told(&ward, "subnets"), (State::Problem, "there is no `subnet-0123456789abcdef0`".to_string()));
+}
+
+#[test]
 fn an_execution_role_needs_a_switch_and_trust() {
     let mut ward = Ward::healthy("doctor-runtime");
     ward.emr.execution_role = Some("arn:aws:iam::123456789012:role/doctor-runtime-steps".into());

@@ -119,6 +119,44 @@ fn steps_that_never_come_up_are_given_up() {
     assert_eq!(said.code, Some(3), "{said}");
     assert_eq!(lab.twin.calls_of("emr", "AddJobFlowSteps").len(), 3, "{said}");
     assert!(said.stderr.contains("the answer of EMR to `AddJobFlowSteps` cannot be used"), "{said}");
+    assert!(said.stderr.contains("the answer lacks an id for each step"), "{said}");
+}
+
+#[test]
+fn a_cluster_that_never_comes_up_is_given_up_and_told() {
+    let faults = [
+        (FaultKind::Answer(200, "{}".into()), "the answer lacks the cluster's id"),
+        (FaultKind::Internal { done: false }, "EMR failed at `RunJobFlow`"),
+        (FaultKind::DropBefore, "EMR did not answer `RunJobFlow`"),
+    ];
+    for (fault, why) in faults {
+        let lab = Lab::with("    lost-answer-wait: 50ms\n", |options| options);
+        lab.twin.fault(Fault::new("emr", "RunJobFlow", fault).always());
+        let said = lab.submit();
+        assert_eq!(said.code, Some(3), "{said}");
+        assert_eq!(lab.twin.calls_of("emr", "RunJobFlow").len(), 3, "{said}");
+        for told in [why, "whether it made the cluster `soflow", "shows whether it came up later"] {
+            assert!(said.stderr.contains(told), "{told}\n{said}");
+        }
+    }
+}
+
+#[test]
+fn a_lease_that_cannot_be_read_is_no_doubt_about_steps() {
+    let lab = Lab::with("clusters:\n  standard: { step-concurrency: 2 }\n", |options| options);
+    lab.twin.hold();
+    let child = lab.begin(&[]);
+    lab.twin.until("its first step", |_| {
+        lab.records().first().is_some_and(|record| record["steps"][0]["step_id"].is_string())
+    });
+    // As often as it is asked for.
+    let fault = Fault::new("s3", "GetObject", FaultKind::Internal { done: false }).on("/leases/");
+    lab.twin.fault(fault.times(6));
+    lab.twin.release();
+    let said = ended(child);
+    assert_eq!(said.code, Some(3), "{said}");
+    assert!(said.stderr.contains("S3 failed at `GetObject`"), "{said}");
+    assert_eq!(lab.twin.calls_of("emr", "AddJobFlowSteps").len(), 1, "{said}");
 }
 
 fn in_doubt(args: &[&str]) -> (Lab, std::process::Child) {

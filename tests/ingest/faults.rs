@@ -217,12 +217,18 @@ fn a_second_that_says_for_ever_that_there_is_more_is_an_error_that_names_it() {
 }
 
 #[test]
-fn pages_that_went_missing_from_raw_are_read_again() {
-    let lab = Lab::new(World::made(7, 450));
-    lab.double.fault(Fault::new(Match::Number(4), FaultKind::Error(400)));
-    lab.failure(&["questions"], lab.all());
-    let first = lab.files().into_iter().find(|file| file.ends_with("000001.json.gz")).unwrap();
-    fs_err::remove_file(lab.raw.to_path().unwrap().join(first)).unwrap();
-    lab.read(&["questions"], lab.all()).unwrap();
-    assert_eq!(lab.ids(Kind::Questions), lab.double.world().ids(Kind::Questions));
+fn pages_that_went_missing_from_raw_or_lost_bytes_there_are_read_again() {
+    for bytes in [None, Some(0), Some(99)] {
+        let lab = Lab::new(World::made(7, 450));
+        lab.double.fault(Fault::new(Match::Number(4), FaultKind::Error(400)));
+        lab.failure(&["questions"], lab.all());
+        let first = lab.files().into_iter().find(|file| file.ends_with("000001.json.gz")).unwrap();
+        let first = lab.raw.to_path().unwrap().join(first);
+        match bytes {
+            Some(bytes) => fs_err::OpenOptions::new().write(true).open(&first).unwrap().set_len(bytes).unwrap(),
+            None => fs_err::remove_file(&first).unwrap(),
+        }
+        lab.read(&["questions"], lab.all()).unwrap();
+        assert_eq!(lab.ids(Kind::Questions), lab.double.world().ids(Kind::Questions), "{bytes:?}");
+    }
 }

@@ -147,16 +147,13 @@ fn files_with_different_columns_are_refused() {
     let int: ArrayRef = Arc::new(Int32Array::from(vec![1]));
     let a = write(root.path(), "a.parquet", vec![ints("id", &[Some(1)]), ints("n", &[Some(1)])]);
     for (columns, expected) in [
-        (vec![ints("id", &[Some(1)]), ("n", int)], "column 2 is `n bigint` in `{a}`, but `n int` in `{b}`"),
-        (vec![ints("id", &[Some(1)])], "column 2 is `n bigint` in `{a}`, but missing in `{b}`"),
+        (vec![ints("id", &[Some(1)]), ("n", int)], "`n` is `bigint` in `{a}`, but `int` in `{b}`"),
+        (vec![ints("id", &[Some(1)])], "`{a}` has a column `n`, `{b}` has not"),
         (
             vec![ints("id", &[Some(1)]), ints("n", &[Some(1)]), ints("z", &[Some(1)])],
-            "column 3 is missing in `{a}`, but `z bigint` in `{b}`",
+            "`{b}` has a column `z`, `{a}` has not",
         ),
-        (
-            vec![ints("n", &[Some(1)]), ints("id", &[Some(1)])],
-            "column 1 is `id bigint` in `{a}`, but `n bigint` in `{b}`",
-        ),
+        (vec![ints("n", &[Some(1)]), ints("id", &[Some(1)])], "where `{a}` has the column `id`, `{b}` has `n`"),
     ] {
         let b = write(root.path(), "b.parquet", columns);
         let error = land(root.path(), &[], &[a.clone(), b]).unwrap_err();

@@ -145,7 +145,9 @@ fn sixteen_objects_are_asked_for_at_once() {
 fn others_go_on_during_an_audit() {
     let root = tempfile::tempdir().unwrap();
     let ids: Vec<_> = (0..50_000).map(Some).collect();
-    let objects = [write(root.path(), "a.parquet", vec![ints("id", &ids)])];
+    let few = |n: i64| write(root.path(), &format!("{n}.parquet"), vec![ints("id", &[Some(-1 - n)])]);
+    let mut objects: Vec<Object> = (0..100).map(few).collect();
+    objects.push(write(root.path(), "a.parquet", vec![ints("id", &ids)]));
     block_on(async {
         let ticks = Arc::new(AtomicUsize::new(0));
         let counted = ticks.clone();
@@ -158,6 +160,7 @@ fn others_go_on_during_an_audit() {
         let here = Uri::from_path(root.path());
         let opened = read(&Reader::new(Arc::new(FileStore)), &here, &[], &[], &objects).await.unwrap();
         let before = ticks.load(Ordering::Relaxed);
+        assert!(before >= objects.len() / REQUESTS, "while footers are read");
         assert!(checked(opened, unique(&["id"])).await.unwrap()[0].passed);
         let batches = ids.len() / 8192;
         assert!(ticks.load(Ordering::Relaxed) >= before + batches, "after each batch");
@@ -238,6 +241,16 @@ fn bytes_in_memory_are_counted_until_their_row_group_is_done() {
         };
         file.read(&["long".into()], &Default::default(), see).await.unwrap();
         assert_eq!((seen, left()), (4, IN_MEMORY));
+        // What is between two columns is in memory as well when they are read together.
+        let text = "x".repeat(200 << 10);
+        let few = [Some(1), Some(2)];
+        let columns = vec![ints("a", &few), texts("text", &[Some(text.as_str()); 2]), ints("z", &few)];
+        let file = ParquetFile::open(&plain(root.path(), "b.parquet", columns), &reader).await.unwrap();
+        let see = |_| {
+            assert!((400 << 10..500 << 10).contains(&(IN_MEMORY - left())), "{} left", left());
+            Ok(())
+        };
+        file.read(&["a".into(), "z".into()], &Default::default(), see).await.unwrap();
         let most = reader.room(u64::MAX).await.unwrap();
         assert_eq!(left(), 0);
         drop(most);

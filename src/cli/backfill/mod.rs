@@ -68,7 +68,8 @@ impl BackfillArgs {
     /// Returns what is to be run for a date.
     fn selection(&self, date: Date) -> Selection {
         let (job, params, force) = (self.job.clone(), self.params.clone(), self.force);
-        Selection { job, date: Some(date), params, force, ..Selection::default() }
+        let local = TargetOptions { engine: self.engine.clone(), parallel: None, cluster: self.cluster.clone() };
+        Selection { job, date: Some(date), params, force, local, ..Selection::default() }
     }
 
     /// Returns the command that does the same again.
@@ -93,8 +94,7 @@ pub async fn backfill(app: &App, args: &BackfillArgs) -> Result<u8> {
         return Err(Error::new(Kind::Usage, format!("`--from {from}` is after the last date, {to}"))
             .hint("the range holds both its ends; without `--to` it ends yesterday, UTC"));
     }
-    let options = TargetOptions { engine: args.engine.clone(), parallel: None, cluster: args.cluster.clone() };
-    let work = app.open(&options, args.watching).await?;
+    let work = app.open_for(&args.selection(range.from), args.watching).await?;
     if args.parallel > 1 && work.session.is_none() {
         return Err(Error::new(Kind::Usage, format!("`--parallel {}` needs an EMR target", args.parallel))
             .detail("a local lake has one writer at a time, so its dates run one after the other")

@@ -229,11 +229,13 @@ fn the_shipped_local_may_become_another_kind() {
 fn what_is_odd_about_the_shape_in_use_is_a_warning() {
     let clusters = "
   odd:
+    applications: [Spark, HBase, AmazonCloudWatchAgent]
     configurations: { hive-site: { javax.jdo.option.ConnectionPassword: hunter2 } }
 ";
     let resolved = with("    cluster: odd", clusters);
     let expected = [
-        "config/soflow.yaml:10:36: `javax.jdo.option.ConnectionPassword` looks like a secret, and whoever may describe the cluster can read it: let the cluster fetch it, from Secrets Manager for example",
+        "config/soflow.yaml:10:19: work of `HBase` does not count: `idle-timeout` may end a cluster that is busy with it",
+        "config/soflow.yaml:11:36: `javax.jdo.option.ConnectionPassword` looks like a secret, and whoever may describe the cluster can read it: let the cluster fetch it, from Secrets Manager for example",
     ];
     assert_eq!(resolved.warnings, expected);
     assert!(with("", clusters).warnings.is_empty(), "the shape is not in use");

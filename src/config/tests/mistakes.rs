@@ -29,6 +29,56 @@ fn what_is_inherited_is_wrong_once() {
     assert_eq!(problems(&file("", clusters)).len(), 1);
 }
 
+/// Two values that do not fit: more of the target, a shape, what is said, what the caret and the note mark.
+const PAIRS: &[(&str, &str, &str, &str, &str)] = &[
+    (
+        "cluster: mine\n    execution-role: a",
+        "security-configuration: strict, release: emr-6.6.0",
+        "`execution-role` needs release 6.7.0 or newer, and cluster `mine` has an older one",
+        "a",
+        "emr-6.6.0",
+    ),
+    ("", "applications: [Spark]", "`cloudwatch-logs` needs the application `AmazonCloudWatchAgent`", "[", "true"),
+    (
+        "",
+        "core: { on-demand: 11 }",
+        "11 units of core and task nodes are more than `scaling.max`, which is 10",
+        "11",
+        "10",
+    ),
+    ("", "task: { spot: 9 }", "11 units of core and task nodes are more than `scaling.max`, which is 10", "9", "10"),
+    (
+        "",
+        "scaling: { min: 1, max: 1 }",
+        "2 units of core and task nodes are more than `scaling.max`, which is 1",
+        "1",
+        "2",
+    ),
+    ("", "scaling: { max-core: 1 }", "2 units of core nodes are more than `scaling.max-core`, which is 1", "1", "2"),
+    (
+        "",
+        "scaling: { max-on-demand: 0 }",
+        "2 units of on-demand nodes are more than `scaling.max-on-demand`, which is 0",
+        "0",
+        "2",
+    ),
+    ("", "idle-timeout: 2d", "`max-age` must be longer than `idle-timeout`", "2d", "24h"),
+];
+
+#[test]
+fn values_that_do_not_fit_are_shown_together() {
+    for (target, shape, message, mark, note) in PAIRS {
+        let text = file(&format!("    {target}"), &format!("  mine: {{ {shape} }}"));
+        let found = problems(&text);
+        let marks: Vec<_> = found.iter().map(|problem| (problem.message.as_str(), marked(&problem.place))).collect();
+        assert_eq!(marks, [(*message, (*mark).to_string())], "\n{text}");
+        assert_eq!(marked(&found[0].notes[0].place), *note, "\n{text}");
+    }
+    let newer = "  mine: { security-configuration: strict, release: emr-spark-8.1.0 }";
+    let newer = file("    cluster: mine\n    execution-role: a", newer);
+    assert!(resolve(layers(&newer, &[], &[])).is_ok());
+}
+
 #[test]
 fn a_role_of_its_own_needs_a_security_configuration() {
     let found = problems(&file("    execution-role: arn:aws:iam::123456789012:role/x", ""));
@@ -54,6 +104,12 @@ error: target `emr` has no `lake`
     // One that nobody uses may wait for its lake, but not be wrong.
     assert!(resolve(layers("targets: { emr: { region: eu-west-1 } }\n", &[], &[])).is_ok());
     assert!(refused("targets: { emr: { region: [x] } }\n", &[], &[]).contains("`region` must be"));
+    // Together with what else is wrong, unless that is the lake.
+    for (wrong, lacks) in [("region: [x]", true), ("lake: [x]", false)] {
+        let text = format!("targets: {{ emr: {{ {wrong} }} }}\n");
+        let said = refused(&text, &[], &[("default-target", "emr", "--target")]);
+        assert!(said.contains(" must be ") && said.contains("has no `lake`") == lacks, "{said}");
+    }
 }
 
 #[test]

@@ -30,7 +30,12 @@ const TARGETS: &[Bad] = &[
         "`poll-fastest` must be a duration such as `30s` or `500ms` greater than 0 seconds, found `0s`",
         "0s",
     ),
-    ("poll-slowest", "fast", "`poll-slowest` must be a duration such as `30s` or `500ms`, found `fast`", "fast"),
+    (
+        "poll-slowest",
+        "0s",
+        "`poll-slowest` must be a duration such as `30s` or `500ms` greater than 0 seconds, found `0s`",
+        "0s",
+    ),
     (
         "lost-answer-wait",
         "long",
@@ -51,7 +56,7 @@ const TARGETS: &[Bad] = &[
         "two locations of a lake are the same, or one is within the other",
         "s3://bucket/r/c",
     ),
-    ("engine", "sail", "unknown key `engine`", "engine"),
+    ("engine", "sail", "`engine` is for targets of kind `local`, and `prod` is of kind `emr`", "engine"),
     ("regoin", "eu-west-1", "unknown key `regoin`", "regoin"),
 ];
 
@@ -76,7 +81,7 @@ const CLUSTERS: &[Bad] = &[
     ),
     ("core.types", "[]", "`types` is empty", "["),
     ("primary", "7", "`types` must be a list, found the number 7", "7"),
-    ("step-concurrency", "many", "`step-concurrency` must be a whole number of at least 0, found `many`", "many"),
+    ("step-concurrency", "257", "`step-concurrency` must be a whole number from 1 to 256, found the number 257", "257"),
     (
         "scaling.max-on-demand",
         "all",
@@ -84,15 +89,15 @@ const CLUSTERS: &[Bad] = &[
         "all",
     ),
     ("scaling.max-core", "all", "`max-core` must be a whole number from 1 to 100000 or `none`, found `all`", "all"),
-    ("disk.gigabytes", "-1", "`gigabytes` must be a whole number of at least 0, found the number -1", "-1"),
-    ("disk.iops", "fast", "`iops` must be a whole number of at least 0, found `fast`", "fast"),
-    ("disk.throughput", "fast", "`throughput` must be a whole number of at least 0, found `fast`", "fast"),
-    ("disk.count", "[2]", "`count` must be a whole number of at least 0, found a list", "["),
+    ("disk.gigabytes", "9", "`gigabytes` must be a whole number from 10 to 16384, found the number 9", "9"),
+    ("disk.iops", "2999", "`iops` must be a whole number from 3000 to 16000, found the number 2999", "2999"),
+    ("disk.throughput", "1001", "`throughput` must be a whole number from 125 to 1000, found the number 1001", "1001"),
+    ("disk.count", "26", "`count` must be a whole number from 1 to 25, found the number 26", "26"),
     (
         "idle-timeout",
-        "1",
-        "`idle-timeout` must be a duration such as `7d`, `12h`, `30m`, `90s` or `1d12h`, found the number 1",
-        "1",
+        "59s",
+        "`idle-timeout` must be a duration such as `7d`, `12h`, `30m`, `90s` or `1d12h` from 60 to 604800 seconds, found `59s`",
+        "59s",
     ),
     (
         "max-age",
@@ -105,7 +110,18 @@ const CLUSTERS: &[Bad] = &[
     ("core.types", "[{ m5.xlarge: 1, m5.large: 1 }]", "`types` has 2 entries, at most 1", "{"),
     ("core.on-demand", "few", "`on-demand` must be a whole number from 0 to 100000, found `few`", "few"),
     ("core.spot", "few", "`spot` must be a whole number from 0 to 100000, found `few`", "few"),
-    ("task.spot-timeout", "6m30s", "`spot-timeout` must be whole minutes such as `10m`, found `6m30s`", "6m30s"),
+    (
+        "task.spot-timeout",
+        "6m30s",
+        "`spot-timeout` must be whole minutes such as `10m` from 5 to 1440 minutes, found `6m30s`",
+        "6m30s",
+    ),
+    (
+        "core.spot-timeout",
+        "2d",
+        "`spot-timeout` must be whole minutes such as `10m` from 5 to 1440 minutes, found `2d`",
+        "2d",
+    ),
     (
         "task.when-no-spot",
         "ondemand",

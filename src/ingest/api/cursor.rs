@@ -126,8 +126,9 @@ impl Cursor {
         self.ties.as_ref().map_or((1, most), |ties| ties.next(most))
     }
 
-    /// Goes on behind a page, which is `fresh` when an item of it was on no page before; returns whether the list has
-    /// ended.
+    /// Goes on behind a page, which is `fresh` when an item of it is on no page that this process has read before; returns
+    /// whether the list has ended. After a restart a page may be called fresh that is not, which only delays
+    /// [`Stuck::Circling`].
     ///
     /// # Errors
     /// `Stuck` when asking on would never end.

@@ -226,7 +226,7 @@ impl<'a> ApiReader<'a> {
         Ok(task)
     }
 
-    /// Reads what is left of a window; all of it when pages of it are gone.
+    /// Reads what is left of a window; all of it when pages of it are gone or not whole.
     async fn run(&mut self, endpoint: &'static Endpoint, mut task: Task, sum: &mut Written) -> Result<()> {
         let (store, request) = (self.store.clone(), self.request);
         let folder = |task: &Task| Folder {
@@ -237,7 +237,7 @@ impl<'a> ApiReader<'a> {
         };
         let mut pages = ApiRunFolder { store: store.as_ref(), raw: &request.raw, folder: folder(&task) };
         if !pages.is_whole(&task).await? {
-            let text = format!("Pages of {} are gone from raw: reading them again.", endpoint.name);
+            let text = format!("Pages of {} are gone from raw, or not whole there: reading them again.", endpoint.name);
             self.sink.emit(Event::Note { text });
             task = self.start(endpoint, task.date, task.window).await?;
             pages.folder = folder(&task);

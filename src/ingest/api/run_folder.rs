@@ -1,6 +1,6 @@
 //! The run folder that a window is read into: pages as they come, the manifest when it is complete.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use super::client::ApiResponse;
 use super::state::Task;
@@ -82,13 +82,23 @@ impl ApiRunFolder<'_> {
         self.store.remove_all(&parts).await
     }
 
-    /// Returns whether all pages of `task`, and what is known of them, are still there.
+    /// Returns whether all pages of `task`, and what is known of them, are still there, each page with all its bytes: a
+    /// power cut may leave an empty one.
     pub async fn is_whole(&self, task: &Task) -> Result<bool> {
-        let there: HashSet<Uri> =
-            self.store.list_all(&self.folder.uri(self.raw)).await?.into_iter().map(|object| object.uri).collect();
-        let page = |number| self.folder.uri(self.raw).join(&Folder::page_name(number, PageFormat::Json));
-        Ok((1..=task.parts).all(|part| there.contains(&self.part(part)))
-            && (1..=task.pages).all(|number| there.contains(&page(number))))
+        let folder = self.folder.uri(self.raw);
+        let mut stored: HashMap<String, Option<u64>> =
+            task.lines.iter().map(|line| (line.page.clone(), line.stored_bytes)).collect();
+        for part in 1..=task.parts {
+            let Some(text) = self.store.get(&self.part(part)).await? else { return Ok(false) };
+            stored.extend(manifest::parse(&text).into_iter().map(|(page, line)| (page, line.stored_bytes)));
+        }
+        let objects = self.store.list_all(&folder).await?;
+        let there: HashMap<Uri, u64> = objects.into_iter().map(|object| (object.uri, object.bytes)).collect();
+        let mut pages = (1..=task.pages).map(|number| Folder::page_name(number, PageFormat::Json));
+        Ok(pages.all(|page| {
+            let bytes = there.get(&folder.join(&page)).copied();
+            bytes.is_some() && stored.get(&page) == Some(&bytes)
+        }))
     }
 
     /// Where some of the manifest's lines wait; hidden, as the manifest is.

@@ -29,8 +29,8 @@ pub struct Member {
     pub name: String,
     /// Its size, unpacked.
     pub bytes: u64,
-    /// CRC-32 of its content.
-    pub crc: u32,
+    /// CRC-32 of its content, which archives have as a rule.
+    pub crc: Option<u32>,
     /// When it was written, as far as the archive says.
     pub modified: Option<Timestamp>,
 }
@@ -49,15 +49,11 @@ pub fn list(path: &Path, name: &str) -> Result<Vec<Member>> {
         if archive.is_file_encrypted(at) {
             return Err(unusable(name, sevenz_rust2::Error::PasswordRequired));
         }
-        let no_checksum =
-            || Error::new(Kind::Usage, format!("`{name}` has no checksum of `{}`", file.name)).hint(AGAIN);
-        // An empty file needs none.
-        let crc = if file.has_crc || file.size == 0 { u32::try_from(file.crc).ok() } else { None };
         let modified = file.has_last_modified_date.then(|| std::time::SystemTime::from(file.last_modified_date));
         Ok(Member {
             name: file.name.clone(),
             bytes: file.size,
-            crc: crc.ok_or_else(no_checksum)?,
+            crc: if file.has_crc { u32::try_from(file.crc).ok() } else { None },
             modified: modified.and_then(|time| Timestamp::try_from(time).ok()),
         })
     };
@@ -128,8 +124,16 @@ fn unusable(name: &str, error: sevenz_rust2::Error) -> Error {
         }
         other => return while_reading(name, 0, io::Error::other(other)),
     };
-    let error = Error::new(Kind::Usage, format!("`{name}` {why}"));
-    error.hint(format!("unpack it and give the folder: `7z x {name} -odump`"))
+    to_unpack(name, format!("`{name}` {why}"))
+}
+
+/// Returns the error of a member that people know as `member` and the archive `name` has no checksum of.
+pub fn without_checksum(name: &str, member: &str) -> Error {
+    to_unpack(name, format!("`{name}` has no checksum of `{member}`"))
+}
+
+fn to_unpack(name: &str, message: String) -> Error {
+    Error::new(Kind::Usage, message).hint(format!("unpack it and give the folder: `7z x {name} -odump`"))
 }
 
 /// Returns the error of a file that ends too early.
@@ -149,9 +153,24 @@ pub fn while_reading(name: &str, rows: u64, error: io::Error) -> Error {
             cut_short(name, rows, "the compressed data end before they are complete").caused_by(error)
         }
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
-            Error::new(Kind::Usage, format!("`{name}` is damaged{}", after(rows))).caused_by(error).hint(AGAIN)
+            let damaged = Error::new(Kind::Usage, format!("`{name}` is damaged{}", after(rows)));
+            damaged.caused_by(in_words(error)).hint(AGAIN)
+        }
+        io::ErrorKind::OutOfMemory => {
+            Error::new(Kind::Machine, format!("`{name}` needs more memory to unpack than there is")).caused_by(error)
         }
         _ => Error::from(error),
+    }
+}
+
+/// Returns the error with the library's most likely word for damage in words of ours: it prints the name of its variant.
+fn in_words(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    match inner {
+        Some(sevenz_rust2::Error::ChecksumVerificationFailed) => {
+            io::Error::new(error.kind(), "the checksum does not fit the content")
+        }
+        _ => error,
     }
 }
 

@@ -51,8 +51,8 @@ pub enum Packing {
     Member {
         /// Its path in the archive.
         member: String,
-        /// CRC-32 of its content.
-        crc: u32,
+        /// CRC-32 of its content, which archives have as a rule.
+        crc: Option<u32>,
     },
 }
 
@@ -82,10 +82,12 @@ impl DumpFile {
     /// else is read once for them, for a gzip file knows no more than its last member.
     ///
     /// # Errors
-    /// `Machine` when the file cannot be read; `Usage` when it is damaged.
+    /// `Machine` when the file cannot be read; `Usage` when it is damaged, or an archive's member without CRC-32.
     pub fn run(&self) -> Result<String> {
         let (crc, length) = match &self.packed {
-            Packing::Member { crc, .. } => (*crc, self.bytes as u32),
+            Packing::Member { crc, .. } => {
+                (crc.ok_or_else(|| archive::without_checksum(&name_of(&self.path), &self.name))?, self.bytes as u32)
+            }
             _ => self.checksum(&mut self.open(fs::File::open(&self.path)?))?,
         };
         Ok(format!("{}{}", super::RUN, Digest::of([crc.to_be_bytes(), length.to_be_bytes()]).short()))
@@ -205,8 +207,10 @@ impl DumpFiles {
         if name.starts_with('.') {
             return Ok(());
         }
-        let about = fs::metadata(path)?;
-        let Some(ending) = ENDINGS.into_iter().find(|ending| lower.ends_with(ending) && about.is_file()) else {
+        // By the name first: whatever else is in the folder, a link to nothing too, is of no concern.
+        let ending = ENDINGS.into_iter().find(|ending| lower.ends_with(ending));
+        let about = ending.map(|_| fs::metadata(path)).transpose()?;
+        let (Some(ending), Some(about)) = (ending, about.filter(std::fs::Metadata::is_file)) else {
             self.skip(name, "not a `.7z`, `.xml` or `.xml.gz` file");
             return Ok(());
         };
@@ -325,7 +329,7 @@ mod tests {
         let set = |time| fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
         set(about.modified().unwrap());
         assert!(source.check_unchanged().is_err(), "another size");
-        let source = DumpFile { packed: Packing::Member { member: "Posts.xml".into(), crc: 0 }, ..source };
+        let source = DumpFile { packed: Packing::Member { member: "Posts.xml".into(), crc: Some(0) }, ..source };
         source.check_unchanged().unwrap();
         set(about.modified().unwrap() + std::time::Duration::from_secs(9));
         assert_eq!(source.check_unchanged().unwrap_err().message, "`Posts.xml` changed while it was ingested");

@@ -74,6 +74,9 @@ impl<R: BufRead> RowReader<R> {
     /// Returns whether the line is a row.
     fn take_line(&mut self) -> Result<bool> {
         if self.line.len() as u64 > LONGEST_LINE {
+            if self.state == XmlState::Before && self.line.contains(&b'\r') {
+                return Err(self.carriage_returns());
+            }
             return Err(self.wrong(&format!("is longer than {} MiB", LONGEST_LINE >> 20), ""));
         }
         let whole = self.line.ends_with(b"\n");
@@ -86,9 +89,7 @@ impl<R: BufRead> RowReader<R> {
         let text = text.trim_matches(BLANKS);
         // In the values of rows it is escaped.
         if self.state == XmlState::Before && text.contains('\r') {
-            let message = format!("`{}` ends its lines with carriage returns alone", self.name);
-            return Err(Error::new(Kind::Usage, message)
-                .hint(format!("write line feeds: `tr '\\r' '\\n' < {} > mended.xml`", self.name)));
+            return Err(self.carriage_returns());
         }
         if text.is_empty() {
             return Ok(false);
@@ -141,6 +142,12 @@ impl<R: BufRead> RowReader<R> {
         let error = Error::new(Kind::Usage, format!("line {} of `{}` {how}", self.number, self.name));
         let error = if text.is_empty() { error } else { error.detail(shown(text)) };
         error.hint("the dump has one `<row … />` a line: take the file as it was published, nothing reformatted")
+    }
+
+    fn carriage_returns(&self) -> Error {
+        let message = format!("`{}` ends its lines with carriage returns alone", self.name);
+        Error::new(Kind::Usage, message)
+            .hint(format!("write line feeds: `tr '\\r' '\\n' < {} > mended.xml`", self.name))
     }
 
     fn cut_short(&self) -> Error {

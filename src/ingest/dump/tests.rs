@@ -184,6 +184,17 @@ async fn rows_arrive_untouched_in_order_from_every_packing() {
     assert_eq!(pages.iter().map(|(_, pages)| pages).sum::<u64>(), 56);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_to_nothing_beside_the_dump_is_left_alone() {
+    let home = Home::new(&[("Posts.xml", &xml("posts", 1))]);
+    std::os::unix::fs::symlink("gone", home.folder().join("notes")).unwrap();
+    let summary = home.ingest().await.unwrap();
+    assert_eq!((summary.pages(), summary.skipped[0].path.as_str()), (1, "notes"));
+    std::os::unix::fs::symlink("gone", home.folder().join("Users.xml")).unwrap();
+    assert_eq!(home.ingest().await.unwrap_err().kind, Kind::Machine);
+}
+
 #[tokio::test]
 async fn the_manifest_says_where_rows_come_from_and_when_the_dump_was_taken() {
     let archive = seven_zip(&[("dump/Posts.xml", &xml("posts", 3))], false);

@@ -194,14 +194,42 @@ async fn a_large_page_passes() {
 }
 
 #[tokio::test]
-async fn a_file_too_large_to_be_a_page_is_left_alone_and_told() {
-    let home = Home::new(&[("questions/1.json", &page("question_id", 1)), ("questions/large.json", b"")]);
-    let size = page::MOST as u64 + 1;
-    fs::File::options().write(true).open(home.folder().join("questions/large.json")).unwrap().set_len(size).unwrap();
-    let summary = home.ingest().await.unwrap();
-    assert_eq!(summary.pages(), 1);
-    let reason = "larger than 64 MiB unpacked".into();
-    assert_eq!(summary.skipped, [Skipped { path: "questions/large.json".into(), reason }]);
+async fn a_file_too_large_for_memory_is_stored_as_it_is_whether_in_a_folder_or_named_itself() {
+    let large = |name: &str, start: &[u8]| {
+        let home = Home::new(&[(name, start)]);
+        let file = fs::File::options().write(true).open(home.folder().join(name)).unwrap();
+        file.set_len(page::MOST as u64 + 1).unwrap();
+        home
+    };
+    for (name, start) in [("questions/1.json", &b"{}"[..]), ("questions/2.json.gz", &page::GZIP)] {
+        let home = large(name, start);
+        let summary = home.ingest().await.unwrap();
+        assert_eq!((summary.pages(), summary.skipped.len()), (1, 0), "{name}");
+        let reason = "larger than 64 MiB unpacked".into();
+        assert_eq!(summary.unreadable, [Skipped { path: name.into(), reason }]);
+        assert!(home.seen("questions").await == [fs::read(home.folder().join(name)).unwrap()], "{name}");
+        let single = PagesRequest { folder: home.folder().join(name), ..home.request() };
+        let summary = ingest(&FileStore, &single, &mut Vec::new()).await.unwrap();
+        assert_eq!((summary.pages(), summary.already(), summary.unreadable.len()), (0, 1, 1), "{name}");
+    }
+}
+
+#[test]
+fn pages_are_counted_as_people_count() {
+    let mut names = ["day10/1.json", "day2/1.json", "b2.json", "a10.json", "a/3.json", "a02.json", "a2.json", "é.json"];
+    names.sort_by(|a, b| natural(a, b));
+    assert_eq!(
+        names,
+        ["a/3.json", "a02.json", "a2.json", "a10.json", "b2.json", "day2/1.json", "day10/1.json", "é.json"]
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_page_that_cannot_be_looked_at_is_not_left_out_unsaid() {
+    let home = Home::new(&[("questions/1.json", &page("question_id", 1))]);
+    std::os::unix::fs::symlink("2.json", home.folder().join("questions/2.json")).unwrap();
+    assert_eq!(home.ingest().await.unwrap_err().kind, Kind::Machine);
 }
 
 #[cfg(unix)]

@@ -65,17 +65,21 @@ pub struct Reason {
 }
 
 impl Cluster {
-    fn new(id: Option<String>, name: Option<String>, status: Option<types::ClusterStatus>) -> Option<Self> {
-        let status = status?;
+    fn new(
+        id: Option<String>,
+        name: Option<String>,
+        status: Option<types::ClusterStatus>,
+    ) -> Result<Self, &'static str> {
+        let status = status.ok_or("the status of a cluster")?;
         let reason = status.state_change_reason.map(|reason| Reason {
             code: reason.code.map(|code| code.to_string()).unwrap_or_default(),
             message: reason.message.unwrap_or_default(),
         });
         let times = status.timeline;
-        Some(Self {
-            id: id?,
-            name: name?,
-            state: status.state?,
+        Ok(Self {
+            id: id.ok_or("the id of a cluster")?,
+            name: name.ok_or("the name of a cluster")?,
+            state: status.state.ok_or("the state of a cluster")?,
             reason: reason.unwrap_or_default(),
             errors: status.error_details.into_iter().flatten().map(error_detail).collect(),
             created: times.as_ref().and_then(|times| time(times.creation_date_time)),
@@ -86,12 +90,12 @@ impl Cluster {
         })
     }
 
-    pub(super) fn listed(summary: types::ClusterSummary) -> Option<Self> {
+    pub(super) fn listed(summary: types::ClusterSummary) -> Result<Self, &'static str> {
         Self::new(summary.id, summary.name, summary.status)
     }
 
-    pub(super) fn described(told: types::Cluster) -> Option<Self> {
-        Some(Self {
+    pub(super) fn described(told: types::Cluster) -> Result<Self, &'static str> {
+        Ok(Self {
             release: told.release_label.unwrap_or_default(),
             log_uri: told.log_uri.unwrap_or_default(),
             termination_protected: told.termination_protected == Some(true),
@@ -173,19 +177,19 @@ impl EmrStep {
         name: Option<String>,
         status: Option<types::StepStatus>,
         applications: &Applications,
-    ) -> Option<Self> {
-        let (id, status) = (id?, status?);
+    ) -> Result<Self, &'static str> {
+        let (id, status) = (id.ok_or("the id of a step")?, status.ok_or("the status of a step")?);
         let failure = status.failure_details.map(|details| FailureDetails {
             reason: details.reason.unwrap_or_default(),
             message: details.message.unwrap_or_default(),
             log_file: details.log_file.unwrap_or_default(),
         });
         let times = status.timeline;
-        Some(Self {
+        Ok(Self {
             applications: applications.of(&id),
             id,
-            name: name?,
-            state: status.state?,
+            name: name.ok_or("the name of a step")?,
+            state: status.state.ok_or("the state of a step")?,
             failure: failure.unwrap_or_default(),
             created: times.as_ref().and_then(|times| time(times.creation_date_time)),
             started: times.as_ref().and_then(|times| time(times.start_date_time)),
@@ -243,12 +247,12 @@ pub struct Instance {
 }
 
 impl Instance {
-    pub(super) fn listed(instance: types::Instance) -> Option<Self> {
-        let status = instance.status?;
+    pub(super) fn listed(instance: types::Instance) -> Result<Self, &'static str> {
+        let status = instance.status.ok_or("the status of an instance")?;
         let times = status.timeline;
-        Some(Self {
+        Ok(Self {
             id: instance.ec2_instance_id.unwrap_or_default(),
-            instance_type: instance.instance_type?,
+            instance_type: instance.instance_type.ok_or("the type of an instance")?,
             spot: instance.market == Some(MarketType::Spot),
             reason: status.state_change_reason.and_then(|reason| reason.message).unwrap_or_default(),
             created: times.as_ref().and_then(|times| time(times.creation_date_time)),
@@ -292,13 +296,17 @@ pub(super) mod testing {
         assert_eq!((cluster.state.as_str(), cluster.created), ("RESTING", None));
         assert!(!is_ready(&cluster.state) && !is_ending(&cluster.state) && !ALIVE.contains(&cluster.state));
         let blank = || Some(ClusterStatus::builder().build());
-        for (id, name, status) in
-            [(None, name(), status()), (id(), None, status()), (id(), name(), None), (id(), name(), blank())]
-        {
-            assert!(Cluster::new(id, name, status).is_none());
+        for (id, name, status, what) in [
+            (None, name(), status(), "the id of a cluster"),
+            (id(), None, status(), "the name of a cluster"),
+            (id(), name(), None, "the status of a cluster"),
+            (id(), name(), blank(), "the state of a cluster"),
+        ] {
+            assert_eq!(Cluster::new(id, name, status).unwrap_err(), what);
         }
         let blank = Some(StepStatus::builder().build());
-        assert!(EmrStep::new(id(), name(), blank, &Applications::default()).is_none());
+        let step = EmrStep::new(id(), name(), blank, &Applications::default());
+        assert_eq!(step.unwrap_err(), "the state of a step");
     }
 
     #[test]

@@ -8,10 +8,12 @@ use aws_sdk_emr::config::interceptors::AfterDeserializationInterceptorContextRef
 use aws_sdk_emr::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_emr::error::BoxError;
 use aws_sdk_emr::operation::add_job_flow_steps::AddJobFlowStepsOutput;
+use aws_sdk_emr::operation::describe_cluster::DescribeClusterOutput;
 use aws_sdk_emr::operation::describe_step::DescribeStepOutput;
 use aws_sdk_emr::operation::list_clusters::ListClustersOutput;
 use aws_sdk_emr::operation::list_instances::ListInstancesOutput;
 use aws_sdk_emr::operation::list_steps::ListStepsOutput;
+use aws_sdk_emr::operation::run_job_flow::RunJobFlowOutput;
 use aws_sdk_emr::operation::run_job_flow::builders::RunJobFlowInputBuilder;
 use aws_sdk_emr::primitives::DateTime;
 use aws_sdk_emr::types::{InstanceFleetType, StepCancellationOption, StepConfig, StepSummary};
@@ -50,16 +52,16 @@ impl Api {
         &self.session
     }
 
-    /// Sends an operation; `read` returns what its answer must have.
+    /// Sends an operation; `read` returns what its answer must have, or the name of what is missing.
     async fn send<T, R, E: OperationError, F: Future<Output = Result<T, SdkError<E>>>>(
         &self,
         operation: &str,
         retry: Retry,
         call: impl Fn() -> F,
-        read: impl FnOnce(T) -> Option<R>,
+        read: impl FnOnce(T) -> Result<R, &'static str>,
     ) -> Result<R, CallError> {
         let answer = self.session.send("EMR", operation, retry, call).await?;
-        read(answer).ok_or_else(|| self.session.lacks("EMR", operation))
+        read(answer).map_err(|what| self.session.lacks("EMR", operation, what))
     }
 
     /// Returns the clusters in any of these states, in no order.
@@ -81,13 +83,15 @@ impl Api {
     /// Returns a cluster with all that EMR tells about it.
     pub async fn describe_cluster(&self, id: &str) -> Result<Cluster, CallError> {
         let call = || self.client.describe_cluster().cluster_id(id).send();
-        self.send("DescribeCluster", Retry::Safe, call, |answer| Cluster::described(answer.cluster?)).await
+        let read = |answer: DescribeClusterOutput| Cluster::described(answer.cluster.ok_or("the cluster")?);
+        self.send("DescribeCluster", Retry::Safe, call, read).await
     }
 
     /// Makes a cluster and returns its id. Not sent again when it may have been done.
     pub async fn run_job_flow(&self, request: &RunJobFlowInputBuilder) -> Result<String, CallError> {
         let call = || request.clone().send_with(&self.client);
-        self.send("RunJobFlow", Retry::NotDone, call, |made| made.job_flow_id.filter(|id| !id.is_empty())).await
+        let read = |made: RunJobFlowOutput| made.job_flow_id.filter(|id| !id.is_empty()).ok_or("the cluster's id");
+        self.send("RunJobFlow", Retry::NotDone, call, read).await
     }
 
     /// Adds steps and returns their ids in order. Not sent again when it may have been done.
@@ -100,7 +104,7 @@ impl Api {
         let add = self.client.add_job_flow_steps().job_flow_id(cluster).set_execution_role_arn(role.map(String::from));
         let add = add.set_steps(Some(steps.iter().map(StepConfig::from).collect()));
         let whole = |ids: &Vec<String>| ids.len() == steps.len() && !ids.iter().any(String::is_empty);
-        let read = |added: AddJobFlowStepsOutput| added.step_ids.filter(whole);
+        let read = |added: AddJobFlowStepsOutput| added.step_ids.filter(whole).ok_or("an id for each step");
         self.send("AddJobFlowSteps", Retry::NotDone, || add.clone().send(), read).await
     }
 
@@ -123,6 +127,19 @@ impl Api {
         all(|marker| self.steps_page(cluster, states, marker)).await
     }
 
+    /// Returns whether `is` holds for any step of a cluster. Reads no page after the first one that has such a step.
+    pub async fn has_step(&self, cluster: &str, is: impl Fn(&EmrStep) -> bool) -> Result<bool, CallError> {
+        let mut marker = None;
+        loop {
+            let page = self.steps_page(cluster, &[], marker).await?;
+            marker = page.next;
+            let found = page.items.iter().any(&is);
+            if found || marker.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
     /// Returns the steps that have not ended.
     pub async fn active_steps(&self, cluster: &str) -> Result<Vec<EmrStep>, CallError> {
         self.steps_in(cluster, &ACTIVE).await
@@ -132,7 +149,7 @@ impl Api {
     pub async fn describe_step(&self, cluster: &str, step: &str) -> Result<EmrStep, CallError> {
         let call = || self.client.describe_step().cluster_id(cluster).step_id(step).send();
         let read = |answer: DescribeStepOutput| {
-            let step = answer.step?;
+            let step = answer.step.ok_or("the step")?;
             EmrStep::new(step.id, step.name, step.status, &self.applications)
         };
         self.send("DescribeStep", Retry::Safe, call, read).await
@@ -147,13 +164,13 @@ impl Api {
     ) -> Result<(), CallError> {
         let cancel = self.client.cancel_steps().cluster_id(cluster).set_step_ids(Some(steps.to_vec()));
         let cancel = cancel.step_cancellation_option(option);
-        self.send("CancelSteps", Retry::Safe, || cancel.clone().send(), |_| Some(())).await
+        self.send("CancelSteps", Retry::Safe, || cancel.clone().send(), |_| Ok(())).await
     }
 
     /// Ends a cluster; ending it twice is no error.
     pub async fn terminate(&self, cluster: &str) -> Result<(), CallError> {
         let call = || self.client.terminate_job_flows().job_flow_ids(cluster).send();
-        self.send("TerminateJobFlows", Retry::Safe, call, |_| Some(())).await
+        self.send("TerminateJobFlows", Retry::Safe, call, |_| Ok(())).await
     }
 
     /// Returns the instances of a cluster, also those that have ended; `role`: only those of that fleet.
@@ -169,9 +186,13 @@ impl Api {
 }
 
 /// Returns a page of an answer's list, which must be there although it may be empty.
-fn page<S, T>(items: Option<Vec<S>>, marker: Option<String>, read: impl Fn(S) -> Option<T>) -> Option<ListPage<T>> {
-    let items = items?.into_iter().map(read).collect::<Option<_>>()?;
-    Some(ListPage { items, next: marker.filter(|marker| !marker.is_empty()) })
+fn page<S, T>(
+    items: Option<Vec<S>>,
+    marker: Option<String>,
+    read: impl Fn(S) -> Result<T, &'static str>,
+) -> Result<ListPage<T>, &'static str> {
+    let items = items.ok_or("the list")?.into_iter().map(read).collect::<Result<_, _>>()?;
+    Ok(ListPage { items, next: marker.filter(|marker| !marker.is_empty()) })
 }
 
 /// Returns what is on all pages.
@@ -223,5 +244,47 @@ impl Intercept for Applications {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_credential_types::Credentials;
+    use serde_json::json;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::aws::RetryPolicy;
+
+    #[tokio::test]
+    async fn a_step_is_looked_for_on_no_more_pages_than_it_takes() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let keys = Credentials::new("id", "secret", None, None, "test");
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let api = Api::new(&Session::for_tests(&endpoint, keys, RetryPolicy::hasty()));
+        let page = |steps: &[&str], marker: &str| {
+            let step = |name: &&str| json!({ "Id": "s-1", "Name": name, "Status": { "State": "COMPLETED" } });
+            json!({ "Steps": steps.iter().map(step).collect::<Vec<_>>(), "Marker": marker }).to_string()
+        };
+        for (pages, found) in [
+            (vec![page(&["c", "b"], "m1")], true),
+            (vec![page(&["d"], "m1"), page(&["b", "a"], "m2")], true),
+            (vec![page(&["d"], "m1"), page(&["a"], "")], false),
+        ] {
+            let serve = async {
+                for page in &pages {
+                    let (mut connection, _) = listener.accept().await.unwrap();
+                    assert_ne!(connection.read(&mut [0; 65_536]).await.unwrap(), 0);
+                    let head =
+                        format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", page.len());
+                    connection.write_all(format!("{head}{page}").as_bytes()).await.unwrap();
+                }
+            };
+            tokio::select! {
+                answer = api.has_step("j-1", |step| step.name == "b") => assert_eq!(answer.unwrap(), found, "{pages:?}"),
+                () = async { serve.await; listener.accept().await.unwrap(); } => panic!("more is asked for: {pages:?}"),
+            }
+        }
     }
 }

@@ -105,9 +105,10 @@ impl Clusters {
         {
             return Ok(acquired);
         }
+        let mut mode = LeaseMode::forced(self.settings.force);
         loop {
             found.retain(|found| found.fits && Some(found.id.as_str()) != request.not);
-            if let Some(acquired) = self.take_free(request, &found).await? {
+            if let Some(acquired) = self.take_free(request, &found, mode).await? {
                 return Ok(acquired);
             }
             if let Some(best) = found.first() {
@@ -117,14 +118,21 @@ impl Clusters {
                 return Ok(made);
             }
             found = self.candidates().await?;
+            // What others have made meanwhile is not what was to be taken by force.
+            mode = LeaseMode::Once;
         }
     }
 
     /// Takes the first of these clusters that is free, if any is. They have just been listed.
-    async fn take_free(&self, request: &ClusterRequest<'_>, found: &[Candidate]) -> Result<Option<Acquired>> {
+    async fn take_free(
+        &self,
+        request: &ClusterRequest<'_>,
+        found: &[Candidate],
+        mode: LeaseMode,
+    ) -> Result<Option<Acquired>> {
         for found in found {
             let lease = self.claim(&found.id, request);
-            if self.turn((&lease, found), request, LeaseMode::forced(self.settings.force), true).await?.is_ok() {
+            if self.turn((&lease, found), request, mode, true).await?.is_ok() {
                 return Ok(Some(found.take(request, lease, &found.reason)));
             }
             lease.release().await?;
@@ -144,7 +152,7 @@ impl Clusters {
             matches!(lease.take(LeaseMode::Once).await?, Turn::Ours { .. }) || !ALIVE.contains(&cluster.state);
         // Steps that are there stay there, whoever else has come meanwhile.
         let is_ours = |step: &EmrStep| run_of(&step.name) == request.what;
-        if !has_turn && !self.api.steps_in(&had.cluster, &[]).await?.iter().any(is_ours) {
+        if !has_turn && !self.api.has_step(&had.cluster, is_ours).await? {
             return Ok(None);
         }
         request.notes.tell(chosen(&had.cluster, "its steps are there"));

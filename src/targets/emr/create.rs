@@ -79,8 +79,8 @@ impl Clusters {
         request.notes.tell(self.price());
         let name = identity.name(request.token);
         let input = self.cluster_request(bootstrap, &name);
-        let id =
-            self.make_once(ClusterCreation { clusters: self, input, name, since: now - SKEW }, doubt, request).await?;
+        let creation = ClusterCreation { clusters: self, input, name, since: now - SKEW, unheard: false };
+        let id = self.make_once(creation, doubt, request).await?;
         let lease = self.claim(&id, request);
         lease.take(LeaseMode::Queue).await?;
         // Making a cluster is rare and slow: the time to tidy up. What fails now succeeds the next time.
@@ -100,11 +100,17 @@ impl Clusters {
         // Whoever stops this drops it.
         let (_go, mut stop) = watch::channel(Stop::Go);
         let sent = send_once(&mut creation, self.settings.emr.lost_answer_wait, &mut stop, doubt).await;
-        let ClusterCreation { name, since, .. } = creation;
-        let (kept, again) = sent.map_err(|error| match error.maybe_done {
-            true => Error::from(error)
-                .detail(format!("whether it made the cluster `{name}` is not known: `soflow cluster list` tells")),
-            false => Error::from(error),
+        let ClusterCreation { name, since, unheard, .. } = creation;
+        let (kept, again) = sent.map_err(|error| {
+            // A cluster may come up after we gave up looking for it too.
+            let maybe_done = error.maybe_done || unheard;
+            let error = Error::from(CallError { maybe_done, ..error });
+            if !maybe_done {
+                return error;
+            }
+            error
+                .detail(format!("whether it made the cluster `{name}` is not known"))
+                .hint("`soflow cluster list` shows whether it came up later; run the same command again to use it")
         })?;
         if again {
             let resent = Resent { name, kept: kept.clone(), since, until: Instant::now() + SKEW.unsigned_abs() };
@@ -152,13 +158,17 @@ struct ClusterCreation<'a> {
     input: RunJobFlowInputBuilder,
     name: String,
     since: Timestamp,
+    /// Whether the last request may have been executed without an answer.
+    unheard: bool,
 }
 
 impl UniqueRequest for ClusterCreation<'_> {
     type Made = String;
 
     async fn send(&mut self) -> Result<String, CallError> {
-        self.clusters.api.run_job_flow(&self.input).await
+        let made = self.clusters.api.run_job_flow(&self.input).await;
+        self.unheard = made.as_ref().is_err_and(|error| error.maybe_done);
+        made
     }
 
     async fn look(&mut self) -> Result<Option<String>, CallError> {

@@ -7,7 +7,7 @@ use super::Clusters;
 use super::answers::{ALIVE, Cluster, ClusterState, EmrStep, Instance, is_ending, is_ready};
 use super::candidates::Candidate;
 use super::clusters::{ClusterRequest, chosen, left_behind};
-use super::identity::ClusterName;
+use super::identity::{ClusterName, Identity};
 use crate::error::{Error, Kind, Result};
 use crate::store::lease::{Claim, LeaseMode, LeaseState, Turn, describe, sweep};
 use crate::targets::Notes;
@@ -197,7 +197,7 @@ impl Clusters {
     /// `Held` when it is in use; `Usage` when soflow did not make it for this lake.
     pub async fn down(&self, id: &str, force: bool) -> Result<Cluster> {
         let cluster = self.described(id).await?;
-        if self.named(&cluster).is_none() {
+        if named(&cluster, &self.identity().lake).is_none() {
             return Err(Error::new(Kind::Usage, format!("soflow did not make cluster `{id}` for this lake"))
                 .hint(format!("end it yourself: `aws emr terminate-clusters --cluster-ids {id}`")));
         }
@@ -225,24 +225,19 @@ impl Clusters {
         self.described(id).await
     }
 
-    /// Returns what a cluster's name tells, when soflow made it for this lake.
-    fn named(&self, cluster: &Cluster) -> Option<ClusterName> {
-        ClusterName::parse(&cluster.name).filter(|named| named.identity.lake == self.identity().lake)
-    }
-
     /// Returns the clusters that nobody needs, after ending them unless `dry_run`: only those soflow made for this lake,
     /// and none that is in use.
     ///
     /// # Errors
     /// Those of EMR and the store.
     pub async fn reap(&self, dry_run: bool) -> Result<Vec<Reaped>> {
-        let mut reaped = Vec::new();
+        let (wanted, mut reaped) = (self.identity(), Vec::new());
         let mut clusters = self.api.list_clusters(&ALIVE, None).await?;
         clusters.sort_by_key(Cluster::age_order);
         for (at, cluster) in clusters.iter().enumerate() {
-            let Some(named) = self.named(cluster) else { continue };
+            let Some(named) = named(cluster, &wanted.lake) else { continue };
             let twin = clusters[..at].iter().find(|older| older.name == cluster.name);
-            let Some(reason) = self.reason_to_reap(cluster, &named, twin).await? else { continue };
+            let Some(reason) = self.reason_to_reap(cluster, (&named.identity, &wanted), twin).await? else { continue };
             if dry_run || self.end_unused(&cluster.id, "cluster reap").await? {
                 reaped.push(Reaped { id: cluster.id.clone(), reason });
             }
@@ -256,7 +251,7 @@ impl Clusters {
     async fn reason_to_reap(
         &self,
         cluster: &Cluster,
-        named: &ClusterName,
+        (is, wanted): (&Identity, &Identity),
         twin: Option<&Cluster>,
     ) -> Result<Option<String>> {
         if !self.lease(&cluster.id, "cluster reap").look().await?.holders.is_empty() {
@@ -284,10 +279,14 @@ impl Clusters {
         if idle > lasting(shape.idle_seconds).saturating_add(IDLE_GRACE) {
             return Ok(Some(format!("idle for {}", hours(idle))));
         }
-        let wanted = self.identity();
-        let orphan = named.identity.shape == wanted.shape && named.identity.hash != wanted.hash;
+        let orphan = is.shape == wanted.shape && is.hash != wanted.hash;
         Ok(orphan.then(|| format!("made from settings of `{}` that are not in force any more", wanted.shape)))
     }
+}
+
+/// Returns what a cluster's name tells, when soflow made it for the lake that `lake` stands for.
+fn named(cluster: &Cluster, lake: &str) -> Option<ClusterName> {
+    ClusterName::parse(&cluster.name).filter(|named| named.identity.lake == lake)
 }
 
 fn lasting(seconds: u64) -> SignedDuration {

@@ -100,7 +100,11 @@ impl EngineEnvironment {
         self.check_name()?;
         let lock = match self.lock() {
             Ok(lock) => lock,
-            Err(error) if is_refused(&error) && self.is_whole() => return Ok(InUse { _lock: self.shared()? }),
+            Err(error) if is_refused(&error) => {
+                // The lock first: its owner may be making the environment now.
+                let lock = self.shared()?;
+                return if self.is_whole() { Ok(InUse { _lock: lock }) } else { Err(self.unusable(error)) };
+            }
             Err(error) => return Err(self.unusable(error)),
         };
         lock.file().lock_shared()?;

@@ -33,7 +33,7 @@ pub async fn query(
     (tables, statements): (&Json, &[Statement]),
     output: &Path,
 ) -> Result<Vec<Result<PathBuf, String>>> {
-    let request = json!({ "tables": tables, "statements": statements, "output": output });
+    let request = json!({ "tables": tables, "statements": statements, "output": output.to_string_lossy() });
     let file = output.join("request.json");
     fs::write(&file, request.to_string())?;
     let mut command = process::command(environment, code, "query");
@@ -63,4 +63,29 @@ fn error_of(output: &Path, id: &str) -> Option<String> {
     let body = fs::read(output.join(format!("{id}.error.json"))).ok()?;
     let error: serde_json::Value = serde_json::from_slice(&body).ok()?;
     error.get("error")?.as_str().map(str::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    use super::*;
+    use crate::config::{Engine, Local, Network};
+    use crate::machine::Host;
+
+    #[tokio::test]
+    async fn a_folder_whose_name_is_no_text_is_no_reason_to_panic() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join(OsStr::from_bytes(b"\xff"));
+        if fs::create_dir(&output).is_err() {
+            println!("skipped: this file system takes only text for a name");
+            return;
+        }
+        let (engine_dir, network) = (folder.path().join("engines"), Network::Host);
+        let local = Local { engine: Engine::Spark, parallel: None, python: None, engine_dir, network };
+        let engine = EngineEnvironment::new(&local, &Host::default());
+        let error = query(&engine, folder.path(), (&json!({}), &[]), &output).await.unwrap_err();
+        assert!(output.join("request.json").is_file(), "{error}");
+    }
 }

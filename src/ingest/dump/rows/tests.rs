@@ -131,6 +131,9 @@ fn a_line_without_end_is_not_read_into_memory() {
     }
     let error = rows_of(BufReader::new(Endless(0)), "posts").unwrap_err();
     assert_eq!(error.message, "line 1 of `Posts.xml` is longer than 16 MiB");
+    let one_line = b"<?xml version=\"1.0\"?>\r<posts>\r".chain(Endless(0));
+    let error = rows_of(BufReader::new(one_line), "posts").unwrap_err();
+    assert_eq!(error.message, "`Posts.xml` ends its lines with carriage returns alone");
 }
 
 #[test]
@@ -143,6 +146,8 @@ fn what_the_system_says_is_not_damage() {
     }
     let error = rows_of(BufReader::new(Denied), "posts").unwrap_err();
     assert_eq!(error.kind, Kind::Machine);
+    let error = archive::while_reading("x.7z", 0, std::io::ErrorKind::OutOfMemory.into());
+    assert_eq!((error.kind, &*error.message), (Kind::Machine, "`x.7z` needs more memory to unpack than there is"));
 }
 
 proptest! {

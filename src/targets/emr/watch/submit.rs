@@ -29,7 +29,8 @@ impl Watcher {
             Ok(()) => return self.watched.extend(steps),
             Err(error) => error,
         };
-        let call = CallError::of(&error);
+        // A failure of S3 is one of the lease: whatever became of it, no steps were sent.
+        let call = CallError::of(&error).filter(|call| call.service == "EMR");
         let maybe_done = call.is_some_and(|call| call.maybe_done);
         if call.is_some_and(CallError::is_ending_cluster) {
             // The next tick looks at the cluster, finds it ended, and moves.
@@ -188,8 +189,9 @@ impl Watcher {
             notes: &self.notes,
         };
         let acquired = self.clusters.acquire(&request, None, found).await?;
+        let emr = &self.clusters.settings.emr;
         while !has_ended(&self.clusters.api.describe_cluster(&lost.id).await?.state) {
-            tokio::time::sleep(self.clusters.settings.emr.poll_slowest).await;
+            tokio::time::sleep(emr.poll_slowest.max(emr.poll_fastest)).await;
         }
         Ok(acquired)
     }
