@@ -14,6 +14,7 @@ pub mod yaml;
 
 pub mod config;
 pub mod cost;
+pub mod deploy;
 pub mod job;
 pub mod plan;
 

@@ -32,14 +32,15 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("ingest", with(&["store", "net"])),
         ("parity", with(&["audit", "store"])),
         ("query", with(&["aws"])),
-        ("run", with(&["config", "job", "plan", "cost", "store", "catalog", "targets", "audit", "ingest"])),
+        ("run", with(&["config", "job", "plan", "cost", "store", "aws", "catalog", "targets", "audit", "ingest"])),
         ("doctor", with(&["config", "aws", "cost"])),
+        ("deploy", with(&["config", "yaml"])),
         ("report", with(&[])),
         (
             "cli",
             with(&[
                 "yaml", "aws", "config", "job", "plan", "cost", "store", "machine", "package", "diagnose", "catalog",
-                "targets", "audit", "ingest", "parity", "query", "run", "report", "doctor",
+                "targets", "audit", "ingest", "parity", "query", "run", "report", "doctor", "deploy",
             ]),
         ),
     ])

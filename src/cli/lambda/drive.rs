@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use tokio::sync::watch;
 
+use crate::aws::CallError;
 use crate::cli::app::{App, yesterday};
 use crate::cli::args::{Selection, TargetOptions, Watching};
 use crate::cli::attach;
-use crate::cli::submit::{SubmitOutcome, Submission};
+use crate::cli::submit::{Submission, SubmitOutcome};
 use crate::cli::workspace::Workspace;
-use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
 use crate::event::Sink;
 use crate::names::RunId;
@@ -77,12 +77,14 @@ pub async fn part(app: &App, payload: Json, until: Reach, stop: watch::Receiver<
     let services = work.services_until(stop, Some(part))?;
     let mut sink = app.sink();
     let answer = match drive(&work, &services, &payload, until, sink.as_mut()).await {
-        Err(error) if error.kind == Kind::Detached || CallError::of(&error).is_some_and(CallError::is_passing) => Answer {
-            run: payload.run.clone(),
-            next: Next::Wait,
-            wait: pause(&work, &payload)?,
-            note: error.to_string(),
-        },
+        Err(error) if error.kind == Kind::Detached || CallError::of(&error).is_some_and(CallError::is_passing) => {
+            Answer {
+                run: payload.run.clone(),
+                next: Next::Wait,
+                wait: pause(&work, &payload)?,
+                note: error.to_string(),
+            }
+        }
         answer => answer?,
     };
     serde_json::to_value(answer)
