@@ -86,6 +86,11 @@ pub enum Command {
     Cluster(ClusterCommand),
     /// Look for what would stop a run on EMR: roles, network, quotas
     Doctor,
+    /// Print the state machine that runs a job unattended
+    Compile {
+        /// The job: a file in jobs/, without `.yaml`
+        job: String,
+    },
     /// List runs, or show one
     Runs(RunsArgs),
     /// Print what a step printed

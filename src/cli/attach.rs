@@ -118,7 +118,9 @@ pub async fn cancel(app: &App, run: &str) -> Result<u8> {
     let before = run::load_run(services.store.as_ref(), &work.lake().artifacts, &run).await?;
     let cancelled = before.state == RunState::Running;
     if cancelled {
-        run::cancel(&services, work.lake(), &run, &app.owner(), app.sink().as_mut()).await?;
+        let (me, mut sink) = (app.owner(), app.sink());
+        let why = Error::new(Kind::Interrupted, format!("cancelled by {me}"));
+        run::cancel(&services, work.lake(), &run, &me, why, sink.as_mut()).await?;
     }
     app.answer(&json!({ "run": run, "cancelled": cancelled }), |_| match cancelled {
         true => format!("Run {run} is cancelled; finished steps are kept.\n  soflow retry {run}\n"),

@@ -43,6 +43,7 @@ const GROUPS: &Groups = &[
         ],
     ),
     ("Clusters", &[("cluster", &["up", "list", "reap --dry-run"]), ("doctor", &["--target dev"])]),
+    ("Unattended", &[("compile", &["daily"])]),
     (
         "Set-up",
         &[

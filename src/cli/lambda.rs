@@ -8,17 +8,20 @@
 //!
 //! A handler may be called twice for the same, and may be cut off anywhere: the record of the run knows how far it is.
 
+mod alert;
 mod drive;
+mod ended;
 
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 
 use super::app::{App, Invocation};
 use crate::aws::CallError;
+use crate::deploy::HANDLERS;
 use crate::error::{Error, Kind, Result};
 use crate::mask;
 use crate::report::{Style, problem};
@@ -64,8 +67,39 @@ async fn answer(handler: &str, payload: Json, context: &Context) -> Result<Json>
         "submit" => drive::part(&app, payload, Reach::HandedOver, stop).await,
         "check" => drive::part(&app, payload, Reach::Ended, stop).await,
         "publish" => drive::part(&app, payload, Reach::Published, stop).await,
-        other => Err(Error::new(Kind::Usage, format!("there is no handler `{other}`"))
-            .hint("the handlers are begin, cluster, submit, check, publish")),
+        "ended" => ended::ended(&app, payload, stop).await,
+        "reap" => reap(&app).await,
+        "ingest" => ingest(&app, stop).await,
+        other => {
+            let handlers: Vec<&str> = HANDLERS.iter().map(|handler| handler.name).collect();
+            Err(Error::new(Kind::Usage, format!("there is no handler `{other}`"))
+                .hint(format!("the handlers are {}", handlers.join(", "))))
+        }
+    }
+}
+
+/// Ends the clusters that nobody needs, and tells of failures that were mended.
+async fn reap(app: &App) -> Result<Json> {
+    let work = app.workspace().await?;
+    let reaped = work.clusters()?.reap(false).await?;
+    let mended = ended::tell_of_mended(&work).await?;
+    Ok(json!({ "clusters": reaped, "mended": mended }))
+}
+
+/// Reads on from where the API was read last. What was read when the function's time is over is kept, and the next one goes
+/// on from there.
+async fn ingest(app: &App, mut stop: watch::Receiver<Stop>) -> Result<Json> {
+    let work = app.workspace().await?;
+    let mut sink = app.sink();
+    let over = async {
+        stop.wait_for(|stop| *stop != Stop::Go).await.map(drop).map_err(|_| Error::new(Kind::Internal, "no deadline"))
+    };
+    match super::ingest::follow(&work, over, sink.as_mut()).await {
+        Ok(summary) => Ok(json!({ "done": true, "ingested": summary })),
+        Err(error) if matches!(error.kind, Kind::Interrupted | Kind::Quota) => {
+            Ok(json!({ "done": false, "note": error.to_string() }))
+        }
+        Err(error) => Err(error),
     }
 }
 

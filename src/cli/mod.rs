@@ -6,6 +6,7 @@ mod attach;
 mod backfill;
 mod cluster;
 mod config;
+mod deploy;
 mod doctor;
 mod engine;
 mod help;
@@ -100,6 +101,7 @@ impl App {
             Command::Attach { run, watching } => attach::attach(self, run, *watching).await,
             Command::Cancel { run } => attach::cancel(self, run).await,
             Command::Cluster(command) => cluster::cluster(self, command).await,
+            Command::Compile { job } => deploy::compile(self, job),
             Command::Doctor => doctor::doctor(self).await,
             Command::Runs(args) => runs::runs(self, args).await,
             Command::Logs(args) => logs::logs(self, args).await,

@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{Event, RunState, Sink, StepState};
 use crate::names::{RunId, RunKey, Uri};
 use crate::plan::{Action, Version};
-use crate::store::Owner;
+use crate::store::{Owner, Store};
 use crate::targets::Stop;
 
 /// What came of going on with a run.
@@ -38,6 +38,17 @@ pub enum Attached {
 pub async fn unfinished(services: &Services, artifacts: &Uri, key: &RunKey) -> Result<Option<Box<RunRecord>>> {
     let number = latest_number(services.store.as_ref(), artifacts, key).await?;
     Ok(going_on(services, artifacts, &key.run(number)).await?.map(Box::new))
+}
+
+/// Returns the record of the latest run of a job and date, if there is one.
+///
+/// # Errors
+/// Those of the store.
+pub async fn latest(store: &dyn Store, artifacts: &Uri, key: &RunKey) -> Result<Option<RunRecord>> {
+    match latest_number(store, artifacts, key).await? {
+        0 => Ok(None),
+        number => find_run(store, artifacts, &key.run(number)).await,
+    }
 }
 
 /// Returns the record of a run that is going on, on a target whose runs outlive their process.
@@ -106,8 +117,8 @@ pub struct How<'a> {
     pub force: bool,
 }
 
-/// Ends a run that goes on without its process, whoever drives it: that one finds out at its next write. Returns the record
-/// then, as it is when the run was over already.
+/// Ends a run that goes on without its process, whoever drives it: that one finds out at its next write. `why` says how it
+/// ended: `Interrupted` for one that was cancelled. Returns the record then, as it is when the run was over already.
 ///
 /// # Errors
 /// `Usage` when there is no such run; `Machine` when its steps do not end.
@@ -116,6 +127,7 @@ pub async fn cancel(
     lake: &Lake,
     run: &RunId,
     me: &Owner,
+    why: Error,
     sink: &mut dyn Sink,
 ) -> Result<RunRecord> {
     let (record, lease) = RunLease::take(services.store.clone(), &lake.artifacts, run, me, true).await?;
@@ -124,13 +136,12 @@ pub async fn cancel(
     let gathered = intent.gathered(&record, lake, services.catalog.as_ref()).await?;
     let mut going = ActiveRun::resumed(&gathered, &intent.plan, services, record, lease);
     // For the driver that finds out: its steps end before the run has.
-    let cancelled = format!("cancelled by {me}");
-    going.record.error = Some(cancelled.clone());
+    going.record.error = Some(why.message.clone());
     going.save().await?;
     // What is written of it needs no telling.
     recall(&mut going, &mut Vec::<Event>::new()).await?;
     going.end_steps(sink).await?;
-    going.close(Some(&Error::new(Kind::Interrupted, cancelled)), sink).await?;
+    going.close(Some(&why), sink).await?;
     Ok(going.record)
 }
 

@@ -1,5 +1,6 @@
 //! The record of a run, its claim, and the loop that drives it through the stages.
 
+mod alerts;
 mod attach;
 mod claim;
 mod code;
@@ -16,7 +17,8 @@ mod live;
 mod record;
 mod records;
 
-pub use attach::{Attached, How, agreed, attach, cancel, not_shown, unfinished};
+pub use alerts::{News, failures_told, tell_once};
+pub use attach::{Attached, How, agreed, attach, cancel, latest, not_shown, unfinished};
 pub use claim::LakeLock;
 pub use code::code_digests;
 pub use drive::{Driven, Outcome, Part, Reach, Services, drive};

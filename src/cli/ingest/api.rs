@@ -23,16 +23,26 @@ use crate::report::{Layout, TextCell, count};
 
 /// Reads what is asked for.
 pub async fn read(work: &Workspace<'_>, args: &ApiArgs, sink: &mut dyn Sink) -> Result<Ingested> {
+    read_until(work, args, told_to_stop(), sink).await
+}
+
+/// Reads what is asked for, until `stopped`.
+pub async fn read_until(
+    work: &Workspace<'_>,
+    args: &ApiArgs,
+    stopped: impl Future<Output = Result<()>>,
+    sink: &mut dyn Sink,
+) -> Result<Ingested> {
     let (request, client) = (request(work, args)?, client(work, args).await?);
     let reading = fetch(work.store.clone(), &request, &client, &Real, sink);
-    Ok((unless_stopped(work, reading).await?, request.date, "items"))
+    Ok((unless_stopped(work, stopped, reading).await?, request.date, "items"))
 }
 
 /// Prints what reading would take.
 pub async fn plan(work: &Workspace<'_>, args: &ApiArgs, mut sink: Box<dyn Sink>) -> Result<u8> {
     let (request, client) = (request(work, args)?, client(work, args).await?);
     let asking = forecast(work.store.clone(), &request, &client, &Real, sink.as_mut());
-    let (forecasts, quota) = unless_stopped(work, asking).await?;
+    let (forecasts, quota) = unless_stopped(work, told_to_stop(), asking).await?;
     drop(sink);
     let left = quota.as_ref().map(|quota| quota.remaining);
     work.app.answer(&json!({ "forecast": forecasts, "quota_left": left }), |layout| {
@@ -125,10 +135,14 @@ pub fn manner(text: &str) -> std::result::Result<Auth, String> {
 }
 
 /// Does what takes long, until it is done or someone wants it to end. What was read by then is kept.
-async fn unless_stopped<T>(work: &Workspace<'_>, doing: impl Future<Output = Result<T>>) -> Result<T> {
+async fn unless_stopped<T>(
+    work: &Workspace<'_>,
+    stopped: impl Future<Output = Result<()>>,
+    doing: impl Future<Output = Result<T>>,
+) -> Result<T> {
     tokio::select! {
         done = doing => return done,
-        stopped = told_to_stop() => stopped?,
+        stopped = stopped => stopped?,
     }
     state::release(work.store.clone(), &work.lake().artifacts, &work.app.owner()).await?;
     let error = Error::new(Kind::Interrupted, "interrupted: what was read is stored");

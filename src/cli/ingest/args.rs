@@ -22,7 +22,7 @@ pub enum IngestCommand {
     Sample,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct ApiArgs {
     /// What to read: questions, answers, comments, posts, tags, synonyms, users [default: as the settings say]
     #[arg(value_name = "ENDPOINT")]

@@ -63,6 +63,21 @@ pub async fn ingest(app: &App, command: &IngestCommand) -> Result<u8> {
     })
 }
 
+/// Reads on from where the API was read last, until `stopped`; what was read by then is kept.
+///
+/// # Errors
+/// `Interrupted` when it was stopped, `Quota` when the API takes no more requests for now; those of the API and the store.
+pub async fn follow(
+    work: &Workspace<'_>,
+    stopped: impl Future<Output = Result<()>>,
+    sink: &mut dyn Sink,
+) -> Result<Summary> {
+    let args = args::ApiArgs { follow_watermark: true, ..args::ApiArgs::default() };
+    let (summary, ..) = api::read_until(work, &args, stopped, sink).await?;
+    say_skipped(&summary, sink);
+    Ok(summary)
+}
+
 /// What has come in, the logical date it is for, and what it is counted in.
 type Ingested = (Summary, Date, &'static str);
 

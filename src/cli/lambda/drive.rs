@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use tokio::sync::watch;
 
+use super::ended::give_back;
 use crate::aws::CallError;
 use crate::cli::app::{App, yesterday};
 use crate::cli::args::{Selection, TargetOptions, Watching};
@@ -76,7 +77,8 @@ pub async fn part(app: &App, payload: Json, until: Reach, stop: watch::Receiver<
     let part = Part { until, execution: payload.execution.clone() };
     let services = work.services_until(stop, Some(part))?;
     let mut sink = app.sink();
-    let answer = match drive(&work, &services, &payload, until, sink.as_mut()).await {
+    let driven = drive(&work, &services, &payload, until, sink.as_mut()).await;
+    let answer = match driven {
         Err(error) if error.kind == Kind::Detached || CallError::of(&error).is_some_and(CallError::is_passing) => {
             Answer {
                 run: payload.run.clone(),
@@ -108,8 +110,16 @@ async fn drive(
     };
     match attached {
         Attached::Left(record) => Ok(left(&record, until)),
-        Attached::Finished(outcome) => Ok(done(outcome.record.run, "it is published")),
-        Attached::Over(record) => over(record),
+        Attached::Finished(outcome) => {
+            give_back(work, &outcome.record, sink).await?;
+            Ok(done(outcome.record.run, "it is published"))
+        }
+        Attached::Over(record) => {
+            if record.execution == payload.execution {
+                give_back(work, &record, sink).await?;
+            }
+            over(record)
+        }
         Attached::Empty(_) => Ok(Answer {
             run: None,
             next: Next::Begin,
@@ -185,7 +195,8 @@ impl Payload {
         }
     }
 
-    fn logical_date(&self) -> Date {
+    /// Returns the logical date: the one that is asked for, or the day before the schedule fired.
+    pub fn logical_date(&self) -> Date {
         let scheduled = self.scheduled.as_ref().and_then(|at| at.parse::<Timestamp>().ok());
         let day_before = |at: Timestamp| at.to_zoned_datetime(TimeZone::UTC).date().checked_sub(1.day()).ok();
         self.date.or_else(|| scheduled.and_then(day_before)).unwrap_or_else(yesterday)

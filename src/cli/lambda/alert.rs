@@ -1,0 +1,94 @@
+//! The messages that people get: what failed, why, what it has cost, and what to type.
+
+use super::ended::EndedExecution;
+use crate::cli::workspace::Workspace;
+use crate::mask;
+use crate::names::RunKey;
+use crate::report::seconds;
+use crate::run::RunRecord;
+
+/// Longest subject that SNS takes, in characters; it takes ASCII only. Source: SNS API reference, `Publish`.
+const LONGEST_SUBJECT: usize = 100;
+
+/// Longest text of an error in a message: the rest is one command away.
+const LONGEST_TEXT: usize = 4_000;
+
+/// A message.
+pub struct Message {
+    /// One line of ASCII.
+    pub subject: String,
+    /// Lines of text.
+    pub text: String,
+}
+
+impl Message {
+    fn new(subject: &str, lines: &[String]) -> Self {
+        let plain = subject.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' });
+        let text = lines.join("\n");
+        Self { subject: plain.take(LONGEST_SUBJECT).collect(), text: mask::text(&text) }
+    }
+}
+
+/// Returns what is told of an execution that failed, and of its run.
+pub fn failed(work: &Workspace<'_>, execution: &EndedExecution, record: Option<&RunRecord>) -> Message {
+    let (RunKey { job, date }, none) = (&execution.key, (String::new(), String::new()));
+    let (name, text) = execution.error.as_ref().unwrap_or(&none);
+    let first = text.lines().next().unwrap_or_default();
+    let mut lines = vec![format!("The job `{job}` for {date} failed: {first}"), String::new()];
+    let mut line = |name: &str, told: String| lines.push(format!("{name:<9} {told}"));
+    line("target", work.project.settings.target.clone());
+    line("error", name.clone());
+    if let Some(record) = record {
+        let took = record.ended_at.map(|ended| seconds(ended.duration_since(record.started_at).as_secs_f64()));
+        let took = took.map_or_else(String::new, |took| format!(", ended after {took}"));
+        line("run", format!("{}, begun {:.0}{took}", record.run, record.started_at));
+        if let Some(estimate) = record.cost.as_ref().and_then(|bill| bill.estimate.as_ref()) {
+            line("cost", format!("{} so far", estimate.total));
+        }
+    }
+    let rest: String = text.lines().skip(1).flat_map(|line| [line, "\n"]).collect();
+    let rest: String = rest.trim().chars().take(LONGEST_TEXT).collect();
+    if !rest.is_empty() {
+        lines.extend([String::new(), rest]);
+    }
+    lines.extend([String::new(), "What to type:".into()]);
+    match record {
+        Some(record) => {
+            let run = &record.run;
+            if let Some(step) = record.steps.iter().find(|step| step.cause.is_some()) {
+                lines.push(format!("  soflow logs {run} {}", step.name));
+            }
+            lines.push(format!("  soflow runs show {run}"));
+            lines.push(format!("  soflow retry {run}"));
+        }
+        None => lines.push(format!("  soflow submit {job} --date {date}")),
+    }
+    lines.extend([String::new(), console(work, &execution.arn)]);
+    Message::new(&format!("soflow: {job} {date} failed: {name}"), &lines)
+}
+
+/// Returns what is told of a job and date that is published after it had failed.
+pub fn recovered(work: &Workspace<'_>, RunKey { job, date }: &RunKey, about: &str) -> Message {
+    let what = format!("The job `{job}` for {date}, which had failed, is published.");
+    let lines = [
+        what,
+        String::new(),
+        format!("{:<9} {}", "target", work.project.settings.target),
+        format!("{:<9} {about}", "run"),
+    ];
+    Message::new(&format!("soflow: {job} {date} recovered"), &lines)
+}
+
+/// Returns the address of an execution in AWS's console.
+fn console(work: &Workspace<'_>, arn: &str) -> String {
+    let (region, sign_in) = match &work.session {
+        Some(session) => (session.region(), session.partition()),
+        None => ("us-east-1", "aws"),
+    };
+    let domain = match sign_in {
+        "aws-cn" => "console.amazonaws.cn",
+        "aws-us-gov" => "console.amazonaws-us-gov.com",
+        _ => "console.aws.amazon.com",
+    };
+    format!("https://{region}.{domain}/states/home?region={region}#/v2/executions/details/{arn}")
+}
