@@ -191,6 +191,12 @@ impl Session {
         (self.configured_endpoint(name).unwrap_or(address), region)
     }
 
+    /// Returns the address of an object in S3, as other services are told it.
+    pub fn address_of(&self, bucket: &str, key: &str) -> String {
+        let (endpoint, _) = self.place("S3", "s3");
+        format!("{}/{bucket}/{key}", endpoint.trim_end_matches('/'))
+    }
+
     /// Returns the address that the environment or the profile gives a service, if any.
     fn configured_endpoint(&self, name: &str) -> Option<String> {
         let of_service = || {

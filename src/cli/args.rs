@@ -86,6 +86,12 @@ pub enum Command {
     Cluster(ClusterCommand),
     /// Look for what would stop a run on EMR: roles, network, quotas
     Doctor,
+    /// Bring the stack that runs jobs unattended to what the settings say
+    Deploy(DeployArgs),
+    /// Delete that stack and end its clusters; data stays
+    Destroy(DestroyArgs),
+    /// Show that stack, and what others have changed of it
+    Status,
     /// Print the state machine that runs a job unattended
     Compile {
         /// The job: a file in jobs/, without `.yaml`
@@ -240,6 +246,26 @@ pub enum ClusterCommand {
         #[arg(long)]
         dry_run: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct DeployArgs {
+    /// Show what would change, and change nothing; exit code 1 when something would
+    #[arg(long, conflicts_with = "yes")]
+    pub check: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// The program for the functions, as `just lambda` builds it [default: this one]
+    #[arg(long, value_name = "FILE")]
+    pub program: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct DestroyArgs {
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -193,7 +193,7 @@ fn check_folders(lake: &Lake) -> Result<()> {
 
 /// Tells a run when to stop: `on_interrupt` at the first Ctrl-C or SIGTERM, and to leave when the time to wait is over. The
 /// second signal ends the process at once.
-fn stop_signal(on_interrupt: Stop, watching: Watching) -> watch::Receiver<Stop> {
+pub fn stop_signal(on_interrupt: Stop, watching: Watching) -> watch::Receiver<Stop> {
     let (told, stop) = watch::channel(Stop::Go);
     let over = told.clone();
     if let Some(wait) = watching.wait {

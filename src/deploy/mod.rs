@@ -1,5 +1,8 @@
-//! What runs a job without a laptop: the state machine that drives a run, as data. Pure: of a job and the settings.
+//! What runs jobs without a laptop: the state machine that drives a run and the stack around it, as data, pure functions of
+//! job and settings; and the one module that asks CloudFormation for it.
 
+mod cloudformation;
 mod machine;
 
+pub use cloudformation::{Change, ChangeSet, Drift, StackState, Stacks, Template, Wanted};
 pub use machine::{HANDLERS, Handler, machine};

@@ -34,7 +34,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("query", with(&["aws"])),
         ("run", with(&["config", "job", "plan", "cost", "store", "aws", "catalog", "targets", "audit", "ingest"])),
         ("doctor", with(&["config", "aws", "cost"])),
-        ("deploy", with(&["config", "yaml"])),
+        ("deploy", with(&["config", "yaml", "aws", "store"])),
         ("report", with(&[])),
         (
             "cli",
