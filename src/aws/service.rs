@@ -144,6 +144,7 @@ pub fn permission(service: &str, operation: &str) -> String {
         }
         "EMR" => "elasticmapreduce",
         "STS" => "sts",
+        "Step Functions" => "states",
         _ => {
             let known = [GLUE, ATHENA, LOGS, SECRETS_MANAGER, SERVICE_QUOTAS, IAM, EC2, SNS, CLOUDFORMATION];
             known.iter().find(|known| known.name == service).map_or(service, |known| known.host)

@@ -167,6 +167,13 @@ impl Session {
         aws_sdk_sts::Client::from_conf(config.build())
     }
 
+    /// Returns a client of Step Functions. Its operations are sent through [`Session::send`].
+    pub fn sfn(&self) -> aws_sdk_sfn::Client {
+        let config = aws_sdk_sfn::config::Builder::from(&self.sdk);
+        let config = config.retry_config(RetryConfig::disabled()).interceptor(self.clock.clone());
+        aws_sdk_sfn::Client::from_conf(config.build())
+    }
+
     /// Returns a client of S3.
     pub fn s3(&self) -> aws_sdk_s3::Client {
         let own = self.configured_endpoint("S3").is_some();

@@ -7,7 +7,9 @@ use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
 use super::backfill::BackfillArgs;
+use super::deploy::{CompileArgs, DeployArgs, DestroyArgs, Driver};
 use super::ingest::IngestCommand;
+use super::query::QueryArgs;
 
 /// Runs Spark jobs on this machine, with an embedded engine, and on Amazon EMR: the same job file, the same PySpark.
 #[derive(Debug, Parser)]
@@ -93,10 +95,7 @@ pub enum Command {
     /// Show that stack, and what others have changed of it
     Status,
     /// Print the state machine that runs a job unattended
-    Compile {
-        /// The job: a file in jobs/, without `.yaml`
-        job: String,
-    },
+    Compile(CompileArgs),
     /// List runs, or show one
     Runs(RunsArgs),
     /// Print what a step printed
@@ -183,6 +182,8 @@ pub struct SubmitArgs {
     pub sample: bool,
     #[command(flatten)]
     pub watching: Watching,
+    #[command(flatten)]
+    pub driver: Driver,
 }
 
 /// How to watch a run that can go on without us.
@@ -249,26 +250,6 @@ pub enum ClusterCommand {
 }
 
 #[derive(Debug, Args)]
-pub struct DeployArgs {
-    /// Show what would change, and change nothing; exit code 1 when something would
-    #[arg(long, conflicts_with = "yes")]
-    pub check: bool,
-    /// Do not ask
-    #[arg(long)]
-    pub yes: bool,
-    /// The program for the functions, as `just lambda` builds it [default: this one]
-    #[arg(long, value_name = "FILE")]
-    pub program: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub struct DestroyArgs {
-    /// Do not ask
-    #[arg(long)]
-    pub yes: bool,
-}
-
-#[derive(Debug, Args)]
 pub struct RetryArgs {
     /// The run, such as daily.2026-11-22.3
     pub run: String,
@@ -276,6 +257,8 @@ pub struct RetryArgs {
     pub local: TargetOptions,
     #[command(flatten)]
     pub watching: Watching,
+    #[command(flatten)]
+    pub driver: Driver,
 }
 
 #[derive(Debug, Args)]
@@ -337,18 +320,6 @@ pub enum TablesCommand {
         #[arg(long)]
         dry_run: bool,
     },
-}
-
-#[derive(Debug, Args)]
-pub struct QueryArgs {
-    /// A Spark SQL query on the published tables
-    pub sql: String,
-    /// At most so many rows; 0: all
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    pub limit: u64,
-    /// Print CSV instead of an aligned table
-    #[arg(long, conflicts_with = "output")]
-    pub csv: bool,
 }
 
 #[derive(Debug, Args)]

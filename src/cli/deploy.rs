@@ -1,5 +1,6 @@
 //! `soflow deploy`, `destroy` and `status`: the stack that runs jobs of a target unattended; `soflow compile`: its state machine.
 
+mod args;
 mod shown;
 
 use std::path::Path;
@@ -8,17 +9,20 @@ use fs_err as fs;
 use serde_json::json;
 
 use super::app::{App, yesterday};
-use super::args::{DeployArgs, DestroyArgs, TargetOptions};
+use super::args::TargetOptions;
 use super::confirm::confirm;
 use super::jobs;
 use super::workspace::{Workspace, stop_signal};
 use crate::config::Emr;
-use crate::deploy::{self, ChangeSet, Stack, StackState, Stacks, Template, Wanted};
+use crate::deploy::{self, ChangeSet, Executions, Stack, StackState, Stacks, Template, Wanted};
 use crate::error::{Error, Kind, Result};
+use crate::event::RunState;
 use crate::event::{Event, Sink};
 use crate::names::{Digest, Uri};
 use crate::package::{Bundle, FunctionFile, function_archive};
+use crate::run::{self, RunRecord};
 use crate::targets::Stop;
+pub use args::{CompileArgs, DeployArgs, DestroyArgs, Driver, Via};
 use shown::{changes, state};
 
 /// The template of the bucket for the functions' code and the template of the stack: these come first.
@@ -34,10 +38,10 @@ const TAG: &str = "soflow:stack";
 const WOULD_CHANGE: u8 = Kind::Job.exit_code();
 
 /// Prints the state machine of a job.
-pub fn compile(app: &App, job: &str) -> Result<u8> {
+pub fn compile(app: &App, args: &CompileArgs) -> Result<u8> {
     let project = app.project(&TargetOptions::default())?;
-    let job = jobs::load_job(&project, job, &[], yesterday())?;
-    let longest = project.emr().map_or(deploy::LONGEST_RUN, |emr| emr.stack.longest_run);
+    let job = jobs::load_job(&project, &args.job, &[], yesterday())?;
+    let longest = deploy::LONGEST_RUN;
     app.print(&format!("{:#}\n", deploy::machine(&job.name, longest)))
 }
 
@@ -266,9 +270,20 @@ pub async fn destroy(app: &App, args: &DestroyArgs) -> Result<u8> {
         confirm(&format!("Delete stack {name} and end its clusters? Data stays."), "nothing was deleted", stop, &hints)
             .await?;
     }
-    // The schedules first: nothing may begin while the rest goes.
+    let cause = format!("`soflow destroy` by {}", app.owner());
     if there[0].is_some() {
+        let executions = Executions::of(work.session()?, name).await?;
+        for job in deployment.stack.schedules.keys() {
+            executions.stop_all(job, &cause).await?;
+        }
         deployment.stacks.delete(name, sink.as_mut()).await?;
+    }
+    let services = work.services()?;
+    for (run, record) in run::list_runs(work.store.as_ref(), &work.lake().artifacts).await? {
+        if record.is_ok_and(|record| record.state == RunState::Running && record.execution.is_some()) {
+            let why = Error::new(Kind::Interrupted, cause.clone());
+            run::cancel(&services, work.lake(), &run, &app.owner(), why, sink.as_mut()).await?;
+        }
     }
     let clusters = work.clusters()?;
     let mut ended = Vec::new();
@@ -301,4 +316,16 @@ pub async fn status(app: &App) -> Result<u8> {
     };
     let drift = deployment.stacks.drift(name).await?;
     app.answer(&json!({ "stack": there, "drift": drift }), |layout| state(&there, &drift, layout))
+}
+
+/// Lets an execution drive a run that was claimed here.
+pub async fn hand_over(work: &Workspace<'_>, record: &RunRecord) -> Result<u8> {
+    let (run, stack) = (&record.run, Stack::of(&work.project.settings.target, work.project.emr()?, work.lake()));
+    let execution = Executions::of(work.session()?, &stack.name).await?.start(run).await?;
+    work.app.answer(&json!({ "run": run, "execution": execution }), |_| {
+        format!(
+            "Run {run} is driven by an execution of state machine {}-{}.\n  soflow attach {run}\n",
+            stack.name, run.job
+        )
+    })
 }

@@ -105,7 +105,7 @@ impl App {
             Command::Deploy(args) => deploy::deploy(self, args).await,
             Command::Destroy(args) => deploy::destroy(self, args).await,
             Command::Status => deploy::status(self).await,
-            Command::Compile { job } => deploy::compile(self, job),
+            Command::Compile(args) => deploy::compile(self, args),
             Command::Doctor => doctor::doctor(self).await,
             Command::Runs(args) => runs::runs(self, args).await,
             Command::Logs(args) => logs::logs(self, args).await,
