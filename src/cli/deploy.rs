@@ -13,17 +13,18 @@ use super::args::TargetOptions;
 use super::confirm::confirm;
 use super::jobs;
 use super::workspace::{Workspace, stop_signal};
-use crate::config::Emr;
+use crate::config::{Emr, LambdaArchitecture};
 use crate::deploy::{self, ChangeSet, Executions, Stack, StackState, Stacks, Template, Wanted};
 use crate::error::{Error, Kind, Result};
 use crate::event::RunState;
 use crate::event::{Event, Sink};
 use crate::names::{Digest, Uri};
-use crate::package::{Bundle, FunctionFile, function_archive};
+use crate::package::{Architecture, Bundle, FunctionFile, function_archive};
 use crate::run::{self, RunRecord};
 use crate::targets::Stop;
+use crate::targets::emr::Identity;
 pub use args::{CompileArgs, DeployArgs, DestroyArgs, Driver, Via};
-use shown::{changes, state};
+use shown::{Scheduled, changes, scheduled, state};
 
 /// The template of the bucket for the functions' code and the template of the stack: these come first.
 const CODE_BUCKET: &str = include_str!("../../config/stack/code.json");
@@ -41,7 +42,7 @@ const WOULD_CHANGE: u8 = Kind::Job.exit_code();
 pub fn compile(app: &App, args: &CompileArgs) -> Result<u8> {
     let project = app.project(&TargetOptions::default())?;
     let job = jobs::load_job(&project, &args.job, &[], yesterday())?;
-    let longest = deploy::LONGEST_RUN;
+    let longest = project.emr()?.stack.longest_run_seconds;
     app.print(&format!("{:#}\n", deploy::machine(&job.name, longest)))
 }
 
@@ -49,23 +50,25 @@ pub fn compile(app: &App, args: &CompileArgs) -> Result<u8> {
 struct Deployment<'a> {
     work: &'a Workspace<'a>,
     stacks: Stacks<'a>,
-    stack: Stack,
+    emr: &'a Emr,
+    name: String,
 }
 
 impl<'a> Deployment<'a> {
     fn of(work: &'a Workspace<'a>) -> Result<Self> {
         let emr = work.project.emr()?;
         let stacks = Stacks { session: work.session()?, pause: emr.poll_fastest };
-        let stack = Stack::of(&work.project.settings.target, emr, work.lake());
-        Ok(Self { work, stacks, stack })
+        Ok(Self { work, stacks, emr, name: stack_name(work)? })
     }
 
-    fn emr(&self) -> Result<&Emr> {
-        self.work.project.emr()
+    fn template(&self) -> Result<String> {
+        let lake = self.work.lake();
+        let (target, clusters) = (&self.work.project.settings.target, Identity::prefix(lake));
+        Ok(deploy::template(&Stack { target, emr: self.emr, lake, clusters: &clusters })?.to_string())
     }
 
     fn code_stack(&self) -> String {
-        format!("{}-code", self.stack.name)
+        format!("{}-code", self.name)
     }
 
     /// Brings a stack to what is wanted of it; `None` when it is that already.
@@ -110,7 +113,7 @@ impl<'a> Deployment<'a> {
     }
 
     fn tags(&self) -> [(&'static str, String); 1] {
-        [(TAG, self.stack.name.clone())]
+        [(TAG, self.name.clone())]
     }
 
     /// Returns the archive of the functions: this program, or `program`, and the project.
@@ -133,14 +136,18 @@ impl<'a> Deployment<'a> {
         for job in jobs::job_names(&self.work.project)? {
             add(&settings.jobs.join(format!("{job}.yaml")))?;
         }
-        let emr = self.emr()?;
+        let emr = self.emr;
         emr.dependencies.iter().try_for_each(|lock| add(lock))?;
         let scripts = emr.shape.bootstrap.iter().filter_map(|action| action.script.to_path());
         scripts.into_iter().try_for_each(|script| add(&script))?;
         let code = self.name_in_project(&settings.code)?;
         let sources = Bundle::sources(&settings.code)?;
         files.extend(sources.into_iter().map(|(name, bytes)| FunctionFile { name: format!("{code}/{name}"), bytes }));
-        function_archive(&fs::read(program)?, self.stack.architecture, files)
+        let architecture = match emr.stack.architecture {
+            LambdaArchitecture::Arm64 => Architecture::Aarch64,
+            LambdaArchitecture::X86_64 => Architecture::X86_64,
+        };
+        function_archive(&fs::read(program)?, architecture, files)
     }
 
     /// Returns the path of a file below the project's root, as it is in the functions too.
@@ -170,7 +177,7 @@ impl<'a> Deployment<'a> {
     /// Returns what would change of the stack, and the change set that would do it.
     async fn stack_changes(&self, program: Option<&Path>, sink: &mut dyn Sink) -> Result<Option<ChangeSet>> {
         let archive = self.archive(program)?;
-        let template = deploy::template(&self.stack).to_string();
+        let template = self.template()?;
         let bucket = self.code_bucket(sink).await?;
         let code = self.upload(&bucket, ".zip", "functions", &archive, sink).await?;
         let template = self.upload(&bucket, ".json", "template", template.as_bytes(), sink).await?;
@@ -179,12 +186,8 @@ impl<'a> Deployment<'a> {
         let session = self.work.session()?;
         let address = session.address_of(&bucket, template);
         let parameters = [("CodeBucket", bucket.clone()), ("CodeKey", code.to_string())];
-        let wanted = Wanted {
-            name: &self.stack.name,
-            template: Template::At(&address),
-            parameters: &parameters,
-            tags: &self.tags(),
-        };
+        let wanted =
+            Wanted { name: &self.name, template: Template::At(&address), parameters: &parameters, tags: &self.tags() };
         self.planned(&wanted, sink).await
     }
 }
@@ -193,10 +196,10 @@ impl<'a> Deployment<'a> {
 pub async fn deploy(app: &App, args: &DeployArgs) -> Result<u8> {
     let work = app.workspace().await?;
     let deployment = Deployment::of(&work)?;
-    for job in deployment.stack.schedules.keys() {
+    for job in deployment.emr.stack.schedules.keys() {
         jobs::load_job(&work.project, job, &[], yesterday())?;
     }
-    let name = &deployment.stack.name;
+    let name = &deployment.name;
     let mut sink = app.sink();
     let planned = deployment.stack_changes(args.program.as_deref(), sink.as_mut()).await?;
     let Some(set) = planned else {
@@ -256,7 +259,7 @@ async fn ship(work: &Workspace<'_>, sink: &mut dyn Sink) -> Result<()> {
 pub async fn destroy(app: &App, args: &DestroyArgs) -> Result<u8> {
     let work = app.workspace().await?;
     let deployment = Deployment::of(&work)?;
-    let (name, code) = (&deployment.stack.name, deployment.code_stack());
+    let (name, code) = (&deployment.name, deployment.code_stack());
     let mut sink = app.sink();
     let there = [deployment.stacks.find(name).await?, deployment.stacks.find(&code).await?];
     if there.iter().all(Option::is_none) {
@@ -273,7 +276,7 @@ pub async fn destroy(app: &App, args: &DestroyArgs) -> Result<u8> {
     let cause = format!("`soflow destroy` by {}", app.owner());
     if there[0].is_some() {
         let executions = Executions::of(work.session()?, name).await?;
-        for job in deployment.stack.schedules.keys() {
+        for job in deployment.emr.stack.schedules.keys() {
             executions.stop_all(job, &cause).await?;
         }
         deployment.stacks.delete(name, sink.as_mut()).await?;
@@ -310,22 +313,36 @@ pub async fn destroy(app: &App, args: &DestroyArgs) -> Result<u8> {
 pub async fn status(app: &App) -> Result<u8> {
     let work = app.workspace().await?;
     let deployment = Deployment::of(&work)?;
-    let name = &deployment.stack.name;
+    let name = &deployment.name;
     let Some(there) = deployment.stacks.find(name).await? else {
         return Err(Error::new(Kind::Usage, format!("there is no stack `{name}`")).hint("`soflow deploy` makes it"));
     };
     let drift = deployment.stacks.drift(name).await?;
-    app.answer(&json!({ "stack": there, "drift": drift }), |layout| state(&there, &drift, layout))
+    let executions = Executions::of(work.session()?, name).await?;
+    let mut latest = Vec::new();
+    for (job, schedule) in &deployment.emr.stack.schedules {
+        latest.push(Scheduled {
+            job: job.clone(),
+            schedule: schedule.clone(),
+            executions: executions.latest(job).await?,
+        });
+    }
+    app.answer(&json!({ "stack": there, "drift": drift, "jobs": latest }), |layout| {
+        state(&there, &drift, layout) + &scheduled(&latest, layout)
+    })
+}
+
+/// Returns the name of the stack of the target in use.
+fn stack_name(work: &Workspace<'_>) -> Result<String> {
+    let (target, emr, lake) = (&work.project.settings.target, work.project.emr()?, work.lake());
+    Ok(Stack { target, emr, lake, clusters: "" }.name())
 }
 
 /// Lets an execution drive a run that was claimed here.
 pub async fn hand_over(work: &Workspace<'_>, record: &RunRecord) -> Result<u8> {
-    let (run, stack) = (&record.run, Stack::of(&work.project.settings.target, work.project.emr()?, work.lake()));
-    let execution = Executions::of(work.session()?, &stack.name).await?.start(run).await?;
+    let (run, stack) = (&record.run, stack_name(work)?);
+    let execution = Executions::of(work.session()?, &stack).await?.start(run).await?;
     work.app.answer(&json!({ "run": run, "execution": execution }), |_| {
-        format!(
-            "Run {run} is driven by an execution of state machine {}-{}.\n  soflow attach {run}\n",
-            stack.name, run.job
-        )
+        format!("Run {run} is driven by an execution of state machine {}-{}.\n  soflow attach {run}\n", stack, run.job)
     })
 }

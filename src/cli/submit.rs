@@ -232,7 +232,8 @@ impl Submission {
                 Driven::Behind(record) => record,
                 Driven::GoesOn(record) => {
                     let differences = differences(&record);
-                    if !differences.is_empty() {
+                    // Nobody is there who could decide: an execution finishes what goes on, whatever that was asked for.
+                    if !differences.is_empty() && services.part.is_none() {
                         attach::wait_behind(work, services, *record, &differences, sink).await?;
                         continue;
                     }

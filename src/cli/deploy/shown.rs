@@ -1,7 +1,10 @@
 //! What people see of a stack.
 
-use crate::deploy::{Change, Drift, StackState};
-use crate::report::{Layout, TextCell, paint, plural};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::deploy::{Change, Drift, Execution, StackState};
+use crate::report::{Layout, TextCell, ago, paint, plural};
 
 /// Returns what would change, one resource a line.
 pub fn changes(name: &str, changes: &[Change], layout: &Layout) -> String {
@@ -55,4 +58,42 @@ pub fn state(stack: &StackState, drift: &[Drift], layout: &Layout) -> String {
         );
     }
     text
+}
+
+/// A job that runs by a schedule.
+#[derive(Serialize)]
+pub struct Scheduled {
+    /// The job.
+    pub job: String,
+    /// When, as EventBridge Scheduler writes it.
+    pub schedule: String,
+    /// Its latest executions, the latest first.
+    pub executions: Vec<Execution>,
+}
+
+/// Returns what ran last of each job.
+pub fn scheduled(jobs: &[Scheduled], layout: &Layout) -> String {
+    let style = &layout.style;
+    let rows = jobs.iter().map(|one| {
+        let last = one.executions.first();
+        let (status, colour) = match last.map(|last| last.status.as_str()) {
+            Some("SUCCEEDED") => ("succeeded", style.good),
+            Some("RUNNING") => ("running", style.command),
+            Some("FAILED") => ("failed", style.bad),
+            Some("TIMED_OUT") => ("timed out", style.bad),
+            Some("ABORTED") => ("stopped", style.bad),
+            _ => ("-", style.dim),
+        };
+        let started = last.and_then(|last| last.started).map(|at| ago(at, Timestamp::now()));
+        let failed =
+            one.executions.iter().filter(|one| !["SUCCEEDED", "RUNNING"].contains(&one.status.as_str())).count();
+        [
+            one.job.as_str().into(),
+            one.schedule.as_str().into(),
+            TextCell::from(status).styled(colour),
+            started.unwrap_or_else(|| "never".into()).into(),
+            format!("{failed} of {}", one.executions.len()).into(),
+        ]
+    });
+    format!("\n{}", layout.table(["job", "runs at", "last", "when", "failed"], rows))
 }
