@@ -42,7 +42,7 @@ const WOULD_CHANGE: u8 = Kind::Job.exit_code();
 pub fn compile(app: &App, args: &CompileArgs) -> Result<u8> {
     let project = app.project(&TargetOptions::default())?;
     let job = jobs::load_job(&project, &args.job, &[], yesterday())?;
-    let longest = project.emr()?.stack.longest_run_seconds;
+    let longest = project.emr().map_or(deploy::LONGEST_RUN, |emr| emr.stack.longest_run_seconds);
     app.print(&format!("{:#}\n", deploy::machine(&job.name, longest)))
 }
 

@@ -7,4 +7,4 @@ mod machine;
 
 pub use cloudformation::{Change, ChangeSet, Drift, StackState, Stacks, Template, Wanted};
 pub use executions::{Execution, Executions};
-pub use machine::{HANDLERS, Handler, machine};
+pub use machine::{HANDLERS, Handler, LONGEST_RUN, machine};
