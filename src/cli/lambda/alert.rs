@@ -119,9 +119,9 @@ mod tests {
         let mut record = RunRecord::example("daily.2026-11-22.1");
         record.ended_at = Some("1970-01-01T00:14:05Z".parse().unwrap());
         let message = failed(&place, &execution, Some(&record));
-        insta::assert_snapshot!(format!("{}\n\n{}", message.subject, message.text), @"");
+        insta::assert_snapshot!(format!("{}\n\n{}", message.subject, message.text));
         let message = recovered(&place, &key, "daily.2026-11-22.2");
-        insta::assert_snapshot!(format!("{}\n\n{}", message.subject, message.text), @"");
+        insta::assert_snapshot!(format!("{}\n\n{}", message.subject, message.text));
     }
 
     #[test]
