@@ -44,9 +44,18 @@ pub(super) const SECRETS: [(&str, &str); 2] = [
     ("SOFLOW_API_TOKEN", "a user's access token, stronger than `ingest.token-file`"),
 ];
 
-/// Variables that begin like ours but are not settings: who a run belongs to, and what the project's own tests read.
-pub(super) const NOT_SETTINGS: [&str; 5] =
-    ["SOFLOW_OWNER", "SOFLOW_REAL_DATA", "SOFLOW_TEST_DEPENDENCIES", "SOFLOW_TEST_ENGINE", "SOFLOW_TEST_PARITY"];
+/// Variables that begin like ours but are not settings: who a run belongs to, what functions of a stack find in their
+/// environment, and what the project's own tests read.
+pub(super) const NOT_SETTINGS: [&str; 8] = [
+    "SOFLOW_ALERTS",
+    "SOFLOW_API_KEY_SECRET",
+    "SOFLOW_OWNER",
+    "SOFLOW_REAL_DATA",
+    "SOFLOW_STACK",
+    "SOFLOW_TEST_DEPENDENCIES",
+    "SOFLOW_TEST_ENGINE",
+    "SOFLOW_TEST_PARITY",
+];
 
 /// Every setting, as `config/soflow.yaml` has them.
 #[derive(JsonSchema)]
@@ -98,9 +107,10 @@ impl JsonSchema for AnyTarget {
 }
 
 /// Where the parts of the shipped file are in the schema. What has several uses keeps the help of its type.
-const DESCRIBED: [(&str, &str); 9] = [
+const DESCRIBED: [(&str, &str); 10] = [
     ("targets.local.lake", "/$defs/Lake/properties"),
     ("targets.local", "/$defs/LocalTarget/properties"),
+    ("targets.emr.stack", "/$defs/StackSettings/properties"),
     ("targets.emr", "/$defs/EmrTarget/properties"),
     ("clusters.standard.scaling", "/$defs/Scaling/properties"),
     ("clusters.standard.disk", "/$defs/Disk/properties"),

@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
+use super::stack::StackSettings;
 use crate::mask::is_secret;
 use crate::names::Uri;
 use crate::yaml::units;
@@ -65,6 +66,8 @@ pub struct Emr {
     /// How many times the default EMR API quotas of AWS the account has, above 0.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub api_quota: f64,
+    /// What runs its jobs unattended.
+    pub stack: StackSettings,
 }
 
 /// A named cluster shape: everything soflow needs to make one.

@@ -33,7 +33,7 @@ impl ProjectFiles<'_> {
             "script" => self.script(text).map(Some),
             "requirements" => self.requirements(text),
             "address" => address(text).map(Some),
-            "target name" | "cluster name" => name(format, text),
+            "target name" | "cluster name" | "job name" => name(format, text),
             _ => Ok(Some(text.into())),
         }
     }

@@ -13,12 +13,14 @@ mod ingest;
 mod layers;
 mod rules;
 mod settings;
+mod stack;
 
 pub use describe::{reference, settings_schema};
 pub use emr::{Bootstrap, Classification, Disk, Emr, Fleet, InstanceType, Scaling, Shape, SpotFallback};
 pub use ingest::{Auth, ENDPOINTS, Ingest};
 pub use layers::{Layers, Origin, Resolved, find_root, read};
 pub use settings::{Engine, Lake, Local, Network, Settings, Target, TargetKind};
+pub use stack::{LambdaArchitecture, Provision, StackSettings};
 
 #[cfg(test)]
 mod tests;

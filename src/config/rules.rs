@@ -17,6 +17,10 @@ const UNSEEN: [&str; 4] = ["HBase", "Presto", "PrestoSQL", "Trino"];
 /// roles for Amazon EMR steps".
 const WITH_ROLES: (u32, u32) = (6, 7);
 
+/// Days that CloudWatch Logs keeps logs. Source: its API reference, `PutRetentionPolicy`.
+const RETENTIONS: [u64; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+
 /// Limits of scaling, the sizes of fleets that add up to what each limits, and what that is.
 const LIMITS: [(&str, &[&str], &str); 3] = [
     ("max", &["task.spot", "task.on-demand", "core.spot", "core.on-demand"], "core and task nodes"),
@@ -39,6 +43,7 @@ pub(super) fn check(settings: &Node, written: &Node, target: Option<&str>, probl
         if node.get("kind").is_some_and(|kind| kind.text() == "emr") {
             cluster(node, group("clusters"), used, problems);
             in_s3(node, problems);
+            retention(node, problems);
             let lake = written.at(&format!("targets.{}.lake", entry.key));
             let lacks_lake = used && lake.is_none_or(Node::is_null);
             if let Some(selection) = settings.get("default-target").filter(|_| lacks_lake) {
@@ -154,6 +159,16 @@ fn in_s3(target: &Node, problems: &mut Problems) {
             let message = format!("`{}` of an EMR target must be in S3", entry.key);
             problems.error(&entry.value.place, message).hint("such as `s3://bucket/prefix`");
         }
+    }
+}
+
+/// Notes a time that logs cannot be kept: making the stack would fail halfway.
+fn retention(target: &Node, problems: &mut Problems) {
+    let days = target.at("stack.log-retention-days").and_then(|node| Some((node, node.read::<u64>().ok()?)));
+    if let Some((node, days)) = days.filter(|(_, days)| !RETENTIONS.contains(days)) {
+        let longer = RETENTIONS.iter().find(|known| **known > days).unwrap_or(&3653);
+        let message = format!("CloudWatch Logs cannot keep logs for {days} days");
+        problems.error(&node.place, message).hint(format!("write `log-retention-days: {longer}`"));
     }
 }
 

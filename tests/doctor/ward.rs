@@ -7,7 +7,9 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use serde_json::{Value, json};
 use soflow::aws::{ATHENA, EC2, GLUE, IAM, Service, Session};
-use soflow::config::{Disk, Emr, Fleet, InstanceType, Lake, Shape, SpotFallback};
+use soflow::config::{
+    Disk, Emr, Fleet, InstanceType, Lake, LambdaArchitecture, Provision, Shape, SpotFallback, StackSettings,
+};
 use soflow::doctor::{self, Report, State, Subject};
 use soflow::names::Uri;
 
@@ -263,5 +265,18 @@ fn target(name: &str) -> Emr {
         poll_slowest: Duration::from_secs(30),
         lost_answer_wait: Duration::from_secs(60),
         api_quota: 1.0,
+        stack: StackSettings {
+            name: None,
+            schedules: BTreeMap::new(),
+            ingest: None,
+            time_zone: "UTC".into(),
+            alert_emails: Vec::new(),
+            buckets: Provision::Existing,
+            database: Provision::Existing,
+            log_retention_days: 365,
+            longest_run_seconds: 43_200,
+            architecture: LambdaArchitecture::Arm64,
+            scan_limit_gb: 100,
+        },
     }
 }

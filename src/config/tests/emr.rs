@@ -94,6 +94,46 @@ fn every_key_of_a_target_is_read() {
 }
 
 #[test]
+fn every_key_of_a_stack_is_read() {
+    let shipped = with("", "");
+    let stack = &emr(&shipped, "prod").stack;
+    assert_eq!(
+        (&stack.name, stack.ingest.as_deref(), stack.time_zone.as_str()),
+        (&None, Some("rate(30 minutes)"), "UTC")
+    );
+    assert_eq!((stack.schedules.len(), stack.alert_emails.len()), (0, 0));
+    assert_eq!((stack.buckets, stack.database), (Provision::Make, Provision::Make));
+    assert_eq!((stack.log_retention_days, stack.longest_run_seconds), (365, 43_200));
+    assert_eq!((stack.architecture, stack.scan_limit_gb), (LambdaArchitecture::Arm64, 100));
+
+    let written = "
+    stack:
+      name: Data-Team
+      schedules: { daily: cron(15 2 * * ? *), weekly_report: rate(7 days) }
+      ingest: none
+      time-zone: Europe/Berlin
+      alert-emails: ann@example.com
+      buckets: existing
+      database: existing
+      log-retention-days: 30
+      longest-run: 1d12h
+      architecture: x86_64
+      scan-limit-gb: 5
+";
+    let resolved = with(written, "");
+    let stack = &emr(&resolved, "prod").stack;
+    assert_eq!(
+        (stack.name.as_deref(), &stack.ingest, stack.time_zone.as_str()),
+        (Some("Data-Team"), &None, "Europe/Berlin")
+    );
+    assert_eq!((stack.schedules["weekly_report"].as_str(), stack.schedules.len()), ("rate(7 days)", 2));
+    assert_eq!(stack.alert_emails, ["ann@example.com"]);
+    assert_eq!((stack.buckets, stack.database), (Provision::Existing, Provision::Existing));
+    assert_eq!((stack.log_retention_days, stack.longest_run_seconds), (30, 129_600));
+    assert_eq!((stack.architecture, stack.scan_limit_gb), (LambdaArchitecture::X86_64, 5));
+}
+
+#[test]
 fn every_key_of_a_shape_is_read() {
     let shape = "
   big:

@@ -56,8 +56,36 @@ const TARGETS: &[Bad] = &[
         "two locations of a lake are the same, or one is within the other",
         "s3://bucket/r/c",
     ),
+    ("stack", "[x]", "`stack` must be a mapping, found a list", "["),
     ("engine", "sail", "`engine` is for targets of kind `local`, and `prod` is of kind `emr`", "engine"),
     ("regoin", "eu-west-1", "unknown key `regoin`", "regoin"),
+];
+
+const STACKS: &[Bad] = &[
+    ("name", "soflow_prod", "`name` must be such as `soflow-prod` or `none`, found `soflow_prod`", "soflow_prod"),
+    ("schedules", "[daily]", "`schedules` must be a mapping, found a list", "["),
+    ("schedules", "{ daily: nightly }", "`daily` must be such as `cron(15 2 * * ? *)`, found `nightly`", "nightly"),
+    (
+        "schedules",
+        "{ Daily: rate(1 day) }",
+        "`Daily` cannot name a job: a name starts with a lowercase letter and has only lowercase letters, digits, `_`, `-`",
+        "Daily",
+    ),
+    ("ingest", "30m", "`ingest` must be such as `rate(30 minutes)` or `none`, found `30m`", "30m"),
+    ("time-zone", "+1", "`time-zone` must be such as `UTC` or `Europe/Berlin`, found the number +1", "+1"),
+    ("alert-emails", "[ann]", "`alert-emails` must be such as `data-team@example.com`, found `ann`", "ann"),
+    ("buckets", "found", "`buckets` must be `make` or `existing`, found `found`", "found"),
+    ("database", "none", "`database` must be `make` or `existing`, found `none`", "none"),
+    ("log-retention-days", "100", "CloudWatch Logs cannot keep logs for 100 days", "100"),
+    ("log-retention-days", "0", "`log-retention-days` must be a whole number from 1 to 3653, found the number 0", "0"),
+    (
+        "longest-run",
+        "8d",
+        "`longest-run` must be a duration such as `7d`, `12h`, `30m`, `90s` or `1d12h` from 600 to 604800 seconds, found `8d`",
+        "8d",
+    ),
+    ("architecture", "arm", "`architecture` must be `arm64` or `x86_64`, found `arm`", "arm"),
+    ("scan-limit-gb", "0", "`scan-limit-gb` must be a whole number from 1 to 1000000, found the number 0", "0"),
 ];
 
 const CLUSTERS: &[Bad] = &[
@@ -170,6 +198,17 @@ fn a_bad_value_of_every_key_of_a_target_is_refused() {
     }
     let tested: Vec<&str> = TARGETS.iter().map(|(key, ..)| *key).collect();
     for key in keys("EmrTarget") {
+        assert!(tested.contains(&key), "no bad value for `{key}`");
+    }
+}
+
+#[test]
+fn a_bad_value_of_every_key_of_a_stack_is_refused() {
+    for bad @ (key, value, ..) in STACKS {
+        refused_as(bad, &file(&format!("    stack:\n      {key}: {value}\n"), ""));
+    }
+    let tested: Vec<&str> = STACKS.iter().map(|(key, ..)| *key).collect();
+    for key in keys("StackSettings") {
         assert!(tested.contains(&key), "no bad value for `{key}`");
     }
 }

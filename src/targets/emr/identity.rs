@@ -61,12 +61,17 @@ impl Identity {
         let size = |fleet: &crate::config::Fleet| fleet.on_demand + fleet.spot;
         let fixed = size(&shape.core) + shape.task.as_ref().map_or(0, size);
         Self {
-            lake: Digest::of([lake.artifacts.as_str()]).as_str()[..8].into(),
+            lake: lake_mark(lake),
             shape: name.into(),
             hash: Digest::of(&parts).short().into(),
             units: shape.scaling.as_ref().map_or(fixed, |scaling| scaling.max),
             concurrency: shape.step_concurrency,
         }
+    }
+
+    /// Returns what the names of all clusters of a lake begin with.
+    pub fn prefix(lake: &Lake) -> String {
+        format!("{MARK}{}/", lake_mark(lake))
     }
 
     /// Returns the name of a cluster made by the request `token`.
@@ -90,6 +95,11 @@ impl ClusterName {
         };
         Some(Self { identity, token: token.into() })
     }
+}
+
+/// Returns what stands for a lake.
+fn lake_mark(lake: &Lake) -> String {
+    Digest::of([lake.artifacts.as_str()]).as_str()[..8].into()
 }
 
 /// Returns a classification in the form that is part of the names of clusters.
