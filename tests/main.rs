@@ -22,6 +22,7 @@ mod kill;
 
 mod stackexchange;
 mod twin;
+mod unattended;
 mod wire;
 
 #[path = "stackexchange/checks/mod.rs"]
