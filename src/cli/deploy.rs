@@ -211,7 +211,7 @@ pub async fn deploy(app: &App, args: &DeployArgs) -> Result<u8> {
     };
     drop(sink);
     if args.check {
-        deployment.stacks.discard(name, &set.id, false).await?;
+        deployment.stacks.discard(name, &set.id, set.is_new).await?;
         app.answer(&json!({ "stack": name, "changes": set.changes }), |layout| changes(name, &set.changes, layout))?;
         return Ok(WOULD_CHANGE);
     }
@@ -227,7 +227,7 @@ pub async fn deploy(app: &App, args: &DeployArgs) -> Result<u8> {
         ];
         let asked = confirm("Change it?", "nothing was changed", stop, &hints.map(String::from)).await;
         if let Err(error) = asked {
-            deployment.stacks.discard(name, &set.id, false).await?;
+            deployment.stacks.discard(name, &set.id, set.is_new).await?;
             return Err(error);
         }
     }
