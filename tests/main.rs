@@ -23,6 +23,7 @@ mod kill;
 mod stack;
 mod stackexchange;
 mod twin;
+mod unattended;
 mod wire;
 
 #[path = "stackexchange/checks/mod.rs"]

@@ -41,6 +41,9 @@ pub const EC2: Service = Service { name: "EC2", host: "ec2", api: "2016-11-15" }
 /// Simple Notification Service: messages to people. Takes forms.
 pub const SNS: Service = Service { name: "SNS", host: "sns", api: "2010-03-31" };
 
+/// CloudFormation. Takes forms.
+pub const CLOUDFORMATION: Service = Service { name: "CloudFormation", host: "cloudformation", api: "2010-05-15" };
+
 /// Partitions besides `aws`, whose regions, accounts and names are apart: how their regions begin, how their ARNs call them,
 /// and the region that requests to IAM are signed for. Sources: the SDK's `partitions.json`, botocore's rule set of IAM.
 const PARTITIONS: [(&str, &str, &str); 7] = [
@@ -141,8 +144,9 @@ pub fn permission(service: &str, operation: &str) -> String {
         }
         "EMR" => "elasticmapreduce",
         "STS" => "sts",
+        "Step Functions" => "states",
         _ => {
-            let known = [GLUE, ATHENA, LOGS, SECRETS_MANAGER, SERVICE_QUOTAS, IAM, EC2, SNS];
+            let known = [GLUE, ATHENA, LOGS, SECRETS_MANAGER, SERVICE_QUOTAS, IAM, EC2, SNS, CLOUDFORMATION];
             known.iter().find(|known| known.name == service).map_or(service, |known| known.host)
         }
     };

@@ -167,6 +167,13 @@ impl Session {
         aws_sdk_sts::Client::from_conf(config.build())
     }
 
+    /// Returns a client of Step Functions. Its operations are sent through [`Session::send`].
+    pub fn sfn(&self) -> aws_sdk_sfn::Client {
+        let config = aws_sdk_sfn::config::Builder::from(&self.sdk);
+        let config = config.retry_config(RetryConfig::disabled()).interceptor(self.clock.clone());
+        aws_sdk_sfn::Client::from_conf(config.build())
+    }
+
     /// Returns a client of S3.
     pub fn s3(&self) -> aws_sdk_s3::Client {
         let own = self.configured_endpoint("S3").is_some();
@@ -189,6 +196,12 @@ impl Session {
         };
         let (address, region) = address(host, &self.region, variant);
         (self.configured_endpoint(name).unwrap_or(address), region)
+    }
+
+    /// Returns the address of an object in S3, as other services are told it.
+    pub fn address_of(&self, bucket: &str, key: &str) -> String {
+        let (endpoint, _) = self.place("S3", "s3");
+        format!("{}/{bucket}/{key}", endpoint.trim_end_matches('/'))
     }
 
     /// Returns the address that the environment or the profile gives a service, if any.

@@ -7,7 +7,9 @@ use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
 use super::backfill::BackfillArgs;
+use super::deploy::{CompileArgs, DeployArgs, DestroyArgs, Driver};
 use super::ingest::IngestCommand;
+use super::query::QueryArgs;
 
 /// Runs Spark jobs on this machine, with an embedded engine, and on Amazon EMR: the same job file, the same PySpark.
 #[derive(Debug, Parser)]
@@ -86,11 +88,14 @@ pub enum Command {
     Cluster(ClusterCommand),
     /// Look for what would stop a run on EMR: roles, network, quotas
     Doctor,
+    /// Bring the stack that runs jobs unattended to what the settings say
+    Deploy(DeployArgs),
+    /// Delete that stack and end its clusters; data stays
+    Destroy(DestroyArgs),
+    /// Show that stack, and what others have changed of it
+    Status,
     /// Print the state machine that runs a job unattended
-    Compile {
-        /// The job: a file in jobs/, without `.yaml`
-        job: String,
-    },
+    Compile(CompileArgs),
     /// List runs, or show one
     Runs(RunsArgs),
     /// Print what a step printed
@@ -177,6 +182,8 @@ pub struct SubmitArgs {
     pub sample: bool,
     #[command(flatten)]
     pub watching: Watching,
+    #[command(flatten)]
+    pub driver: Driver,
 }
 
 /// How to watch a run that can go on without us.
@@ -250,6 +257,8 @@ pub struct RetryArgs {
     pub local: TargetOptions,
     #[command(flatten)]
     pub watching: Watching,
+    #[command(flatten)]
+    pub driver: Driver,
 }
 
 #[derive(Debug, Args)]
@@ -311,18 +320,6 @@ pub enum TablesCommand {
         #[arg(long)]
         dry_run: bool,
     },
-}
-
-#[derive(Debug, Args)]
-pub struct QueryArgs {
-    /// A Spark SQL query on the published tables
-    pub sql: String,
-    /// At most so many rows; 0: all
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    pub limit: u64,
-    /// Print CSV instead of an aligned table
-    #[arg(long, conflicts_with = "output")]
-    pub csv: bool,
 }
 
 #[derive(Debug, Args)]

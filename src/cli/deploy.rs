@@ -1,17 +1,348 @@
-//! `soflow compile`: the state machine that runs a job unattended.
+//! `soflow deploy`, `destroy` and `status`: the stack that runs jobs of a target unattended; `soflow compile`: its state machine.
+
+mod args;
+mod shown;
+
+use std::path::Path;
+
+use fs_err as fs;
+use serde_json::json;
 
 use super::app::{App, yesterday};
 use super::args::TargetOptions;
+use super::confirm::confirm;
 use super::jobs;
-use crate::deploy;
-use crate::error::Result;
+use super::workspace::{Workspace, stop_signal};
+use crate::config::{Emr, LambdaArchitecture};
+use crate::deploy::{self, ChangeSet, Executions, Stack, StackState, Stacks, Template, Wanted};
+use crate::error::{Error, Kind, Result};
+use crate::event::RunState;
+use crate::event::{Event, Sink};
+use crate::names::{Digest, Uri};
+use crate::package::{Architecture, Bundle, FunctionFile, function_archive};
+use crate::run::{self, RunRecord};
+use crate::targets::Stop;
+use crate::targets::emr::Identity;
+pub use args::{CompileArgs, DeployArgs, DestroyArgs, Driver, Via};
+use shown::{Scheduled, changes, scheduled, state};
 
-/// After how many seconds an execution is ended: longer than any day's run takes.
-const LONGEST_RUN: u32 = 12 * 60 * 60;
+/// The template of the bucket for the functions' code and the template of the stack: these come first.
+const CODE_BUCKET: &str = include_str!("../../config/stack/code.json");
+
+/// The output of that stack with the bucket's name.
+const CODE_OUTPUT: &str = "CodeBucket";
+
+/// Tells the stacks of soflow from others.
+const TAG: &str = "soflow:stack";
+
+/// Exit code of `deploy --check` when something would change: that of a job that is not as it should be.
+const WOULD_CHANGE: u8 = Kind::Job.exit_code();
 
 /// Prints the state machine of a job.
-pub fn compile(app: &App, job: &str) -> Result<u8> {
+pub fn compile(app: &App, args: &CompileArgs) -> Result<u8> {
     let project = app.project(&TargetOptions::default())?;
-    let job = jobs::load_job(&project, job, &[], yesterday())?;
-    app.print(&format!("{:#}\n", deploy::machine(&job.name, LONGEST_RUN)))
+    let job = jobs::load_job(&project, &args.job, &[], yesterday())?;
+    let longest = project.emr().map_or(deploy::LONGEST_RUN, |emr| emr.stack.longest_run_seconds);
+    app.print(&format!("{:#}\n", deploy::machine(&job.name, longest)))
+}
+
+/// What a deployment works with.
+struct Deployment<'a> {
+    work: &'a Workspace<'a>,
+    stacks: Stacks<'a>,
+    emr: &'a Emr,
+    name: String,
+}
+
+impl<'a> Deployment<'a> {
+    fn of(work: &'a Workspace<'a>) -> Result<Self> {
+        let emr = work.project.emr()?;
+        let stacks = Stacks { session: work.session()?, pause: emr.poll_fastest };
+        Ok(Self { work, stacks, emr, name: stack_name(work)? })
+    }
+
+    fn template(&self) -> Result<String> {
+        let lake = self.work.lake();
+        let (target, clusters) = (&self.work.project.settings.target, Identity::prefix(lake));
+        Ok(deploy::template(&Stack { target, emr: self.emr, lake, clusters: &clusters })?.to_string())
+    }
+
+    fn code_stack(&self) -> String {
+        format!("{}-code", self.name)
+    }
+
+    /// Brings a stack to what is wanted of it; `None` when it is that already.
+    async fn planned(&self, wanted: &Wanted<'_>, sink: &mut dyn Sink) -> Result<Option<ChangeSet>> {
+        let there = self.quiet(wanted.name, sink).await?;
+        self.stacks.plan(wanted, there.as_ref()).await
+    }
+
+    /// Returns a stack once nothing goes on there: an earlier command that was cut off may have begun something. One that was
+    /// never made whole is deleted: CloudFormation can do nothing else with it.
+    async fn quiet(&self, name: &str, sink: &mut dyn Sink) -> Result<Option<StackState>> {
+        let Some(there) = self.stacks.find(name).await? else { return Ok(None) };
+        if there.is_busy() {
+            let text = format!("Stack {name} has been {} since {}; waiting.", there.status, there.changed);
+            sink.emit(Event::Note { text });
+            // How that ends is no failure of this command.
+            let _ = self.stacks.settle(name, sink).await;
+        }
+        let Some(there) = self.stacks.find(name).await? else { return Ok(None) };
+        if there.is_stillborn() {
+            self.stacks.delete(name, sink).await?;
+            return Ok(None);
+        }
+        if !there.is_whole() && !there.is_only_planned() {
+            return Err(Error::new(Kind::Machine, format!("stack `{name}` is {}", there.status))
+                .detail(there.reason)
+                .hint(format!("`aws cloudformation continue-update-rollback --stack-name {name}` may mend it")));
+        }
+        Ok(Some(there))
+    }
+
+    /// Returns the bucket for code and template, made when it is not there.
+    async fn code_bucket(&self, sink: &mut dyn Sink) -> Result<String> {
+        let name = self.code_stack();
+        let wanted = Wanted { name: &name, template: Template::Text(CODE_BUCKET), parameters: &[], tags: &self.tags() };
+        let there = match self.planned(&wanted, sink).await? {
+            Some(set) => Some(self.stacks.apply(&name, &set, sink).await?),
+            None => self.stacks.find(&name).await?,
+        };
+        let bucket = there.and_then(|mut there| there.outputs.remove(CODE_OUTPUT));
+        bucket.ok_or_else(|| Error::new(Kind::Machine, format!("stack `{name}` does not say which bucket it made")))
+    }
+
+    fn tags(&self) -> [(&'static str, String); 1] {
+        [(TAG, self.name.clone())]
+    }
+
+    /// Returns the archive of the functions: this program, or `program`, and the project.
+    fn archive(&self, program: Option<&Path>) -> Result<Vec<u8>> {
+        let settings = &self.work.project.settings;
+        let program = match program {
+            Some(program) => self.work.project.cwd.join(program),
+            None => std::env::current_exe()?,
+        };
+        let mut files = Vec::new();
+        let mut add = |path: &Path| -> Result<()> {
+            let name = self.name_in_project(path)?;
+            files.push(FunctionFile { name, bytes: fs::read(path)? });
+            Ok(())
+        };
+        let config = settings.root.join("config/soflow.yaml");
+        if config.is_file() {
+            add(&config)?;
+        }
+        for job in jobs::job_names(&self.work.project)? {
+            add(&settings.jobs.join(format!("{job}.yaml")))?;
+        }
+        let emr = self.emr;
+        emr.dependencies.iter().try_for_each(|lock| add(lock))?;
+        let scripts = emr.shape.bootstrap.iter().filter_map(|action| action.script.to_path());
+        scripts.into_iter().try_for_each(|script| add(&script))?;
+        let code = self.name_in_project(&settings.code)?;
+        let sources = Bundle::sources(&settings.code)?;
+        files.extend(sources.into_iter().map(|(name, bytes)| FunctionFile { name: format!("{code}/{name}"), bytes }));
+        let architecture = match emr.stack.architecture {
+            LambdaArchitecture::Arm64 => Architecture::Aarch64,
+            LambdaArchitecture::X86_64 => Architecture::X86_64,
+        };
+        function_archive(&fs::read(program)?, architecture, files)
+    }
+
+    /// Returns the path of a file below the project's root, as it is in the functions too.
+    fn name_in_project(&self, path: &Path) -> Result<String> {
+        let root = &self.work.project.settings.root;
+        let below = path.strip_prefix(root).ok().and_then(Path::to_str);
+        below.map(String::from).ok_or_else(|| {
+            Error::new(Kind::Usage, format!("`{}` is not in the project", path.display()))
+                .detail(format!("functions get the files below {}", root.display()))
+                .hint("move it there")
+        })
+    }
+
+    /// Writes an object named by its content, unless it is there.
+    async fn upload(&self, bucket: &str, ending: &str, what: &str, bytes: &[u8], sink: &mut dyn Sink) -> Result<Uri> {
+        let name = format!("{}{ending}", Digest::of([bytes]).as_str());
+        let uri = Uri::in_bucket(bucket, &name);
+        if self.work.store.size(&uri).await?.is_none() {
+            let total = bytes.len() as u64;
+            sink.emit(Event::Uploading { what: what.into(), done: 0, total });
+            self.work.store.put(&uri, bytes).await?;
+            sink.emit(Event::Uploading { what: what.into(), done: total, total });
+        }
+        Ok(uri)
+    }
+
+    /// Returns what would change of the stack, and the change set that would do it.
+    async fn stack_changes(&self, program: Option<&Path>, sink: &mut dyn Sink) -> Result<Option<ChangeSet>> {
+        let archive = self.archive(program)?;
+        let template = self.template()?;
+        let bucket = self.code_bucket(sink).await?;
+        let code = self.upload(&bucket, ".zip", "functions", &archive, sink).await?;
+        let template = self.upload(&bucket, ".json", "template", template.as_bytes(), sink).await?;
+        let (_, code) = code.bucket_and_key().unwrap_or_default();
+        let (_, template) = template.bucket_and_key().unwrap_or_default();
+        let session = self.work.session()?;
+        let address = session.address_of(&bucket, template);
+        let parameters = [("CodeBucket", bucket.clone()), ("CodeKey", code.to_string())];
+        let wanted =
+            Wanted { name: &self.name, template: Template::At(&address), parameters: &parameters, tags: &self.tags() };
+        self.planned(&wanted, sink).await
+    }
+}
+
+/// Brings the stack to what the settings say: shows what would change, asks, and does it.
+pub async fn deploy(app: &App, args: &DeployArgs) -> Result<u8> {
+    let work = app.workspace().await?;
+    let deployment = Deployment::of(&work)?;
+    for job in deployment.emr.stack.schedules.keys() {
+        jobs::load_job(&work.project, job, &[], yesterday())?;
+    }
+    let name = &deployment.name;
+    let mut sink = app.sink();
+    let planned = deployment.stack_changes(args.program.as_deref(), sink.as_mut()).await?;
+    let Some(set) = planned else {
+        ship(&work, sink.as_mut()).await?;
+        drop(sink);
+        return app.answer(&json!({ "stack": name, "changes": [] }), |_| {
+            format!("Nothing to change: stack {name} is as the settings say.\n")
+        });
+    };
+    drop(sink);
+    if args.check {
+        deployment.stacks.discard(name, &set.id, false).await?;
+        app.answer(&json!({ "stack": name, "changes": set.changes }), |layout| changes(name, &set.changes, layout))?;
+        return Ok(WOULD_CHANGE);
+    }
+    match app.tells_ndjson() {
+        true => app.tell(Event::Note { text: format!("{} resources of stack {name} change.", set.changes.len()) }),
+        false => app.print_err(&changes(name, &set.changes, &app.layout)),
+    }
+    if !args.yes {
+        let stop = stop_signal(Stop::Cancel, work.watching);
+        let hints = [
+            "to change it without a question: `soflow deploy --yes`",
+            "to see the changes alone: `soflow deploy --check`",
+        ];
+        let asked = confirm("Change it?", "nothing was changed", stop, &hints.map(String::from)).await;
+        if let Err(error) = asked {
+            deployment.stacks.discard(name, &set.id, false).await?;
+            return Err(error);
+        }
+    }
+    let mut sink = app.sink();
+    let there = deployment.stacks.apply(name, &set, sink.as_mut()).await?;
+    ship(&work, sink.as_mut()).await?;
+    drop(sink);
+    app.answer(&json!({ "stack": name, "changes": set.changes, "outputs": there.outputs }), |layout| {
+        state(&there, &[], layout)
+    })
+}
+
+/// Brings code and packages to where the functions expect them: they have no Python to make the packages with.
+async fn ship(work: &Workspace<'_>, sink: &mut dyn Sink) -> Result<()> {
+    let (notes, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let clusters = work.clusters()?;
+    let shipping = async { clusters.ship_all(crate::targets::Notes(notes)).await };
+    let telling = async {
+        while let Some(note) = heard.recv().await {
+            if let crate::targets::Note::Event(event) = note {
+                sink.emit(event);
+            }
+        }
+    };
+    tokio::join!(shipping, telling).0
+}
+
+/// Ends what runs, and deletes the stack. Data stays.
+pub async fn destroy(app: &App, args: &DestroyArgs) -> Result<u8> {
+    let work = app.workspace().await?;
+    let deployment = Deployment::of(&work)?;
+    let (name, code) = (&deployment.name, deployment.code_stack());
+    let mut sink = app.sink();
+    let there = [deployment.stacks.find(name).await?, deployment.stacks.find(&code).await?];
+    if there.iter().all(Option::is_none) {
+        return app.answer(&json!({ "stack": name, "deleted": false }), |_| {
+            format!("Nothing to delete: there is no stack {name}.\n")
+        });
+    }
+    if !args.yes {
+        let stop = stop_signal(Stop::Cancel, work.watching);
+        let hints = ["to delete it without a question: `soflow destroy --yes`".to_string()];
+        confirm(&format!("Delete stack {name} and end its clusters? Data stays."), "nothing was deleted", stop, &hints)
+            .await?;
+    }
+    let cause = format!("`soflow destroy` by {}", app.owner());
+    if there[0].is_some() {
+        let executions = Executions::of(work.session()?, name).await?;
+        for job in deployment.emr.stack.schedules.keys() {
+            executions.stop_all(job, &cause).await?;
+        }
+        deployment.stacks.delete(name, sink.as_mut()).await?;
+    }
+    let services = work.services()?;
+    for (run, record) in run::list_runs(work.store.as_ref(), &work.lake().artifacts).await? {
+        if record.is_ok_and(|record| record.state == RunState::Running && record.execution.is_some()) {
+            let why = Error::new(Kind::Interrupted, cause.clone());
+            run::cancel(&services, work.lake(), &run, &app.owner(), why, sink.as_mut()).await?;
+        }
+    }
+    let clusters = work.clusters()?;
+    let mut ended = Vec::new();
+    for cluster in clusters.there().await? {
+        clusters.down(&cluster.id, true).await?;
+        ended.push(cluster.id);
+    }
+    if let Some(there) = &there[1] {
+        if let Some(bucket) = there.outputs.get(CODE_OUTPUT) {
+            let objects = work.store.list_all(&Uri::in_bucket(bucket, "")).await?;
+            let objects: Vec<Uri> = objects.into_iter().map(|object| object.uri).collect();
+            work.store.remove_all(&objects).await?;
+        }
+        deployment.stacks.delete(&code, sink.as_mut()).await?;
+    }
+    drop(sink);
+    app.answer(&json!({ "stack": name, "deleted": true, "clusters": ended }), |_| {
+        let clusters: String = ended.iter().map(|id| format!("Cluster {id} is ending.\n")).collect();
+        format!("Stack {name} is deleted. Buckets, key, database and secret stay.\n{clusters}")
+    })
+}
+
+/// Shows what is deployed, and what has been changed behind its back.
+pub async fn status(app: &App) -> Result<u8> {
+    let work = app.workspace().await?;
+    let deployment = Deployment::of(&work)?;
+    let name = &deployment.name;
+    let Some(there) = deployment.stacks.find(name).await? else {
+        return Err(Error::new(Kind::Usage, format!("there is no stack `{name}`")).hint("`soflow deploy` makes it"));
+    };
+    let drift = deployment.stacks.drift(name).await?;
+    let executions = Executions::of(work.session()?, name).await?;
+    let mut latest = Vec::new();
+    for (job, schedule) in &deployment.emr.stack.schedules {
+        latest.push(Scheduled {
+            job: job.clone(),
+            schedule: schedule.clone(),
+            executions: executions.latest(job).await?,
+        });
+    }
+    app.answer(&json!({ "stack": there, "drift": drift, "jobs": latest }), |layout| {
+        state(&there, &drift, layout) + &scheduled(&latest, layout)
+    })
+}
+
+/// Returns the name of the stack of the target in use.
+fn stack_name(work: &Workspace<'_>) -> Result<String> {
+    let (target, emr, lake) = (&work.project.settings.target, work.project.emr()?, work.lake());
+    Ok(Stack { target, emr, lake, clusters: "" }.name())
+}
+
+/// Lets an execution drive a run that was claimed here.
+pub async fn hand_over(work: &Workspace<'_>, record: &RunRecord) -> Result<u8> {
+    let (run, stack) = (&record.run, stack_name(work)?);
+    let execution = Executions::of(work.session()?, &stack).await?.start(run).await?;
+    work.app.answer(&json!({ "run": run, "execution": execution }), |_| {
+        format!("Run {run} is driven by an execution of state machine {}-{}.\n  soflow attach {run}\n", stack, run.job)
+    })
 }

@@ -43,7 +43,15 @@ const GROUPS: &Groups = &[
         ],
     ),
     ("Clusters", &[("cluster", &["up", "list", "reap --dry-run"]), ("doctor", &["--target dev"])]),
-    ("Unattended", &[("compile", &["daily"])]),
+    (
+        "Unattended",
+        &[
+            ("deploy", &["--target prod --check", "--target prod"]),
+            ("status", &["--target prod"]),
+            ("destroy", &["--target prod"]),
+            ("compile", &["daily"]),
+        ],
+    ),
     (
         "Set-up",
         &[

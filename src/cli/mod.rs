@@ -6,6 +6,7 @@ mod attach;
 mod backfill;
 mod cluster;
 mod config;
+mod confirm;
 mod deploy;
 mod doctor;
 mod engine;
@@ -101,7 +102,10 @@ impl App {
             Command::Attach { run, watching } => attach::attach(self, run, *watching).await,
             Command::Cancel { run } => attach::cancel(self, run).await,
             Command::Cluster(command) => cluster::cluster(self, command).await,
-            Command::Compile { job } => deploy::compile(self, job),
+            Command::Deploy(args) => deploy::deploy(self, args).await,
+            Command::Destroy(args) => deploy::destroy(self, args).await,
+            Command::Status => deploy::status(self).await,
+            Command::Compile(args) => deploy::compile(self, args),
             Command::Doctor => doctor::doctor(self).await,
             Command::Runs(args) => runs::runs(self, args).await,
             Command::Logs(args) => logs::logs(self, args).await,

@@ -10,8 +10,9 @@ use arrow::util::display::array_value_to_string;
 use serde_json::{Map, Value as Json, json};
 use tokio::sync::watch;
 
+use clap::Args;
+
 use super::app::App;
-use super::args::QueryArgs;
 use super::workspace::Workspace;
 use crate::catalog::Catalog;
 use crate::config::TargetKind;
@@ -24,6 +25,18 @@ use crate::report::rows::{self, RowFormat};
 use crate::report::{InsightLines, OUTPUT_VERSION, bytes, seconds};
 use crate::targets::local::{self, EngineEnvironment, Statement};
 use crate::yaml::did_you_mean;
+
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    /// A Spark SQL query on the published tables
+    pub sql: String,
+    /// At most so many rows; 0: all
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub limit: u64,
+    /// Print CSV instead of an aligned table
+    #[arg(long, conflicts_with = "output")]
+    pub csv: bool,
+}
 
 /// Most lines an insight may have: the summary is to be read at a glance.
 const MOST_LINES: u64 = 3;

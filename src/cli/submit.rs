@@ -32,7 +32,7 @@ pub async fn submit(app: &App, args: &SubmitArgs) -> Result<u8> {
     let date = if args.sample { Some(sample::SAMPLE_DATE) } else { args.selection.date };
     let selection = Selection { date, ..args.selection.clone() };
     let work = app.open_for(&selection, args.watching).await?;
-    let services = work.services()?;
+    let services = work.services_via(args.driver.via)?;
     let mut sink = app.sink();
     let submission = Submission::new(&work, &services, &selection)?;
     if args.sample {
@@ -46,7 +46,7 @@ pub async fn submit(app: &App, args: &SubmitArgs) -> Result<u8> {
 pub async fn retry(app: &App, args: &RetryArgs) -> Result<u8> {
     let id: RunId = args.run.parse()?;
     let work = app.open(&args.local, args.watching).await?;
-    let services = work.services()?;
+    let services = work.services_via(args.driver.via)?;
     let lake = work.lake();
     let record = run::load_run(services.store.as_ref(), &lake.artifacts, &id).await?;
     let record = run::agreed(&services, lake, record).await?;
@@ -186,7 +186,8 @@ impl Submission {
             SubmitOutcome::Published(outcome) => {
                 print(work.app, &RunSummary { insights, ..published(&outcome) }, outcome.unshown)
             }
-            SubmitOutcome::Over(record) | SubmitOutcome::Left(record) => attach::over(work.app, &record),
+            SubmitOutcome::Over(record) => attach::over(work.app, &record),
+            SubmitOutcome::Left(record) => super::deploy::hand_over(work, &record).await,
         }
     }
 
@@ -231,7 +232,8 @@ impl Submission {
                 Driven::Behind(record) => record,
                 Driven::GoesOn(record) => {
                     let differences = differences(&record);
-                    if !differences.is_empty() {
+                    // Nobody is there who could decide: an execution finishes what goes on, whatever that was asked for.
+                    if !differences.is_empty() && services.part.is_none() {
                         attach::wait_behind(work, services, *record, &differences, sink).await?;
                         continue;
                     }

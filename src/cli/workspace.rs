@@ -8,13 +8,14 @@ use tokio::sync::watch;
 
 use super::app::App;
 use super::args::{OnInterrupt, Selection, TargetOptions, Watching};
+use super::deploy::Via;
 use super::jobs;
 use super::project::Project;
 use crate::aws::{Session, SessionOptions};
 use crate::catalog::{Catalog, GlueTables};
 use crate::config::{Emr, Lake, TargetKind};
 use crate::error::{Error, Kind, Result};
-use crate::run::{LakeLock, Part, Services};
+use crate::run::{LakeLock, Part, Reach, Services};
 use crate::store::{FileStore, S3Store, Store};
 use crate::targets::Stop;
 use crate::targets::emr::{ClusterSettings, Clusters, EmrTarget};
@@ -156,6 +157,19 @@ impl Workspace<'_> {
         self.services_until(stop, None)
     }
 
+    /// Returns what [`Self::services`] does, for a run that this process drives or only claims.
+    ///
+    /// # Errors
+    /// Those of the settings; `Usage` for an execution without an EMR target.
+    pub fn services_via(&self, via: Via) -> Result<Services> {
+        let services = self.services()?;
+        if via == Via::Here {
+            return Ok(services);
+        }
+        self.project.emr()?;
+        Ok(Services { part: Some(Part { until: Reach::Claimed, execution: None }), ..services })
+    }
+
     /// Returns what this process drives a `part` of a run with, until it is told to `stop`.
     ///
     /// # Errors
@@ -193,7 +207,7 @@ fn check_folders(lake: &Lake) -> Result<()> {
 
 /// Tells a run when to stop: `on_interrupt` at the first Ctrl-C or SIGTERM, and to leave when the time to wait is over. The
 /// second signal ends the process at once.
-fn stop_signal(on_interrupt: Stop, watching: Watching) -> watch::Receiver<Stop> {
+pub fn stop_signal(on_interrupt: Stop, watching: Watching) -> watch::Receiver<Stop> {
     let (told, stop) = watch::channel(Stop::Go);
     let over = told.clone();
     if let Some(wait) = watching.wait {

@@ -33,6 +33,9 @@ pub const HANDLERS: [Handler; 8] = [
     Handler { name: "ingest", seconds: 900, memory: 512 },
 ];
 
+/// After how many seconds an execution is ended where no settings say so: as the shipped ones have it.
+pub const LONGEST_RUN: u32 = 12 * 60 * 60;
+
 /// Errors after which a handler is called again: nothing is known of what it did, and the record of the run tells it. Source:
 /// Step Functions developer guide, "Handle transient Lambda service exceptions"; a time-out of the function itself is
 /// `Sandbox.Timedout`.

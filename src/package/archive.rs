@@ -40,6 +40,12 @@ impl Zip {
         self.writer.write_all(bytes)
     }
 
+    /// Adds a file that can be run.
+    pub fn program(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.writer.start_file(name, self.options.unix_permissions(PROGRAM))?;
+        self.writer.write_all(bytes)
+    }
+
     /// Returns the archive.
     pub fn finish(self) -> io::Result<Vec<u8>> {
         Ok(self.writer.finish()?.into_inner())

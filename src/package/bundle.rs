@@ -73,6 +73,16 @@ impl Bundle {
         }
         Ok(Self { digest: Digest::of(parts), files })
     }
+
+    /// Returns the files that [`Self::read`] makes bundles from, by their paths below the code folder.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn sources(code: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+        let mut reader = CodeReader { root: fs::canonicalize(code)?, entries: Vec::new() };
+        reader.walk("")?;
+        Ok(reader.entries.into_iter().filter_map(|entry| Some((entry.name, entry.bytes?))).collect())
+    }
 }
 
 struct CodeReader {

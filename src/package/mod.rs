@@ -2,14 +2,17 @@
 //!
 //! ```text
 //! code folder -> Bundle -> soflow_code.zip (--py-files) + the step scripts
+//! program + project files -> what a Lambda function is made from
 //! requirements.lock + Platform -> Environment -> <key>.tar.gz (--archives …#environment)
 //! ```
 
 mod archive;
 mod bundle;
 mod environment;
+mod function;
 mod platform;
 
 pub use bundle::{Bundle, BundleFile, CODE_ARCHIVE};
 pub use environment::{Environment, INTERPRETER};
+pub use function::{FunctionFile, function_archive};
 pub use platform::{Architecture, Platform};

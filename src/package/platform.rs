@@ -22,6 +22,14 @@ impl Architecture {
         }
     }
 
+    /// Returns its name as Lambda spells it.
+    pub const fn lambda(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Aarch64 => "arm64",
+        }
+    }
+
     /// Returns the architecture that all of these instance types have.
     ///
     /// # Errors

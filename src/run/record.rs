@@ -101,7 +101,7 @@ pub struct StepRecord {
 impl RunRecord {
     /// Returns the record of a run that has just been claimed.
     #[cfg(test)]
-    pub fn example(run: &str) -> Self {
+    pub(crate) fn example(run: &str) -> Self {
         Self {
             record_version: RECORD_VERSION,
             run: run.parse().unwrap(),

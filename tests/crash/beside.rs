@@ -153,7 +153,7 @@ impl World {
                 Ok(Some(Driven::GoesOn(record))) if self.dice.below(2) == 0 => {
                     self.attach(&process, &services, &record.run).await;
                 }
-                Ok(Some(Driven::GoesOn(_)) | None) => {}
+                Ok(Some(Driven::GoesOn(_) | Driven::Left(_)) | None) => {}
                 Ok(Some(Driven::Done(_))) => self.count("published"),
                 Ok(Some(Driven::Behind(record))) => {
                     self.count("published over");

@@ -171,7 +171,7 @@ impl Lab {
         }
         match run::drive(&gathered, &plan, Vec::new(), services, &mut Vec::<Event>::new()).await? {
             Driven::Done(outcome) => Ok(Some(*outcome)),
-            Driven::GoesOn(record) => panic!("someone else runs {}", record.run),
+            Driven::GoesOn(record) | Driven::Left(record) => panic!("someone else runs {}", record.run),
             Driven::Behind(record) => panic!("{} was published over", record.run),
         }
     }

@@ -36,7 +36,7 @@ async fn submit(lab: &Lab, date: Date, process: &Arc<Process>) -> (Vec<String>, 
         match run::drive(&gathered, &plan, Vec::new(), &services, &mut Vec::<Event>::new()).await {
             Ok(Driven::Done(outcome)) => break Ok(*outcome),
             Ok(Driven::Behind(record)) => after.push(record.run),
-            Ok(Driven::GoesOn(record)) => panic!("someone else runs {}", record.run),
+            Ok(Driven::GoesOn(record) | Driven::Left(record)) => panic!("someone else runs {}", record.run),
             Err(error) => break Err(error),
         }
     };

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arrow::array::{Int64Array, RecordBatch};
@@ -250,6 +250,20 @@ pub fn ended(child: Child) -> Said {
     let output = child.wait_with_output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Said { stdout: text(&output.stdout), stderr: text(&output.stderr), code: output.status.code() }
+}
+
+/// Runs `each` of `rows` on two threads.
+pub fn in_two_lanes<T: Send>(rows: Vec<T>, each: impl Fn(T) + Sync) {
+    let rows = Mutex::new(rows);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(row) = { rows.lock().unwrap().pop() } {
+                    each(row);
+                }
+            });
+        }
+    });
 }
 
 /// Sends a signal, `-KILL`, `-INT` or `-TERM`.

@@ -2,14 +2,13 @@
 //! A minute of the real thing is 600 ms here.
 
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::daily::lab::BETWEEN_LOOKS;
-use crate::emr::lab::{DATE, Lab, Said, ended, signal};
+use crate::emr::lab::{DATE, Lab, Said, ended, in_two_lanes, signal};
 use crate::twin::{Act, Fault, FaultKind, Moment};
 
 /// Returns so many seconds of the real thing.
@@ -30,20 +29,6 @@ fn left(lab: &Lab) -> (usize, Vec<String>) {
 
 fn all_once() -> (usize, Vec<String>) {
     (1, ["one", "two", "three"].map(|step| format!("chain.{DATE}.1/{step}")).into())
-}
-
-/// Runs `each` of `rows` on two threads.
-fn in_two_lanes<T: Send>(rows: Vec<T>, each: impl Fn(T) + Sync) {
-    let rows = Mutex::new(rows);
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while let Some(row) = { rows.lock().unwrap().pop() } {
-                    each(row);
-                }
-            });
-        }
-    });
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod backfill;
 mod costs;
 mod faults;
 mod kill;
-mod lab;
+pub mod lab;
 mod left;
 mod logs;
 mod loss;

@@ -51,6 +51,11 @@ impl Twin {
         self.shared.emr().lose(id, loss, polls);
     }
 
+    /// Moves the time forward that AWS's answers tell: what was claimed until then has run out.
+    pub fn pass(&self, time: Duration) {
+        self.shared.ahead.fetch_add(i64::try_from(time.as_secs()).unwrap(), std::sync::atomic::Ordering::Relaxed);
+    }
+
     /// Makes calls fail. Faults do not add up: the oldest that matches a call is the one it meets.
     pub fn fault(&self, fault: Fault) {
         self.shared.faults.lock().unwrap().push(fault);
@@ -147,6 +152,20 @@ impl Twin {
         (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 
+    /// Returns the answer of a service in moto that takes forms, such as `("sns", "Action=ListTopics")`; not counted as a call.
+    pub fn ask_form(&self, service: &'static str, form: &str) -> String {
+        let form = form.to_string();
+        let (status, body) = self.wait(|shared| async move { shared.forward.form(service, form).await });
+        let body = String::from_utf8_lossy(&body).into_owned();
+        assert_eq!(status, 200, "{service}: {body}");
+        body
+    }
+
+    /// Returns the port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.shared.address.port()
+    }
+
     /// Waits until `done` holds, asking again every few milliseconds.
     ///
     /// # Panics
@@ -160,7 +179,7 @@ impl Twin {
     }
 
     /// Runs `work` on the twin's own threads, so that it may also be called from inside another runtime.
-    fn wait<F, W>(&self, work: W) -> F::Output
+    pub(super) fn wait<F, W>(&self, work: W) -> F::Output
     where
         W: FnOnce(std::sync::Arc<server::Shared>) -> F,
         F: Future<Output: Send> + Send + 'static,

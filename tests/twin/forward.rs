@@ -70,6 +70,12 @@ impl Forward {
         self.send(request.header("content-type", "application/x-amz-json-1.1"), body.into_bytes()).await
     }
 
+    /// Sends a call of the twin's own to a service that takes forms; returns status and body.
+    pub async fn form(&self, service: &str, body: String) -> (u16, Vec<u8>) {
+        let request = self.request(service, "POST", "/").header("content-type", "application/x-www-form-urlencoded");
+        self.send(request, body.into_bytes()).await
+    }
+
     /// moto does not check signatures, but reads the service from them.
     fn request(&self, service: &str, method: &str, path: &str) -> hyper::http::request::Builder {
         let scope = format!("Credential=twin/20260101/{REGION}/{service}/aws4_request");

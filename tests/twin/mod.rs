@@ -1,7 +1,7 @@
 //! An EMR that moves, in front of moto: one endpoint for a whole test of the program against AWS.
 //!
-//! EMR is answered here, with clusters and steps that change by themselves; every other service is passed on to a
-//! `moto_server`. All calls are counted, and each can be made to fail in the ways AWS fails.
+//! EMR is answered here, with clusters and steps that change by themselves, and Lambda, whose functions run the program; every
+//! other service is passed on to a `moto_server`. All calls are counted, and each can be made to fail in the ways AWS fails.
 //!
 //! ```text
 //! let twin = Twin::start();
@@ -9,6 +9,9 @@
 //! twin.fault(Fault::new("emr", "AddJobFlowSteps", FaultKind::DropAfter));
 //! command.envs(twin.environment());
 //! ```
+//!
+//! State machines are executed by moto, for all twins: their functions are called `soflow-PORT-HANDLER`, by the port of the
+//! twin that has them.
 //!
 //! Every twin of a process has EMR clusters of its own and shares one moto with the others: name buckets and databases
 //! after the test.
@@ -20,6 +23,7 @@ mod emr;
 mod exec;
 mod faults;
 mod forward;
+mod lambda;
 mod logs;
 mod moto;
 mod recognise;
@@ -35,6 +39,7 @@ use std::time::Duration;
 
 pub use emr::fates::{Failure, Fate, Loss, StepFate};
 pub use faults::{Fault, FaultKind};
+pub use lambda::Function;
 pub use moto::{Moto, REGION};
 pub use witness::{Act, Call, Moment};
 

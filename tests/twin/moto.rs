@@ -16,6 +16,9 @@ pub const ACCOUNT: &str = "123456789012";
 const LOCK: &str = include_str!("moto.lock");
 const SERVER: &str = include_str!("moto_server.py");
 
+/// How long a second lasts that a state machine waits.
+const SECOND: &str = "0.02";
+
 /// A running moto. Ends when dropped, or when this process ends: the server watches its standard input.
 #[derive(Debug)]
 pub struct Moto {
@@ -37,7 +40,7 @@ impl Moto {
     /// When it cannot be installed (the first time downloads its packages), or does not start.
     pub fn start() -> Self {
         let mut command = Command::new(environment_folder().join("bin/python"));
-        command.args(["-u", "-c", SERVER]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(["-u", "-c", SERVER, SECOND]).stdin(Stdio::piped()).stdout(Stdio::piped());
         command.env("PYTHONNOUSERSITE", "1").env_remove("PYTHONPATH").env_remove("PYTHONHOME");
         let mut process = command.spawn().expect("moto's Python does not start");
         let mut line = String::new();

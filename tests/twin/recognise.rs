@@ -14,9 +14,12 @@ pub struct Head {
     pub service: String,
     /// Empty when only the body tells.
     pub operation: String,
-    /// `bucket/key` in S3, else empty.
+    /// `bucket/key` in S3, the function's name in Lambda, else empty.
     pub detail: String,
 }
+
+/// Where Lambda's functions are.
+const FUNCTIONS: &str = "/2015-03-31/functions/";
 
 pub fn head(parts: &Parts) -> Head {
     let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
@@ -31,6 +34,11 @@ pub fn head(parts: &Parts) -> Head {
         return Head { service: service.to_string(), operation: operation.to_string(), detail: String::new() };
     }
     match scope(text("authorization")) {
+        Some("lambda") => {
+            let name = parts.uri.path().strip_prefix(FUNCTIONS).and_then(|rest| rest.strip_suffix("/invocations"));
+            let operation = if name.is_some() { "Invoke" } else { "" };
+            Head { service: "lambda".into(), operation: operation.into(), detail: plain(name.unwrap_or_default()) }
+        }
         Some(service) if service != "s3" => {
             Head { service: service.to_string(), operation: String::new(), detail: String::new() }
         }

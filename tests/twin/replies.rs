@@ -3,6 +3,7 @@
 use http_body_util::{BodyExt, Full};
 use hyper::Response;
 use hyper::body::Bytes;
+use hyper::header::HeaderValue;
 use serde_json::{Value, json};
 
 use super::faults::FaultKind;
@@ -22,17 +23,30 @@ pub fn json(status: u16, body: &Value) -> Response<Body> {
     bytes(status, "application/x-amz-json-1.1", body.to_string())
 }
 
+/// Returns an answer of Lambda, which clients know by the number of its request.
+pub fn lambda(status: u16, body: &Value) -> Response<Body> {
+    let mut answer = bytes(status, "application/json", body.to_string());
+    answer.headers_mut().insert("x-amzn-requestid", HeaderValue::from_static("00000000-0000-4000-8000-00000000twin"));
+    answer
+}
+
 /// Returns the refusal that a fault means for a call, or nothing for faults that are none.
 pub fn refusal(call: &Call, kind: &FaultKind) -> Option<Response<Body>> {
     let s3 = call.service == "s3";
     let (status, code, message) = match kind {
         FaultKind::Throttle if s3 => (503, "SlowDown", "Please reduce your request rate.".to_string()),
+        FaultKind::Throttle if call.service == "lambda" => {
+            (429, "TooManyRequestsException", "Rate Exceeded.".to_string())
+        }
         FaultKind::Throttle => (400, throttling(&call.service), "Rate exceeded".to_string()),
         FaultKind::Internal { .. } if s3 => {
             (500, "InternalError", "We encountered an internal error. Please try again.".to_string())
         }
         FaultKind::Internal { .. } if call.service == "emr" => {
             (500, "InternalServerException", "An internal failure occurred.".to_string())
+        }
+        FaultKind::Internal { .. } if call.service == "lambda" => {
+            (500, "ServiceException", "An error occurred and the request cannot be processed.".to_string())
         }
         FaultKind::Internal { .. } => (500, "InternalFailure", "An internal failure occurred.".to_string()),
         FaultKind::AccessDenied => denied(call),
@@ -79,6 +93,7 @@ fn error(call: &Call, status: u16, code: &str, message: &str) -> Response<Body> 
                 "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{text}</Message></Error><RequestId>twin</RequestId></ErrorResponse>"
             ),
         ),
+        "lambda" => lambda(status, &json!({ "__type": code, "message": message })),
         _ => json(status, &json!({ "__type": code, "message": message })),
     }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::{Bytes, Incoming};
+use hyper::header::{DATE, HeaderMap};
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -15,9 +17,11 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::emr::Emr;
 use super::forward::{Body, Forward};
+use super::lambda::{End, Functions, Sandbox, is_runtime};
 use super::spoil::spoil;
 use super::witness::{Hook, Witness};
 use super::{Act, Call, Fault, FaultKind, Moment, Moto, Options, faults, recognise};
@@ -39,6 +43,9 @@ pub struct Shared {
     pub turn: tokio::sync::Mutex<()>,
     /// Ends a step that runs for real.
     pub stops: Mutex<HashMap<String, oneshot::Sender<()>>>,
+    pub functions: Functions,
+    /// How many seconds the time that answers tell is ahead.
+    pub ahead: AtomicI64,
 }
 
 pub async fn start(options: Options, moto: &Moto) -> Arc<Shared> {
@@ -52,21 +59,28 @@ pub async fn start(options: Options, moto: &Moto) -> Arc<Shared> {
         emr: Mutex::new(Emr::new(&options)),
         turn: tokio::sync::Mutex::default(),
         stops: Mutex::default(),
+        functions: Functions::default(),
+        ahead: AtomicI64::new(0),
         options,
     });
-    tokio::spawn(accept(shared.clone(), listener));
+    serve(shared.clone(), listener, None);
     tokio::spawn(tick(shared.clone()));
     shared
 }
 
-async fn accept(shared: Arc<Shared>, listener: TcpListener) {
+/// Serves what comes to an address, which `sandbox` has alone when there is one.
+pub fn serve(shared: Arc<Shared>, listener: TcpListener, sandbox: Option<Arc<Sandbox>>) -> JoinHandle<()> {
+    tokio::spawn(accept(shared, listener, sandbox))
+}
+
+async fn accept(shared: Arc<Shared>, listener: TcpListener, sandbox: Option<Arc<Sandbox>>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
         drop(stream.set_nodelay(true));
-        let shared = shared.clone();
+        let (shared, sandbox) = (shared.clone(), sandbox.clone());
         let service = service_fn(move |request| {
             // A task of its own: a call that has arrived is executed even when its client is gone by then.
-            let call = tokio::spawn(handle(shared.clone(), request));
+            let call = tokio::spawn(handle(shared.clone(), sandbox.clone(), request));
             async move { call.await.unwrap_or(Err(Closed)) }
         });
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
@@ -83,13 +97,19 @@ async fn tick(shared: Arc<Shared>) {
     }
 }
 
-async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Body>, Closed> {
-    let (parts, body) = request.into_parts();
-    let (call, json, body) = receive(&parts, body).await?;
-    let (age, mut call) = shared.witness.arrived(call);
-    if shared.ask_hook(&call, Moment::Before) == Act::Drop {
-        return Err(Closed);
+async fn handle(
+    shared: Arc<Shared>,
+    sandbox: Option<Arc<Sandbox>>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Closed> {
+    if let Some(sandbox) = sandbox.as_ref().filter(|_| is_runtime(request.uri().path())) {
+        return sandbox.runtime(request).await;
     }
+    let (parts, body) = request.into_parts();
+    let (mut call, json, body) = receive(&parts, body).await?;
+    call.function = sandbox.as_ref().map_or_else(String::new, |sandbox| sandbox.handler.clone());
+    let (age, mut call) = shared.witness.arrived(call);
+    shared.ask_hook(&call, Moment::Before, sandbox.as_deref()).await?;
     call.fault = faults::met(&mut shared.faults.lock().unwrap(), &call);
     let executes = match &call.fault {
         None | Some(FaultKind::DropAfter | FaultKind::AnswerAfter(..) | FaultKind::Delay(_) | FaultKind::Truncate) => {
@@ -105,23 +125,30 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     }
     let mut answer = Err(Closed);
     if executes {
-        let executed = if call.service == "emr" {
-            shared.emr_call(&call.operation, &json).await
-        } else {
-            shared.forward.pass(parts, body).await
+        let executed = match (call.service.as_str(), call.operation.as_str()) {
+            ("emr", operation) => shared.emr_call(operation, &json).await,
+            ("lambda", "Invoke") => {
+                let waits = parts.headers.get("x-amz-invocation-type").is_none_or(|kind| kind != "Event");
+                let event = body.collect().await.map_err(|_| Closed)?.to_bytes();
+                shared.invoke(&call.detail, event, waits).await
+            }
+            _ => shared.forward.pass(parts, body).await,
         };
         call.status = executed.status().as_u16();
-        if shared.ask_hook(&call, Moment::After) == Act::Drop {
+        if let Err(closed) = shared.ask_hook(&call, Moment::After, sandbox.as_deref()).await {
             call.status = 0;
             shared.witness.ended(age, &call);
-            return Err(Closed);
+            return Err(closed);
         }
         answer = Ok(executed);
     } else if !matches!(call.fault, Some(FaultKind::DropBefore | FaultKind::Late(_))) {
         // A client that is still sending would miss the answer.
         drop(body.collect().await);
     }
-    let answer = spoil(&call, answer).await;
+    let mut answer = spoil(&call, answer).await;
+    if let Ok(answer) = &mut answer {
+        shared.date(answer.headers_mut());
+    }
     call.status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
     shared.witness.ended(age, &call);
     shared.say(&call);
@@ -137,6 +164,7 @@ async fn receive(parts: &Parts, body: Incoming) -> Result<(Call, Value, Body), C
         service: head.service,
         operation: head.operation,
         detail: head.detail,
+        function: String::new(),
         status: 0,
         fault: None,
         body: None,
@@ -167,9 +195,27 @@ impl Shared {
         self.emr.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn ask_hook(&self, call: &Call, moment: Moment) -> Act {
+    /// Asks the test what becomes of a call.
+    async fn ask_hook(&self, call: &Call, moment: Moment, sandbox: Option<&Sandbox>) -> Result<(), Closed> {
         let hook = self.hook.lock().unwrap().clone();
-        hook.map_or(Act::Go, |hook| tokio::task::block_in_place(|| hook(call, moment)))
+        let act = hook.map_or(Act::Go, |hook| tokio::task::block_in_place(|| hook(call, moment)));
+        match (act, sandbox) {
+            (Act::Go, _) => return Ok(()),
+            // Before the connection closes: it would try again.
+            (Act::Kill, Some(sandbox)) => sandbox.end(End::Killed).await,
+            (Act::TimeOut, Some(sandbox)) => sandbox.end(End::TimedOut).await,
+            _ => {}
+        }
+        Err(Closed)
+    }
+
+    /// Sets the date of an answer, which is the time by AWS's clock, if that is another one than ours.
+    fn date(&self, headers: &mut HeaderMap) {
+        let ahead = self.ahead.load(Ordering::Relaxed);
+        if ahead != 0 {
+            let now = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(ahead);
+            headers.insert(DATE, now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string().parse().unwrap());
+        }
     }
 
     fn say(&self, call: &Call) {

@@ -16,8 +16,10 @@ pub struct Call {
     pub service: String,
     /// The API's name of the operation.
     pub operation: String,
-    /// `bucket/key`, the cluster's id, or nothing.
+    /// `bucket/key`, the cluster's id, the function's name, or nothing.
     pub detail: String,
+    /// The handler of the function that called, or nothing.
+    pub function: String,
     /// The HTTP status of the answer; 0 when the connection was closed without one, or none was sent yet.
     pub status: u16,
     /// The fault it met.
@@ -42,6 +44,10 @@ pub enum Act {
     Go,
     /// Closes the connection.
     Drop,
+    /// Ends the sandbox of the function that called.
+    Kill,
+    /// As if the function that called had run out of its time.
+    TimeOut,
 }
 
 /// Decides about a call.

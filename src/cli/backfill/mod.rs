@@ -4,21 +4,20 @@ mod dates;
 mod plan;
 
 use std::cell::RefCell;
-use std::io::{IsTerminal as _, Write as _};
 
 use clap::Args;
 use futures_util::StreamExt as _;
 use jiff::civil::Date;
 use serde_json::{Value as Json, json};
-use tokio::sync::{Mutex, oneshot, watch};
+use tokio::sync::Mutex;
 
 use super::app::{App, yesterday};
 use super::args::{Selection, TargetOptions, Watching};
+use super::confirm::confirm;
 use crate::error::{Error, Kind, Result};
 use crate::event::{DateState, Event};
 use crate::report::{Layout, TextCell, count, date_word, paint, seconds};
 use crate::run::{DateRange, Ledger, LedgerLease, read_ledger};
-use crate::targets::Stop;
 use dates::Dates;
 use plan::BackfillPlan;
 
@@ -114,7 +113,9 @@ pub async fn backfill(app: &App, args: &BackfillArgs) -> Result<u8> {
     }
     let (to_run, command) = (planned.to_run(), args.command(&range));
     if !to_run.is_empty() && !args.yes {
-        confirm(services.stop.clone(), &command).await?;
+        let hints =
+            [format!("to begin without a question: `{command} --yes`"), "to see the plan alone: `--dry-run`".into()];
+        confirm("Begin?", "nothing was run", services.stop.clone(), &hints).await?;
     }
     let force = args.watching.force_lease;
     let mut book = LedgerLease::take(work.store.clone(), artifacts, &range, &app.owner(), force).await?;
@@ -153,36 +154,6 @@ pub async fn backfill(app: &App, args: &BackfillArgs) -> Result<u8> {
         shown
     })?;
     Ok(if failed.is_some() { Kind::Job.exit_code() } else { 0 })
-}
-
-/// Asks whether to begin.
-///
-/// # Errors
-/// `Usage` where nobody can be asked, `Interrupted` when the answer is anything but yes.
-async fn confirm(mut stop: watch::Receiver<Stop>, command: &str) -> Result<()> {
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return Err(Error::new(Kind::Usage, "nobody is here to be asked whether to begin")
-            .hint(format!("to begin without a question: `{command} --yes`"))
-            .hint("to see the plan alone: `--dry-run`"));
-    }
-    let mut stderr = std::io::stderr();
-    write!(stderr, "Begin? [y/N] ")?;
-    stderr.flush()?;
-    let (tell, told) = oneshot::channel();
-    // A thread of its own: Ctrl-C must be heard while the terminal is read, and a pool would wait for its last reader.
-    std::thread::spawn(move || {
-        let mut answer = String::new();
-        let _ = std::io::stdin().read_line(&mut answer);
-        let _ = tell.send(answer);
-    });
-    let yes = tokio::select! {
-        answer = told => answer.is_ok_and(|answer| ["y", "yes"].contains(&answer.trim().to_lowercase().as_str())),
-        _ = stop.wait_for(|stop| *stop != Stop::Go) => { writeln!(stderr)?; false }
-    };
-    match yes {
-        true => Ok(()),
-        false => Err(Error::new(Kind::Interrupted, "not confirmed: nothing was run")),
-    }
 }
 
 fn table(ledger: &Ledger, layout: &Layout) -> String {

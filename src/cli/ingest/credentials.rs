@@ -20,6 +20,9 @@ use crate::ingest::api::{Credentials, Secret};
 /// Most bytes that a file with a key may have: a key has tens. More is a mistake, such as the wrong file.
 const LARGEST: u64 = 4096;
 
+/// The secret of the stack whose function this is, by its ARN.
+const SECRET_OF_STACK: &str = "SOFLOW_API_KEY_SECRET";
+
 /// What others may do with a file, in its mode: anything at all.
 const OTHERS: u32 = 0o077;
 
@@ -43,13 +46,18 @@ async fn gather(
     let key = near(environment, "SOFLOW_API_KEY", "ingest.key-file", settings.key_file.as_ref())?;
     let token = near(environment, "SOFLOW_API_TOKEN", "ingest.token-file", settings.token_file.as_ref())?;
     let known = Credentials { key, token };
-    match &settings.secret {
-        Some(name) if known.key.is_none() || known.token.is_none() => {
-            let kept = read_secret(name, &ask(name).await?)?;
-            Ok(Credentials { key: known.key.or(kept.key), token: known.token.or(kept.token) })
-        }
-        _ => Ok(known),
-    }
+    let of_stack = environment.get(SECRET_OF_STACK).filter(|_| settings.secret.is_none());
+    let Some(name) = settings.secret.as_ref().or(of_stack).filter(|_| known.key.is_none() || known.token.is_none())
+    else {
+        return Ok(known);
+    };
+    let text = match ask(name).await {
+        // A stack makes its secret empty: until someone has put a key there, the API is asked without one.
+        Err(error) if of_stack.is_some() && error.kind == Kind::Usage => return Ok(known),
+        text => text?,
+    };
+    let kept = read_secret(name, &text)?;
+    Ok(Credentials { key: known.key.or(kept.key), token: known.token.or(kept.token) })
 }
 
 /// Returns what a variable holds, else the file that a setting names.

@@ -202,3 +202,23 @@ impl Payload {
         self.date.or_else(|| scheduled.and_then(day_before)).unwrap_or_else(yesterday)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_logical_date_is_the_one_asked_for_or_the_day_before_the_schedule() {
+        let date = |input: Json| serde_json::from_value::<Payload>(input).unwrap().logical_date().to_string();
+        assert_eq!(
+            date(json!({ "job": "daily", "date": "2026-11-20", "scheduled": "2026-11-23T02:15:00Z" })),
+            "2026-11-20"
+        );
+        assert_eq!(date(json!({ "job": "daily", "scheduled": "2026-11-23T02:15:00Z" })), "2026-11-22");
+        // A stand-in for the scheduler leaves it as it is.
+        let unknown = date(json!({ "job": "daily", "scheduled": "<aws.scheduler.scheduled-time>" }));
+        assert_eq!(unknown, yesterday().to_string());
+    }
+}

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 
-use super::alert::{Message, failed, recovered};
+use super::alert::{Message, Place, failed, recovered};
 use super::drive::Payload;
 use crate::aws::SNS;
 use crate::cli::app::App;
@@ -128,10 +128,13 @@ async fn settle(
     match &execution.error {
         // Stopped when all was done.
         Some(_) if !published => {
-            let message = failed(work, execution, record.as_ref());
+            let message = failed(&Place::of(work)?, execution, record.as_ref());
             tell(work, &execution.key, News::Failed, &about, message).await
         }
-        _ => tell(work, &execution.key, News::Recovered, &about, recovered(work, &execution.key, &about)).await,
+        _ => {
+            tell(work, &execution.key, News::Recovered, &about, recovered(&Place::of(work)?, &execution.key, &about))
+                .await
+        }
     }
 }
 
@@ -168,7 +171,7 @@ pub async fn tell_of_mended(work: &Workspace<'_>) -> Result<Vec<RunId>> {
         let Some(record) = run::latest(store, artifacts, &key).await? else { continue };
         if attach::kind(&record).is_none() {
             let about = record.run.to_string();
-            tell(work, &key, News::Recovered, &about, recovered(work, &key, &about)).await?;
+            tell(work, &key, News::Recovered, &about, recovered(&Place::of(work)?, &key, &about)).await?;
             mended.push(record.run);
         }
     }
@@ -191,5 +194,46 @@ impl Payload {
     fn key(&self) -> RunKey {
         let date: Date = self.run.as_ref().map_or_else(|| self.logical_date(), |run| run.date);
         RunKey { job: self.job.clone(), date }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_read_from_both_who_tell_it() {
+        let told = |payload: Json| {
+            let EndedExecution { arn, key, run, error } = execution(payload).unwrap();
+            (arn, format!("{} {}", key.job, key.date), run.map(|run| run.to_string()), error)
+        };
+        let error = |name: &str, text: &str| Some((name.to_string(), text.to_string()));
+        let cause =
+            json!({ "errorType": "JobFailed", "errorMessage": "step `a` failed\nhint: x", "trace": [] }).to_string();
+        let caught = json!({
+            "job": "daily", "scheduled": "2026-11-23T02:15:00Z", "run": "daily.2026-11-22.3", "execution": "arn:x", "at": "Check",
+            "next": "check", "error": { "Error": "JobFailed", "Cause": cause },
+        });
+        let expected = error("JobFailed", "step `a` failed\nhint: x");
+        assert_eq!(
+            told(caught),
+            ("arn:x".into(), "daily 2026-11-22".into(), Some("daily.2026-11-22.3".into()), expected)
+        );
+        let event = |status: &str, cause: Json| {
+            let input = json!({ "job": "daily", "date": "2026-11-20" }).to_string();
+            let detail =
+                json!({ "executionArn": "arn:y", "name": "8f1b", "status": status, "input": input, "cause": cause });
+            told(json!({ "source": "aws.states", "detail": detail }))
+        };
+        for (status, cause, expected) in [
+            ("SUCCEEDED", Json::Null, None),
+            ("TIMED_OUT", Json::Null, error("TimedOut", "the execution took longer than it may")),
+            ("ABORTED", Json::Null, error("Aborted", "someone stopped the execution")),
+            ("ABORTED", "by anna".into(), error("Aborted", "someone stopped the execution: by anna")),
+            ("FAILED", "as it is".into(), error("", "as it is")),
+        ] {
+            assert_eq!(event(status, cause), ("arn:y".into(), "daily 2026-11-20".into(), None, expected), "{status}");
+        }
+        assert_eq!(execution(json!({ "job": "daily" })).err().unwrap().kind, Kind::Usage);
     }
 }

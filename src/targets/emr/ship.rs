@@ -77,6 +77,14 @@ impl Clusters {
         Ok(wanted)
     }
 
+    /// Brings to S3 what the next run's steps run with.
+    ///
+    /// # Errors
+    /// As [`Self::shipments`].
+    pub async fn ship_all(&self, notes: Notes) -> Result<()> {
+        self.ship(None, &notes).await.map(drop)
+    }
+
     async fn ship_code(&self, notes: &Notes) -> Result<()> {
         let (bundle, place) = self.bundle()?;
         if self.store.size(&place.join(CODE_ARCHIVE)).await?.is_some() {

@@ -170,3 +170,18 @@ fn a_secret_is_the_key_alone_or_json() {
 fn the_settings_know_the_endpoints_that_can_be_read() {
     assert_eq!(endpoint::names().collect::<Vec<_>>(), ENDPOINTS);
 }
+
+#[tokio::test]
+async fn a_function_takes_the_secret_of_its_stack_once_there_is_a_key_in_it() {
+    let home = tempfile::tempdir().unwrap();
+    let (none, named) = (settings(home.path(), "{}"), settings(home.path(), "{ secret: own }"));
+    let stack = environment(&[("SOFLOW_API_KEY_SECRET", "arn:of:stack")]);
+    let kept = async |name: &str| Ok(format!("key-of-{}", name.len()));
+    assert_eq!(exposed(&gather(&stack, &none, kept).await.unwrap()), (Some("key-of-12"), None));
+    assert_eq!(exposed(&gather(&stack, &named, kept).await.unwrap()), (Some("key-of-3"), None));
+    let empty = async |_: &str| Err(Error::new(Kind::Usage, "it has no value"));
+    assert_eq!(exposed(&gather(&stack, &none, empty).await.unwrap()), (None, None));
+    assert_eq!(gather(&stack, &named, empty).await.unwrap_err().kind, Kind::Usage);
+    let away = async |_: &str| Err(Error::new(Kind::Machine, "no answer"));
+    assert_eq!(gather(&stack, &none, away).await.unwrap_err().kind, Kind::Machine);
+}

@@ -1,0 +1,37 @@
+//! A question to the person, before something that costs or cannot be taken back.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use tokio::sync::{oneshot, watch};
+
+use crate::error::{Error, Kind, Result};
+use crate::targets::Stop;
+
+/// Asks a question. `hints` say how to do without it, `unless` what holds when the answer is no.
+///
+/// # Errors
+/// `Usage` where nobody can be asked, `Interrupted` when the answer is anything but yes.
+pub async fn confirm(question: &str, unless: &str, mut stop: watch::Receiver<Stop>, hints: &[String]) -> Result<()> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        let error = Error::new(Kind::Usage, "nobody is here to be asked whether to begin");
+        return Err(hints.iter().fold(error, |error, hint| error.hint(hint)));
+    }
+    let mut stderr = std::io::stderr();
+    write!(stderr, "{question} [y/N] ")?;
+    stderr.flush()?;
+    let (tell, told) = oneshot::channel();
+    // A thread of its own: Ctrl-C must be heard while the terminal is read, and a pool would wait for its last reader.
+    std::thread::spawn(move || {
+        let mut answer = String::new();
+        let _ = std::io::stdin().read_line(&mut answer);
+        let _ = tell.send(answer);
+    });
+    let yes = tokio::select! {
+        answer = told => answer.is_ok_and(|answer| ["y", "yes"].contains(&answer.trim().to_lowercase().as_str())),
+        _ = stop.wait_for(|stop| *stop != Stop::Go) => { writeln!(stderr)?; false }
+    };
+    match yes {
+        true => Ok(()),
+        false => Err(Error::new(Kind::Interrupted, format!("not confirmed: {unless}"))),
+    }
+}

@@ -1,0 +1,285 @@
+//! A stack as it would be deployed: functions, a state machine, the rule on executions that have ended, and a topic.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use soflow::deploy::{HANDLERS, machine};
+
+use crate::daily::lab::BETWEEN_LOOKS;
+use crate::emr::lab::{DATE, Lab as Emr, TABLES};
+use crate::twin::{Failure, Function, StepFate};
+
+/// The functions that an execution calls, in order.
+pub const PARTS: [&str; 5] = ["begin", "cluster", "submit", "check", "publish"];
+
+/// Longest time that an execution may take here.
+const LONGEST: Duration = Duration::from_secs(120);
+
+/// How an execution has ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: String,
+    pub error: Option<String>,
+    pub cause: Option<String>,
+    /// The states that it entered, in order.
+    pub states: Vec<String>,
+}
+
+/// An account with a stack in it, and the project that was deployed.
+pub struct Lab {
+    /// The project, for commands from a laptop, and the lake.
+    pub emr: Emr,
+    machine: String,
+    queue: String,
+    told: Mutex<Vec<String>>,
+}
+
+impl Lab {
+    pub fn new() -> Self {
+        Self::with("", 21_600, &[])
+    }
+
+    /// `settings`: more lines of config/soflow.yaml; `longest`: after how many seconds an execution is ended; `timeouts`: of
+    /// functions that are to have others than the stack gives them.
+    pub fn with(settings: &str, longest: u32, timeouts: &[(&str, Duration)]) -> Self {
+        let emr = Emr::with(settings, |options| options);
+        let name = emr.bucket.clone();
+        let form = format!("Action=CreateTopic&Name={name}");
+        let topic = between(&emr.twin.ask_form("sns", &form), "<TopicArn>", "</TopicArn>");
+        // What was received once stays away from those who look again.
+        let asked = json!({ "QueueName": name, "Attributes": { "VisibilityTimeout": "43200" } });
+        let queue = answer(&emr, "sqs", "AmazonSQS.CreateQueue", &asked)["QueueUrl"].as_str().unwrap().to_string();
+        let endpoint = topic.replace(":sns:", ":sqs:");
+        emr.twin.ask_form("sns", &format!("Action=Subscribe&Protocol=sqs&TopicArn={topic}&Endpoint={endpoint}"));
+        let timeouts: BTreeMap<&str, Duration> = timeouts.iter().copied().collect();
+        let mut definition = machine("chain", longest).to_string().replace("${AWS::Partition}", "aws");
+        for handler in &HANDLERS {
+            let timeout = Duration::from_secs(handler.seconds.into());
+            let function = Function {
+                name: function(&emr, handler.name),
+                handler: handler.name.into(),
+                timeout: timeouts.get(handler.name).copied().unwrap_or(timeout),
+                memory: handler.memory,
+                bootstrap: PathBuf::from(env!("CARGO_BIN_EXE_soflow")),
+                folder: emr.home.path().to_path_buf(),
+                environment: vec![("SOFLOW_ALERTS".into(), topic.clone())],
+            };
+            let placeholder = format!("${{{}{}Function}}", handler.name[..1].to_uppercase(), &handler.name[1..]);
+            definition = definition.replace(&placeholder, &function.name);
+            emr.twin.function(function);
+        }
+        let asked =
+            json!({ "name": name, "definition": definition, "roleArn": "arn:aws:iam::123456789012:role/machine" });
+        let made = answer(&emr, "states", "AWSStepFunctions.CreateStateMachine", &asked);
+        let machine = made["stateMachineArn"].as_str().unwrap_or_else(|| panic!("{made}")).to_string();
+        Self { emr, machine, queue, told: Mutex::default() }
+    }
+
+    /// Runs the date's execution to its end, and does what the rule on ended executions does.
+    pub fn run(&self) -> Ended {
+        self.finish(&self.start(&input()))
+    }
+
+    /// Starts an execution; returns its ARN.
+    pub fn start(&self, input: &Value) -> String {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let name = format!("chain.{DATE}.{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let asked = json!({ "stateMachineArn": self.machine, "name": name, "input": input.to_string() });
+        let started = answer(&self.emr, "states", "AWSStepFunctions.StartExecution", &asked);
+        started["executionArn"].as_str().unwrap_or_else(|| panic!("{started}")).to_string()
+    }
+
+    /// Waits for the end of an execution; then does what the rule on ended executions does.
+    pub fn finish(&self, execution: &str) -> Ended {
+        let ended = self.wait(execution, || {});
+        self.rule(execution);
+        ended
+    }
+
+    /// Waits for the end of an execution, and does something again and again meanwhile.
+    pub fn wait(&self, execution: &str, meanwhile: impl Fn()) -> Ended {
+        let last = Instant::now() + LONGEST;
+        while self.describe(execution)["status"] == "RUNNING" {
+            assert!(Instant::now() < last, "{execution} does not end\n{self}");
+            meanwhile();
+            std::thread::park_timeout(BETWEEN_LOOKS);
+        }
+        let description = self.describe(execution);
+        let text = |name: &str| description[name].as_str().map(str::to_string);
+        Ended {
+            status: text("status").unwrap(),
+            error: text("error"),
+            cause: text("cause"),
+            states: self.states(execution),
+        }
+    }
+
+    /// Calls the function `ended` as EventBridge does when an execution has ended: at once, and when that fails a minute later,
+    /// and two minutes after that. Source: Lambda developer guide, "How Lambda handles errors and retries with asynchronous
+    /// invocation".
+    pub fn rule(&self, execution: &str) {
+        let told = self.describe(execution);
+        let event = json!({
+            "version": "0",
+            "id": "315c1398-40ff-a850-213b-158f73e60175",
+            "detail-type": "Step Functions Execution Status Change",
+            "source": "aws.states",
+            "account": "123456789012",
+            "time": "2026-11-23T02:20:00Z",
+            "region": "us-east-1",
+            "resources": [execution],
+            "detail": {
+                "executionArn": execution,
+                "stateMachineArn": self.machine,
+                "name": told["name"],
+                "status": told["status"],
+                "startDate": 1_795_400_000_000_u64,
+                "stopDate": 1_795_400_300_000_u64,
+                "input": told["input"],
+                "output": told["output"],
+                "error": told["error"],
+                "cause": told["cause"],
+            },
+        });
+        let function = function(&self.emr, "ended");
+        let mut last = Value::Null;
+        for later in [60, 120, 0] {
+            match self.emr.twin.invoke(&function, &event) {
+                Ok(_) => return,
+                Err(error) => last = error,
+            }
+            self.emr.twin.pass(Duration::from_secs(later));
+        }
+        panic!("the function `ended` failed: {last:#}\n{self}");
+    }
+
+    /// Returns the subjects of all messages that people got, sorted: a queue has no order.
+    pub fn messages(&self) -> Vec<String> {
+        let mut told = self.told.lock().unwrap();
+        loop {
+            let asked = json!({ "QueueUrl": self.queue, "MaxNumberOfMessages": 10 });
+            let received = answer(&self.emr, "sqs", "AmazonSQS.ReceiveMessage", &asked);
+            let messages = received["Messages"].as_array().cloned().unwrap_or_default();
+            if messages.is_empty() {
+                told.sort();
+                return told.clone();
+            }
+            told.extend(messages.iter().map(|message| {
+                let body: Value = serde_json::from_str(message["Body"].as_str().unwrap()).unwrap();
+                body["Subject"].as_str().unwrap().to_string()
+            }));
+        }
+    }
+
+    /// Asserts what holds when all executions have ended, and that people got these messages.
+    pub fn check(&self, what: &str, messages: &[&str]) {
+        self.check_left(what);
+        assert_eq!(self.messages(), messages, "{what}: messages\n{self}");
+    }
+
+    /// Asserts what holds when all executions have ended: nothing is left that costs or waits, no step was run twice.
+    pub fn check_left(&self, what: &str) {
+        self.emr.check_invariants(what);
+        let ended = |cluster: &Value| cluster["Status"]["State"].as_str().unwrap().starts_with("TERMINAT");
+        let left: Vec<Value> = self.emr.twin.clusters().into_iter().filter(|cluster| !ended(cluster)).collect();
+        assert!(left.is_empty(), "{what}: a cluster is left: {left:#?}\n{self}");
+        let running: Vec<Value> =
+            self.emr.records().into_iter().filter(|record| record["state"] == "running").collect();
+        assert!(running.is_empty(), "{what}: left as running: {running:#?}\n{self}");
+        for cluster in self.emr.clusters() {
+            assert_eq!(self.emr.lease(&cluster), None, "{what}: a lease is left\n{self}");
+        }
+    }
+
+    /// Asserts that the date is published, by steps that were completed once.
+    pub fn check_published(&self, what: &str, messages: &[&str]) {
+        self.check(what, messages);
+        assert_eq!(self.emr.published(), TABLES, "{what}\n{self}");
+        let mut done = self.emr.completed();
+        done.sort();
+        assert_eq!(done, ["one", "three", "two"], "{what}: completed steps, of all runs and clusters\n{self}");
+    }
+
+    /// Asserts that an execution has succeeded.
+    pub fn succeeded(&self, ended: &Ended, what: &str) {
+        assert_eq!(ended.status, "SUCCEEDED", "{what}: {ended:#?}\n{self}");
+    }
+
+    /// Asserts that an execution has failed with this error and a cause that says that.
+    pub fn failed(&self, ended: &Ended, error: &str, says: &str, what: &str) {
+        let is = (ended.status.as_str(), ended.error.as_deref());
+        assert_eq!(is, ("FAILED", Some(error)), "{what}: {ended:#?}\n{self}");
+        let cause = ended.cause.as_deref().unwrap_or_default();
+        assert!(cause.contains(says), "{what}: not told `{says}`: {ended:#?}\n{self}");
+    }
+
+    /// Stops an execution, as a person does.
+    pub fn stop(&self, execution: &str) {
+        let asked = json!({ "executionArn": execution, "cause": "by hand" });
+        answer(&self.emr, "states", "AWSStepFunctions.StopExecution", &asked);
+    }
+
+    /// Returns how often a handler was called.
+    pub fn invocations(&self, handler: &str) -> usize {
+        let calls = self.emr.twin.calls_of("lambda", "Invoke");
+        calls.iter().filter(|call| call.detail == function(&self.emr, handler)).count()
+    }
+
+    fn describe(&self, execution: &str) -> Value {
+        answer(&self.emr, "states", "AWSStepFunctions.DescribeExecution", &json!({ "executionArn": execution }))
+    }
+
+    fn states(&self, execution: &str) -> Vec<String> {
+        let mut states = Vec::new();
+        let mut asked = json!({ "executionArn": execution, "maxResults": 1000 });
+        loop {
+            let page = answer(&self.emr, "states", "AWSStepFunctions.GetExecutionHistory", &asked);
+            let events = page["events"].as_array().unwrap();
+            let names = events.iter().filter_map(|event| event["stateEnteredEventDetails"]["name"].as_str());
+            states.extend(names.map(str::to_string));
+            if !page["nextToken"].is_string() {
+                return states;
+            }
+            asked["nextToken"] = page["nextToken"].clone();
+        }
+    }
+}
+
+impl std::fmt::Display for Lab {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "--- functions ---\n{}\n---", self.emr.twin.functions_said())
+    }
+}
+
+/// Returns the input of the date's execution.
+pub fn input() -> Value {
+    json!({ "job": "chain", "date": DATE })
+}
+
+/// Returns a stack in which the second step of the job fails.
+pub fn failing() -> Lab {
+    let lab = Lab::new();
+    let failure = Failure { driver_stderr: "ValueError: bad data in row 7".into(), ..Failure::default() };
+    lab.emr.twin.step_fate("two", StepFate::Fails(failure));
+    lab
+}
+
+/// Returns the name of a function: by it the interpreter, which many twins share, finds the twin.
+pub fn function(emr: &Emr, handler: &str) -> String {
+    format!("soflow-{}-{handler}", emr.twin.port())
+}
+
+fn answer(emr: &Emr, service: &'static str, target: &'static str, asked: &Value) -> Value {
+    let (status, answer) = emr.twin.ask(service, target, asked);
+    assert_eq!(status, 200, "{target} {asked}: {answer}");
+    answer
+}
+
+fn between(text: &str, before: &str, after: &str) -> String {
+    let found = text.split_once(before).and_then(|(_, rest)| rest.split_once(after));
+    found.unwrap_or_else(|| panic!("no {before} in {text}")).0.to_string()
+}
