@@ -25,12 +25,14 @@ mod faults;
 mod forward;
 mod lambda;
 mod logs;
+mod ministack;
 mod moto;
 mod recognise;
 mod replies;
 mod server;
 mod spoil;
 mod submission;
+pub mod tools;
 mod witness;
 
 use std::path::PathBuf;
@@ -40,6 +42,7 @@ use std::time::Duration;
 pub use emr::fates::{Failure, Fate, Loss, StepFate};
 pub use faults::{Fault, FaultKind};
 pub use lambda::Function;
+pub use ministack::Ministack;
 pub use moto::{Moto, REGION};
 pub use witness::{Act, Call, Moment};
 
