@@ -5,7 +5,7 @@ use std::process::Command;
 use fs_err as fs;
 use tempfile::TempDir;
 
-use crate::twin::Ministack;
+use crate::twin::ministack::Ministack;
 
 const SETTINGS: &str = "
 default-target: prod

@@ -23,9 +23,9 @@ mod emr;
 mod exec;
 mod faults;
 mod forward;
-mod lambda;
+pub mod lambda;
 mod logs;
-mod ministack;
+pub mod ministack;
 mod moto;
 mod recognise;
 mod replies;
@@ -41,8 +41,6 @@ use std::time::Duration;
 
 pub use emr::fates::{Failure, Fate, Loss, StepFate};
 pub use faults::{Fault, FaultKind};
-pub use lambda::Function;
-pub use ministack::Ministack;
 pub use moto::{Moto, REGION};
 pub use witness::{Act, Call, Moment};
 
