@@ -25,7 +25,9 @@ mod faults;
 mod forward;
 mod lambda;
 mod logs;
+mod ministack;
 mod moto;
+mod python;
 mod recognise;
 mod replies;
 mod server;
@@ -40,7 +42,7 @@ use std::time::Duration;
 pub use emr::fates::{Failure, Fate, Loss, StepFate};
 pub use faults::{Fault, FaultKind};
 pub use lambda::Function;
-pub use moto::{Moto, REGION};
+pub use moto::{Moto, REGION, environment};
 pub use witness::{Act, Call, Moment};
 
 /// How a twin behaves; `Options::default()` is what tests want.
