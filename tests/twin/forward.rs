@@ -60,7 +60,12 @@ impl Forward {
 
     /// Sends an S3 call of the twin's own, such as `PUT /bucket/key`; returns status and body.
     pub async fn s3(&self, method: &str, path: &str, body: Vec<u8>) -> (u16, Vec<u8>) {
-        let request = self.request("s3", method, path).header("content-type", "application/octet-stream");
+        self.rest("s3", method, path, body).await
+    }
+
+    /// Sends a call of the twin's own to a service whose operations are paths; returns status and body.
+    pub async fn rest(&self, service: &str, method: &str, path: &str, body: Vec<u8>) -> (u16, Vec<u8>) {
+        let request = self.request(service, method, path).header("content-type", "application/octet-stream");
         self.send(request, body).await
     }
 

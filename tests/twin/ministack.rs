@@ -1,10 +1,15 @@
-//! A ministack, the second stand-in for AWS: its CloudFormation has change sets, rollbacks and drift, which moto's has not.
+//! A ministack server: another interpreter of state machines, with Lambda and EventBridge of its own, whose functions call a
+//! twin; and a CloudFormation with change sets, rollbacks and drift, which moto's has not.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Child;
+use std::sync::OnceLock;
 
-use super::{moto, tools};
+use serde_json::Value;
+
+use super::forward::Forward;
+use super::{Twin, moto, tools};
 
 const LOCK: &str = include_str!("ministack.lock");
 const SERVER: &str = include_str!("ministack_server.py");
@@ -12,19 +17,21 @@ const SERVER: &str = include_str!("ministack_server.py");
 /// A running ministack. Ends when dropped, or when this process ends: the server watches its standard input.
 #[derive(Debug)]
 pub struct Ministack {
-    /// Where it listens, on 127.0.0.1.
-    pub port: u16,
+    port: u16,
+    client: Forward,
     process: Child,
 }
 
+fn shared() -> &'static Ministack {
+    static SHARED: OnceLock<Ministack> = OnceLock::new();
+    SHARED.get_or_init(Ministack::start)
+}
+
 impl Ministack {
-    /// Starts a ministack on a free port.
-    ///
-    /// # Panics
-    /// When it cannot be installed (the first time downloads its packages), or does not start.
+    /// Starts a ministack.
     pub fn start() -> Self {
-        let (process, port) = tools::serve(tools::python("ministack", LOCK).args(["-u", "-c", SERVER]));
-        Self { port, process }
+        let (port, process) = tools::serve("ministack", LOCK, SERVER);
+        Self { port, client: Forward::new(port), process }
     }
 
     /// Returns the variables that point an AWS client here.
@@ -49,5 +56,21 @@ impl Drop for Ministack {
     fn drop(&mut self) {
         drop(self.process.kill());
         drop(self.process.wait());
+    }
+}
+
+impl Twin {
+    /// Returns the answer of a JSON service in ministack, such as `("states", "AWSStepFunctions.ListStateMachines")`.
+    pub fn ask_ministack(&self, service: &'static str, target: &'static str, body: &Value) -> (u16, Value) {
+        let body = body.to_string();
+        let (status, body) = self.wait(|_| shared().client.json(service, target, body));
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    /// Makes a function in ministack, by Lambda's `CreateFunction`.
+    pub fn function_in_ministack(&self, request: &Value) {
+        let body = request.to_string().into_bytes();
+        let (status, body) = self.wait(|_| shared().client.rest("lambda", "POST", "/2015-03-31/functions", body));
+        assert_eq!(status, 201, "{}", String::from_utf8_lossy(&body));
     }
 }

@@ -1,29 +1,67 @@
 """Serves ministack on a free port of 127.0.0.1, tells the port, and ends when standard input closes.
 
-It makes 64 of the 66 resources of a stack. Placeholders stand for the others, which are named here: a type that is missing from this
-list, and from ministack, is refused as CloudFormation refuses what it does not know.
+Whoever starts it holds the other end of that pipe, so the server ends with them, however they end; and its functions with
+it, since they hear no more of their Runtime API. The first argument says how long a second of a state machine's waits and
+retries lasts.
 """
 
 import os
+import shutil
 import socket
 import sys
+import tempfile
 import threading
-import urllib.request
+import time
 
-UNKNOWN_TYPES = ("AWS::CloudTrail::Trail", "AWS::EMR::SecurityConfiguration")
 
+def end_with_parent():
+    while os.read(0, 4096):
+        pass
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)
+
+
+def tell():
+    """Tells the port as soon as it is served."""
+    while socket.socket().connect_ex(("127.0.0.1", port)):
+        time.sleep(0.05)
+    print(port, file=told, flush=True)
+    told.close()
+
+
+# What it keeps on disk.
+folder = tempfile.tempdir = tempfile.mkdtemp(prefix="ministack-")
 with socket.socket() as free:
     free.bind(("127.0.0.1", 0))
     port = free.getsockname()[1]
-os.environ.update(BIND_HOST="127.0.0.1", GATEWAY_PORT=str(port), LAMBDA_EXECUTOR="local", SFTP_ENABLED="0", IOT_MTLS_ENABLED="0")
-told = os.dup(1)
-os.dup2(2, 1)  # what it prints is no port
+# What the server says itself is no answer.
+told, sys.stdout = sys.stdout, sys.stderr
+os.environ.update(
+    BIND_HOST="127.0.0.1",
+    GATEWAY_PORT=str(port),
+    TMPDIR=folder,
+    LAMBDA_EXECUTOR="local",
+    SFN_WAIT_SCALE=sys.argv[1],
+    MINISTACK_ACCOUNT_ID="123456789012",
+    # No servers beside it, and nothing of what is expected to fail.
+    SFTP_ENABLED="0",
+    IOT_MTLS_ENABLED="0",
+    LOG_LEVEL="CRITICAL",
+)
+sys.argv[1:] = []
+threading.Thread(target=end_with_parent, daemon=True).start()
+threading.Thread(target=tell, daemon=True).start()
 
+from ministack.app import main  # noqa: E402
 from ministack.services.cloudformation import provisioners  # noqa: E402
+
+# Of the resources of a stack these are not made there: placeholders stand for them. A type that is neither here nor there is
+# refused, as CloudFormation refuses what it does not know.
+UNKNOWN_TYPES = ("AWS::CloudTrail::Trail", "AWS::EMR::SecurityConfiguration")
 
 
 def placeholder(logical_id, *_, **__):
-    return logical_id, {"Arn": f"arn:aws:placeholder:us-east-1:000000000000:{logical_id}"}
+    return logical_id, {"Arn": f"arn:aws:placeholder:us-east-1:123456789012:{logical_id}"}
 
 
 def kept(physical_id, *_, **__):
@@ -44,32 +82,5 @@ for unknown in UNKNOWN_TYPES:
     handlers[unknown] = {"create": placeholder, "update": kept, "delete": lambda *_, **__: None}
 alarm = handlers["AWS::CloudWatch::Alarm"]
 alarm["create"] = plain_alarms_only(alarm["create"])
-
-
-def end_with_parent():
-    while os.read(0, 4096):
-        pass
-    os._exit(0)
-
-
-def tell_when_ready():
-    while True:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/_ministack/health", timeout=5).close()
-        except OSError as error:
-            if getattr(error, "code", None) is None:
-                continue
-        os.write(told, f"{port}\n".encode())
-        os.close(told)
-        return
-
-
-threading.Thread(target=end_with_parent, daemon=True).start()
-threading.Thread(target=tell_when_ready, daemon=True).start()
-sys.argv = ["ministack"]
-silence = os.open(os.devnull, os.O_WRONLY)
-os.dup2(silence, 1)  # a banner, and a line a request
-os.dup2(silence, 2)
-from ministack.app import main  # noqa: E402
 
 main()

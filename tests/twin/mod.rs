@@ -26,7 +26,7 @@ mod forward;
 pub mod lambda;
 mod logs;
 pub mod ministack;
-mod moto;
+pub mod moto;
 mod recognise;
 mod replies;
 mod server;

@@ -13,9 +13,6 @@ pub const ACCOUNT: &str = "123456789012";
 const LOCK: &str = include_str!("moto.lock");
 const SERVER: &str = include_str!("moto_server.py");
 
-/// How long a second lasts that a state machine waits.
-const SECOND: &str = "0.02";
-
 /// A running moto. Ends when dropped, or when this process ends: the server watches its standard input.
 #[derive(Debug)]
 pub struct Moto {
@@ -36,7 +33,7 @@ impl Moto {
     /// # Panics
     /// When it cannot be installed (the first time downloads its packages), or does not start.
     pub fn start() -> Self {
-        let (process, port) = tools::serve(tools::python("moto", LOCK).args(["-u", "-c", SERVER, SECOND]));
+        let (port, process) = tools::serve("moto", LOCK, SERVER);
         Self { port, process }
     }
 }

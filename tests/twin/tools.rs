@@ -8,6 +8,9 @@ use std::process::{Child, Command, Output, Stdio};
 use fs_err as fs;
 use soflow::names::Digest;
 
+/// How long a second lasts that a state machine waits.
+const SECOND: &str = "0.02";
+
 /// Returns an environment of Python with the packages of a lock file.
 pub fn python(name: &str, lock: &str) -> Command {
     let folder = made(name, lock, |folder| {
@@ -20,7 +23,10 @@ pub fn python(name: &str, lock: &str) -> Command {
         run(pip.args(["--only-binary=:all:", "--require-hashes", "-r"]).arg(file));
     });
     let mut python = Command::new(folder.join("bin/python"));
-    python.env("PYTHONNOUSERSITE", "1").env_remove("PYTHONPATH").env_remove("PYTHONHOME");
+    python.env("PYTHONNOUSERSITE", "1");
+    for variable in ["PYTHONPATH", "PYTHONHOME", "AWS_ENDPOINT_URL"] {
+        python.env_remove(variable);
+    }
     python
 }
 
@@ -41,13 +47,19 @@ pub fn made(name: &str, of: &str, make: impl FnOnce(&Path)) -> PathBuf {
     folder
 }
 
-/// Starts a server that prints its port first, and ends when its standard input closes; returns its process and the port.
-pub fn serve(command: &mut Command) -> (Child, u16) {
-    let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the server does not start");
+/// Starts a server in Python with the packages of a lock; returns its port on 127.0.0.1. It ends when its standard input
+/// closes.
+///
+/// # Panics
+/// When it cannot be installed (the first time downloads its packages), or does not start.
+pub fn serve(name: &str, lock: &str, script: &str) -> (u16, Child) {
+    let mut command = python(name, lock);
+    command.args(["-u", "-c", script, SECOND]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut process = command.spawn().unwrap_or_else(|error| panic!("the Python of {name} does not start: {error}"));
     let mut line = String::new();
-    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).expect("the server says nothing");
-    let port = line.trim().parse().expect("the server did not start: it says why above");
-    (process, port)
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let port = line.trim().parse().unwrap_or_else(|_| panic!("{name} did not start: it says why above"));
+    (port, process)
 }
 
 /// Runs a program that must succeed.

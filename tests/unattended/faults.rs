@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::emr::lab::in_two_lanes;
 use crate::twin::{Fault, FaultKind};
+use crate::unattended::interpreter::Interpreter;
 use crate::unattended::lab::{Lab, PARTS};
 
 #[test]
@@ -12,7 +13,7 @@ fn throttled_calls_are_made_later_and_nothing_is_made_twice() {
     let short = [("cluster", Duration::from_secs(11))];
     for (times, timeouts) in [(2, &short[..0]), (4, &short)] {
         let what = format!("throttled {times} times");
-        let lab = Lab::with("", 21_600, timeouts);
+        let lab = Lab::with(Interpreter::Moto, 21_600, timeouts);
         for operation in ["RunJobFlow", "AddJobFlowSteps"] {
             lab.emr.twin.fault(Fault::new("emr", operation, FaultKind::Throttle).times(times));
         }
@@ -30,7 +31,7 @@ fn an_invocation_that_is_lost_is_made_again_and_its_work_is_done_once() {
         ("throttled", FaultKind::Throttle),
         ("failed", FaultKind::Internal { done: true }),
     ];
-    for handler in PARTS {
+    in_two_lanes(PARTS.into(), |handler| {
         let lab = Lab::new();
         for (n, (_, kind)) in kinds.iter().enumerate() {
             // Of each call of a handler the one after the fault is answered.
@@ -41,14 +42,14 @@ fn an_invocation_that_is_lost_is_made_again_and_its_work_is_done_once() {
         lab.succeeded(&lab.run(), &what);
         lab.check_published(&what, &[]);
         assert_eq!(lab.emr.clusters().len(), 1, "{what}\n{lab}");
-    }
+    });
 }
 
 #[test]
 fn a_handler_that_is_short_of_time_leaves_its_work_to_the_next_call() {
     // Ten seconds before its end it stops by itself: here after two, which one of its calls takes.
     in_two_lanes(PARTS.into(), |handler| {
-        let lab = Lab::with("", 21_600, &[(handler, Duration::from_secs(12))]);
+        let lab = Lab::with(Interpreter::Moto, 21_600, &[(handler, Duration::from_secs(12))]);
         let slow = FaultKind::Delay(Duration::from_secs(3));
         lab.emr.twin.fault(Fault::new("*", "*", slow).by(handler).nth(5));
         lab.succeeded(&lab.run(), handler);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use crate::daily::lab::BETWEEN_LOOKS;
 use crate::emr::lab::{DATE, Lab as Emr, STEPS, TABLES};
 use crate::twin::lambda::Function;
 use crate::twin::{Failure, StepFate};
+use crate::unattended::interpreter::Interpreter;
 
 /// The functions that an execution calls, in order.
 pub const PARTS: [&str; 5] = ["begin", "cluster", "submit", "check", "publish"];
@@ -34,20 +35,27 @@ pub struct Ended {
 pub struct Lab {
     /// The project, for commands from a laptop, and the lake.
     pub emr: Emr,
+    interpreter: Interpreter,
     machine: String,
     queue: String,
     told: Mutex<Vec<String>>,
+    /// How often the function `ended` is called by what was done so far, where that is not for us to do.
+    ends: AtomicUsize,
 }
 
 impl Lab {
     pub fn new() -> Self {
-        Self::with("", 21_600, &[])
+        Self::on(Interpreter::Moto)
     }
 
-    /// `settings`: more lines of config/soflow.yaml; `longest`: after how many seconds an execution is ended; `timeouts`: of
-    /// functions that are to have others than the stack gives them.
-    pub fn with(settings: &str, longest: u32, timeouts: &[(&str, Duration)]) -> Self {
-        let emr = Emr::with(settings, |options| options);
+    pub fn on(interpreter: Interpreter) -> Self {
+        Self::with(interpreter, 21_600, &[])
+    }
+
+    /// `longest`: after how many seconds an execution is ended; `timeouts`: of functions that are to have others than the
+    /// stack gives them.
+    pub fn with(interpreter: Interpreter, longest: u32, timeouts: &[(&str, Duration)]) -> Self {
+        let emr = Emr::new();
         let name = emr.bucket.clone();
         let form = format!("Action=CreateTopic&Name={name}");
         let topic = between(&emr.twin.ask_form("sns", &form), "<TopicArn>", "</TopicArn>");
@@ -71,13 +79,14 @@ impl Lab {
             };
             let placeholder = format!("${{{}{}Function}}", handler.name[..1].to_uppercase(), &handler.name[1..]);
             definition = definition.replace(&placeholder, &function.name);
-            emr.twin.function(function);
+            interpreter.function(&emr, function);
         }
         let asked =
             json!({ "name": name, "definition": definition, "roleArn": "arn:aws:iam::123456789012:role/machine" });
-        let made = answer(&emr, "states", "AWSStepFunctions.CreateStateMachine", &asked);
+        let made = interpreter.states(&emr, "AWSStepFunctions.CreateStateMachine", &asked);
         let machine = made["stateMachineArn"].as_str().unwrap_or_else(|| panic!("{made}")).to_string();
-        Self { emr, machine, queue, told: Mutex::default() }
+        interpreter.rule(&emr, &machine, &function(&emr, "ended"));
+        Self { emr, interpreter, machine, queue, told: Mutex::default(), ends: AtomicUsize::new(0) }
     }
 
     /// Runs the date's execution to its end, and does what the rule on ended executions does.
@@ -90,7 +99,7 @@ impl Lab {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let name = format!("chain.{DATE}.{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let asked = json!({ "stateMachineArn": self.machine, "name": name, "input": input.to_string() });
-        let started = answer(&self.emr, "states", "AWSStepFunctions.StartExecution", &asked);
+        let started = self.interpreter.states(&self.emr, "AWSStepFunctions.StartExecution", &asked);
         started["executionArn"].as_str().unwrap_or_else(|| panic!("{started}")).to_string()
     }
 
@@ -123,6 +132,10 @@ impl Lab {
     /// and two minutes after that. Source: Lambda developer guide, "How Lambda handles errors and retries with asynchronous
     /// invocation".
     pub fn rule(&self, execution: &str) {
+        if self.interpreter == Interpreter::Ministack {
+            self.wait_for_rule(execution);
+            return;
+        }
         let told = self.describe(execution);
         let event = json!({
             "version": "0",
@@ -156,6 +169,17 @@ impl Lab {
             self.emr.twin.pass(Duration::from_secs(later));
         }
         panic!("the function `ended` failed: {last:#}\n{self}");
+    }
+
+    /// Waits until the function `ended` has returned, which the rule has called, and before it the state machine after an error.
+    fn wait_for_rule(&self, execution: &str) {
+        let caught = self.states(execution).iter().any(|state| state == "Ended");
+        let ends = self.ends.fetch_add(1 + usize::from(caught), Ordering::SeqCst) + 1 + usize::from(caught);
+        let function = [function(&self.emr, "ended")];
+        self.emr.twin.until("the function `ended`", |_| {
+            let said = self.interpreter.said(&self.emr, &function);
+            said.matches(": REPORT RequestId").count() >= ends
+        });
     }
 
     /// Returns the subjects of all messages that people got, sorted: a queue has no order.
@@ -223,18 +247,19 @@ impl Lab {
     /// Stops an execution, as a person does.
     pub fn stop(&self, execution: &str) {
         let asked = json!({ "executionArn": execution, "cause": "by hand" });
-        answer(&self.emr, "states", "AWSStepFunctions.StopExecution", &asked);
+        self.interpreter.states(&self.emr, "AWSStepFunctions.StopExecution", &asked);
     }
 
     fn describe(&self, execution: &str) -> Value {
-        answer(&self.emr, "states", "AWSStepFunctions.DescribeExecution", &json!({ "executionArn": execution }))
+        let asked = json!({ "executionArn": execution });
+        self.interpreter.states(&self.emr, "AWSStepFunctions.DescribeExecution", &asked)
     }
 
     fn states(&self, execution: &str) -> Vec<String> {
         let mut states = Vec::new();
         let mut asked = json!({ "executionArn": execution, "maxResults": 1000 });
         loop {
-            let page = answer(&self.emr, "states", "AWSStepFunctions.GetExecutionHistory", &asked);
+            let page = self.interpreter.states(&self.emr, "AWSStepFunctions.GetExecutionHistory", &asked);
             let events = page["events"].as_array().unwrap();
             let names = events.iter().filter_map(|event| event["stateEnteredEventDetails"]["name"].as_str());
             states.extend(names.map(str::to_string));
@@ -248,7 +273,8 @@ impl Lab {
 
 impl std::fmt::Display for Lab {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "--- functions ---\n{}\n---", self.emr.twin.functions_said())
+        let functions: Vec<String> = HANDLERS.iter().map(|handler| function(&self.emr, handler.name)).collect();
+        write!(f, "--- functions ---\n{}\n---", self.interpreter.said(&self.emr, &functions))
     }
 }
 
@@ -257,9 +283,13 @@ pub fn input() -> Value {
     json!({ "job": "chain", "date": DATE })
 }
 
-/// Returns a stack in which the second step of the job fails.
+/// Returns such a stack on the first interpreter.
 pub fn failing() -> Lab {
-    let lab = Lab::new();
+    fails(Lab::new())
+}
+
+/// Returns a stack in which the second step of the job fails.
+pub fn fails(lab: Lab) -> Lab {
     let failure = Failure { driver_stderr: "ValueError: bad data in row 7".into(), ..Failure::default() };
     lab.emr.twin.step_fate("two", StepFate::Fails(failure));
     lab

@@ -1,8 +1,10 @@
-//! Runs without a laptop: the generated state machine, executed by an interpreter that is not ours, with the program as its
+//! Runs without a laptop: the generated state machine, executed by interpreters that are not ours, with the program as its
 //! Lambda functions and the twin as everything that they call.
 
 mod faults;
+mod interpreter;
 mod kills;
 mod lab;
+mod second;
 mod stops;
 mod whole;

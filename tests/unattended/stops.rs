@@ -2,13 +2,13 @@
 
 use crate::emr::lab::DATE;
 use crate::twin::StepFate;
+use crate::unattended::interpreter::Interpreter;
 use crate::unattended::lab::{Lab, input};
 
-const ABORTED: &str = "soflow: chain 2026-11-22 failed: Aborted";
+pub const ABORTED: &str = "soflow: chain 2026-11-22 failed: Aborted";
 
 /// Starts an execution whose cluster is starting, or whose second step runs for good.
-fn stuck(at: &str) -> (Lab, String) {
-    let lab = Lab::new();
+pub fn stuck(lab: Lab, at: &str) -> (Lab, String) {
     if at == "starting" {
         lab.emr.twin.hold();
     } else {
@@ -23,7 +23,7 @@ fn stuck(at: &str) -> (Lab, String) {
 }
 
 /// Lets the date be done when nothing is in the way any more.
-fn mended(lab: &Lab, what: &str, told: &str) {
+pub fn mended(lab: &Lab, what: &str, told: &str) {
     lab.emr.twin.release();
     lab.emr.twin.step_fate("two", StepFate::Completes);
     lab.succeeded(&lab.run(), what);
@@ -33,7 +33,7 @@ fn mended(lab: &Lab, what: &str, told: &str) {
 #[test]
 fn whoever_stops_an_execution_ends_its_run_and_gives_its_cluster_back() {
     for at in ["starting", "working"] {
-        let (lab, execution) = stuck(at);
+        let (lab, execution) = stuck(Lab::new(), at);
         lab.stop(&execution);
         let ended = lab.wait(&execution, || {});
         assert_eq!(ended.status, "ABORTED", "{at}: {ended:?}\n{lab}");
@@ -48,7 +48,7 @@ fn whoever_stops_an_execution_ends_its_run_and_gives_its_cluster_back() {
 
 #[test]
 fn an_execution_that_takes_too_long_is_ended_and_told() {
-    let lab = Lab::with("", 3, &[]);
+    let lab = Lab::with(Interpreter::Moto, 3, &[]);
     lab.emr.twin.step_fate("two", StepFate::Hangs);
     let execution = lab.start(&input());
     let ended = lab.finish(&execution);
@@ -59,7 +59,7 @@ fn an_execution_that_takes_too_long_is_ended_and_told() {
 
 #[test]
 fn a_run_that_is_cancelled_from_a_laptop_ends_its_execution_and_is_done_by_a_retry() {
-    let (lab, execution) = stuck("working");
+    let (lab, execution) = stuck(Lab::new(), "working");
     let run = format!("chain.{DATE}.1");
     let said = lab.emr.run(&["cancel", &run]);
     assert_eq!(said.code, Some(0), "{said}\n{lab}");

@@ -6,7 +6,11 @@ use crate::unattended::lab::{Lab, failing, input};
 
 #[test]
 fn a_run_publishes_and_leaves_nothing_behind() {
-    let lab = Lab::new();
+    publishes(&Lab::new());
+}
+
+/// Runs a date, and the same date again.
+pub fn publishes(lab: &Lab) {
     let ended = lab.run();
     lab.succeeded(&ended, "the first run");
     let mut parts = ended.states.clone();
@@ -26,7 +30,11 @@ fn a_run_publishes_and_leaves_nothing_behind() {
 
 #[test]
 fn a_failure_is_told_once_and_what_is_left_is_done_when_it_is_mended() {
-    let lab = failing();
+    fails_and_is_mended(&failing());
+}
+
+/// Runs a date whose second step fails, and runs it again when that is mended.
+pub fn fails_and_is_mended(lab: &Lab) {
     let ended = lab.run();
     lab.failed(&ended, "JobFailed", "step `two` of run `chain.2026-11-22.1` failed", "step two fails");
     assert_eq!(ended.states[ended.states.len() - 2..], ["Ended", "Failed"], "{lab}");
