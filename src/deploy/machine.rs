@@ -38,8 +38,9 @@ pub const LONGEST_RUN: u32 = 12 * 60 * 60;
 
 /// Errors after which a handler is called again: nothing is known of what it did, and the record of the run tells it. Source:
 /// Step Functions developer guide, "Handle transient Lambda service exceptions"; a time-out of the function itself is
-/// `Sandbox.Timedout`.
-const PASSING: [&str; 7] = [
+/// `Sandbox.Timedout`, one whose process ended, of its memory or its machine, `Runtime.ExitError`, and one whose answer never
+/// came `States.Timeout`.
+const PASSING: [&str; 9] = [
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
@@ -47,6 +48,8 @@ const PASSING: [&str; 7] = [
     "Lambda.TooManyRequestsException",
     "Lambda.Unknown",
     "Sandbox.Timedout",
+    "Runtime.ExitError",
+    "States.Timeout",
 ];
 
 /// Seconds by which a state waits longer for its function than that may take: two calls at once never know of each other.
@@ -104,7 +107,8 @@ pub fn machine(job: &str, longest: u32) -> Json {
     states.insert("Ended".into(), ended());
     states.insert(
         "Failed".into(),
-        json!({ "Type": "Fail", "Error": "{% $states.input.error.Error %}", "Cause": "{% $states.input.error.Cause %}" }),
+        // The language keeps names that begin with `States.` to itself.
+        json!({ "Type": "Fail", "Error": "{% $replace($states.input.error.Error, /^States\\./, '') %}", "Cause": "{% $states.input.error.Cause %}" }),
     );
     states.insert("Done".into(), json!({ "Type": "Succeed" }));
     json!({

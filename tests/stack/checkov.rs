@@ -4,7 +4,7 @@ use fs_err as fs;
 use serde_json::Value as Json;
 
 use super::example;
-use super::tools::{json, python};
+use crate::twin::tools::{json, python};
 
 /// Every check that is skipped, and at how many resources.
 const SKIPPED: [(&str, usize); 5] =

@@ -3,8 +3,8 @@
 use fs_err as fs;
 use serde_json::json;
 
-use super::tools::{json as parsed, python};
 use super::{SMALL, example};
+use crate::twin::tools::{json as parsed, python};
 
 /// Ignored: I1022 would like `Fn::Sub` where an ARN is joined, which is all that the rules of Control Tower can read.
 const IGNORED: &str = "I1022";

@@ -9,7 +9,7 @@ use regex::Regex;
 use serde_json::Value as Json;
 
 use super::example;
-use super::tools::{json, made, run};
+use crate::twin::tools::{json, made, run};
 
 const PACKAGE: &str = include_str!("guard/package.json");
 const LOCK: &str = include_str!("guard/package-lock.json");

@@ -1,13 +1,13 @@
-//! The template of a stack, seen by the linters of others: none has a finding but those that are suppressed, each with its
+//! A stack: deployed to a CloudFormation of others, and its template seen by the linters of others: none has a finding but those that are suppressed, each with its
 //! reason.
 //!
 //! What they need is installed once, pinned by hashes, beside the environments of the engines.
 
 mod checkov;
 mod cloudformation;
+mod deploying;
 mod guard;
 mod policies;
-mod tools;
 
 use std::path::PathBuf;
 

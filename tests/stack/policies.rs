@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::tools::{fed, python};
 use super::{SMALL, example};
+use crate::twin::tools::{fed, python};
 
 /// Where the stack is, as far as a policy is concerned.
 const PLACE: [(&str, &str); 4] = [

@@ -23,14 +23,16 @@ mod emr;
 mod exec;
 mod faults;
 mod forward;
-mod lambda;
+pub mod lambda;
 mod logs;
+pub mod ministack;
 mod moto;
 mod recognise;
 mod replies;
 mod server;
 mod spoil;
 mod submission;
+pub mod tools;
 mod witness;
 
 use std::path::PathBuf;
@@ -39,7 +41,6 @@ use std::time::Duration;
 
 pub use emr::fates::{Failure, Fate, Loss, StepFate};
 pub use faults::{Fault, FaultKind};
-pub use lambda::Function;
 pub use moto::{Moto, REGION};
 pub use witness::{Act, Call, Moment};
 

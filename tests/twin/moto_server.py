@@ -6,6 +6,7 @@ how long a second of a state machine's waits and retries lasts.
 
 import functools
 import json
+import logging
 import os
 import sys
 import threading
@@ -15,7 +16,7 @@ import types
 import boto3
 import jsonata
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from moto.core.config import default_user_config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
@@ -90,7 +91,7 @@ def invoke(parameters, region, state_credentials):
     try:
         answer = functions_at(port).invoke(**parameters)
         body = answer["Payload"].read()
-    except HTTPClientError as lost:
+    except BotoCoreError as lost:
         # What Step Functions says when it does not hear from Lambda.
         error = {"Code": "SdkClientException", "Message": f"Unable to execute HTTP request: {lost}"}
         head = {"HTTPStatusCode": 0, "RequestId": "null"}
@@ -103,6 +104,8 @@ expressions._eval_jsonata = evaluate
 WaitFunction._wait_interval = wait
 retrier_decl.time = types.SimpleNamespace(sleep=lambda seconds: time.sleep(seconds * SECOND))
 lambda_eval_utils._invoke_lambda_function = invoke
+# Executions that fail are what tests are about.
+logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
 default_user_config["stepfunctions"] = {"execute_state_machine": True}
 
 application = with_s3s_list_of_parts(DomainDispatcherApplication(create_backend_app))

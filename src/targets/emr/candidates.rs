@@ -24,6 +24,9 @@ pub struct Candidate {
     pub fits: bool,
     /// Why, or why not.
     pub reason: String,
+    /// Which request made it.
+    #[serde(skip)]
+    pub token: String,
 }
 
 fn state<S: Serializer>(state: &ClusterState, serializer: S) -> Result<S::Ok, S::Error> {
@@ -40,7 +43,8 @@ pub fn judge(clusters: &[Cluster], wanted: &Identity, max_age: u64, now: Timesta
         let fits = verdict.is_ok();
         let (Ok(reason) | Err(reason)) = verdict;
         let (id, state) = (cluster.id.clone(), cluster.state.clone());
-        Some(Candidate { id, shape: named.identity.shape, state, age_seconds, fits, reason })
+        let ClusterName { identity: Identity { shape, .. }, token } = named;
+        Some(Candidate { id, shape, state, age_seconds, fits, reason, token })
     };
     let mut found: Vec<Candidate> = clusters.iter().filter_map(judged).collect();
     // Those that fit first, ready ones before starting ones, young ones before those that soon reach their age. The order

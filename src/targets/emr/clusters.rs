@@ -226,7 +226,8 @@ impl Candidate {
     /// Returns it as the cluster of a request, which has got its lease.
     fn take(&self, request: &ClusterRequest<'_>, lease: Lease, reason: &str) -> Acquired {
         request.notes.tell(chosen(&self.id, reason));
-        let placed = Placed { cluster: self.id.clone(), made: false };
+        // An earlier process may have been cut off before it could write that it had made it.
+        let placed = Placed { cluster: self.id.clone(), made: self.token == request.token };
         Acquired { placed, ready: is_ready(&self.state), lease: lease.hold() }
     }
 }

@@ -1,8 +1,9 @@
-//! The linters' environments: each is made once, below `SOFLOW_ENGINE_DIR` or `target/`, by one process; the others wait.
+//! Environments for the programs of others that tests need: each is made once, below `SOFLOW_ENGINE_DIR` or `target/`, by one
+//! process; the others wait.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use fs_err as fs;
 use soflow::names::Digest;
@@ -38,6 +39,15 @@ pub fn made(name: &str, of: &str, make: impl FnOnce(&Path)) -> PathBuf {
         fs::rename(making.keep(), &folder).unwrap();
     }
     folder
+}
+
+/// Starts a server that prints its port first, and ends when its standard input closes; returns its process and the port.
+pub fn serve(command: &mut Command) -> (Child, u16) {
+    let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the server does not start");
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).expect("the server says nothing");
+    let port = line.trim().parse().expect("the server did not start: it says why above");
+    (process, port)
 }
 
 /// Runs a program that must succeed.
