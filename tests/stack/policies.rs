@@ -81,7 +81,10 @@ fn policies(value: &Json, place: &str, template: &Json, found: &mut BTreeMap<Str
                 _ => None,
             };
             if let Some((_, arn)) = ARNS.iter().find(|(kind, _)| Some(*kind) == of) {
-                for statement in policy["Statement"].as_array_mut().unwrap() {
+                let statements = policy["Statement"].as_array_mut().unwrap();
+                // The account may do all with its key, of which not all can be done to a key.
+                statements.retain(|statement| statement["Action"] != "kms:*");
+                for statement in statements {
                     statement["Resource"] = format!("arn:aws:{arn}").into();
                 }
             }
