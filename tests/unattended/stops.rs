@@ -1,7 +1,9 @@
 //! Executions that are stopped, take too long, or are cancelled from a laptop.
 
+use std::sync::Mutex;
+
 use crate::emr::lab::DATE;
-use crate::twin::StepFate;
+use crate::twin::{Act, Call, Moment, StepFate};
 use crate::unattended::interpreter::Interpreter;
 use crate::unattended::lab::{Lab, input};
 
@@ -70,4 +72,43 @@ fn a_run_that_is_cancelled_from_a_laptop_ends_its_execution_and_is_done_by_a_ret
     let said = lab.emr.run(&["retry", &run]);
     assert_eq!(said.code, Some(0), "{said}\n{lab}");
     assert_eq!(lab.emr.published().len(), 3, "{said}\n{lab}");
+}
+
+#[test]
+fn an_execution_that_is_stopped_while_it_publishes_has_published() {
+    // Lambda knows nothing of the end of an execution: the function goes on, before or after the rule has ended its run.
+    for rule_first in [true, false] {
+        let what = format!("publishing, the rule first: {rule_first}");
+        let lab = Lab::new();
+        let (arrived, there) = std::sync::mpsc::channel();
+        let (release, released) = std::sync::mpsc::channel();
+        let held = Mutex::new(Some((arrived, released)));
+        lab.emr.twin.kill_hook(move |call: &Call, moment: Moment| {
+            let catalog = call.operation == "PutObject" && call.detail.ends_with("catalog.json");
+            if call.function == "publish" && catalog && moment == Moment::Before {
+                let first = held.lock().unwrap().take();
+                if let Some((arrived, released)) = first {
+                    arrived.send(()).unwrap();
+                    released.recv().unwrap();
+                }
+            }
+            Act::Go
+        });
+        let execution = lab.start(&input());
+        there.recv().unwrap();
+        lab.stop(&execution);
+        if rule_first {
+            lab.tell(&execution, "ABORTED");
+        }
+        release.send(()).unwrap();
+        let ended = lab.wait(&execution, || {});
+        assert_eq!(ended.status, "ABORTED", "{what}: {ended:?}\n{lab}");
+        lab.rule(&execution);
+        // What was told too early is put right by the next event.
+        let told = if rule_first { &[ABORTED, "soflow: chain 2026-11-22 recovered"][..] } else { &[] };
+        lab.check_published(&what, told);
+        lab.succeeded(&lab.run(), &what);
+        lab.check_published(&what, told);
+        assert_eq!(lab.emr.records().len(), 1, "{what}\n{lab}");
+    }
 }

@@ -4,6 +4,7 @@ mod client;
 mod clusters;
 mod execution;
 mod faults;
+mod lambda;
 mod limits;
 mod logs;
 mod secrets;
