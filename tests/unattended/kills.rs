@@ -32,7 +32,7 @@ fn ends(lab: &Lab, handlers: &[&str]) -> Vec<End> {
         assert!(calls >= POINTS, "{handler} makes {calls} calls\n{lab}");
         for point in 0..POINTS {
             let nth = 1 + point * (calls - 1) / (POINTS - 1);
-            let moment = if nth % 2 == 0 { Moment::After } else { Moment::Before };
+            let moment = if nth.is_multiple_of(2) { Moment::After } else { Moment::Before };
             let act = if point % 2 == 0 { Act::Kill } else { Act::TimeOut };
             ends.push(End { handler: (*handler).to_string(), nth, moment, act });
         }
