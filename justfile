@@ -23,6 +23,10 @@ docs:
 sentiment-gold FILE:
     cargo run --quiet --locked -- engine python -m soflow_jobs.gold {{FILE}}
 
+# Build the program that Lambda functions run, for arm64 or x86_64, without Docker
+lambda ARCHITECTURE="arm64":
+    bash lambda/build.sh {{ARCHITECTURE}}
+
 # Pin the engines' packages anew (needs uv)
 relock:
     bash engine/relock.sh

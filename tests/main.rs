@@ -20,6 +20,7 @@ mod emr;
 mod ingest;
 mod kill;
 
+mod stack;
 mod stackexchange;
 mod twin;
 mod unattended;

@@ -118,9 +118,8 @@ pub async fn cancel(app: &App, run: &str) -> Result<u8> {
     let before = run::load_run(services.store.as_ref(), &work.lake().artifacts, &run).await?;
     let cancelled = before.state == RunState::Running;
     if cancelled {
-        let (me, mut sink) = (app.owner(), app.sink());
-        let why = Error::new(Kind::Interrupted, format!("cancelled by {me}"));
-        run::cancel(&services, work.lake(), &run, &me, why, sink.as_mut()).await?;
+        let why = Error::new(Kind::Interrupted, format!("cancelled by {}", app.owner()));
+        run::cancel(&services, work.lake(), &run, why, app.sink().as_mut()).await?;
     }
     app.answer(&json!({ "run": run, "cancelled": cancelled }), |_| match cancelled {
         true => format!("Run {run} is cancelled; finished steps are kept.\n  soflow retry {run}\n"),

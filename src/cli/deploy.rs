@@ -162,7 +162,13 @@ impl<'a> Deployment<'a> {
     }
 
     /// Writes an object named by its content, unless it is there.
-    async fn upload(&self, bucket: &str, ending: &str, what: &str, bytes: &[u8], sink: &mut dyn Sink) -> Result<Uri> {
+    async fn upload(
+        &self,
+        bucket: &str,
+        (what, ending): (&str, &str),
+        bytes: &[u8],
+        sink: &mut dyn Sink,
+    ) -> Result<Uri> {
         let name = format!("{}{ending}", Digest::of([bytes]).as_str());
         let uri = Uri::in_bucket(bucket, &name);
         if self.work.store.size(&uri).await?.is_none() {
@@ -179,8 +185,8 @@ impl<'a> Deployment<'a> {
         let archive = self.archive(program)?;
         let template = self.template()?;
         let bucket = self.code_bucket(sink).await?;
-        let code = self.upload(&bucket, ".zip", "functions", &archive, sink).await?;
-        let template = self.upload(&bucket, ".json", "template", template.as_bytes(), sink).await?;
+        let code = self.upload(&bucket, ("functions", ".zip"), &archive, sink).await?;
+        let template = self.upload(&bucket, ("template", ".json"), template.as_bytes(), sink).await?;
         let (_, code) = code.bucket_and_key().unwrap_or_default();
         let (_, template) = template.bucket_and_key().unwrap_or_default();
         let session = self.work.session()?;
@@ -211,7 +217,7 @@ pub async fn deploy(app: &App, args: &DeployArgs) -> Result<u8> {
     };
     drop(sink);
     if args.check {
-        deployment.stacks.discard(name, &set.id, false).await?;
+        deployment.stacks.discard(name, &set.id, set.is_new).await?;
         app.answer(&json!({ "stack": name, "changes": set.changes }), |layout| changes(name, &set.changes, layout))?;
         return Ok(WOULD_CHANGE);
     }
@@ -227,7 +233,7 @@ pub async fn deploy(app: &App, args: &DeployArgs) -> Result<u8> {
         ];
         let asked = confirm("Change it?", "nothing was changed", stop, &hints.map(String::from)).await;
         if let Err(error) = asked {
-            deployment.stacks.discard(name, &set.id, false).await?;
+            deployment.stacks.discard(name, &set.id, set.is_new).await?;
             return Err(error);
         }
     }
@@ -285,7 +291,7 @@ pub async fn destroy(app: &App, args: &DestroyArgs) -> Result<u8> {
     for (run, record) in run::list_runs(work.store.as_ref(), &work.lake().artifacts).await? {
         if record.is_ok_and(|record| record.state == RunState::Running && record.execution.is_some()) {
             let why = Error::new(Kind::Interrupted, cause.clone());
-            run::cancel(&services, work.lake(), &run, &app.owner(), why, sink.as_mut()).await?;
+            run::cancel(&services, work.lake(), &run, why, sink.as_mut()).await?;
         }
     }
     let clusters = work.clusters()?;

@@ -31,6 +31,9 @@ use crate::targets::Stop;
 /// Set in a Lambda function: where its invocations are asked for. Source: Lambda developer guide, "Lambda runtime API".
 pub const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 
+/// Which handler this function is. Source: as above, "Defined runtime environment variables".
+const HANDLER: &str = "_HANDLER";
+
 /// What is left of a function's time when a handler stops by itself: enough to write where it was.
 const SPARE: Duration = Duration::from_secs(10);
 
@@ -40,10 +43,8 @@ const LONGEST_ERROR: usize = 8_000;
 
 /// Serves the invocations of this function until its sandbox ends.
 pub fn serve() -> ExitCode {
-    let handler = std::env::var("_HANDLER").unwrap_or_default();
     let served = super::runtime().and_then(|runtime| {
-        let answer = |event: LambdaEvent<Json>| handle(&handler, event);
-        runtime.block_on(lambda_runtime::run(service_fn(answer))).map_err(anyhow::Error::from_boxed)
+        runtime.block_on(lambda_runtime::run(service_fn(handle))).map_err(anyhow::Error::from_boxed)
     });
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -52,16 +53,15 @@ pub fn serve() -> ExitCode {
 }
 
 /// Does what an event asks for.
-async fn handle(handler: &str, event: LambdaEvent<Json>) -> Result<Json, Diagnostic> {
-    let LambdaEvent { payload, context } = event;
-    answer(handler, payload, &context).await.map_err(|error| diagnostic(&error))
+async fn handle(LambdaEvent { payload, context }: LambdaEvent<Json>) -> Result<Json, Diagnostic> {
+    answer(payload, &context).await.map_err(|error| diagnostic(&error))
 }
 
-async fn answer(handler: &str, payload: Json, context: &Context) -> Result<Json> {
+async fn answer(payload: Json, context: &Context) -> Result<Json> {
     let execution = payload["execution"].as_str().map(str::to_string);
     let app = App::of(Invocation { id: context.request_id.clone(), execution });
     let stop = deadline(context);
-    match handler {
+    match app.environment.get(HANDLER).map_or("", String::as_str) {
         "begin" => drive::part(&app, payload, Reach::Claimed, stop).await,
         "cluster" => drive::part(&app, payload, Reach::OnCluster, stop).await,
         "submit" => drive::part(&app, payload, Reach::HandedOver, stop).await,

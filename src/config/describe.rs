@@ -46,12 +46,13 @@ pub(super) const SECRETS: [(&str, &str); 2] = [
 
 /// Variables that begin like ours but are not settings: who a run belongs to, what functions of a stack find in their
 /// environment, and what the project's own tests read.
-pub(super) const NOT_SETTINGS: [&str; 8] = [
+pub(super) const NOT_SETTINGS: [&str; 9] = [
     "SOFLOW_ALERTS",
     "SOFLOW_API_KEY_SECRET",
     "SOFLOW_OWNER",
     "SOFLOW_REAL_DATA",
     "SOFLOW_STACK",
+    "SOFLOW_TEST_CHECKOV",
     "SOFLOW_TEST_DEPENDENCIES",
     "SOFLOW_TEST_ENGINE",
     "SOFLOW_TEST_PARITY",

@@ -79,6 +79,8 @@ pub struct Change {
 pub struct ChangeSet {
     /// Its ARN.
     pub id: String,
+    /// Whether it would make the stack.
+    pub is_new: bool,
     /// What it would do.
     pub changes: Vec<Change>,
 }
@@ -176,15 +178,15 @@ impl Stacks<'_> {
             Err(error) if error.code.starts_with("AlreadyExists") => {}
             Err(error) => return Err(error.into()),
         }
-        let planned = self.planned(wanted.name, &set).await?;
-        if planned.is_none() {
+        let worked_out = self.worked_out(wanted.name, &set).await;
+        if !matches!(worked_out, Ok(Some(_))) {
             self.discard(wanted.name, &set, is_new).await?;
         }
-        Ok(planned)
+        Ok(worked_out?.map(|(id, changes)| ChangeSet { id, is_new, changes }))
     }
 
-    /// Waits until a change set has been worked out.
-    async fn planned(&self, name: &str, set: &str) -> Result<Option<ChangeSet>> {
+    /// Waits until a change set has been worked out; returns its ARN and what it would do.
+    async fn worked_out(&self, name: &str, set: &str) -> Result<Option<(String, Vec<Change>)>> {
         for _ in 0..LOOKS_AT_CHANGE_SET {
             let (mut changes, mut next) = (Vec::new(), None::<String>);
             let answer = loop {
@@ -201,11 +203,10 @@ impl Stacks<'_> {
             let reason = text("StatusReason");
             match text("Status").as_str() {
                 "CREATE_COMPLETE" if changes.is_empty() => return Ok(None),
-                "CREATE_COMPLETE" => return Ok(Some(ChangeSet { id: text("ChangeSetId"), changes })),
+                "CREATE_COMPLETE" => return Ok(Some((text("ChangeSetId"), changes))),
                 // The only way in which CloudFormation says so.
                 "FAILED" if is_no_change(&reason) => return Ok(None),
                 "FAILED" => {
-                    self.discard(name, set, false).await?;
                     return Err(Error::new(Kind::Machine, format!("CloudFormation cannot change stack `{name}`"))
                         .detail(reason)
                         .hint("mend what it names and run the same command again"));

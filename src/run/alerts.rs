@@ -24,6 +24,17 @@ pub enum News {
     Recovered,
 }
 
+/// What someone wants to tell.
+#[derive(Clone, Copy, Debug)]
+pub struct Telling<'a> {
+    /// Of which job and date.
+    pub key: &'a RunKey,
+    /// What.
+    pub news: News,
+    /// What it is about: a run, or an execution that has none.
+    pub about: &'a str,
+}
+
 /// What was told last about a job and date.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
@@ -59,9 +70,7 @@ fn alert_uri(artifacts: &Uri, key: &RunKey) -> Uri {
 pub async fn tell_once(
     store: &dyn Store,
     artifacts: &Uri,
-    key: &RunKey,
-    news: News,
-    about: &str,
+    Telling { key, news, about }: Telling<'_>,
     tell: impl AsyncFnOnce() -> Result<()>,
 ) -> Result<bool> {
     let (uri, now) = (alert_uri(artifacts, key), store.now());
@@ -134,7 +143,7 @@ mod tests {
 
     async fn tells(artifacts: &Uri, news: News, about: &str, result: Result<()>) -> Result<bool> {
         let asked = Cell::new(false);
-        let told = tell_once(&FileStore, artifacts, &key(), news, about, async || {
+        let told = tell_once(&FileStore, artifacts, Telling { key: &key(), news, about }, async || {
             asked.set(true);
             result
         })

@@ -126,10 +126,10 @@ pub async fn cancel(
     services: &Services,
     lake: &Lake,
     run: &RunId,
-    me: &Owner,
     why: Error,
     sink: &mut dyn Sink,
 ) -> Result<RunRecord> {
+    let me = services.owner.as_ref().ok_or_else(|| Error::new(Kind::Internal, "nobody cancels"))?;
     let (record, lease) = RunLease::take(services.store.clone(), &lake.artifacts, run, me, true).await?;
     let Some(lease) = lease else { return Ok(record) };
     let intent = intent_of(&record)?;

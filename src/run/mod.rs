@@ -17,7 +17,7 @@ mod live;
 mod record;
 mod records;
 
-pub use alerts::{News, failures_told, tell_once};
+pub use alerts::{News, Telling, failures_told, tell_once};
 pub use attach::{Attached, How, agreed, attach, cancel, latest, not_shown, unfinished};
 pub use claim::LakeLock;
 pub use code::code_digests;

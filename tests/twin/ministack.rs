@@ -1,30 +1,62 @@
-//! A ministack server: another interpreter of state machines, with Lambda and EventBridge of its own. What its functions call
-//! is a twin.
+//! A ministack server: another interpreter of state machines, with Lambda and EventBridge of its own, whose functions call a
+//! twin; and a CloudFormation with change sets, rollbacks and drift, which moto's has not.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::Child;
 use std::sync::OnceLock;
 
 use serde_json::Value;
 
 use super::forward::Forward;
-use super::{Twin, python};
+use super::{Twin, moto, tools};
 
 const LOCK: &str = include_str!("ministack.lock");
 const SERVER: &str = include_str!("ministack_server.py");
 
-/// A running ministack. Ends when this process ends: the server watches its standard input.
+/// A running ministack. Ends when dropped, or when this process ends: the server watches its standard input.
 #[derive(Debug)]
-struct Ministack {
+pub struct Ministack {
+    port: u16,
     client: Forward,
-    _process: Child,
+    process: Child,
 }
 
 fn shared() -> &'static Ministack {
     static SHARED: OnceLock<Ministack> = OnceLock::new();
-    SHARED.get_or_init(|| {
-        let (port, process) = python::serve("ministack", LOCK, SERVER);
-        Ministack { client: Forward::new(port), _process: process }
-    })
+    SHARED.get_or_init(Ministack::start)
+}
+
+impl Ministack {
+    /// Starts a ministack.
+    pub fn start() -> Self {
+        let (port, process) = tools::serve("ministack", LOCK, SERVER);
+        Self { port, client: Forward::new(port), process }
+    }
+
+    /// Returns the variables that point an AWS client here.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        moto::environment(&format!("http://127.0.0.1:{}", self.port))
+    }
+
+    /// Sends a request as no AWS client would, without a signature; returns the status and the body.
+    pub fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let length = body.len();
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}");
+        write!(stream, "{head}Content-Length: {length}\r\n\r\n{body}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_string()).unwrap_or_default())
+    }
+}
+
+impl Drop for Ministack {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
 }
 
 impl Twin {

@@ -23,16 +23,16 @@ mod emr;
 mod exec;
 mod faults;
 mod forward;
-mod lambda;
+pub mod lambda;
 mod logs;
-mod ministack;
-mod moto;
-mod python;
+pub mod ministack;
+pub mod moto;
 mod recognise;
 mod replies;
 mod server;
 mod spoil;
 mod submission;
+pub mod tools;
 mod witness;
 
 use std::path::PathBuf;
@@ -41,8 +41,7 @@ use std::time::Duration;
 
 pub use emr::fates::{Failure, Fate, Loss, StepFate};
 pub use faults::{Fault, FaultKind};
-pub use lambda::Function;
-pub use moto::{Moto, REGION, environment};
+pub use moto::{Moto, REGION};
 pub use witness::{Act, Call, Moment};
 
 /// How a twin behaves; `Options::default()` is what tests want.

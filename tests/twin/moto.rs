@@ -3,7 +3,7 @@
 use std::process::Child;
 use std::sync::OnceLock;
 
-use super::python;
+use super::tools;
 
 /// The region of everything in the twin.
 pub const REGION: &str = "us-east-1";
@@ -33,7 +33,7 @@ impl Moto {
     /// # Panics
     /// When it cannot be installed (the first time downloads its packages), or does not start.
     pub fn start() -> Self {
-        let (port, process) = python::serve("moto", LOCK, SERVER);
+        let (port, process) = tools::serve("moto", LOCK, SERVER);
         Self { port, process }
     }
 }

@@ -8,7 +8,8 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use crate::emr::lab::Lab as Emr;
-use crate::twin::{Function, environment};
+use crate::twin::lambda::Function;
+use crate::twin::moto::environment;
 
 /// An interpreter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,8 @@ use soflow::deploy::{HANDLERS, machine};
 
 use crate::daily::lab::BETWEEN_LOOKS;
 use crate::emr::lab::{DATE, Lab as Emr, STEPS, TABLES};
-use crate::twin::{Failure, Function, StepFate};
+use crate::twin::lambda::Function;
+use crate::twin::{Failure, StepFate};
 use crate::unattended::interpreter::Interpreter;
 
 /// The functions that an execution calls, in order.

@@ -27,10 +27,8 @@ pub struct DestroyArgs {
 /// Who drives a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Via {
-    /// This process.
     #[default]
     Here,
-    /// An execution of the job's state machine.
     Sfn,
 }
 

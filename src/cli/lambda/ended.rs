@@ -18,7 +18,7 @@ use crate::cli::workspace::Workspace;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, RunState, Sink};
 use crate::names::{RunId, RunKey};
-use crate::run::{self, News, RunRecord};
+use crate::run::{self, News, RunRecord, Telling};
 use crate::targets::Stop;
 
 /// Where people are told: the ARN of a topic, set for the functions of a stack.
@@ -117,7 +117,7 @@ async fn settle(
         let services = work.services_until(stop, None)?;
         let kind = if name == "Aborted" { Kind::Interrupted } else { Kind::Machine };
         let why = Error::new(kind, text.lines().next().unwrap_or(name).to_string());
-        let ended = run::cancel(&services, work.lake(), &there.run, &work.app.owner(), why, sink).await?;
+        let ended = run::cancel(&services, work.lake(), &there.run, why, sink).await?;
         record = Some(run::agreed(&services, work.lake(), ended).await?);
     }
     if let Some(record) = &record {
@@ -181,7 +181,7 @@ pub async fn tell_of_mended(work: &Workspace<'_>) -> Result<Vec<RunId>> {
 async fn tell(work: &Workspace<'_>, key: &RunKey, news: News, about: &str, message: Message) -> Result<bool> {
     let (store, artifacts) = (work.store.as_ref(), &work.lake().artifacts);
     let Some(topic) = work.app.environment.get(TOPIC).filter(|topic| !topic.is_empty()) else { return Ok(false) };
-    run::tell_once(store, artifacts, key, news, about, async || {
+    run::tell_once(store, artifacts, Telling { key, news, about }, async || {
         let fields = [("TopicArn", topic), ("Subject", &message.subject), ("Message", &message.text)];
         let fields = fields.map(|(name, value)| (name.to_string(), value.clone()));
         work.session()?.query(&SNS, "Publish", &fields).await?;

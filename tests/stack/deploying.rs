@@ -1,0 +1,148 @@
+//! `soflow deploy`, `status` and `destroy` against a CloudFormation that is not ours.
+
+use std::process::Command;
+
+use fs_err as fs;
+use tempfile::TempDir;
+
+use crate::twin::ministack::Ministack;
+
+const SETTINGS: &str = "
+default-target: prod
+targets:
+  prod:
+    kind: emr
+    lake: { raw: s3://acme-raw, curated: s3://acme-curated, artifacts: s3://acme-work/artifacts, logs: s3://acme-work/logs }
+    dependencies: none
+    poll-fastest: 10ms
+    stack:
+      architecture: x86_64
+      schedules: { three: cron(15 2 * * ? *) }
+";
+
+const JOB: &str = "
+description: One step.
+steps:
+  one: { script: steps/one.py, reads: [], writes: [first] }
+tables:
+  first: { key: [id], checks: [{ rows-at-least: 1 }] }
+";
+
+/// A project, and the AWS that it is deployed to.
+struct Site {
+    aws: Ministack,
+    home: TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        let site = Self { aws: Ministack::start(), home: tempfile::tempdir().unwrap() };
+        for (file, text) in
+            [("jobs/three.yaml", JOB), ("pyspark/steps/one.py", "print()\n"), ("config/soflow.yaml", SETTINGS)]
+        {
+            let path = site.home.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        // Enough of a program to be one of Linux for these processors: nothing here runs it.
+        let mut program = b"\x7fELF\x02\x01\x01".to_vec();
+        program.resize(18, 0);
+        program.extend([0x3e, 0]);
+        fs::write(site.home.path().join("program"), program).unwrap();
+        site
+    }
+
+    /// Adds lines to the settings of the stack.
+    fn set(&self, lines: &str) {
+        fs::write(self.home.path().join("config/soflow.yaml"), format!("{SETTINGS}{lines}")).unwrap();
+    }
+
+    /// Runs a command; returns its exit code, and what it said.
+    fn run(&self, arguments: &str) -> (Option<i32>, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_soflow"));
+        command.env_clear().envs(self.aws.environment()).env("HOME", self.home.path()).env("USER", "anna");
+        let output = command.arg("-C").arg(self.home.path()).args(arguments.split_whitespace()).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).unwrap())
+    }
+
+    fn deploy(&self, arguments: &str) -> (Option<i32>, String) {
+        self.run(&format!("deploy --program program {arguments}"))
+    }
+
+    fn has_bucket(&self, name: &str) -> bool {
+        self.aws.ask("HEAD", &format!("/{name}"), "", "").0 == 200
+    }
+}
+
+#[test]
+fn a_stack_is_made_left_alone_changed_looked_at_and_deleted() {
+    let site = Site::new();
+    let (code, said) = site.deploy("--check");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("BeginFunction") && said.contains("ThreeMachine"), "{said}");
+    assert_eq!(site.run("status").0, Some(2), "nothing is left of a look");
+
+    let (code, said) = site.deploy("--yes");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("stateMachine:soflow-prod-three"), "{said}");
+    for bucket in ["acme-raw", "acme-curated", "acme-work"] {
+        assert!(site.has_bucket(bucket), "{bucket}");
+    }
+    let (code, said) = site.deploy("--yes");
+    assert_eq!((code, said.as_str()), (Some(0), "Nothing to change: stack soflow-prod is as the settings say.\n"));
+
+    site.set("      scan-limit-gb: 7\n");
+    let (code, said) = site.deploy("--check");
+    assert!(code == Some(1) && said.contains("WorkGroup"), "{said}");
+    assert_eq!(site.deploy("--yes").0, Some(0));
+
+    let (status, _) =
+        site.aws.ask("PUT", "/2015-03-31/functions/soflow-prod-check/configuration", "", "{\"MemorySize\": 1024}");
+    assert_eq!(status, 200);
+    let (code, said) = site.run("status");
+    assert!(code == Some(0) && said.contains("Changed by others") && said.contains("/MemorySize"), "{said}");
+
+    let (code, said) = site.run("destroy --yes");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(site.has_bucket("acme-raw") && site.has_bucket("acme-curated"), "data stays");
+    let (code, said) = site.run("destroy --yes");
+    assert_eq!((code, said.as_str()), (Some(0), "Nothing to delete: there is no stack soflow-prod.\n"));
+}
+
+#[test]
+fn what_fails_leaves_the_stack_as_it_was_and_is_mended_by_the_same_command() {
+    let site = Site::new();
+    let glue = "X-Amz-Target: AWSGlue.CreateDatabase\r\nContent-Type: application/x-amz-json-1.1\r\n\
+                Authorization: AWS4-HMAC-SHA256 Credential=a/20261130/us-east-1/glue/aws4_request\r\n";
+    assert_eq!(site.aws.ask("POST", "/", glue, "{\"DatabaseInput\": {\"Name\": \"soflow\"}}").0, 200);
+    let (code, said) = site.deploy("--yes");
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("stack `soflow-prod` was not made") && said.contains("Database"), "{said}");
+    for bucket in ["acme-raw", "acme-curated", "acme-work"] {
+        assert!(!site.has_bucket(bucket), "{bucket} is left");
+    }
+    site.set("      database: existing\n");
+    let (code, said) = site.deploy("--yes");
+    assert_eq!(code, Some(0), "{said}");
+
+    site.set("");
+    let (code, said) = site.deploy("--yes");
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("stack `soflow-prod` is as it was before"), "{said}");
+    site.set("      database: existing\n");
+    let (code, said) = site.deploy("--yes");
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn what_cannot_be_deployed_is_told_before_anything_is_made() {
+    let site = Site::new();
+    let (code, said) = site.deploy("");
+    assert_eq!(code, Some(2), "nobody can be asked: {said}");
+    assert!(said.contains("soflow deploy --yes"), "{said}");
+    fs::write(site.home.path().join("program"), "#!/bin/sh\n").unwrap();
+    let (code, said) = site.deploy("--yes");
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("the program is none of Linux: Lambda could not run it"), "{said}");
+}

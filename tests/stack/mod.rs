@@ -1,0 +1,45 @@
+//! A stack: deployed to a CloudFormation of others, and its template seen by the linters of others: none has a finding but those that are suppressed, each with its
+//! reason.
+//!
+//! What they need is installed once, pinned by hashes, beside the environments of the engines.
+
+mod checkov;
+mod cloudformation;
+mod deploying;
+mod guard;
+mod policies;
+
+use std::path::PathBuf;
+
+use serde_json::Value as Json;
+use soflow::config::{self, Layers, TargetKind};
+use soflow::deploy::{Stack, template};
+
+const SETTINGS: &str = "
+default-target: prod
+targets:
+  prod:
+    kind: emr
+    lake:
+      raw: s3://acme-raw
+      curated: s3://acme-curated/tables
+      artifacts: s3://acme-work/artifacts
+      logs: s3://acme-work/logs
+    database: stackoverflow
+    stack:
+      schedules: { daily: cron(15 2 * * ? *), weekly: rate(7 days) }
+      alert-emails: [data-team@example.com]
+";
+
+/// Returns the template of a stack with two jobs; `more` are settings of the stack.
+fn example(more: &str) -> Json {
+    let file = Some((PathBuf::from("config/soflow.yaml"), format!("{SETTINGS}{more}")));
+    let layers = Layers { root: "/project".into(), file, ..Layers::default() };
+    let settings = config::read(layers, &|_| false).unwrap().settings;
+    let target = &settings.targets["prod"];
+    let TargetKind::Emr(emr) = &target.kind else { panic!("not a target of EMR") };
+    template(&Stack { target: "prod", emr, lake: &target.lake, clusters: "soflow/1a2b3c4d/" }).unwrap()
+}
+
+/// The settings of a stack that makes as little as it can.
+const SMALL: &str = "      buckets: existing\n      database: existing\n      ingest: none\n";
