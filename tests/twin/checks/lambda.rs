@@ -8,7 +8,8 @@ use fs_err as fs;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::twin::{Act, Fault, FaultKind, Function, Moment, Twin};
+use crate::twin::lambda::Function;
+use crate::twin::{Act, Fault, FaultKind, Moment, Twin};
 use crate::twin_checks::client::{Answer, send};
 
 /// Returns a twin with the function `soflow-begin` of a program, and its folder.
