@@ -10,7 +10,7 @@ use crate::unattended::lab::{Lab, PARTS};
 #[test]
 fn throttled_calls_are_made_later_and_nothing_is_made_twice() {
     // With little time the handler leaves in the middle of trying again, and the next one finds what it had asked for.
-    let short = [("cluster", Duration::from_secs(11))];
+    let short = [("cluster", Duration::from_secs(14))];
     for (times, timeouts) in [(2, &short[..0]), (4, &short)] {
         let what = format!("throttled {times} times");
         let lab = Lab::with(Interpreter::Moto, 21_600, timeouts);
