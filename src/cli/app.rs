@@ -245,8 +245,12 @@ fn columns() -> usize {
 
 /// Returns the logical date of a run that names none: yesterday, UTC.
 pub fn yesterday() -> Date {
-    let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
-    today.checked_sub(1.day()).unwrap_or(today)
+    today().checked_sub(1.day()).unwrap_or_else(|_| today())
+}
+
+/// Returns today, UTC.
+pub fn today() -> Date {
+    Timestamp::now().to_zoned_datetime(TimeZone::UTC).date()
 }
 
 #[cfg(test)]

@@ -61,10 +61,16 @@ impl<'a> Deployment<'a> {
         Ok(Self { work, stacks, emr, name: stack_name(work)? })
     }
 
-    fn template(&self) -> Result<String> {
+    /// Returns the template; tells which settings name other roles than the stack's, whose rights fit its buckets and key.
+    fn template(&self, sink: &mut dyn Sink) -> Result<String> {
         let lake = self.work.lake();
         let (target, clusters) = (&self.work.project.settings.target, Identity::prefix(lake));
-        Ok(deploy::template(&Stack { target, emr: self.emr, lake, clusters: &clusters })?.to_string())
+        let stack = Stack { target, emr: self.emr, lake, clusters: &clusters };
+        for (key, name) in stack.unused() {
+            let text = format!("`{key}` names something else than the stack's own `{name}`: it needs the same rights");
+            sink.emit(Event::Warning { text });
+        }
+        Ok(deploy::template(&stack)?.to_string())
     }
 
     fn code_stack(&self) -> String {
@@ -183,7 +189,7 @@ impl<'a> Deployment<'a> {
     /// Returns what would change of the stack, and the change set that would do it.
     async fn stack_changes(&self, program: Option<&Path>, sink: &mut dyn Sink) -> Result<Option<ChangeSet>> {
         let archive = self.archive(program)?;
-        let template = self.template()?;
+        let template = self.template(sink)?;
         let bucket = self.code_bucket(sink).await?;
         let code = self.upload(&bucket, ("functions", ".zip"), &archive, sink).await?;
         let template = self.upload(&bucket, ("template", ".json"), template.as_bytes(), sink).await?;

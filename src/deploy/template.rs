@@ -55,6 +55,45 @@ impl Stack<'_> {
         self.emr.stack.name.clone().unwrap_or_else(of_target)
     }
 
+    /// Returns what of the stack the target's clusters and queries do not use, as its settings are: the path of the key that
+    /// would have to name it, and its name.
+    pub fn unused(&self) -> Vec<(String, String)> {
+        let (name, shape) = (self.name(), &self.emr.shape);
+        let cluster = |key: &str| format!("clusters.{}.{key}", self.emr.cluster);
+        let named = [
+            (cluster("service-role"), last(&shape.service_role), format!("{name}-emr")),
+            (cluster("instance-profile"), last(&shape.instance_profile), format!("{name}-nodes")),
+            (
+                cluster("security-configuration"),
+                shape.security_configuration.as_deref().unwrap_or_default(),
+                name.clone(),
+            ),
+            (format!("targets.{}.workgroup", self.target), self.emr.workgroup.as_str(), name.clone()),
+        ];
+        let other = |(key, named, own): (String, &str, String)| (named != own).then_some((key, own));
+        named.into_iter().filter_map(other).collect()
+    }
+
+    /// Returns the roles that clusters are given: the stack's own, where the shape names them.
+    fn roles(&self) -> Json {
+        let (name, shape) = (self.name(), &self.emr.shape);
+        let role = |named: &str, own: String, id: &str| {
+            if last(named) == own {
+                return json!({ "Fn::GetAtt": [id, "Arn"] });
+            }
+            // A profile is nearly always named like the role in it.
+            let arn = match named.starts_with("arn:") {
+                true => named.replacen(":instance-profile/", ":role/", 1),
+                false => format!("arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/{named}"),
+            };
+            json!({ "Fn::Sub": arn })
+        };
+        json!([
+            role(&shape.service_role, format!("{name}-emr"), "EmrServiceRole"),
+            role(&shape.instance_profile, format!("{name}-nodes"), "EmrNodeRole"),
+        ])
+    }
+
     /// Returns the locations of the lake by name.
     fn locations(&self) -> [(&'static str, &Uri); 4] {
         let Lake { raw, curated, artifacts, logs } = self.lake;
@@ -68,6 +107,7 @@ impl Stack<'_> {
             ("target".into(), self.target.into()),
             ("database".into(), self.emr.database.as_str().into()),
             ("clusters".into(), self.clusters.into()),
+            ("roles-of-clusters".into(), self.roles()),
             ("retention".into(), settings.log_retention_days.into()),
             ("scan-bytes".into(), (settings.scan_limit_gb << 30).into()),
             ("architecture".into(), settings.architecture.name().into()),
@@ -299,6 +339,11 @@ fn in_s3(location: &Uri) -> Result<(&str, &str)> {
         let error = Error::new(Kind::Usage, format!("`{location}` is not in S3, and no function could reach it"));
         error.hint("a stack is for a target of kind `emr`: `soflow config show`")
     })
+}
+
+/// Returns the name at the end of an ARN; a name is its own.
+fn last(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
 }
 
 /// Returns a name as templates take it, letters and digits only: `DailyReport` of `daily-report`.

@@ -3,7 +3,7 @@
 use fs_err as fs;
 use serde_json::json;
 
-use super::{SMALL, example};
+use super::{CODE_BUCKET, SMALL, example};
 use crate::twin::tools::{json as parsed, python};
 
 /// Ignored: I1022 would like `Fn::Sub` where an ARN is joined, which is all that the rules of Control Tower can read.
@@ -27,9 +27,11 @@ fn cfn_lint_has_nothing_to_say() {
         IGNORED,
         "--template",
     ]);
-    for (name, template) in [("whole", example("")), ("small", small)] {
+    for (name, template) in
+        [("code", CODE_BUCKET.into()), ("whole", example("").to_string()), ("small", small.to_string())]
+    {
         let file = folder.path().join(format!("{name}.json"));
-        fs::write(&file, template.to_string()).unwrap();
+        fs::write(&file, template).unwrap();
         lint.arg(file);
     }
     let findings = parsed(&lint.output().unwrap());

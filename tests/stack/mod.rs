@@ -31,15 +31,23 @@ targets:
       alert-emails: [data-team@example.com]
 ";
 
+const CLUSTERS: &str = "
+clusters:
+  standard: { service-role: soflow-prod-emr, instance-profile: soflow-prod-nodes, security-configuration: soflow-prod }
+";
+
 /// Returns the template of a stack with two jobs; `more` are settings of the stack.
 fn example(more: &str) -> Json {
-    let file = Some((PathBuf::from("config/soflow.yaml"), format!("{SETTINGS}{more}")));
+    let file = Some((PathBuf::from("config/soflow.yaml"), format!("{SETTINGS}{more}{CLUSTERS}")));
     let layers = Layers { root: "/project".into(), file, ..Layers::default() };
     let settings = config::read(layers, &|_| false).unwrap().settings;
     let target = &settings.targets["prod"];
     let TargetKind::Emr(emr) = &target.kind else { panic!("not a target of EMR") };
     template(&Stack { target: "prod", emr, lake: &target.lake, clusters: "soflow/1a2b3c4d/" }).unwrap()
 }
+
+/// The template of the bucket for the functions' code, which comes first.
+const CODE_BUCKET: &str = include_str!("../../config/stack/code.json");
 
 /// The settings of a stack that makes as little as it can.
 const SMALL: &str = "      buckets: existing\n      database: existing\n      ingest: none\n";

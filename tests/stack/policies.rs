@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{SMALL, example};
+use super::{CODE_BUCKET, SMALL, example};
 use crate::twin::tools::{fed, python};
 
 /// Where the stack is, as far as a policy is concerned.
@@ -103,8 +103,8 @@ fn policies(value: &Json, place: &str, template: &Json, found: &mut BTreeMap<Str
 #[test]
 fn parliament_has_nothing_to_say() {
     let mut found = BTreeMap::new();
-    for (name, settings) in [("whole", ""), ("small", SMALL)] {
-        let template = example(settings);
+    let code = serde_json::from_str(CODE_BUCKET).unwrap();
+    for (name, template) in [("code", code), ("whole", example("")), ("small", example(SMALL))] {
         policies(&template["Resources"], name, &template, &mut found);
     }
     assert!(found.len() > 50, "only {} policies were found", found.len());

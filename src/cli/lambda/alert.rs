@@ -86,6 +86,19 @@ pub fn failed(place: &Place<'_>, execution: &EndedExecution, record: Option<&Run
     Message::new(&format!("soflow: {job} {date} failed: {name}"), &lines)
 }
 
+/// Returns what is told of a cluster that ended with an error and belongs to no run.
+pub fn lost(place: &Place<'_>, cluster: &str, reason: &str) -> Message {
+    let what = format!("The cluster `{cluster}` of target `{}` ended: {reason}", place.target);
+    let lines = [
+        what,
+        String::new(),
+        "What to type:".into(),
+        format!("  soflow cluster show {cluster}"),
+        "  soflow cluster up".into(),
+    ];
+    Message::new(&format!("soflow: cluster {cluster} ended with an error"), &lines)
+}
+
 /// Returns what is told of a job and date that is published after it had failed.
 pub fn recovered(place: &Place<'_>, RunKey { job, date }: &RunKey, about: &str) -> Message {
     let what = format!("The job `{job}` for {date}, which had failed, is published.");

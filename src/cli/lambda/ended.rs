@@ -8,10 +8,10 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 
-use super::alert::{Message, Place, failed, recovered};
+use super::alert::{Message, Place, failed, lost, recovered};
 use super::drive::Payload;
 use crate::aws::SNS;
-use crate::cli::app::App;
+use crate::cli::app::{App, today};
 use crate::cli::args::{TargetOptions, Watching};
 use crate::cli::attach;
 use crate::cli::workspace::Workspace;
@@ -20,6 +20,7 @@ use crate::event::{Event, RunState, Sink};
 use crate::names::{RunId, RunKey};
 use crate::run::{self, News, RunRecord, Telling};
 use crate::targets::Stop;
+use crate::targets::emr::ClusterName;
 
 /// Where people are told: the ARN of a topic, set for the functions of a stack.
 const TOPIC: &str = "SOFLOW_ALERTS";
@@ -64,8 +65,21 @@ struct StatusChange {
     cause: Option<String>,
 }
 
+/// The event of EMR. Source: EMR management guide, "Monitor Amazon EMR events with CloudWatch".
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ClusterChange {
+    cluster_id: String,
+    name: String,
+    #[serde(default)]
+    state_change_reason: String,
+}
+
 /// Ends what an execution left behind, and tells people once.
 pub async fn ended(app: &App, payload: Json, stop: watch::Receiver<Stop>) -> Result<Json> {
+    if payload["source"] == "aws.emr" {
+        return lost_cluster(app, &payload["detail"]).await;
+    }
     let execution = execution(payload)?;
     let work = app.open(&TargetOptions::default(), Watching::default()).await?;
     let mut sink = app.sink();
@@ -96,10 +110,11 @@ fn execution(payload: Json) -> Result<EndedExecution> {
     Ok(EndedExecution { arn: change.execution_arn, key: input.key(), run: input.run, error })
 }
 
-/// Returns the text of an error of a Lambda function, which comes as JSON.
+/// Returns the text of an error of a Lambda function, or of a reason of EMR, which come as JSON.
 fn unpacked(cause: &str) -> String {
-    let told = serde_json::from_str::<Json>(cause).ok();
-    told.and_then(|told| Some(told["errorMessage"].as_str()?.to_string())).unwrap_or_else(|| cause.into())
+    let told = serde_json::from_str::<Json>(cause).unwrap_or_default();
+    let text = ["errorMessage", "message"].iter().find_map(|key| told[*key].as_str());
+    text.unwrap_or(cause).into()
 }
 
 /// Ends the run of an execution if it goes on, gives its cluster back, and tells how it went. Returns whether it was told
@@ -146,6 +161,20 @@ async fn record_of(work: &Workspace<'_>, execution: &EndedExecution) -> Result<O
         None => run::latest(store, artifacts, &execution.key).await?,
     };
     Ok(record.filter(|record| record.execution.as_ref() == Some(&execution.arn)))
+}
+
+/// Tells people of a cluster that ended with an error. What one means that was made for a run its run tells.
+async fn lost_cluster(app: &App, detail: &Json) -> Result<Json> {
+    let wrong = |error| Error::new(Kind::Usage, "the event is not one of a cluster").caused_by(error);
+    let ClusterChange { cluster_id, name, state_change_reason } = ClusterChange::deserialize(detail).map_err(wrong)?;
+    if ClusterName::parse(&name).is_none_or(|name| name.token.parse::<RunId>().is_ok()) {
+        return Ok(json!({ "cluster": cluster_id, "told": false }));
+    }
+    let work = app.workspace().await?;
+    let key = RunKey { job: cluster_id.clone(), date: today() };
+    let message = lost(&Place::of(&work)?, &cluster_id, &unpacked(&state_change_reason));
+    let told = tell(&work, &key, News::Failed, &cluster_id, message).await?;
+    Ok(json!({ "cluster": cluster_id, "told": told }))
 }
 
 /// Ends the clusters that were made for a run, unless others use them: nobody waits beside them for the next one.
@@ -235,5 +264,6 @@ mod tests {
             assert_eq!(event(status, cause), ("arn:y".into(), "daily 2026-11-20".into(), None, expected), "{status}");
         }
         assert_eq!(execution(json!({ "job": "daily" })).err().unwrap().kind, Kind::Usage);
+        assert_eq!(unpacked(r#"{"code":"INTERNAL_ERROR","message":"no capacity"}"#), "no capacity");
     }
 }

@@ -24,6 +24,12 @@ targets:
       alert-emails: [data-team@example.com]
 ";
 
+/// What its clusters say to run with the roles of its stack.
+const OWN: &str = "
+clusters:
+  standard: { service-role: soflow-prod-emr, instance-profile: soflow-prod-nodes, security-configuration: soflow-prod }
+";
+
 fn settings(text: &str) -> Resolved {
     let file = Some(("config/soflow.yaml".into(), text.into()));
     let layers = Layers { root: "/project".into(), file, ..Layers::default() };
@@ -64,7 +70,7 @@ fn intrinsics<'a>(value: &'a Json, each: &mut impl FnMut(&'a str, &'a Json)) {
 
 #[test]
 fn the_template_is_reviewed() {
-    insta::assert_snapshot!(format!("{:#}\n", made(PROD).unwrap()));
+    insta::assert_snapshot!(format!("{:#}\n", made(&format!("{PROD}{OWN}")).unwrap()));
 }
 
 #[test]
@@ -202,6 +208,38 @@ fn a_function_may_do_what_its_handler_does_and_no_more() {
     assert_eq!(who("sns:Publish"), ["Ended", "Reap"]);
     assert_eq!(who("secretsmanager:GetSecretValue"), ["Ingest"]);
     assert_eq!(who("sqs:SendMessage"), ["Ended", "Reap", "Ingest"]);
+}
+
+#[test]
+fn functions_hand_on_the_roles_that_the_shape_names() {
+    let of = |text: &str| {
+        let statements = made(text).unwrap()["Resources"]["ClusterRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+            ["Statement"]
+            .take();
+        let mut found = statements.as_array().unwrap().iter().filter(|statement| statement["Sid"] == "HandOnRoles");
+        let settings = settings(text).settings;
+        let TargetKind::Emr(emr) = &settings.targets["prod"].kind else { panic!("no target of EMR") };
+        let unused = Stack { target: "prod", emr, lake: &settings.targets["prod"].lake, clusters: "" }.unused();
+        (found.next().unwrap()["Resource"].to_string(), unused)
+    };
+    let (roles, unused) = of(&format!("{PROD}{OWN}"));
+    assert_eq!(roles, r#"[{"Fn::GetAtt":["EmrServiceRole","Arn"]},{"Fn::GetAtt":["EmrNodeRole","Arn"]}]"#);
+    assert_eq!(unused, [("targets.prod.workgroup".to_string(), "soflow-prod".to_string())]);
+    let (roles, unused) = of(&format!(
+        "{PROD}clusters: {{ standard: {{ instance-profile: arn:aws:iam::123456789012:instance-profile/teams/data }} }}\n"
+    ));
+    assert_eq!(
+        roles,
+        r#"[{"Fn::Sub":"arn:${AWS::Partition}:iam::${AWS::AccountId}:role/EMR_DefaultRole"},{"Fn::Sub":"arn:aws:iam::123456789012:role/teams/data"}]"#
+    );
+    let keys: Vec<&str> = unused.iter().map(|(key, _)| key.as_str()).collect();
+    let expected = [
+        "clusters.standard.service-role",
+        "clusters.standard.instance-profile",
+        "clusters.standard.security-configuration",
+        "targets.prod.workgroup",
+    ];
+    assert_eq!(keys, expected);
 }
 
 #[test]
