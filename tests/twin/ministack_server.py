@@ -1,8 +1,8 @@
 """Serves ministack on a free port of 127.0.0.1, tells the port, and ends when standard input closes.
 
-Whoever starts it holds the other end of that pipe, so the server ends with them, however they end; and its functions with
-it, since they hear no more of their Runtime API. The first argument says how long a second of a state machine's waits and
-retries lasts.
+Whoever starts it holds the other end of that pipe, so the server ends with them, however they end; and its functions
+with it, since they hear no more of their Runtime API. The first argument says how long a second of a state machine's
+waits and retries lasts.
 """
 
 import os
@@ -55,8 +55,8 @@ threading.Thread(target=tell, daemon=True).start()
 from ministack.app import main  # noqa: E402
 from ministack.services.cloudformation import provisioners  # noqa: E402
 
-# Of the resources of a stack these are not made there: placeholders stand for them. A type that is neither here nor there is
-# refused, as CloudFormation refuses what it does not know.
+# Of the resources of a stack these are not made there: placeholders stand for them. A type that is neither here nor
+# there is refused, as CloudFormation refuses what it does not know.
 UNKNOWN_TYPES = ("AWS::CloudTrail::Trail", "AWS::EMR::SecurityConfiguration")
 
 

@@ -1,7 +1,7 @@
 """Serves moto on a free port of 127.0.0.1, tells the port, and ends when standard input closes.
 
-Whoever starts it holds the other end of that pipe, so the server ends with them, however they end. The first argument says
-how long a second of a state machine's waits and retries lasts.
+Whoever starts it holds the other end of that pipe, so the server ends with them, however they end. The first argument
+says how long a second of a state machine's waits and retries lasts.
 """
 
 import functools
