@@ -68,7 +68,7 @@ async fn answer(payload: Json, context: &Context) -> Result<Json> {
         "check" => drive::part(&app, payload, Reach::Ended, stop).await,
         "publish" => drive::part(&app, payload, Reach::Published, stop).await,
         "ended" => ended::ended(&app, payload, stop).await,
-        "reap" => reap(&app).await,
+        "reap" => reap(&app, stop).await,
         "ingest" => ingest(&app, stop).await,
         other => {
             let handlers: Vec<&str> = HANDLERS.iter().map(|handler| handler.name).collect();
@@ -79,11 +79,12 @@ async fn answer(payload: Json, context: &Context) -> Result<Json> {
 }
 
 /// Ends the clusters that nobody needs, and tells of failures that were mended.
-async fn reap(app: &App) -> Result<Json> {
+async fn reap(app: &App, stop: watch::Receiver<Stop>) -> Result<Json> {
     let work = app.workspace().await?;
+    let given_back = ended::give_back_late(&work, stop, app.sink().as_mut()).await?;
     let reaped = work.clusters()?.reap(false).await?;
     let mended = ended::tell_of_mended(&work).await?;
-    Ok(json!({ "clusters": reaped, "mended": mended }))
+    Ok(json!({ "given_back": given_back, "clusters": reaped, "mended": mended }))
 }
 
 /// Reads on from where the API was read last. What was read when the function's time is over is kept, and the next one goes

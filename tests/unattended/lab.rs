@@ -188,6 +188,13 @@ impl Lab {
         });
     }
 
+    /// Calls the function `reap`, as its schedule does.
+    pub fn reap(&self) {
+        if let Err(error) = self.emr.twin.invoke(&function(&self.emr, "reap"), &json!({})) {
+            panic!("the function `reap` failed: {error:#}\n{self}");
+        }
+    }
+
     /// Returns the subjects of all messages that people got, sorted: a queue has no order.
     pub fn messages(&self) -> Vec<String> {
         let mut told = self.told.lock().unwrap();

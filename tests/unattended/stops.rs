@@ -1,8 +1,8 @@
 //! Executions that are stopped, take too long, or are cancelled from a laptop.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, mpsc};
 
-use crate::emr::lab::DATE;
+use crate::emr::lab::{DATE, in_two_lanes};
 use crate::twin::{Act, Call, Moment, StepFate};
 use crate::unattended::interpreter::Interpreter;
 use crate::unattended::lab::{Lab, input};
@@ -52,9 +52,10 @@ fn whoever_stops_an_execution_ends_its_run_and_gives_its_cluster_back() {
 fn an_execution_that_takes_too_long_is_ended_and_told() {
     let lab = Lab::with(Interpreter::Moto, 3, &[]);
     lab.emr.twin.step_fate("two", StepFate::Hangs);
-    let execution = lab.start(&input());
-    let ended = lab.finish(&execution);
+    let ended = lab.run();
     assert_eq!(ended.status, "TIMED_OUT", "{ended:?}\n{lab}");
+    // A function may have been at work.
+    lab.reap();
     lab.check("too long", &["soflow: chain 2026-11-22 failed: TimedOut"]);
     assert!(lab.emr.published().is_empty(), "{lab}");
 }
@@ -74,36 +75,42 @@ fn a_run_that_is_cancelled_from_a_laptop_ends_its_execution_and_is_done_by_a_ret
     assert_eq!(lab.emr.published().len(), 3, "{said}\n{lab}");
 }
 
+/// Starts an execution and stops it when a function is about to make a call; Lambda knows nothing of that, and the function
+/// goes on: before the rule has ended its run, or after.
+fn stopped_at(function: &'static str, operation: &'static str, part: &'static str, rule_first: bool) -> Lab {
+    let lab = Lab::new();
+    let (arrived, there) = mpsc::channel();
+    let (release, released) = mpsc::channel();
+    let held = Mutex::new(Some((arrived, released)));
+    lab.emr.twin.kill_hook(move |call: &Call, moment: Moment| {
+        let meant = call.function == function && call.operation == operation && call.detail.contains(part);
+        if meant && moment == Moment::Before {
+            let first = held.lock().unwrap().take();
+            if let Some((arrived, released)) = first {
+                arrived.send(()).unwrap();
+                released.recv().unwrap();
+            }
+        }
+        Act::Go
+    });
+    let execution = lab.start(&input());
+    there.recv().unwrap();
+    lab.stop(&execution);
+    if rule_first {
+        lab.tell(&execution, "ABORTED");
+    }
+    release.send(()).unwrap();
+    // The interpreter calls it failed when the function fails that was at work.
+    lab.wait(&execution, || {});
+    lab.tell(&execution, "ABORTED");
+    lab
+}
+
 #[test]
 fn an_execution_that_is_stopped_while_it_publishes_has_published() {
-    // Lambda knows nothing of the end of an execution: the function goes on, before or after the rule has ended its run.
     for rule_first in [true, false] {
         let what = format!("publishing, the rule first: {rule_first}");
-        let lab = Lab::new();
-        let (arrived, there) = std::sync::mpsc::channel();
-        let (release, released) = std::sync::mpsc::channel();
-        let held = Mutex::new(Some((arrived, released)));
-        lab.emr.twin.kill_hook(move |call: &Call, moment: Moment| {
-            let catalog = call.operation == "PutObject" && call.detail.ends_with("catalog.json");
-            if call.function == "publish" && catalog && moment == Moment::Before {
-                let first = held.lock().unwrap().take();
-                if let Some((arrived, released)) = first {
-                    arrived.send(()).unwrap();
-                    released.recv().unwrap();
-                }
-            }
-            Act::Go
-        });
-        let execution = lab.start(&input());
-        there.recv().unwrap();
-        lab.stop(&execution);
-        if rule_first {
-            lab.tell(&execution, "ABORTED");
-        }
-        release.send(()).unwrap();
-        let ended = lab.wait(&execution, || {});
-        assert_eq!(ended.status, "ABORTED", "{what}: {ended:?}\n{lab}");
-        lab.rule(&execution);
+        let lab = stopped_at("publish", "PutObject", "catalog.json", rule_first);
         // What was told too early is put right by the next event.
         let told = if rule_first { &[ABORTED, "soflow: chain 2026-11-22 recovered"][..] } else { &[] };
         lab.check_published(&what, told);
@@ -111,4 +118,20 @@ fn an_execution_that_is_stopped_while_it_publishes_has_published() {
         lab.check_published(&what, told);
         assert_eq!(lab.emr.records().len(), 1, "{what}\n{lab}");
     }
+}
+
+#[test]
+fn what_a_function_had_asked_for_when_its_execution_was_stopped_is_given_back() {
+    let rows = [("cluster", "RunJobFlow"), ("submit", "AddJobFlowSteps")];
+    let rows: Vec<_> = rows.into_iter().flat_map(|row| [(row, true), (row, false)]).collect();
+    in_two_lanes(rows, |((function, operation), rule_first)| {
+        let what = format!("{operation}, the rule first: {rule_first}");
+        let lab = stopped_at(function, operation, "", rule_first);
+        // As its schedule does a while later.
+        lab.reap();
+        lab.check(&what, &[ABORTED]);
+        assert_eq!(lab.emr.completed().iter().filter(|name| *name == "three").count(), 0, "{what}\n{lab}");
+        lab.succeeded(&lab.run(), &what);
+        lab.check_published(&what, &[ABORTED, "soflow: chain 2026-11-22 recovered"]);
+    });
 }

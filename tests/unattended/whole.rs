@@ -1,7 +1,7 @@
 //! How a day goes: what is published, what is not done again, what fails and is mended.
 
 use crate::emr::lab::{JOB, TABLES, ended};
-use crate::twin::{Fate, StepFate};
+use crate::twin::{Fate, Loss, StepFate};
 use crate::unattended::lab::{Lab, failing, input};
 
 #[test]
@@ -98,4 +98,25 @@ fn a_laptop_and_an_execution_of_one_date_are_one_run() {
     assert_eq!(lab.emr.records().len(), 1, "{said}\n{lab}");
     lab.emr.check_whole("a laptop at the same time", 1);
     assert_eq!(lab.messages(), [""; 0], "{lab}");
+}
+
+#[test]
+fn a_run_that_loses_every_cluster_gives_up() {
+    let lab = Lab::new();
+    lab.emr.twin.step_fate("one", StepFate::Hangs);
+    let execution = lab.start(&input());
+    let lost = std::cell::Cell::new(0);
+    let ended = lab.wait(&execution, || {
+        let clusters = lab.emr.clusters();
+        let running = |cluster: &String| lab.emr.steps(cluster).iter().any(|(_, state)| state == "RUNNING");
+        if clusters.len() > lost.get() && clusters.last().is_some_and(running) {
+            lab.emr.twin.lose_cluster(clusters.last().unwrap(), Loss::Spot, None);
+            lost.set(clusters.len());
+            assert!(lost.get() < 9, "it buys clusters for good\n{lab}");
+        }
+    });
+    lab.rule(&execution);
+    lab.failed(&ended, "CloudFailed", "cluster", "every cluster is lost");
+    assert_eq!(lost.get(), 4, "{lab}");
+    lab.check("every cluster is lost", &["soflow: chain 2026-11-22 failed: CloudFailed"]);
 }

@@ -19,8 +19,8 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{Event, RunState, Sink};
 use crate::names::{RunId, RunKey};
 use crate::run::{self, News, RunRecord, Telling};
-use crate::targets::Stop;
-use crate::targets::emr::ClusterName;
+use crate::targets::emr::{ClusterName, Clusters};
+use crate::targets::{Placed, Stop};
 
 /// Where people are told: the ARN of a topic, set for the functions of a stack.
 const TOPIC: &str = "SOFLOW_ALERTS";
@@ -167,7 +167,7 @@ async fn record_of(work: &Workspace<'_>, execution: &EndedExecution) -> Result<O
 async fn lost_cluster(app: &App, detail: &Json) -> Result<Json> {
     let wrong = |error| Error::new(Kind::Usage, "the event is not one of a cluster").caused_by(error);
     let ClusterChange { cluster_id, name, state_change_reason } = ClusterChange::deserialize(detail).map_err(wrong)?;
-    if ClusterName::parse(&name).is_none_or(|name| name.token.parse::<RunId>().is_ok()) {
+    if ClusterName::parse(&name).is_none_or(|name| name.run().is_some()) {
         return Ok(json!({ "cluster": cluster_id, "told": false }));
     }
     let work = app.workspace().await?;
@@ -181,15 +181,48 @@ async fn lost_cluster(app: &App, detail: &Json) -> Result<Json> {
 pub async fn give_back(work: &Workspace<'_>, record: &RunRecord, sink: &mut dyn Sink) -> Result<()> {
     let clusters = work.clusters()?;
     for placed in record.left.iter().chain(&record.placed).filter(|placed| placed.made) {
-        match clusters.down(&placed.cluster, false).await {
-            Ok(_) => {}
-            Err(error) if matches!(error.kind, Kind::Held | Kind::Usage) => {
-                sink.emit(Event::Note { text: format!("Cluster {} stays: {error}.", placed.cluster) });
-            }
-            Err(error) => return Err(error),
-        }
+        end_cluster(&clusters, &placed.cluster, sink).await?;
     }
     Ok(())
+}
+
+/// Ends the clusters of runs that executions drove and that are over: a function that was at work when its execution was
+/// stopped may have made one, or handed steps over, after that, and the event of an execution's end may never have come.
+pub async fn give_back_late(
+    work: &Workspace<'_>,
+    stop: watch::Receiver<Stop>,
+    sink: &mut dyn Sink,
+) -> Result<Vec<String>> {
+    let (clusters, services, mut ended) = (work.clusters()?, work.services_until(stop, None)?, Vec::new());
+    for cluster in clusters.candidates().await? {
+        // Others were made by a person, for whoever comes.
+        let Some(run) = cluster.name.run() else { continue };
+        let record = match run::load_run(work.store.as_ref(), &work.lake().artifacts, &run).await {
+            Err(error) if error.kind == Kind::Usage => continue,
+            record => record?,
+        };
+        if record.execution.is_none() || record.state == RunState::Running {
+            continue;
+        }
+        let placed = Placed { cluster: cluster.id, made: true };
+        services.target.cancel(&run, &placed, record.started_at).await?;
+        if end_cluster(&clusters, &placed.cluster, sink).await? {
+            ended.push(placed.cluster);
+        }
+    }
+    Ok(ended)
+}
+
+/// Ends a cluster unless it is in use; returns whether it did.
+async fn end_cluster(clusters: &Clusters, id: &str, sink: &mut dyn Sink) -> Result<bool> {
+    match clusters.down(id, false).await {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.kind, Kind::Held | Kind::Usage) => {
+            sink.emit(Event::Note { text: format!("Cluster {id} stays: {error}.") });
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Tells people of failures that have been mended by other ways than an execution, such as a retry from a laptop.

@@ -24,9 +24,9 @@ pub struct Candidate {
     pub fits: bool,
     /// Why, or why not.
     pub reason: String,
-    /// Which request made it.
+    /// What its name tells.
     #[serde(skip)]
-    pub token: String,
+    pub name: ClusterName,
 }
 
 fn state<S: Serializer>(state: &ClusterState, serializer: S) -> Result<S::Ok, S::Error> {
@@ -43,8 +43,8 @@ pub fn judge(clusters: &[Cluster], wanted: &Identity, max_age: u64, now: Timesta
         let fits = verdict.is_ok();
         let (Ok(reason) | Err(reason)) = verdict;
         let (id, state) = (cluster.id.clone(), cluster.state.clone());
-        let ClusterName { identity: Identity { shape, .. }, token } = named;
-        Some(Candidate { id, shape, state, age_seconds, fits, reason, token })
+        let shape = named.identity.shape.clone();
+        Some(Candidate { id, shape, state, age_seconds, fits, reason, name: named })
     };
     let mut found: Vec<Candidate> = clusters.iter().filter_map(judged).collect();
     // Those that fit first, ready ones before starting ones, young ones before those that soon reach their age. The order

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::Clusters;
 use super::answers::{ALIVE, ClusterState, EmrStep, is_ready};
 use super::candidates::{Candidate, judge};
-use super::identity::Identity;
+use super::identity::{Identity, maker};
 use super::manage::users;
 use super::steps::run_of;
 use crate::aws::CallError;
@@ -227,7 +227,7 @@ impl Candidate {
     fn take(&self, request: &ClusterRequest<'_>, lease: Lease, reason: &str) -> Acquired {
         request.notes.tell(chosen(&self.id, reason));
         // An earlier process may have been cut off before it could write that it had made it.
-        let placed = Placed { cluster: self.id.clone(), made: self.token == request.token };
+        let placed = Placed { cluster: self.id.clone(), made: maker(&self.name.token) == request.what };
         Acquired { placed, ready: is_ready(&self.state), lease: lease.hold() }
     }
 }

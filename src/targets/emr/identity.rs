@@ -4,10 +4,13 @@ use serde_json::{Value as Json, json};
 
 use super::request::configurations;
 use crate::config::{Classification, Lake, Shape};
-use crate::names::{Digest, Uri};
+use crate::names::{Digest, RunId, Uri};
 
 /// What all names of soflow's clusters start with.
 pub const MARK: &str = "soflow/";
+
+/// What tells a run's requests for clusters apart.
+const MOVE: &str = ".move-";
 
 /// What makes two clusters interchangeable. ListClusters returns names but neither tags nor sizes, so the name says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +98,22 @@ impl ClusterName {
         };
         Some(Self { identity, token: token.into() })
     }
+
+    /// Returns for which run the cluster was made; `None` of one that a person made, for whoever comes.
+    #[must_use]
+    pub fn run(&self) -> Option<RunId> {
+        maker(&self.token).parse().ok()
+    }
+}
+
+/// Returns the token of a run's request for another cluster, after the ones before have ended.
+pub(super) fn moved(run: &str, moves: u32) -> String {
+    format!("{run}{MOVE}{moves}")
+}
+
+/// Returns the run that a token is of; the token itself when it is of none.
+pub(super) fn maker(token: &str) -> &str {
+    token.split_once(MOVE).map_or(token, |(run, _)| run)
 }
 
 /// Returns what stands for a lake.

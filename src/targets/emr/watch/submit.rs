@@ -12,6 +12,7 @@ use crate::event::{self, Event};
 use crate::store::lease::Loss;
 use crate::targets::emr::answers::{Cluster, EmrStep, StepState, has_ended};
 use crate::targets::emr::clusters::{Acquired, ClusterRequest};
+use crate::targets::emr::identity::moved;
 use crate::targets::emr::manage::DOWN;
 use crate::targets::emr::steps::{self, ClusterSteps, StepAdder, new_step};
 use crate::targets::{StepEnd, Stop, asked};
@@ -180,7 +181,7 @@ impl Watcher {
     async fn elsewhere(&self, lost: &Cluster) -> Result<Acquired> {
         let found = self.clusters.candidates().await?;
         let run = self.run.to_string();
-        let token = format!("{run}.move-{}", self.moves);
+        let token = moved(&run, self.moves);
         let request = ClusterRequest {
             what: &run,
             token: &token,
