@@ -204,7 +204,7 @@ fn a_function_may_do_what_its_handler_does_and_no_more() {
     let who = |action: &str| functions.iter().filter(|one| may(one, action)).copied().collect::<Vec<_>>();
     assert_eq!(who("elasticmapreduce:RunJobFlow"), ["Cluster", "Submit", "Check"]);
     assert_eq!(who("iam:PassRole"), ["Cluster", "Submit", "Check"]);
-    assert_eq!(who("elasticmapreduce:AddJobFlowSteps"), ["Submit", "Check"]);
+    assert_eq!(who("elasticmapreduce:AddJobFlowSteps"), who("elasticmapreduce:CancelSteps"), "to end applications");
     assert_eq!(who("sns:Publish"), ["Ended", "Reap"]);
     assert_eq!(who("secretsmanager:GetSecretValue"), ["Ingest"]);
     assert_eq!(who("sqs:SendMessage"), ["Ended", "Reap", "Ingest"]);
