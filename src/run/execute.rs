@@ -76,6 +76,7 @@ impl<'a> ActiveRun<'a> {
             // Before it has a cluster, one that was there when it was claimed is none of its own.
             resumed: resumed
                 && (until != Reach::OnCluster || self.record.placed.as_ref().is_some_and(|placed| placed.made)),
+            lost: self.record.left.len(),
             shipped: self.record.shipped.clone(),
             brief: self.services.part.is_some(),
             notes: Notes(notes),

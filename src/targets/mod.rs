@@ -155,6 +155,8 @@ pub struct Opening {
     pub placed: Option<Placed>,
     /// Whether an earlier process had begun it.
     pub resumed: bool,
+    /// How many places it has lost before that one.
+    pub lost: usize,
     /// What its steps run with, as its record says.
     pub shipped: Option<Shipped>,
     /// Whether this process stays only for a look, which it takes at once.

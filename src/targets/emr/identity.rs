@@ -107,7 +107,7 @@ impl ClusterName {
 }
 
 /// Returns the token of a run's request for another cluster, after the ones before have ended.
-pub(super) fn moved(run: &str, moves: u32) -> String {
+pub(super) fn moved(run: &str, moves: usize) -> String {
     format!("{run}{MOVE}{moves}")
 }
 

@@ -70,7 +70,8 @@ pub(super) struct Watcher {
     watched: Vec<Watched>,
     /// A cluster that is waited for, and its state as it was told last.
     cluster: Option<(String, ClusterState)>,
-    moves: u32,
+    /// How often the run has moved, with earlier processes too.
+    moves: usize,
     cancelling: bool,
     /// Whether it was told that EMR cannot be asked.
     told_silence: bool,
@@ -92,7 +93,7 @@ impl Watcher {
         shipped: Shipped,
         acquired: Acquired,
     ) -> UnboundedSender<WatchCommand> {
-        let Opening { run, since, resumed, brief, notes, .. } = opening;
+        let Opening { run, since, resumed, lost, brief, notes, .. } = opening;
         let (sender, commands) = unbounded_channel();
         let watcher = Self {
             clusters,
@@ -107,7 +108,7 @@ impl Watcher {
             stop: watch::channel(Stop::Go).1,
             watched: Vec::new(),
             cluster: None,
-            moves: 0,
+            moves: lost,
             cancelling: false,
             told_silence: false,
             told_loss: false,

@@ -18,7 +18,7 @@ use crate::targets::emr::steps::{self, ClusterSteps, StepAdder, new_step};
 use crate::targets::{StepEnd, Stop, asked};
 
 /// How often a run moves to another cluster before it gives up.
-const MOST_MOVES: u32 = 3;
+const MOST_MOVES: usize = 3;
 
 impl Watcher {
     /// Adds steps; each that cannot be added ends with the reason. `look_first`: some may be on the cluster.
@@ -145,7 +145,7 @@ impl Watcher {
         }
         // One that never took steps will not do so elsewhere either. What ends one that did, be it a person, the idle timer
         // or the loss of its primary node, is told by codes that also stand for other things.
-        if lost.ready.is_none() || self.moves == MOST_MOVES {
+        if lost.ready.is_none() || self.moves >= MOST_MOVES {
             return Err(lost.ended_error(&why));
         }
         self.notes.tell(Event::ClusterLost { cluster: lost.id.clone(), reason: why.summary });
