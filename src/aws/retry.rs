@@ -31,7 +31,7 @@ pub struct RetryPolicy {
     pub attempts: u32,
     /// How often it is sent while AWS says "too fast".
     pub throttled_attempts: u32,
-    /// What pauses are reckoned from: the first is twice this, and each one twice the one before. [`THROTTLE`] times as long
+    /// What pauses are reckoned from: the first is twice this, and each one twice the one before. Five times as long
     /// after a throttle.
     pub first_pause: Duration,
     /// Longest pause between two attempts.
