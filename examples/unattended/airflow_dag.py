@@ -28,7 +28,12 @@ def soflow(*arguments):
     return done.returncode, document
 
 
-@dag(schedule="15 2 * * *", start_date=datetime(2026, 1, 1), catchup=False, default_args={"retries": 3, "retry_delay": timedelta(minutes=5)})
+@dag(
+    schedule="15 2 * * *",
+    start_date=datetime(2026, 1, 1),
+    catchup=False,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+)
 def stack_overflow():
     @task
     def submit(data_interval_start=None):
