@@ -55,7 +55,7 @@ fn what_is_executed_late_is_found_at_every_quota() {
 fn what_is_executed_even_later_is_ended_and_told() {
     for (operation, told) in [("RunJobFlow", "of one request: it is ended"), ("AddJobFlowSteps", "a second time: s-")] {
         let lab = Lab::new();
-        lab.twin.fault(Fault::new("emr", operation, FaultKind::Late(Duration::from_millis(700))));
+        lab.twin.fault(Fault::new("emr", operation, FaultKind::Late(Duration::from_millis(1500))));
         let said = lab.submit();
         assert_eq!(said.code, Some(0), "{operation}\n{said}");
         assert!(said.stderr.contains(told), "{operation}\n{said}");
