@@ -165,7 +165,7 @@ impl S3Store {
         after: Option<String>,
     ) -> Result<ListObjectsV2Output> {
         let bucket = list.get_bucket().as_deref().unwrap_or_default();
-        self.ask(&Uri::in_bucket(bucket, start), || async {
+        self.ask(&Uri::in_bucket(bucket, start.trim_end_matches('/')), || async {
             let page = list.clone().prefix(start).set_continuation_token(after.clone()).send().await;
             let page = page.map_err(|error| self.told("ListObjectsV2", &error))?;
             if page.is_truncated == Some(true) && page.next_continuation_token.is_none() {
