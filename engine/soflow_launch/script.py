@@ -25,8 +25,6 @@ def run(path, arguments):
     sys.argv = [path, *arguments]
     # As spark-submit does: the script's own directory comes first, ours is of no use to it.
     sys.path[0] = os.path.dirname(path)
-    # The person's project is not ours to fill with __pycache__.
-    sys.dont_write_bytecode = True
     try:
         runpy.run_path(path, run_name="__main__")
     except SystemExit as leaving:

@@ -1,5 +1,5 @@
-"""A small step that touches what real steps touch. Run once after an installation: it proves that the engine works,
-and the archive of classes made after it then serves every step.
+"""A small step that touches what real steps touch. Run once after an installation: it proves that the engine works, and
+the compiled Python and the JVM's classes that it leaves serve every later step.
 
     launch.py step --engine spark --archive --script soflow_launch/warm.py
 """

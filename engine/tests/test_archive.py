@@ -1,5 +1,6 @@
-"""The run after an installation leaves an archive that later runs start from."""
+"""The run after an installation leaves what later runs start from: compiled Python, an archive of the JVM's classes."""
 
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -16,6 +17,16 @@ def test_the_first_run_makes_the_archive_and_later_ones_use_it(launcher, engine)
         return
     assert len(list(Path(sys.prefix).glob("spark-*.jsa"))) == 1
     assert list(Path(sys.prefix).glob("spark-*.jsa.*")) == []
+
+
+def test_the_first_run_alone_leaves_compiled_python(launcher, engine, tmp_path):
+    compiled = Path(importlib.util.cache_from_source(importlib.util.find_spec("pandas").origin))
+    script = tmp_path / "step.py"
+    script.touch()
+    for options, left in (([], False), (["--archive"], True)):
+        compiled.unlink(missing_ok=True)
+        done = Launched(waited(launcher("step", "--engine", engine, *options, "--script", script)))
+        assert (done.code, compiled.exists()) == (0, left), done.err
 
 
 def test_java_tells_where_it_is(launcher, engine, tmp_path):

@@ -246,15 +246,12 @@ impl EngineEnvironment {
         Ok(uv)
     }
 
-    /// Runs a small step that touches what real steps touch. On Spark that also makes the archive of loaded classes
-    /// that saves every later step several seconds; it holds paths, so it is made in the final place.
+    /// Runs a small step that touches what real steps touch, and keeps what it loads: compiled Python and, on Spark, the
+    /// archive of loaded classes save every later step seconds. Both hold paths, so they are made in the final place.
     fn try_out(&self, sink: &mut dyn Sink) -> Result<()> {
         sink.emit(Event::Note { text: format!("Trying out the {} engine.", self.engine.name()) });
         let mut command = process::launch(self, "step");
-        if self.engine == Engine::Spark {
-            command.arg("--archive");
-        }
-        command.arg("--script").arg(self.folder.join("launcher/soflow_launch/warm.py"));
+        command.args(["--archive", "--script"]).arg(self.folder.join("launcher/soflow_launch/warm.py"));
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let ended = process::output(command)?;
         if ended.status.success() {
