@@ -3,11 +3,13 @@
     launch.py step    --engine sail|spark [--jre DIR] [--conf k=v ...] [--code DIR] [--network none]
                       [--archive] --script PATH -- --task URI
     launch.py query   --engine sail|spark [--jre DIR] [--conf k=v ...] [--code DIR] [--network none] --request FILE
+    launch.py pool    --engine sail|spark [--fresh]
     launch.py java    [--jre DIR]
     launch.py network
 
 With `--network none` the engine and the script are alone with loopback, where the kernel allows that and nothing that
 they are told to read is elsewhere; `network` tells whether it does: `@soflow {"network": null}`, or why not.
+`pool` runs such command lines, many at once: see `pool.py`.
 
 Exit codes: 0 done; 1 the script raised, or a query failed; 90 the engine itself could not start, which one line
 `@soflow {"engine_error": ..., "kind": "damaged" | "java" | "start"}` on stdout explains; 130 and 143 stopped by SIGINT
@@ -15,23 +17,25 @@ and SIGTERM; whatever a script passes to `sys.exit` is kept.
 """
 
 import argparse
+import importlib
 import os
 import sys
 
-from soflow_launch import java, life, network, script, trouble
+from soflow_launch import java, life, network, pool, script, trouble
 
 
 def arguments(argv):
     """Returns the parsed command line; `script_arguments` is what follows `--`."""
     own, _, rest = partition(argv, "--")
     parser = argparse.ArgumentParser(prog="launch.py", allow_abbrev=False)
-    parser.add_argument("command", choices=["step", "query", "java", "network"])
+    parser.add_argument("command", choices=["step", "query", "pool", "java", "network"])
     parser.add_argument("--engine", choices=["sail", "spark"], default="sail")
     parser.add_argument("--jre", metavar="DIR", help="a Java home to use whatever its version is")
     parser.add_argument("--conf", metavar="KEY=VALUE", action="append", default=[])
-    parser.add_argument("--code", metavar="DIR", help="a folder whose modules can be imported")
+    parser.add_argument("--code", metavar="PATH", action="append", default=[], help="whose modules can be imported")
     parser.add_argument("--network", choices=["host", "none"], default="host")
-    parser.add_argument("--archive", action="store_true", help="keep what this run loads for later ones: compiled Python, the JVM's classes")
+    parser.add_argument("--archive", action="store_true", help="leave what this run loads for later ones")
+    parser.add_argument("--fresh", action="store_true", help="imports nothing beforehand: where forking is not safe")
     parser.add_argument("--script", metavar="PATH")
     parser.add_argument("--request", metavar="FILE")
     parsed = parser.parse_args(own)
@@ -62,6 +66,11 @@ def run(wanted):
     if wanted.command == "network":
         trouble.tell({"network": network.leave()})
         return 0
+    if wanted.command == "pool":
+        if not wanted.fresh:
+            preload(wanted.engine)
+        pool.Pool(main, wanted.fresh).serve()
+        return 0
     # soflow starts Python without compiled files. Those of the engine's packages save two thirds of its start-up.
     sys.dont_write_bytecode = not wanted.archive
     # Before anything starts a thread. Where it cannot be done, soflow has warned whoever has neighbours.
@@ -72,15 +81,11 @@ def run(wanted):
     wanted.script = wanted.script and os.path.abspath(wanted.script)
     wanted.request = wanted.request and os.path.abspath(wanted.request)
     wanted.jre = wanted.jre and os.path.abspath(wanted.jre)
-    wanted.code = wanted.code and os.path.abspath(wanted.code)
+    wanted.code = [os.path.abspath(path) for path in wanted.code]
     life.begin()
-    if wanted.code:
-        script.importable(wanted.code)
-    if wanted.engine == "sail":
-        from soflow_launch import sail as engine
-    else:
-        from soflow_launch import spark as engine
-    running = engine.start(wanted)
+    for path in reversed(wanted.code):
+        script.importable(path)
+    running = engine(wanted.engine).start(wanted)
     if wanted.command == "step":
         from soflow_launch import columns
 
@@ -92,6 +97,18 @@ def run(wanted):
         code = query.run(wanted.request, wanted.engine)
     running.stop(succeeded=code == 0)
     return code
+
+
+def engine(name):
+    return importlib.import_module(f"soflow_launch.{name}")
+
+
+def preload(name):
+    """Imports an engine's packages. One that is damaged is told by the first command that needs it."""
+    try:
+        engine(name).load()
+    except trouble.EngineError:
+        pass
 
 
 def main(argv):

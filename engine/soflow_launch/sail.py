@@ -1,5 +1,6 @@
 """The embedded engine: pysail's Spark Connect server inside this process."""
 
+import importlib
 import os
 
 from soflow_launch.trouble import EngineError, loading
@@ -7,6 +8,9 @@ from soflow_launch.trouble import EngineError, loading
 # What a step may rely on with either engine. The task has no other clock than UTC. A cast that fails and a division by
 # zero are null in Spark 3.5, here and on EMR; Sail takes them for errors, as Spark 4 does.
 CONF = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "false"}
+
+# pandas, as the first Python function would be late to find it missing.
+PACKAGES = ["pandas", "pysail.spark", "pyspark.sql.connect.functions", "pyspark.sql.connect.session"]
 
 
 class Running:
@@ -22,14 +26,21 @@ class Running:
         """Nothing to do: the server is a thread of this process, which ends without waiting for it."""
 
 
+def load():
+    """Imports what takes long. Starts no thread of Python or of the server, so that a process may fork after it."""
+    with loading("the embedded engine"):
+        for name in PACKAGES:
+            importlib.import_module(name)
+
+
 def start(wanted):
     """Starts the server on a free port and a first session, which `SparkSession.builder.getOrCreate()` returns."""
     # It logs every query at INFO otherwise, between the lines that the script prints.
     os.environ.setdefault("RUST_LOG", "off")
-    with loading("the embedded engine"):
-        import pandas  # noqa: E401, F401  (the first UDF would be late to find them missing)
-        from pysail.spark import SparkConnectServer
-        from pyspark.sql import SparkSession
+    load()
+    from pysail.spark import SparkConnectServer
+    from pyspark.sql import SparkSession
+
     try:
         server = SparkConnectServer("127.0.0.1", 0)
         server.start(background=True)

@@ -8,6 +8,13 @@ from soflow_launch import archive, java, jvm, life
 from soflow_launch.trouble import EngineError, loading
 
 
+def load():
+    """Imports what takes long. Starts no thread, so that a process may fork after it."""
+    with loading("Spark"):
+        import pandas  # noqa: F401
+        import pyspark.sql  # noqa: F401
+
+
 def start(wanted):
     """Starts the JVM and hands its port and secret to pyspark; the script makes its own classic SparkSession."""
     home = java.find(wanted.jre)
@@ -22,10 +29,8 @@ def start(wanted):
     environment(root)
     stored = archive.Archive(home, jars, wanted.archive)
     process = jvm.spawn(home, jars, stored, settings(wanted.conf), memory(wanted.conf))
-    # Imported while the JVM boots: both take about a second.
-    with loading("Spark"):
-        import pandas  # noqa: E401, F401
-        import pyspark.sql
+    # While the JVM boots: both take about a second.
+    load()
     port, secret = jvm.handshake(process)
     os.environ["PYSPARK_GATEWAY_PORT"] = str(port)
     os.environ["PYSPARK_GATEWAY_SECRET"] = secret

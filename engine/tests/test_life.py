@@ -8,17 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-
-# Holds the engine, a Python worker included, in work that would last for minutes.
-BUSY = """
-import time
-from pyspark.sql import SparkSession, functions as F
-spark = SparkSession.builder.getOrCreate()
-slow = F.udf(lambda x: time.sleep(120) or x, "long")
-print("busy", flush=True)
-spark.range(2).select(slow("id")).collect()
-"""
-SOON_SECONDS = 3
+from launched import BUSY, SOON_SECONDS, alive, all_gone, needs_proc
 
 
 @pytest.fixture
@@ -33,30 +23,6 @@ def busy(launcher, engine, tmp_path):
     time.sleep(4 if engine == "spark" else 1)
     yield process
     process.kill()
-
-
-def alive(mark):
-    """Returns the processes whose environment holds the mark. Linux only."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"SOFLOW_TEST_MARK={mark}\0".encode() in (entry / "environ").read_bytes():
-                found.append((entry.name, (entry / "cmdline").read_bytes()[:80]))
-        except OSError:
-            pass
-    return found
-
-
-def all_gone(mark):
-    deadline = time.monotonic() + SOON_SECONDS
-    while alive(mark):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-needs_proc = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
 
 @needs_proc

@@ -19,7 +19,7 @@ use crate::parity::{self, Side, TableDiff};
 use crate::plan::{Version, plan};
 use crate::report::{Layout, paint, plural};
 use crate::run::{self, LakeLock, Services};
-use crate::targets::local::LocalTarget;
+use crate::targets::local::{LocalEngine, LocalTarget};
 
 /// Names the run and differs by design.
 const IGNORED: &str = "_run_id";
@@ -72,10 +72,11 @@ async fn compute(
     let lake = Lake { raw, curated: own.join("curated"), artifacts: own.join("artifacts"), logs: own.join("logs") };
     let local = Local { engine, ..work.project.local()?.clone() };
     let catalog = Arc::new(Catalog::new(work.store.clone(), &lake.curated, None));
+    let engine = LocalEngine::new(&local, &work.app.host(), &work.project.settings.code);
     let services = Services {
         store: work.store.clone(),
         catalog: catalog.clone(),
-        target: Arc::new(LocalTarget::new(&local, &work.app.host(), &work.project.settings.code)),
+        target: Arc::new(LocalTarget::new(engine, local.parallel)),
         target_name: services.target_name.clone(),
         owner: None,
         stop: services.stop.clone(),

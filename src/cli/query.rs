@@ -23,7 +23,7 @@ use crate::plan::Version;
 use crate::query::{Athena, Cost};
 use crate::report::rows::{self, RowFormat};
 use crate::report::{InsightLines, OUTPUT_VERSION, bytes, seconds};
-use crate::targets::local::{self, EngineEnvironment, Statement};
+use crate::targets::local::Statement;
 use crate::yaml::did_you_mean;
 
 #[derive(Debug, Args)]
@@ -83,9 +83,8 @@ pub async fn query(app: &App, args: &QueryArgs) -> Result<u8> {
 }
 
 async fn query_engine(work: &Workspace<'_>, args: &QueryArgs) -> Result<QueryRows> {
-    let services = work.services()?;
     let statement = Statement { id: "q".into(), sql: args.sql.clone(), limit: (args.limit > 0).then_some(args.limit) };
-    services.target.prepare(work.app.sink().as_mut()).await?;
+    work.local_engine()?.prepare(work.app.sink().as_mut())?;
     let output = tempfile::tempdir()?;
     let file = match ask(work, vec![statement], output.path()).await?.pop() {
         Some(Ok(file)) => file,
@@ -165,8 +164,7 @@ async fn ask(work: &Workspace<'_>, statements: Vec<Statement>, output: &Path) ->
             tables.insert(name.clone(), table(work, &version));
         }
     }
-    let engine = EngineEnvironment::new(work.project.local()?, &work.app.host());
-    local::query(&engine, &work.project.settings.code, (&tables.into(), &statements), output).await
+    work.local_engine()?.query(&tables.into(), &statements, output).await
 }
 
 /// Returns the words of a statement in lower case: its tables are among them.

@@ -1,6 +1,6 @@
 //! A project with the ways to its lake: objects, tables, the session with AWS, clusters, and what a run is driven with.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,7 +19,7 @@ use crate::run::{LakeLock, Part, Reach, Services};
 use crate::store::{FileStore, S3Store, Store};
 use crate::targets::Stop;
 use crate::targets::emr::{ClusterSettings, Clusters, EmrTarget};
-use crate::targets::local::LocalTarget;
+use crate::targets::local::{LocalEngine, LocalTarget};
 
 /// What commands that look at a lake work with.
 pub struct Workspace<'a> {
@@ -35,6 +35,7 @@ pub struct Workspace<'a> {
     pub session: Option<Session>,
     /// How a run is watched.
     pub watching: Watching,
+    engine: OnceLock<LocalEngine>,
 }
 
 impl App {
@@ -75,7 +76,7 @@ impl App {
             _ => None,
         };
         let catalog = Arc::new(Catalog::new(store.clone(), &lake.curated, glue));
-        Ok(Workspace { app: self, project, store, catalog, session, watching })
+        Ok(Workspace { app: self, project, store, catalog, session, watching, engine: OnceLock::new() })
     }
 
     /// Returns what [`App::open`] does for commands that have no options for a target or a run.
@@ -170,15 +171,24 @@ impl Workspace<'_> {
         Ok(Services { part: Some(Part { until: Reach::Claimed, execution: None }), ..services })
     }
 
+    /// Returns the local engine, which steps and queries share.
+    ///
+    /// # Errors
+    /// `Usage` for a target elsewhere.
+    pub fn local_engine(&self) -> Result<LocalEngine> {
+        let local = self.project.local()?;
+        let make = || LocalEngine::new(local, &self.app.host(), &self.project.settings.code);
+        Ok(self.engine.get_or_init(make).clone())
+    }
+
     /// Returns what this process drives a `part` of a run with, until it is told to `stop`.
     ///
     /// # Errors
     /// Those of the settings.
     pub fn services_until(&self, stop: watch::Receiver<Stop>, part: Option<Part>) -> Result<Services> {
         let settings = &self.project.settings;
-        let local = |local| LocalTarget::new(local, &self.app.host(), &settings.code);
         let (target, owner): (Arc<dyn crate::targets::Target>, _) = match &self.project.target.kind {
-            TargetKind::Local(settings) => (Arc::new(local(settings)), None),
+            TargetKind::Local(local) => (Arc::new(LocalTarget::new(self.local_engine()?, local.parallel)), None),
             TargetKind::Emr(_) => (Arc::new(EmrTarget::new(self.clusters()?)?), Some(self.app.owner())),
         };
         Ok(Services {

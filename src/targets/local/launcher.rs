@@ -38,6 +38,7 @@ const FILES: &[(&str, &str)] = &[
     ("soflow_launch/jvm.py", include_str!("../../../engine/soflow_launch/jvm.py")),
     ("soflow_launch/life.py", include_str!("../../../engine/soflow_launch/life.py")),
     ("soflow_launch/network.py", include_str!("../../../engine/soflow_launch/network.py")),
+    ("soflow_launch/pool.py", include_str!("../../../engine/soflow_launch/pool.py")),
     ("soflow_launch/query.py", include_str!("../../../engine/soflow_launch/query.py")),
     ("soflow_launch/result.py", include_str!("../../../engine/soflow_launch/result.py")),
     ("soflow_launch/sail.py", include_str!("../../../engine/soflow_launch/sail.py")),

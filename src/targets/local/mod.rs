@@ -1,11 +1,14 @@
 //! The laptop: each step is a process of its own with its own engine, in an environment that soflow makes itself.
 
+mod engine;
 mod environment;
 mod launcher;
 mod neighbours;
+mod pool;
 mod process;
 mod query;
 
+pub use engine::LocalEngine;
 pub use environment::{EngineEnvironment, InUse};
 pub use process::LocalTarget;
-pub use query::{Statement, query};
+pub use query::Statement;

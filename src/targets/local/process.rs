@@ -1,26 +1,26 @@
 //! A step as a process: started with its task, its output captured, ended together with soflow.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Output, Stdio};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use fs_err as fs;
 use futures_util::future::BoxFuture;
-use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-use super::environment::{EngineEnvironment, InUse};
-use super::{launcher, neighbours};
-use crate::config::Local;
+use super::engine::LocalEngine;
+use super::environment::EngineEnvironment;
+use super::launcher;
+use super::pool::Pooled;
 use crate::diagnose::{Class, Explainer, Place};
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, Sink};
-use crate::machine::{Host, python};
+use crate::event::Sink;
+use crate::machine::python;
 use crate::targets::{Cause, Ended, StepEnd, StepOrder, Stop, Target, asked};
 
 /// How long a step gets to end by itself after it was asked to stop.
@@ -43,22 +43,15 @@ const LONGEST_TOLD: u64 = 64 << 10;
 
 /// Runs steps on this machine.
 pub struct LocalTarget {
-    environment: EngineEnvironment,
+    engine: LocalEngine,
     slots: usize,
-    code: PathBuf,
-    in_use: Mutex<Option<InUse>>,
 }
 
 impl LocalTarget {
-    /// Returns the target for these settings; `code` is the folder with the Python.
-    pub fn new(local: &Local, host: &Host, code: &Path) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self {
-            environment: EngineEnvironment::new(local, host),
-            slots: local.parallel.unwrap_or(cores).max(1),
-            code: code.to_path_buf(),
-            in_use: Mutex::new(None),
-        }
+    /// Returns the target that runs as many steps at once as the settings say, by default one a core.
+    pub fn new(engine: LocalEngine, parallel: Option<usize>) -> Self {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        Self { engine, slots: parallel.unwrap_or_else(cores).max(1) }
     }
 
     /// Starts a step; its output goes to files in its folder of logs.
@@ -68,38 +61,36 @@ impl LocalTarget {
         })?;
         fs::create_dir_all(&folder)?;
         let (stdout, stderr) = (folder.join("stdout.log"), folder.join("stderr.log"));
-        let mut command = command(&self.environment, &self.code, "step");
-        for (key, value) in &order.spark {
-            command.args(["--conf", &format!("{}={value}", launcher::spark_property(key))]);
+        for file in [&stdout, &stderr] {
+            fs::File::create(file)?;
         }
-        command.arg("--script").arg(self.code.join(&order.script)).args(["--", "--task", order.task.as_str()]);
-        command.stdout(fs::File::create(&stdout)?.into_file()).stderr(fs::File::create(&stderr)?.into_file());
-        let child = command.spawn().map_err(|error| {
-            Error::new(Kind::Machine, format!("step `{}` cannot be started", order.step))
-                .caused_by(error)
-                .hint(MAKE_AGAIN)
-        })?;
-        Ok(StepProcess { child, stdout, stderr })
+        let mut arguments: Vec<OsString> = Vec::new();
+        for (key, value) in &order.spark {
+            arguments.extend(["--conf".into(), format!("{}={value}", launcher::spark_property(key)).into()]);
+        }
+        arguments.extend(["--script".into(), self.engine.code.join(&order.script).into()]);
+        arguments.extend(["--", "--task", order.task.as_str()].map(OsString::from));
+        let process = self.engine.run("step", &arguments, &stdout, &stderr)?;
+        Ok(StepProcess { process, stdout, stderr })
     }
 }
 
 /// A step that runs.
 struct StepProcess {
-    child: Child,
+    process: Pooled,
     stdout: PathBuf,
     stderr: PathBuf,
 }
 
 impl StepProcess {
     async fn end(mut self, mut stop: watch::Receiver<Stop>) -> Result<Ended> {
-        // `wait` would close it, and the launcher takes that for the end of soflow.
-        let lifeline = self.child.stdin.take();
         let status = tokio::select! {
-            status = self.child.wait() => status?,
+            status = self.process.wait() => status?,
             () = asked(&mut stop, |stop| *stop == Stop::Cancel) => {
-                drop(lifeline);
-                if tokio::time::timeout(GRACE, self.child.wait()).await.is_err() {
-                    self.child.kill().await?;
+                self.process.stop();
+                if tokio::time::timeout(GRACE, self.process.wait()).await.is_err() {
+                    self.process.kill();
+                    self.process.wait().await?;
                 }
                 return Ok(StepEnd::Stopped.into());
             }
@@ -120,15 +111,6 @@ impl StepProcess {
         }
         Ok(StepEnd::Failed(cause).into())
     }
-}
-
-/// Returns the launcher's command line with the job's code on its path; the launcher ends with soflow.
-pub fn command(environment: &EngineEnvironment, code: &Path, verb: &str) -> Command {
-    let mut command = Command::from(launch(environment, verb));
-    command.args(["--network", environment.network.name()]);
-    // Not as PYTHONPATH, in which a colon in the folder's name would end it.
-    command.arg("--code").arg(code).kill_on_drop(true);
-    command
 }
 
 /// Returns the launcher's command line up to its verb. Its standard input is a pipe that nobody writes to: it closes
@@ -152,7 +134,7 @@ pub fn output(mut command: std::process::Command) -> Result<Output> {
 #[async_trait]
 impl Target for LocalTarget {
     fn engine(&self) -> String {
-        let engine = self.environment.engine;
+        let engine = self.engine.environment.engine;
         format!("{}@{}", engine.name(), launcher::packages_digest(engine).short())
     }
 
@@ -161,12 +143,7 @@ impl Target for LocalTarget {
     }
 
     async fn prepare(&self, sink: &mut dyn Sink) -> Result<()> {
-        let in_use = self.environment.ensure(sink)?;
-        if let Some(text) = neighbours::warning(&self.environment)? {
-            sink.emit(Event::Warning { text });
-        }
-        *self.in_use.lock().unwrap_or_else(PoisonError::into_inner) = Some(in_use);
-        Ok(())
+        self.engine.prepare(sink)
     }
 
     fn start(&self, orders: Vec<StepOrder>, stop: &watch::Receiver<Stop>) -> Vec<BoxFuture<'static, Result<Ended>>> {

@@ -1,13 +1,12 @@
 //! SQL on published tables with the local engine.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use fs_err as fs;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::environment::EngineEnvironment;
+use super::engine::LocalEngine;
 use super::process;
 use crate::error::{Error, Kind, Result};
 
@@ -22,41 +21,38 @@ pub struct Statement {
     pub limit: Option<u64>,
 }
 
-/// Runs the statements; returns for each its Arrow IPC file in `output`, or the engine's message. `tables` are those that
-/// statements may name, as the launcher takes them: see `engine/soflow_launch/tables.py`.
-///
-/// # Errors
-/// `Machine` when the engine cannot run at all.
-pub async fn query(
-    environment: &EngineEnvironment,
-    code: &Path,
-    (tables, statements): (&Json, &[Statement]),
-    output: &Path,
-) -> Result<Vec<Result<PathBuf, String>>> {
-    let request = json!({ "tables": tables, "statements": statements, "output": output.to_string_lossy() });
-    let file = output.join("request.json");
-    fs::write(&file, request.to_string())?;
-    let mut command = process::command(environment, code, "query");
-    // What it prints may be more than memory holds.
-    let printed = output.join("stderr.log");
-    command.arg("--request").arg(&file).stdout(Stdio::null()).stderr(fs::File::create(&printed)?.into_file());
-    let mut child = command.spawn()?;
-    // Kept open until the child has ended: closing it is how soflow's own end is noticed.
-    let stdin = child.stdin.take();
-    child.wait().await?;
-    drop(stdin);
-    let result = |statement: &Statement| {
-        let rows = output.join(format!("{}.arrow", statement.id));
-        if rows.is_file() { Some(Ok(rows)) } else { error_of(output, &statement.id).map(Err) }
-    };
-    let results: Option<Vec<_>> = statements.iter().map(result).collect();
-    if let Some(results) = results {
-        return Ok(results);
+impl LocalEngine {
+    /// Runs the statements; returns for each its Arrow IPC file in `output`, or the engine's message. `tables` are those
+    /// that statements may name, as the launcher takes them: see `engine/soflow_launch/tables.py`.
+    ///
+    /// # Errors
+    /// `Machine` when the engine cannot run at all.
+    pub async fn query(
+        &self,
+        tables: &Json,
+        statements: &[Statement],
+        output: &Path,
+    ) -> Result<Vec<Result<PathBuf, String>>> {
+        let request = json!({ "tables": tables, "statements": statements, "output": output.to_string_lossy() });
+        let file = output.join("request.json");
+        fs::write(&file, request.to_string())?;
+        // What it prints may be more than memory holds.
+        let printed = output.join("stderr.log");
+        fs::File::create(&printed)?;
+        self.run("query", &["--request".into(), file.into()], Path::new("/dev/null"), &printed)?.wait().await?;
+        let result = |statement: &Statement| {
+            let rows = output.join(format!("{}.arrow", statement.id));
+            if rows.is_file() { Some(Ok(rows)) } else { error_of(output, &statement.id).map(Err) }
+        };
+        let results: Option<Vec<_>> = statements.iter().map(result).collect();
+        if let Some(results) = results {
+            return Ok(results);
+        }
+        let cause = process::probable_cause(fs::File::open(&printed)?, "stderr", "it printed nothing");
+        Err(Error::new(Kind::Machine, "the local engine did not answer the query")
+            .detail(cause.excerpt)
+            .hint(process::MAKE_AGAIN))
     }
-    let cause = process::probable_cause(fs::File::open(&printed)?, "stderr", "it printed nothing");
-    Err(Error::new(Kind::Machine, "the local engine did not answer the query")
-        .detail(cause.excerpt)
-        .hint(process::MAKE_AGAIN))
 }
 
 fn error_of(output: &Path, id: &str) -> Option<String> {
@@ -84,8 +80,8 @@ mod tests {
         }
         let (engine_dir, network) = (folder.path().join("engines"), Network::Host);
         let local = Local { engine: Engine::Spark, parallel: None, python: None, engine_dir, network };
-        let engine = EngineEnvironment::new(&local, &Host::default());
-        let error = query(&engine, folder.path(), (&json!({}), &[]), &output).await.unwrap_err();
+        let engine = LocalEngine::new(&local, &Host::default(), folder.path());
+        let error = engine.query(&json!({}), &[], &output).await.unwrap_err();
         assert!(output.join("request.json").is_file(), "{error}");
     }
 }
