@@ -43,6 +43,8 @@ class Pool:
 
 @pytest.fixture(params=[(), ("--fresh",)], ids=["forked", "fresh"])
 def pool(launcher, engine, tmp_path, request):
+    if engine == "spark" and request.param:
+        pytest.skip("what differs is tested with Sail, which starts sooner")
     pool = Pool(launcher, engine, tmp_path, *request.param)
     yield pool
     pool.process.kill()
@@ -70,15 +72,13 @@ def test_what_one_child_changes_no_other_sees(pool):
 
 
 def test_a_child_is_stopped_or_killed_and_its_sibling_goes_on(pool):
-    for name in ("first", "second", "third"):
+    for name in ("first", "second"):
         pool.busy(name)
+    pool.tell("stop", "nobody")
     pool.tell("stop", "first")
     assert pool.end() == ("first", 129)
     pool.tell("kill", "second")
     assert pool.end() == ("second", -signal.SIGKILL)
-    pool.tell("stop", "nobody")
-    pool.tell("stop", "third")
-    assert pool.end() == ("third", 129)
 
 
 @needs_proc

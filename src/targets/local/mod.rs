@@ -1,4 +1,4 @@
-//! The laptop: each step is a process of its own with its own engine, in an environment that soflow makes itself.
+//! The laptop: each step is a process with its own engine, in an environment that soflow makes itself.
 
 mod engine;
 mod environment;
