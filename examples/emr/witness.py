@@ -2,13 +2,13 @@
 
     python witness.py s3://bucket/lake database run-id
 
-Needs boto3. Ends with 1 when something that must be there is not.
+Needs botocore. Ends with 1 when something that must be there is not.
 """
 
 import sys
 from collections import Counter
 
-import boto3
+from botocore.session import get_session
 
 
 def main(lake: str, database: str, run: str) -> None:
@@ -63,7 +63,7 @@ def files_below(place: str, bucket: str, sizes: dict[str, int]) -> int:
 
 
 def pages(service: str, operation: str, items: str, **asked: str) -> list[dict]:
-    paginator = boto3.client(service).get_paginator(operation)
+    paginator = get_session().create_client(service).get_paginator(operation)
     return [item for page in paginator.paginate(**asked) for item in page.get(items, [])]
 
 
