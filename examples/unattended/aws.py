@@ -5,13 +5,16 @@
     python aws.py mail QUEUE N            waits for the N-th mail since the last call, and prints it
     python aws.py pages BUCKET DATE       waits until the function `ingest` has put pages of a date into raw
     python aws.py execution MACHINE N     waits for the end of the N-th execution, and prints how it went
+    python aws.py rows DATABASE TABLE     reads a table where Glue says that it is, and prints its first rows
 
-Needs botocore. Ends with 1 when what it waits for does not come within five minutes.
+Needs botocore, and pyarrow for the last one. Ends with 1 when what it waits for does not come within five minutes.
 """
 
 import json
+import os
 import sys
 import time
+from collections import Counter
 
 from botocore.session import get_session
 
@@ -86,10 +89,25 @@ def execution(machine: str, count: str) -> None:
     told = states.describe_execution(executionArn=arn)
     history = states.get_execution_history(executionArn=arn, maxResults=1000)["events"]
     names = [event["stateEnteredEventDetails"]["name"] for event in history if "stateEnteredEventDetails" in event]
-    steps = [name for name in names if not name.startswith("After")]
-    print(f"{told['status']} {told.get('error', '')} after {len(names)} states")
-    print(" -> ".join(name for name, before in zip(steps, ["", *steps]) if name != before))
+    count = Counter(name for name in names if not name.startswith("After") and not name.endswith("Wait"))
+    print(f"{told['status']} {told.get('error', '')}: {', '.join(f'{name} {n}' for name, n in count.items())}")
+
+
+def rows(database: str, table: str) -> None:
+    import pyarrow.dataset
+    from pyarrow.fs import S3FileSystem
+
+    partitions = client("glue").get_partitions(DatabaseName=database, TableName=table)["Partitions"]
+    places = [partition["StorageDescriptor"]["Location"].removeprefix("s3://") for partition in partitions]
+    s3 = S3FileSystem(endpoint_override=os.environ["AWS_ENDPOINT_URL"])
+    found = pyarrow.dataset.dataset([pyarrow.dataset.dataset(place, filesystem=s3) for place in places])
+    if not found.count_rows():
+        sys.exit(f"no rows in {places}")
+    print(f"{found.count_rows()} rows")
+    for row in found.head(3).to_pylist():
+        print("  " + ", ".join(f"{name}: {value}" for name, value in row.items()))
 
 
 if __name__ == "__main__":
-    {"secret": secret, "mailbox": mailbox, "mail": mail, "pages": pages, "execution": execution}[sys.argv[1]](*sys.argv[2:])
+    what, *arguments = sys.argv[1:]
+    {"secret": secret, "mailbox": mailbox, "mail": mail, "pages": pages, "execution": execution, "rows": rows}[what](*arguments)
