@@ -1,7 +1,7 @@
 """What try.sh asks of AWS that no command of soflow does: as the console would show it, or a mailbox.
 
     python aws.py secret NAME KEY         puts the key of the API into a secret
-    python aws.py mailbox TOPIC           sends what a topic tells to a queue, in place of people; prints the queue's URL
+    python aws.py mailbox TOPIC           sends what a topic tells to a queue, in place of people, and prints its URL
     python aws.py mail QUEUE N            waits for the N-th mail since the last call, and prints it
     python aws.py pages BUCKET DATE       waits until the function `ingest` has put pages of a date into raw
     python aws.py execution MACHINE N     waits for the end of the N-th execution, and prints how it went
@@ -108,6 +108,7 @@ def rows(database: str, table: str) -> None:
         print("  " + ", ".join(f"{name}: {value}" for name, value in row.items()))
 
 
+VERBS = {"secret": secret, "mailbox": mailbox, "mail": mail, "pages": pages, "execution": execution, "rows": rows}
+
 if __name__ == "__main__":
-    what, *arguments = sys.argv[1:]
-    {"secret": secret, "mailbox": mailbox, "mail": mail, "pages": pages, "execution": execution, "rows": rows}[what](*arguments)
+    VERBS[sys.argv[1]](*sys.argv[2:])

@@ -2,8 +2,8 @@
 
 Whoever starts it holds the other end of that pipe, so the server ends with them, however they end; and its functions
 with it, since they hear no more of their Runtime API. The first argument says how long a second of a state machine's
-waits and retries lasts; the second one, if there is one, where functions find AWS. A line on standard input is a time, in
-seconds since 1970: the clock that schedules go by, which stands still in between.
+waits and retries lasts; the second one, if there is one, where functions find AWS. A line on standard input is a
+time, in seconds since 1970: the clock that schedules go by, which stands still in between.
 """
 
 import os
