@@ -51,7 +51,8 @@ fn main() -> std::io::Result<()> {
     }
     let pace = Duration::from_millis(arguments.pace_ms);
     let deployable = arguments.deployable;
-    let twin = Twin::with(Options { port: arguments.port, pace, exec, deployable, verbose: true, ..Options::default() });
+    let twin =
+        Twin::with(Options { port: arguments.port, pace, exec, deployable, verbose: true, ..Options::default() });
     for name in &arguments.security_configuration {
         twin.security_configuration(name, &serde_json::json!({}));
     }
