@@ -4,10 +4,12 @@
 # gone when it ends.
 #
 #   examples/unattended/try.sh
-#   TRY_JOB=<file> TRY_TABLES=<number> examples/unattended/try.sh    another job with a step `tag_trends`, and how many tables it has
+#   TRY_PROGRAM=<file> examples/unattended/try.sh     functions run this, as `just lambda` builds it, and not the debug build
+#   TRY_JOB=<file> TRY_TABLES=<number> examples/unattended/try.sh    another job with a step `tag_trends`, and its tables
 set -euo pipefail
 job=$(realpath "${TRY_JOB:-$(dirname "$0")/../../jobs/daily.yaml}")
 tables=${TRY_TABLES:-9}
+function=${TRY_PROGRAM:+$(realpath "$TRY_PROGRAM")}
 cd "$(dirname "$0")/../.."
 root=$PWD
 target=$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
@@ -111,7 +113,7 @@ targets:
 YAML
 cat "$home/config/soflow.yaml"
 # Without its debug information it is uploaded and unpacked sooner.
-strip -o "$home/program" "$program"
+strip -o "$home/program" "${function:-$program}"
 
 printf '%s\n' "$(before 1)T01:29:00Z" >&"$clock"
 deploy
