@@ -29,9 +29,8 @@ def main(program: pathlib.Path) -> None:
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before\n")
     print(f"program {len(content) / 1e6:.1f} MB, packed {len(packed) / 1e6:.1f} MB")
     walls, processors, memories = zip(*(start(program) for _ in range(STARTS)), strict=True)
-    print(
-        f"start, {STARTS} times: {spread(walls)} ms; processor {spread(processors)} ms; {max(memories) / 1e6:.1f} MB\n"
-    )
+    print(f"start, {STARTS} times: {spread(walls)} ms, on a processor {spread(processors)} ms")
+    print(f"memory then: {max(memories) / 1e6:.1f} MB\n")
     print("| handler | most memory, MB |\n|---|---|")
     for handler, most in sorted(day(program).items()):
         print(f"| `{handler}` | {most / 1e6:.0f} |")
@@ -97,7 +96,7 @@ def day(program: pathlib.Path) -> dict[str, int]:
         reader.start()
         most: dict[str, int] = {}
         while process.poll() is None:
-            look(most)
+            look(str(program), most)
             time.sleep(LOOK_EVERY)
         reader.join()
     if process.returncode:
@@ -105,12 +104,13 @@ def day(program: pathlib.Path) -> dict[str, int]:
     return most
 
 
-def look(most: dict[str, int]) -> None:
+def look(program: str, most: dict[str, int]) -> None:
     """Adds what the functions that run have used so far."""
     for entry in pathlib.Path("/proc").glob("[0-9]*"):
         try:
             variables = dict(pair.split("=", 1) for pair in (entry / "environ").read_text().split("\0") if "=" in pair)
-            if "AWS_LAMBDA_RUNTIME_API" in variables:
+            # Functions have the environment of the script: others run here, too.
+            if "AWS_LAMBDA_RUNTIME_API" in variables and variables["TRY_PROGRAM"] == program:
                 handler = variables["_HANDLER"]
                 most[handler] = max(most.get(handler, 0), most_memory(int(entry.name)))
         except (OSError, UnicodeDecodeError, KeyError):
