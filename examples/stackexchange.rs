@@ -21,6 +21,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Parser;
+use jiff::Timestamp;
 use serde_json::json;
 use stackexchange::{Double, Encoding, Features, Kind, Options, World};
 
@@ -39,6 +40,9 @@ struct Arguments {
     /// What they are made from
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// When the site was opened, such as 2026-11-01T00:00:00Z: it is now there
+    #[arg(long, conflicts_with = "pages")]
+    opened: Option<Timestamp>,
     /// The application key it knows
     #[arg(long)]
     key: Option<String>,
@@ -81,9 +85,14 @@ const KINDS: [Kind; 3] = [Kind::Questions, Kind::Answers, Kind::Comments];
 
 fn main() -> std::io::Result<()> {
     let arguments = Arguments::parse();
-    let world = match &arguments.pages {
-        Some(folder) => World::from_pages(folder),
-        None => World::made(arguments.seed, arguments.items),
+    let world = match (&arguments.pages, arguments.opened) {
+        (Some(folder), _) => World::from_pages(folder),
+        (None, None) => World::made(arguments.seed, arguments.items),
+        (None, Some(opened)) => {
+            let mut world = World::opened(opened.as_second(), arguments.seed, arguments.items);
+            world.now = Timestamp::now().as_second();
+            world
+        }
     };
     let threads = Features { bodies: true, answers: true, comments: true, total: false };
     let double = Double::with(

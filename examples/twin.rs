@@ -1,8 +1,10 @@
 //! The twin as a program: an AWS on this machine to try soflow on. One line a call on standard error.
 //!
 //! ```text
-//! cargo run --example twin -- [--port 5600] [--pace-ms 200] [--exec]
+//! cargo run --example twin -- [--port 5600] [--pace-ms 200] [--exec] [--deployable]
 //! ```
+//!
+//! A time on standard input moves the clock that schedules of a stack go by.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "the twin is for tests and tries")]
 
@@ -30,6 +32,12 @@ struct Arguments {
     /// Run spark-submit steps with the local engine
     #[arg(long)]
     exec: bool,
+    /// Have ministack behind it instead of moto: stacks can be deployed
+    #[arg(long)]
+    deployable: bool,
+    /// Security configurations that EMR knows
+    #[arg(long)]
+    security_configuration: Vec<String>,
     /// Buckets to make
     #[arg(long, default_values_t = ["soflow-lake".to_string()])]
     bucket: Vec<String>,
@@ -42,7 +50,12 @@ fn main() -> std::io::Result<()> {
         exec = Some(Exec::find().expect("no engine environment: make it with `soflow engine install`"));
     }
     let pace = Duration::from_millis(arguments.pace_ms);
-    let twin = Twin::with(Options { port: arguments.port, pace, exec, verbose: true, ..Options::default() });
+    let deployable = arguments.deployable;
+    let twin =
+        Twin::with(Options { port: arguments.port, pace, exec, deployable, verbose: true, ..Options::default() });
+    for name in &arguments.security_configuration {
+        twin.security_configuration(name, &serde_json::json!({}));
+    }
     for bucket in &arguments.bucket {
         twin.bucket(bucket);
     }
@@ -52,6 +65,9 @@ fn main() -> std::io::Result<()> {
     }
     writeln!(out, "# buckets: {}. Ctrl-C ends it.", arguments.bucket.join(", "))?;
     out.flush()?;
+    for line in std::io::stdin().lines() {
+        twin.clock(line?.trim().parse().expect("a time such as 2026-11-22T02:15:00Z"));
+    }
     loop {
         std::thread::park();
     }

@@ -14,12 +14,14 @@ case "${1:-arm64}" in
     x86_64) target=x86_64-unknown-linux-gnu ;;
     *) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
-out="${CARGO_TARGET_DIR:-target}/lambda"
-tools="$out/tools"
+CARGO_TARGET_DIR=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+export CARGO_TARGET_DIR
+out=$CARGO_TARGET_DIR/lambda
+tools=$out/tools
 [ -x "$tools/bin/cargo-zigbuild" ] || { python3 -m venv "$tools" && "$tools/bin/pip" install --quiet ziglang==0.17.1 cargo-zigbuild==0.24.1; }
-export PATH="$PWD/$tools/bin:$tools/bin:$PATH"
+export PATH="$tools/bin:$PATH"
 [ -d "$(rustc --print sysroot)/lib/rustlib/$target" ] || rustup target add "$target"
 # What is set for this machine's own processor would end the functions on others.
-env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS cargo-zigbuild zigbuild --release --locked --bin soflow --target "$target.2.34"
-cp "${CARGO_TARGET_DIR:-target}/$target/release/soflow" "$out/soflow-${1:-arm64}"
+env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS cargo-zigbuild zigbuild --profile function --locked --bin soflow --target "$target.2.34"
+cp "$CARGO_TARGET_DIR/$target/function/soflow" "$out/soflow-${1:-arm64}"
 ls -l "$out/soflow-${1:-arm64}"

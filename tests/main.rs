@@ -17,6 +17,7 @@ mod crash;
 mod daily;
 mod doctor;
 mod emr;
+mod examples;
 mod ingest;
 mod kill;
 

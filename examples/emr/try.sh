@@ -46,7 +46,7 @@ while read -r word assignment; do
         export "${assignment?}"
     fi
 done <"$home/twin.out"
-export AWS_DEFAULT_REGION=$AWS_REGION # boto3 knows this name only
+export AWS_DEFAULT_REGION=$AWS_REGION # botocore knows this name only
 
 tell "a project: the jobs and the code of this repository, and a target"
 mkdir "$home/config"
@@ -79,7 +79,7 @@ tell "the same again: nothing is done twice"
 soflow submit daily --date "$date" --target twin
 soflow cluster list --target twin
 
-tell "what AWS says, asked with boto3 instead of soflow"
+tell "what AWS says, asked with botocore instead of soflow"
 for python in "$SOFLOW_ENGINE_DIR"/moto-*/bin/python; do :; done
 "$python" examples/emr/witness.py s3://soflow-lake/lake stackoverflow "daily.$date.1"
 

@@ -1,26 +1,27 @@
 """Asks AWS what a run has left there, without soflow: its steps, objects, Glue tables and partitions.
 
-    python witness.py s3://bucket/lake database run-id
+    python witness.py s3://bucket/lake database run-id [how many tables there must be, if not 9]
 
-Needs boto3. Ends with 1 when something that must be there is not.
+Needs botocore. Ends with 1 when something that must be there is not.
 """
 
 import sys
 from collections import Counter
 
-import boto3
+from botocore.session import get_session
 
 
-def main(lake: str, database: str, run: str) -> None:
+def main(lake: str, database: str, run: str, expected: str = "9") -> None:
     bucket, _, prefix = lake.removeprefix("s3://").partition("/")
     steps = steps_of(run)
     print(f"EMR: {len(steps)} steps of {run}")
     for name, cluster, state in steps:
         print(f"  {cluster} {name.removeprefix(f'{run}/'):<15} {state}")
 
-    sizes = objects(bucket, prefix)
+    below = f"{prefix}/" if prefix else ""
+    sizes = objects(bucket, below)
     print(f"\nS3: {len(sizes)} objects, {sum(sizes.values()) / 1e6:.1f} MB")
-    top = Counter(key.removeprefix(f"{prefix}/").split("/")[0] for key in sizes)
+    top = Counter(key.removeprefix(below).split("/")[0] for key in sizes)
     for name, count in sorted(top.items()):
         print(f"  {name:<15} {count:>5}")
 
@@ -39,7 +40,7 @@ def main(lake: str, database: str, run: str) -> None:
 
     if missing:
         sys.exit(f"no file where Glue points: {missing}")
-    if len(tables) < 9 or not steps or any(state != "COMPLETED" for *_, state in steps):
+    if len(tables) < int(expected) or not steps or any(state != "COMPLETED" for *_, state in steps):
         sys.exit("that is not all that the run should have left")
 
 
@@ -52,8 +53,8 @@ def steps_of(run: str) -> list[tuple[str, str, str]]:
     return found
 
 
-def objects(bucket: str, prefix: str) -> dict[str, int]:
-    found = pages("s3", "list_objects_v2", "Contents", Bucket=bucket, Prefix=f"{prefix}/")
+def objects(bucket: str, below: str) -> dict[str, int]:
+    found = pages("s3", "list_objects_v2", "Contents", Bucket=bucket, Prefix=below)
     return {item["Key"]: item["Size"] for item in found}
 
 
@@ -63,7 +64,7 @@ def files_below(place: str, bucket: str, sizes: dict[str, int]) -> int:
 
 
 def pages(service: str, operation: str, items: str, **asked: str) -> list[dict]:
-    paginator = boto3.client(service).get_paginator(operation)
+    paginator = get_session().create_client(service).get_paginator(operation)
     return [item for page in paginator.paginate(**asked) for item in page.get(items, [])]
 
 

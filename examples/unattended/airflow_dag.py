@@ -1,31 +1,51 @@
-"""Runs a soflow job from Airflow: one task that hands over, one that looks until the run is over.
+"""Runs a soflow job from Airflow 3: a task hands it over to a cluster, a deferrable one looks until it is published.
 
-Needs the `soflow` program and the project on the workers. Nothing runs twice whatever Airflow retries: the same command finds the
-run that goes on, and finished steps are not repeated.
+Needs the `soflow` program and the project on the workers. Nothing runs twice whatever Airflow retries: the same command
+finds the run that goes on, and finished steps are not repeated. On a local target the first task does it all.
 """
 
 import json
 import subprocess
 from datetime import datetime, timedelta
 
-from airflow.exceptions import AirflowFailException
-from airflow.sdk import PokeReturnValue, dag, task
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+from airflow.sdk import BaseOperator, dag, task
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 PROJECT, TARGET, JOB = "/opt/project", "prod", "daily"
 
-#: Exit codes that another try does not mend: docs/exit-codes.md.
-FINAL = {1: "the job failed", 2: "settings or job file", 6: "the audit refused what landed", 70: "a bug"}
+#: How often a run is looked at; no worker is held in between.
+BETWEEN_LOOKS = timedelta(minutes=1)
+
+#: Exit codes, docs/exit-codes.md. What goes on on its cluster:
+GOES_ON = 4
+#: Those that another try does not mend:
+FINAL = (1, 2, 6, 70, 130)
 
 
-def soflow(*arguments):
-    """Runs a command and returns its exit code and its JSON document."""
-    command = ["soflow", "-C", PROJECT, "--target", TARGET, "--output", "json", "--events", "plain", *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    document = json.loads(done.stdout or "{}")
-    if done.returncode in FINAL:
-        told = document.get("error", {}).get("message", "")
-        raise AirflowFailException(f"{FINAL[done.returncode]}: {told}")
-    return done.returncode, document
+def submit(date, wait):
+    """Takes the run of a date as far as it comes in that time. Returns whether it is published."""
+    command = ["soflow", "-C", PROJECT, "--output", "json", "--events", "plain", "submit", JOB, "--target", TARGET]
+    done = subprocess.run([*command, "--date", date, "--wait", wait], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode in (0, GOES_ON):
+        return done.returncode == 0
+    told = json.loads(done.stdout or "{}").get("error", {}).get("message", "soflow said nothing")
+    error = AirflowFailException if done.returncode in FINAL else AirflowException
+    raise error(f"{told} (exit {done.returncode})")
+
+
+class Published(BaseOperator):
+    """Waits until the run of a date is published: adds steps that became ready, audits, publishes."""
+
+    template_fields = ("date",)
+
+    def __init__(self, *, date, **arguments):
+        super().__init__(**arguments)
+        self.date = date
+
+    def execute(self, context, event=None):
+        if not submit(self.date, "30s"):
+            self.defer(trigger=TimeDeltaTrigger(BETWEEN_LOOKS), method_name="execute")
 
 
 @dag(
@@ -33,24 +53,17 @@ def soflow(*arguments):
     start_date=datetime(2026, 1, 1),
     catchup=False,
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+    dagrun_timeout=timedelta(hours=12),
 )
 def stack_overflow():
     @task
-    def submit(data_interval_start=None):
-        """Claims the run, hands its steps over and leaves; 4: it goes on, 0: nothing to do."""
-        date = data_interval_start.date().isoformat()
-        code, _ = soflow("submit", JOB, "--date", date, "--wait", "0s")
-        if code not in (0, 4):
-            raise RuntimeError(f"soflow ended with {code}: Airflow tries again")
+    def hand_over(data_interval_end=None):
+        """Claims the run of the day before, and hands its steps over. Returns the date."""
+        date = (data_interval_end - timedelta(days=1)).date().isoformat()
+        submit(date, "0s")
         return date
 
-    @task.sensor(poke_interval=60, timeout=6 * 3600, mode="reschedule")
-    def published(date):
-        """Takes the run further and looks whether it is over: no worker is held in between."""
-        code, _ = soflow("submit", JOB, "--date", date, "--wait", "30s")
-        return PokeReturnValue(is_done=code == 0)
-
-    published(submit())
+    Published(task_id="published", date=hand_over())
 
 
 stack_overflow()

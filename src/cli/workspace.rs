@@ -154,7 +154,8 @@ impl Workspace<'_> {
         // A local run ends with its process, whatever the person would like better.
         let outlives = matches!(self.project.target.kind, TargetKind::Emr(_));
         let detach = outlives && self.watching.on_interrupt == OnInterrupt::Detach;
-        let stop = stop_signal(if detach { Stop::Detach } else { Stop::Cancel }, self.watching);
+        let watching = Watching { wait: self.watching.wait.filter(|_| outlives), ..self.watching };
+        let stop = stop_signal(if detach { Stop::Detach } else { Stop::Cancel }, watching);
         self.services_until(stop, None)
     }
 

@@ -26,6 +26,13 @@ fn a_good_run_as_one_document() {
 }
 
 #[test]
+fn a_local_run_is_not_left_however_short_the_wait() {
+    let project = Project::small();
+    let seen = project.soflow(["submit", "small", "--date", "2025-10-31", "--wait", "0s", "--output", "json"]);
+    assert_eq!(seen.json()["state"], "succeeded");
+}
+
+#[test]
 fn again_there_is_nothing_to_do() {
     shot!(Project::published().soflow(["submit", "daily", "--sample"]));
 }

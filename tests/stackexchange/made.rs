@@ -21,14 +21,19 @@ impl World {
     /// Returns a world with that many questions, answers and comments each, and with their tags and users. The same
     /// seed gives the same world. It is a day after the last of them.
     pub fn made(seed: u64, items: usize) -> Self {
-        let mut world = Self::empty(OPENED);
+        Self::opened(OPENED, seed, items)
+    }
+
+    /// Returns such a world that was opened at another time, in seconds since 1970.
+    pub fn opened(opened: i64, seed: u64, items: usize) -> Self {
+        let mut world = Self::empty(opened);
         let mut dice = Dice(seed);
-        let mut opened = OPENED;
+        let mut asked = opened;
         for number in 0..items as i64 {
-            opened += 1 + dice.below(GAP) as i64;
+            asked += 1 + dice.below(GAP) as i64;
             for (kind, first) in FIRST {
                 let step = if kind == Kind::Comments { 1 } else { 2 };
-                let created = opened + first % 3;
+                let created = asked + first % 3;
                 let active = if dice.below(3) == 0 { created + dice.below(100_000) as i64 } else { created };
                 let item = world.item(kind, (first + step * number, created, active), &mut dice);
                 world.insert(kind, item);
@@ -36,8 +41,8 @@ impl World {
             }
         }
         world.now += 24 * 60 * 60;
-        world.insert(Kind::Synonyms, synonym("golang", "go", OPENED));
-        world.insert(Kind::Synonyms, synonym("csharp", "c#", OPENED + 1));
+        world.insert(Kind::Synonyms, synonym("golang", "go", opened));
+        world.insert(Kind::Synonyms, synonym("csharp", "c#", opened + 1));
         world.mention();
         world
     }

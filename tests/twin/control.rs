@@ -56,6 +56,14 @@ impl Twin {
         self.shared.ahead.fetch_add(i64::try_from(time.as_secs()).unwrap(), std::sync::atomic::Ordering::Relaxed);
     }
 
+    /// Moves the clock that the schedules of a stack go by, and starts what is due by then.
+    ///
+    /// # Panics
+    /// When no stack can be deployed here.
+    pub fn clock(&self, time: jiff::Timestamp) {
+        self.ministack.as_ref().expect("a twin that is deployable").clock(time);
+    }
+
     /// Makes calls fail. Faults do not add up: the oldest that matches a call is the one it meets.
     pub fn fault(&self, fault: Fault) {
         self.shared.faults.lock().unwrap().push(fault);

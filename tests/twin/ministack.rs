@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::process::Child;
 use std::sync::OnceLock;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::forward::Forward;
@@ -17,7 +18,8 @@ const SERVER: &str = include_str!("ministack_server.py");
 /// A running ministack. Ends when dropped, or when this process ends: the server watches its standard input.
 #[derive(Debug)]
 pub struct Ministack {
-    port: u16,
+    /// Where it listens, on 127.0.0.1.
+    pub port: u16,
     client: Forward,
     process: Child,
 }
@@ -30,8 +32,22 @@ fn shared() -> &'static Ministack {
 impl Ministack {
     /// Starts a ministack.
     pub fn start() -> Self {
-        let (port, process) = tools::serve("ministack", LOCK, SERVER);
+        Self::with(&[])
+    }
+
+    /// Starts a ministack whose functions find AWS at `url`.
+    pub fn behind(url: &str) -> Self {
+        Self::with(&[url])
+    }
+
+    fn with(arguments: &[&str]) -> Self {
+        let (port, process) = tools::serve("ministack", LOCK, SERVER, arguments);
         Self { port, client: Forward::new(port), process }
+    }
+
+    /// Moves the clock that schedules go by, and starts what is due by then.
+    pub fn clock(&self, time: Timestamp) {
+        writeln!(self.process.stdin.as_ref().unwrap(), "{}", time.as_second()).unwrap();
     }
 
     /// Returns the variables that point an AWS client here.

@@ -2,7 +2,8 @@
 
 Whoever starts it holds the other end of that pipe, so the server ends with them, however they end; and its functions
 with it, since they hear no more of their Runtime API. The first argument says how long a second of a state machine's
-waits and retries lasts.
+waits and retries lasts; the second one, if there is one, where functions find AWS. A line on standard input is a
+time, in seconds since 1970: the clock that schedules go by, which stands still in between.
 """
 
 import os
@@ -12,11 +13,17 @@ import sys
 import tempfile
 import threading
 import time
+import types
+from datetime import datetime, timezone
 
 
-def end_with_parent():
-    while os.read(0, 4096):
-        pass
+def listen():
+    """Moves the clock of schedules, and ends with whoever moves it."""
+    for line in sys.stdin:
+        # What nobody has looked at yet counts from now on.
+        scheduler._tick_schedules()
+        clock.now = float(line)
+        scheduler._tick_schedules()
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
 
@@ -48,11 +55,13 @@ os.environ.update(
     IOT_MTLS_ENABLED="0",
     LOG_LEVEL="CRITICAL",
 )
+if sys.argv[2:]:
+    # Functions have the environment of this process, with nothing to run in it.
+    os.environ.update(AWS_ENDPOINT_URL=sys.argv[2], PATH="", HOME=folder)
 sys.argv[1:] = []
-threading.Thread(target=end_with_parent, daemon=True).start()
-threading.Thread(target=tell, daemon=True).start()
 
 from ministack.app import main  # noqa: E402
+from ministack.services import eventbridge, scheduler  # noqa: E402
 from ministack.services.cloudformation import provisioners  # noqa: E402
 
 # Of the resources of a stack these are not made there: placeholders stand for them. A type that is neither here nor
@@ -77,10 +86,29 @@ def plain_alarms_only(make):
     return made
 
 
+def told_when(invoke):
+    """Tells a target when its schedule fired, as EventBridge Scheduler does: that is not done there."""
+
+    def invoked(target, event, rule):
+        if event.get("Source") == "aws.scheduler" and "Input" in target:
+            now = datetime.fromtimestamp(clock.now, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+            target = {**target, "Input": target["Input"].replace("<aws.scheduler.scheduled-time>", now)}
+        return invoke(target, event, rule)
+
+    return invoked
+
+
 handlers = provisioners._RESOURCE_HANDLERS
 for unknown in UNKNOWN_TYPES:
     handlers[unknown] = {"create": placeholder, "update": kept, "delete": lambda *_, **__: None}
 alarm = handlers["AWS::CloudWatch::Alarm"]
 alarm["create"] = plain_alarms_only(alarm["create"])
 
+clock = types.SimpleNamespace(now=time.time())
+scheduler.time = types.SimpleNamespace(time=lambda: clock.now, sleep=time.sleep)
+scheduler._SCHEDULE_TICK_INTERVAL = 1_000_000
+eventbridge._invoke_target = told_when(eventbridge._invoke_target)
+
+threading.Thread(target=listen, daemon=True).start()
+threading.Thread(target=tell, daemon=True).start()
 main()

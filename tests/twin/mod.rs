@@ -1,7 +1,7 @@
 //! An EMR that moves, in front of moto: one endpoint for a whole test of the program against AWS.
 //!
 //! EMR is answered here, with clusters and steps that change by themselves, and Lambda, whose functions run the program; every
-//! other service is passed on to a `moto_server`. All calls are counted, and each can be made to fail in the ways AWS fails.
+//! other service is passed on to a `moto_server`, or to a ministack, which deploys stacks and has functions of its own. All calls are counted, and each can be made to fail in the ways AWS fails.
 //!
 //! ```text
 //! let twin = Twin::start();
@@ -39,8 +39,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
+
 pub use emr::fates::{Failure, Fate, Loss, StepFate};
 pub use faults::{Fault, FaultKind};
+use ministack::Ministack;
 pub use moto::{Moto, REGION};
 pub use witness::{Act, Call, Moment};
 
@@ -57,6 +60,8 @@ pub struct Options {
     pub logs_after: u32,
     /// Runs `spark-submit` steps for real.
     pub exec: Option<Exec>,
+    /// Has a ministack of its own behind it instead of moto: a stack can be deployed, and its functions find the twin.
+    pub deployable: bool,
     /// Writes one line a call to standard error.
     pub verbose: bool,
 }
@@ -69,6 +74,7 @@ impl Default for Options {
             idle_second: Duration::from_secs(1),
             logs_after: 0,
             exec: None,
+            deployable: false,
             verbose: false,
         }
     }
@@ -96,6 +102,7 @@ impl Exec {
 pub struct Twin {
     runtime: Option<tokio::runtime::Runtime>,
     shared: Arc<server::Shared>,
+    ministack: Option<Ministack>,
 }
 
 impl Twin {
@@ -107,12 +114,16 @@ impl Twin {
     /// Starts a twin.
     ///
     /// # Panics
-    /// When moto cannot be installed or started, or the port is taken.
+    /// When moto or ministack cannot be installed or started, or the port is taken.
     pub fn with(options: Options) -> Self {
-        let moto = Moto::shared();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let shared = runtime.block_on(server::start(options, moto));
-        Self { runtime: Some(runtime), shared }
+        let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", options.port)));
+        let listener = listener.expect("the twin's port is taken");
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let ministack = options.deployable.then(|| Ministack::behind(&url));
+        let port = ministack.as_ref().map_or_else(|| Moto::shared().port, |ministack| ministack.port);
+        let shared = runtime.block_on(server::start(options, listener, port));
+        Self { runtime: Some(runtime), shared, ministack }
     }
 }
 

@@ -24,7 +24,7 @@ use super::forward::{Body, Forward};
 use super::lambda::{End, Functions, Sandbox, is_runtime};
 use super::spoil::spoil;
 use super::witness::{Hook, Witness};
-use super::{Act, Call, Fault, FaultKind, Moment, Moto, Options, faults, recognise};
+use super::{Act, Call, Fault, FaultKind, Moment, Options, faults, recognise};
 use crate::wire::Closed;
 
 /// How often steps that run for real are looked at when nobody asks.
@@ -48,11 +48,11 @@ pub struct Shared {
     pub ahead: AtomicI64,
 }
 
-pub async fn start(options: Options, moto: &Moto) -> Arc<Shared> {
-    let listener = TcpListener::bind(("127.0.0.1", options.port)).await.expect("the twin's port is taken");
+/// `port`: of the server that answers what is not answered here.
+pub async fn start(options: Options, listener: TcpListener, port: u16) -> Arc<Shared> {
     let shared = Arc::new(Shared {
         address: listener.local_addr().unwrap(),
-        forward: Forward::new(moto.port),
+        forward: Forward::new(port),
         faults: Mutex::default(),
         hook: Mutex::default(),
         witness: Witness::new(),
@@ -127,7 +127,7 @@ async fn handle(
     if executes {
         let executed = match (call.service.as_str(), call.operation.as_str()) {
             ("emr", operation) => shared.emr_call(operation, &json).await,
-            ("lambda", "Invoke") => {
+            ("lambda", "Invoke") if !shared.options.deployable => {
                 let waits = parts.headers.get("x-amz-invocation-type").is_none_or(|kind| kind != "Event");
                 let event = body.collect().await.map_err(|_| Closed)?.to_bytes();
                 shared.invoke(&call.detail, event, waits).await

@@ -47,14 +47,14 @@ pub fn made(name: &str, of: &str, make: impl FnOnce(&Path)) -> PathBuf {
     folder
 }
 
-/// Starts a server in Python with the packages of a lock; returns its port on 127.0.0.1. It ends when its standard input
-/// closes.
+/// Starts a server in Python with the packages of a lock, and with arguments after the length of a second; returns its port on
+/// 127.0.0.1. It ends when its standard input closes.
 ///
 /// # Panics
 /// When it cannot be installed (the first time downloads its packages), or does not start.
-pub fn serve(name: &str, lock: &str, script: &str) -> (u16, Child) {
+pub fn serve(name: &str, lock: &str, script: &str, arguments: &[&str]) -> (u16, Child) {
     let mut command = python(name, lock);
-    command.args(["-u", "-c", script, SECOND]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.args(["-u", "-c", script, SECOND]).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut process = command.spawn().unwrap_or_else(|error| panic!("the Python of {name} does not start: {error}"));
     let mut line = String::new();
     BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();

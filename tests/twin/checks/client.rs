@@ -73,7 +73,7 @@ pub fn s3(twin: &Twin, line: &str, body: &[u8]) -> Option<Answer> {
     send(twin, line, &[("authorization", signed.as_str()), ("content-type", "application/octet-stream")], body)
 }
 
-fn signed(service: &str) -> String {
+pub fn signed(service: &str) -> String {
     format!("AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0")
 }
 

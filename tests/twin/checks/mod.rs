@@ -7,5 +7,6 @@ mod faults;
 mod lambda;
 mod limits;
 mod logs;
+mod schedules;
 mod secrets;
 mod steps;
