@@ -9,7 +9,8 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use super::forward::Forward;
-use super::{Twin, moto, tools};
+use super::moto::{self, PERSON};
+use super::{Twin, tools};
 
 const LOCK: &str = include_str!("ministack.lock");
 const SERVER: &str = include_str!("ministack_server.py");
@@ -31,7 +32,7 @@ impl Ministack {
     /// Starts a ministack.
     pub fn start() -> Self {
         let (port, process) = tools::serve("ministack", LOCK, SERVER);
-        Self { port, client: Forward::new(port), process }
+        Self { port, client: Forward::new(port, PERSON), process }
     }
 
     /// Returns the variables that point an AWS client here.

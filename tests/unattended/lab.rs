@@ -36,6 +36,7 @@ pub struct Lab {
     /// The project, for commands from a laptop, and the lake.
     pub emr: Emr,
     interpreter: Interpreter,
+    job: &'static str,
     machine: String,
     queue: String,
     told: Mutex<Vec<String>>,
@@ -55,7 +56,16 @@ impl Lab {
     /// `longest`: after how many seconds an execution is ended; `timeouts`: of functions that are to have others than the
     /// stack gives them.
     pub fn with(interpreter: Interpreter, longest: u32, timeouts: &[(&str, Duration)]) -> Self {
-        let emr = Emr::new();
+        Self::of(Emr::new(), interpreter, ("chain", longest), timeouts)
+    }
+
+    /// Returns what [`Self::with`] does, for a job of a project.
+    pub fn of(
+        emr: Emr,
+        interpreter: Interpreter,
+        (job, longest): (&'static str, u32),
+        timeouts: &[(&str, Duration)],
+    ) -> Self {
         let name = emr.bucket.clone();
         let form = format!("Action=CreateTopic&Name={name}");
         let topic = between(&emr.twin.ask_form("sns", &form), "<TopicArn>", "</TopicArn>");
@@ -65,7 +75,7 @@ impl Lab {
         let endpoint = topic.replace(":sns:", ":sqs:");
         emr.twin.ask_form("sns", &format!("Action=Subscribe&Protocol=sqs&TopicArn={topic}&Endpoint={endpoint}"));
         let timeouts: BTreeMap<&str, Duration> = timeouts.iter().copied().collect();
-        let mut definition = machine("chain", longest).to_string().replace("${AWS::Partition}", "aws");
+        let mut definition = machine(job, longest).to_string().replace("${AWS::Partition}", "aws");
         for handler in &HANDLERS {
             let timeout = Duration::from_secs(handler.seconds.into());
             let function = Function {
@@ -86,7 +96,7 @@ impl Lab {
         let made = interpreter.states(&emr, "AWSStepFunctions.CreateStateMachine", &asked);
         let machine = made["stateMachineArn"].as_str().unwrap_or_else(|| panic!("{made}")).to_string();
         interpreter.rule(&emr, &machine, &function(&emr, "ended"));
-        Self { emr, interpreter, machine, queue, told: Mutex::default(), ends: AtomicUsize::new(0) }
+        Self { emr, interpreter, job, machine, queue, told: Mutex::default(), ends: AtomicUsize::new(0) }
     }
 
     /// Runs the date's execution to its end, and does what the rule on ended executions does.
@@ -97,7 +107,7 @@ impl Lab {
     /// Starts an execution; returns its ARN.
     pub fn start(&self, input: &Value) -> String {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
-        let name = format!("chain.{DATE}.{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let name = format!("{}.{DATE}.{}", self.job, NUMBER.fetch_add(1, Ordering::Relaxed));
         let asked = json!({ "stateMachineArn": self.machine, "name": name, "input": input.to_string() });
         let started = self.interpreter.states(&self.emr, "AWSStepFunctions.StartExecution", &asked);
         started["executionArn"].as_str().unwrap_or_else(|| panic!("{started}")).to_string()

@@ -83,7 +83,7 @@ fn stopped_at(function: &'static str, operation: &'static str, part: &'static st
     let (release, released) = mpsc::channel();
     let held = Mutex::new(Some((arrived, released)));
     lab.emr.twin.kill_hook(move |call: &Call, moment: Moment| {
-        let meant = call.function == function && call.operation == operation && call.detail.contains(part);
+        let meant = call.caller == function && call.operation == operation && call.detail.contains(part);
         if meant && moment == Moment::Before {
             let first = held.lock().unwrap().take();
             if let Some((arrived, released)) = first {
