@@ -219,6 +219,17 @@ impl Lab {
         names
     }
 
+    /// Returns the first value of each partition that Glue has of a table, sorted.
+    pub fn partitions(&self, table: &str) -> Vec<String> {
+        let asked = serde_json::json!({ "DatabaseName": self.bucket.replace('-', "_"), "TableName": table });
+        let (_, found) = self.twin.ask("glue", "AWSGlue.GetPartitions", &asked);
+        let partitions = found["Partitions"].as_array().cloned().unwrap_or_default();
+        let mut values: Vec<String> =
+            partitions.iter().map(|partition| partition["Values"][0].as_str().unwrap().to_string()).collect();
+        values.sort();
+        values
+    }
+
     /// Waits until a step is in a state, wherever it is.
     pub fn until_step(&self, step: &str, state: &str) {
         let there = |(name, is): &(String, String)| name.ends_with(&format!("/{step}")) && is == state;

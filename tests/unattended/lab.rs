@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use soflow::deploy::{HANDLERS, machine};
 use crate::daily::lab::BETWEEN_LOOKS;
 use crate::emr::lab::{DATE, Lab as Emr, STEPS, TABLES};
 use crate::twin::lambda::Function;
-use crate::twin::{Failure, StepFate};
+use crate::twin::{Act, Call, Failure, Moment, StepFate};
 use crate::unattended::interpreter::Interpreter;
 
 /// The functions that an execution calls, in order.
@@ -29,6 +29,19 @@ pub struct Ended {
     pub cause: Option<String>,
     /// The states that it entered, in order.
     pub states: Vec<String>,
+}
+
+/// A call that waits until this is dropped.
+pub struct Held {
+    there: mpsc::Receiver<()>,
+    _release: mpsc::Sender<()>,
+}
+
+impl Held {
+    /// Returns once the call has come.
+    pub fn wait(&self) {
+        self.there.recv_timeout(LONGEST).expect("the call comes");
+    }
 }
 
 /// An account with a stack in it, and the project that was deployed.
@@ -74,6 +87,11 @@ impl Lab {
         let queue = answer(&emr, "sqs", "AmazonSQS.CreateQueue", &asked)["QueueUrl"].as_str().unwrap().to_string();
         let endpoint = topic.replace(":sns:", ":sqs:");
         emr.twin.ask_form("sns", &format!("Action=Subscribe&Protocol=sqs&TopicArn={topic}&Endpoint={endpoint}"));
+        let asked = json!({ "Name": name, "SecretString": "{\"key\": \"k\"}", "ClientRequestToken": "0".repeat(32) });
+        let secret =
+            answer(&emr, "secretsmanager", "secretsmanager.CreateSecret", &asked)["ARN"].as_str().unwrap().to_string();
+        let database = json!({ "DatabaseInput": { "Name": name.replace('-', "_") } });
+        answer(&emr, "glue", "AWSGlue.CreateDatabase", &database);
         let timeouts: BTreeMap<&str, Duration> = timeouts.iter().copied().collect();
         let mut definition = machine(job, longest).to_string().replace("${AWS::Partition}", "aws");
         for handler in &HANDLERS {
@@ -85,7 +103,10 @@ impl Lab {
                 memory: handler.memory,
                 bootstrap: PathBuf::from(env!("CARGO_BIN_EXE_soflow")),
                 folder: emr.home.path().to_path_buf(),
-                environment: vec![("SOFLOW_ALERTS".into(), topic.clone())],
+                environment: vec![
+                    ("SOFLOW_ALERTS".into(), topic.clone()),
+                    ("SOFLOW_API_KEY_SECRET".into(), secret.clone()),
+                ],
             };
             let placeholder = format!("${{{}{}Function}}", handler.name[..1].to_uppercase(), &handler.name[1..]);
             definition = definition.replace(&placeholder, &function.name);
@@ -198,13 +219,6 @@ impl Lab {
         });
     }
 
-    /// Calls the function `reap`, as its schedule does.
-    pub fn reap(&self) {
-        if let Err(error) = self.emr.twin.invoke(&function(&self.emr, "reap"), &json!({})) {
-            panic!("the function `reap` failed: {error:#}\n{self}");
-        }
-    }
-
     /// Returns the subjects of all messages that people got, sorted: a queue has no order.
     pub fn messages(&self) -> Vec<String> {
         let mut told = self.told.lock().unwrap();
@@ -235,6 +249,11 @@ impl Lab {
     /// Asserts what holds when all executions have ended: nothing is left that costs or waits, no step was run twice.
     pub fn check_left(&self, what: &str) {
         self.emr.check_invariants(what);
+        self.check_ended(what);
+    }
+
+    /// Asserts that no cluster is left and no run goes on.
+    pub fn check_ended(&self, what: &str) {
         let ended = |cluster: &Value| cluster["Status"]["State"].as_str().unwrap().starts_with("TERMINAT");
         let left: Vec<Value> = self.emr.twin.clusters().into_iter().filter(|cluster| !ended(cluster)).collect();
         assert!(left.is_empty(), "{what}: a cluster is left: {left:#?}\n{self}");
@@ -271,6 +290,34 @@ impl Lab {
     pub fn stop(&self, execution: &str) {
         let asked = json!({ "executionArn": execution, "cause": "by hand" });
         self.interpreter.states(&self.emr, "AWSStepFunctions.StopExecution", &asked);
+    }
+
+    /// Holds the first call of an operation that a function makes about such a thing, until it is released.
+    pub fn hold_at(&self, caller: &'static str, operation: &'static str, part: &'static str) -> Held {
+        let (arrived, there) = mpsc::channel();
+        let (release, released) = mpsc::channel::<()>();
+        let held = Mutex::new(Some((arrived, released)));
+        self.emr.twin.kill_hook(move |call: &Call, moment: Moment| {
+            let fits = call.caller == caller && ["*", &call.operation].contains(&operation);
+            if fits && call.detail.contains(part) && moment == Moment::Before {
+                let first = held.lock().unwrap().take();
+                if let Some((arrived, released)) = first {
+                    arrived.send(()).unwrap();
+                    // Nobody releases it when the test has failed.
+                    let _ = released.recv();
+                }
+            }
+            Act::Go
+        });
+        Held { there, _release: release }
+    }
+
+    /// Calls a function as its schedule does; returns its answer.
+    pub fn call(&self, handler: &str) -> Value {
+        match self.emr.twin.invoke(&function(&self.emr, handler), &json!({})) {
+            Ok(answer) => answer,
+            Err(error) => panic!("the function `{handler}` failed: {error:#}\n{self}"),
+        }
     }
 
     fn describe(&self, execution: &str) -> Value {

@@ -117,7 +117,10 @@ async fn drive(
         Attached::Left(record) => Ok(left(&record, until)),
         Attached::Finished(outcome) => {
             give_back(work, &outcome.record, sink).await?;
-            Ok(done(outcome.record.run, "it is published"))
+            match outcome.unshown {
+                Some(error) => Err(error),
+                None => Ok(done(outcome.record.run, "it is published")),
+            }
         }
         Attached::Over(record) => {
             let answer = over(record)?;

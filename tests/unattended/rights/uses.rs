@@ -44,12 +44,8 @@ fn template() -> Value {
 }
 
 /// Where the locations of a lab's lake are in that stack.
-const LOCATIONS: [(&str, &str); 4] = [
-    ("raw", "acme-raw"),
-    ("curated", "acme-curated/tables"),
-    ("artifacts", "acme-artifacts"),
-    ("logs", "acme-logs"),
-];
+const LOCATIONS: [(&str, &str); 4] =
+    [("raw", "acme-raw"), ("curated", "acme-curated/tables"), ("artifacts", "acme-artifacts"), ("logs", "acme-logs")];
 
 /// Returns all that the template grants to its roles.
 pub fn granted() -> BTreeSet<Right> {
