@@ -119,8 +119,11 @@ async fn handle(
     let (parts, body) = request.into_parts();
     let (call, json, body) = receive(&parts, body).await?;
     if call.caller == NODES {
-        shared.on_nodes.arrived(call);
-        return Ok(shared.forward.pass(parts, body).await);
+        let (age, mut call) = shared.on_nodes.arrived(call);
+        let answer = shared.forward.pass(parts, body).await;
+        call.status = answer.status().as_u16();
+        shared.on_nodes.ended(age, &call);
+        return Ok(answer);
     }
     let (age, mut call) = shared.witness.arrived(call);
     shared.ask_hook(&call, Moment::Before, sandbox.as_deref()).await?;

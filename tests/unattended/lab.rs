@@ -93,7 +93,13 @@ impl Lab {
         let database = json!({ "DatabaseInput": { "Name": name.replace('-', "_") } });
         answer(&emr, "glue", "AWSGlue.CreateDatabase", &database);
         let timeouts: BTreeMap<&str, Duration> = timeouts.iter().copied().collect();
-        let mut definition = machine(job, longest).to_string().replace("${AWS::Partition}", "aws");
+        let mut definition = machine(job, longest);
+        for (handler, timeout) in &timeouts {
+            // A state waits longer than its function may take, here too.
+            let state = format!("{}{}", handler[..1].to_uppercase(), &handler[1..]);
+            definition["States"][state]["TimeoutSeconds"] = (timeout.as_secs() + 1).into();
+        }
+        let mut definition = definition.to_string().replace("${AWS::Partition}", "aws");
         for handler in &HANDLERS {
             let timeout = Duration::from_secs(handler.seconds.into());
             let function = Function {
@@ -294,14 +300,23 @@ impl Lab {
 
     /// Holds the first call of an operation that a function makes about such a thing, until it is released.
     pub fn hold_at(&self, caller: &'static str, operation: &'static str, part: &'static str) -> Held {
+        self.hold_and(caller, operation, part, Act::Go)
+    }
+
+    /// Does what [`Self::hold_at`] does; `then`: what becomes of the function when the call was executed.
+    pub fn hold_and(&self, caller: &'static str, operation: &'static str, part: &'static str, then: Act) -> Held {
         let (arrived, there) = mpsc::channel();
         let (release, released) = mpsc::channel::<()>();
-        let held = Mutex::new(Some((arrived, released)));
+        let (held, number) = (Mutex::new(Some((arrived, released))), AtomicUsize::new(0));
         self.emr.twin.kill_hook(move |call: &Call, moment: Moment| {
             let fits = call.caller == caller && ["*", &call.operation].contains(&operation);
-            if fits && call.detail.contains(part) && moment == Moment::Before {
+            if moment == Moment::After {
+                return if call.number == number.load(Ordering::SeqCst) { then } else { Act::Go };
+            }
+            if fits && call.detail.contains(part) {
                 let first = held.lock().unwrap().take();
                 if let Some((arrived, released)) = first {
+                    number.store(call.number, Ordering::SeqCst);
                     arrived.send(()).unwrap();
                     // Nobody releases it when the test has failed.
                     let _ = released.recv();

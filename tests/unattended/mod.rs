@@ -1,6 +1,8 @@
 //! Runs without a laptop: the generated state machine, executed by interpreters that are not ours, with the program as its
 //! Lambda functions and the twin as everything that they call.
 
+mod cost;
+mod daily;
 mod faults;
 mod interpreter;
 mod kills;

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::daily::lab::{page, question};
 use crate::emr::lab::{DATE, Lab as Emr, TABLES, in_two_lanes, signal};
 use crate::stackexchange::{Double, Options, World};
-use crate::twin::{Fault, FaultKind, Loss, StepFate};
+use crate::twin::{Act, Fault, FaultKind, Loss, StepFate};
 use crate::unattended::interpreter::Interpreter;
-use crate::unattended::lab::{Lab, input};
+use crate::unattended::lab::{Lab, function, input};
 use crate::unattended::rights::{Right, Scenario, done_in};
 
 /// After which time others take what a process had that is gone.
@@ -125,11 +127,11 @@ fn steps_that_were_added_when_their_run_had_ended_are_ended_by_the_reaper() {
     LEFT.done();
 }
 
-/// A person cancels a run at the moment at which a function hands its steps over.
+/// A person cancels a run at the moment at which a function hands its steps over, and that one ends before it finds out.
 fn left() -> BTreeSet<Right> {
     let (lab, what) = (Lab::new(), "cancelled and handed over");
     lab.emr.twin.step_fate("one", StepFate::Hangs);
-    let held = lab.hold_at("submit", "AddJobFlowSteps", "");
+    let held = lab.hold_and("submit", "AddJobFlowSteps", "", Act::Kill);
     let execution = lab.start(&input());
     held.wait();
     let said = lab.emr.run(&["cancel", &format!("chain.{DATE}.1")]);
@@ -181,12 +183,27 @@ fn shown(by: &'static str) -> BTreeSet<Right> {
         if by == "publish" {
             lab.succeeded(&ended, &what);
         }
-        println!("{what} {:?} {:?}", ended.status, ended.cause);
         assert_eq!(lab.emr.partitions("first"), seen, "{what}\n{lab}");
         lab.check_ended(&what);
         assert_eq!(lab.messages(), [""; 0], "{what}\n{lab}");
     }
+    if by == "publish" {
+        published_meanwhile(&lab);
+    }
     done_in(&lab)
+}
+
+/// Someone points the table elsewhere while an execution is about to publish it: what it was planned from is not there.
+fn published_meanwhile(lab: &Lab) {
+    lab.emr.write("pyspark/steps/one.py", "# once more\n");
+    let held = lab.hold_at("publish", "PutObject", "_catalog/catalog.json");
+    let execution = lab.start(&input());
+    held.wait();
+    let said = lab.emr.run(&["rollback", "first"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    drop(held);
+    lab.succeeded(&lab.finish(&execution), "published meanwhile");
+    lab.check_ended("published meanwhile");
 }
 
 #[test]
@@ -195,14 +212,17 @@ fn a_function_reads_on_in_the_api_with_the_key_of_the_stack() {
 }
 
 fn ingested() -> BTreeSet<Right> {
-    let double = Double::with(Options { key: Some("k".into()), ..Options::default() }, World::made(7, 250));
+    let double = Double::with(Options { key: Some("k".into()), ..Options::default() }, World::made(7, 5_600));
     let emr = Emr::new();
     let settings = fs_err::read_to_string(emr.home.path().join("config/soflow.yaml")).unwrap();
-    emr.write("config/soflow.yaml", &format!("{settings}ingest:\n  api: {}\n", double.url()));
+    emr.write("config/soflow.yaml", &format!("{settings}ingest:\n  api: {}\n  endpoints: [questions]\n", double.url()));
     let lab = Lab::of(emr, Interpreter::Moto, ("chain", 21_600), &[]);
-    let said = lab.emr.run(&["ingest", "api", "--since", "2008-01-01"]);
+    // Nobody has said where to begin.
+    let refused = lab.emr.twin.invoke(&function(&lab.emr, "ingest"), &json!({})).unwrap_err();
+    assert_eq!(refused["errorType"], "Usage", "{refused}");
+    let said = lab.emr.run(&["ingest", "api", "--since", "2024-01-01", "--until", "2024-01-02"]);
     assert_eq!(said.code, Some(0), "{said}");
-    println!("{}", lab.call("ingest"));
-    println!("{lab}");
+    let read = lab.call("ingest");
+    assert!(read["done"] == true && read["ingested"]["endpoints"][0]["pages"].as_u64() > Some(50), "{read}\n{lab}");
     done_in(&lab)
 }

@@ -70,8 +70,14 @@ fn an_execution_that_takes_too_long_is_ended_and_told() {
     assert!(lab.emr.published().is_empty(), "{lab}");
 }
 
+pub static CANCELLED: Scenario = Scenario::of(cancelled);
+
 #[test]
 fn a_run_that_is_cancelled_from_a_laptop_ends_its_execution_and_is_done_by_a_retry() {
+    CANCELLED.done();
+}
+
+fn cancelled() -> BTreeSet<Right> {
     let (lab, execution) = stuck(Lab::new(), "working");
     let run = format!("chain.{DATE}.1");
     let said = lab.emr.run(&["cancel", &run]);
@@ -83,6 +89,10 @@ fn a_run_that_is_cancelled_from_a_laptop_ends_its_execution_and_is_done_by_a_ret
     let said = lab.emr.run(&["retry", &run]);
     assert_eq!(said.code, Some(0), "{said}\n{lab}");
     assert_eq!(lab.emr.published().len(), 3, "{said}\n{lab}");
+    // No execution tells of that.
+    lab.call("reap");
+    assert_eq!(lab.messages(), [told, "soflow: chain 2026-11-22 recovered"], "{lab}");
+    done_in(&lab)
 }
 
 /// Starts an execution and stops it when a function is about to make a call; Lambda knows nothing of that, and the function

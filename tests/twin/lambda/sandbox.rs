@@ -140,6 +140,13 @@ impl Sandbox {
         gone(&mut self.ended.clone()).await;
     }
 
+    /// Wakes the process and tells it to end, as Lambda does with a sandbox that it needs no more; returns when it is gone.
+    pub async fn shut_down(&self) {
+        self.signal(Signal::TERM);
+        self.thaw();
+        gone(&mut self.ended.clone()).await;
+    }
+
     pub fn has_ended(&self) -> bool {
         self.ended.borrow().is_some()
     }
