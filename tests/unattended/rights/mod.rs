@@ -126,7 +126,9 @@ fn what_roles_may_do_is_what_they_do() {
         &reach::SHOWN,
         &reach::INGESTED,
     ];
-    in_two_lanes(scenarios.clone(), |scenario| drop(scenario.done()));
+    in_two_lanes(scenarios.clone(), |scenario| {
+        scenario.done();
+    });
     let done: BTreeSet<&Right> = scenarios.iter().flat_map(|scenario| scenario.done()).chain(&daily.rights).collect();
     let granted = granted();
     let is_used = |right: &Right| done.iter().any(|done| right.allows(done));
