@@ -42,7 +42,6 @@ use std::time::Duration;
 pub use emr::fates::{Failure, Fate, Loss, StepFate};
 pub use faults::{Fault, FaultKind};
 pub use moto::{Moto, REGION};
-pub use replies::asked;
 pub use witness::{Act, Call, Moment};
 
 /// How a twin behaves; `Options::default()` is what tests want.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::stack::policies::resolved;
 use crate::stack::{CLUSTERS, SETTINGS, made_of};
 use crate::twin::moto::ACCOUNT;
-use crate::twin::{Call, REGION, asked};
+use crate::twin::{Call, REGION};
 use crate::unattended::lab::Lab;
 
 /// An action on a resource, by a role of the template; of what is granted the resource may have stars in it.
@@ -91,7 +91,7 @@ fn needed(bucket: &str, mut call: Call) -> Vec<Right> {
             call.detail = format!("{place}{rest}");
         }
     }
-    let (action, resource) = asked(&call);
+    let (action, resource) = call.asked();
     let body = call.body.clone().unwrap_or_default();
     let of = |service: &str, rest: String| format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{rest}");
     let key = of("kms", "key/Key".into());
