@@ -74,8 +74,8 @@ const UNREACHED: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["EmrNodeRole"],
-        &["s3:GetBucketLocation", "s3:GetObject acme-logs", "s3:ListBucket acme-logs"],
-        "EMRFS and EMR's agents look before they write; what stands in for them writes only",
+        &["s3:GetBucketLocation", "s3:GetObject acme-logs", "s3:ListBucket acme-logs", "s3:ListBucket acme-raw"],
+        "EMRFS and EMR's agents look before they read and write; what stands in for them reads and writes only",
     ),
     (
         &["EmrNodeRole"],
