@@ -217,7 +217,7 @@ impl Submission {
                     Some(record) => Driven::GoesOn(record),
                     None => {
                         // A publication that was cut short may not be shown everywhere yet.
-                        if !gathered.index.shown {
+                        if !gathered.index.shown && services.publishes() {
                             services.catalog.telling(services.catalog.settle(), sink).await?;
                         }
                         return Ok(SubmitOutcome::Nothing(Box::new(up_to_date(&gathered, &plan, services)), plan));

@@ -82,10 +82,13 @@ pub async fn attach(
             return take_over(services, lake, record, lease, sink).await;
         }
         if record.state != RunState::Running {
-            return Ok(match record.behind {
-                true => Attached::Behind(Box::new(record)),
-                false => Attached::Over(Box::new(agreed(services, lake, record).await?)),
-            });
+            if record.behind {
+                return Ok(Attached::Behind(Box::new(record)));
+            }
+            if !services.publishes() && is_unsettled(services, &record).await? {
+                return Ok(Attached::Left(Box::new(record)));
+            }
+            return Ok(Attached::Over(Box::new(agreed(services, lake, record).await?)));
         }
         if let (Some(_), Some(driver)) = (&services.part, &record.driver) {
             return Err(Error::new(Kind::Detached, format!("run `{run}` is driven by {} now", driver.owner)));
@@ -201,6 +204,10 @@ async fn take_over(
             going.close(Some(&error), sink).await?;
             Ok(Attached::Behind(Box::new(going.record)))
         }
+        Reached::Published(_) if !services.publishes() => {
+            going.leave().await;
+            Ok(Attached::Left(Box::new(going.record)))
+        }
         Reached::Published(versions) => {
             for step in going.record.steps.iter_mut().filter(|step| is_open(step.state)) {
                 step.state = StepState::Completed;
@@ -232,14 +239,18 @@ fn steps_named(steps: &[String]) -> String {
 /// # Errors
 /// Those of the store and the catalog.
 pub async fn agreed(services: &Services, lake: &Lake, mut record: RunRecord) -> Result<RunRecord> {
-    let agrees = record.state == RunState::Succeeded && record.error.is_none();
-    let index = if agrees { return Ok(record) } else { services.catalog.index().await? };
-    if index.published_by(&record.run).next().is_some() {
+    if is_unsettled(services, &record).await? {
         record.state = RunState::Succeeded;
         record.error = services.catalog.settle().await.err().map(|error| not_shown(&record.run, &error));
         correct(services.store.as_ref(), &lake.artifacts, &record).await?;
     }
     Ok(record)
+}
+
+/// Returns whether a run has published although its record says otherwise, or lacks something in Glue.
+async fn is_unsettled(services: &Services, record: &RunRecord) -> Result<bool> {
+    let agrees = record.state == RunState::Succeeded && record.error.is_none();
+    Ok(!agrees && services.catalog.index().await?.published_by(&record.run).next().is_some())
 }
 
 /// Returns the words for a publication that is in the lake and not in Glue.

@@ -43,6 +43,14 @@ pub struct Services {
     pub part: Option<Part>,
 }
 
+impl Services {
+    /// Returns whether this process may show readers anything: of the parts that an execution drives the last one does that
+    /// for all.
+    pub fn publishes(&self) -> bool {
+        self.part.as_ref().is_none_or(|part| part.until == Reach::Published || part.execution.is_none())
+    }
+}
+
 /// What one process does of a run that an execution of a state machine drives: it takes the run from wherever it is, as far
 /// as `until`, and leaves it to the next process.
 #[derive(Clone, Debug)]

@@ -1,11 +1,12 @@
 """Stands in for the engine's launcher: writes one small file for each table a task names, and nothing else.
 
-Takes the command line of `launch.py step`. A run of the real engine takes seconds; what is tested here is what happens
+A script may name partitions of its tables: `# partitions: a b`. Takes the command line of `launch.py step`. A run of the real engine takes seconds; what is tested here is what happens
 around it.
 """
 
 import json
 import os
+import re
 import sys
 import urllib.error
 import urllib.request
@@ -23,17 +24,23 @@ def send(uri, method, body=None):
         return answer.read()
 
 
-task = json.loads(send(sys.argv[sys.argv.index("--task") + 1], "GET"))
-body = bytes.fromhex("@PARQUET@")
-for name, table in task["inputs"].items():
-    upstream = table.get("upstream")
-    if upstream:
-        send(f"{upstream}/part-0.parquet", "GET")
-for table in task["outputs"].values():
-    target = f"{table['prefix']}/part-0.parquet"
+def write(target):
     try:
         send(target, "GET")
     except urllib.error.HTTPError:
-        send(target, "PUT", body)
+        send(target, "PUT", bytes.fromhex("@PARQUET@"))
     else:
         sys.exit(f"AnalysisException: [PATH_ALREADY_EXISTS] {target} already exists")
+
+
+task = json.loads(send(sys.argv[sys.argv.index("--task") + 1], "GET"))
+for table in task["inputs"].values():
+    upstream = table.get("upstream")
+    if upstream:
+        send(f"{upstream}/part-0.parquet", "GET")
+with open(sys.argv[sys.argv.index("--script") + 1]) as script:
+    named = re.search("partitions:(.*)", script.read())
+parts = [f"part={value}/" for value in named[1].split()] if named else []
+for table in task["outputs"].values():
+    for part in parts or [""]:
+        write(f"{table['prefix']}/{part}part-0.parquet")

@@ -19,5 +19,5 @@ mod submit;
 mod upload;
 mod values;
 mod watching;
-mod whole;
+pub mod whole;
 mod wishes;

@@ -89,6 +89,13 @@ fn lab() -> Option<(Lab, String)> {
         println!("skipped: the daily job on the twin: SOFLOW_REAL_DATA is not set");
         return None;
     };
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join(data).join("stackoverflow-pages");
+    Some((daily("whole")?, data.display().to_string()))
+}
+
+/// Returns the jobs and the code of this repository with a lake of that name in the twin, or `None` after saying why there is
+/// none.
+pub fn daily(name: &str) -> Option<Lab> {
     let Some(exec) = Exec::find() else {
         println!("skipped: the daily job on the twin: no engine environment, `soflow engine install` makes it");
         return None;
@@ -96,7 +103,7 @@ fn lab() -> Option<(Lab, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let engines = exec.python.ancestors().nth(4).unwrap().to_path_buf();
     let options = Options { exec: Some(exec), pace: Duration::from_millis(20), ..Options::default() };
-    let bucket = format!("whole-{}", std::process::id());
+    let bucket = format!("{name}-{}", std::process::id());
     let lab = Lab { twin: Twin::with(options), home: tempfile::tempdir().unwrap(), bucket };
     lab.twin.bucket(&lab.bucket);
     let settings = format!(
@@ -109,7 +116,7 @@ fn lab() -> Option<(Lab, String)> {
         database = database(&lab),
     );
     lab.write("config/soflow.yaml", &settings);
-    Some((lab, root.join(data).join("stackoverflow-pages").display().to_string()))
+    Some(lab)
 }
 
 fn database(lab: &Lab) -> String {

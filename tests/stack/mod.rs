@@ -7,7 +7,7 @@ mod checkov;
 mod cloudformation;
 mod deploying;
 mod guard;
-mod policies;
+pub mod policies;
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 use soflow::config::{self, Layers, TargetKind};
 use soflow::deploy::{Stack, template};
 
-const SETTINGS: &str = "
+pub const SETTINGS: &str = "
 default-target: prod
 targets:
   prod:
@@ -31,14 +31,19 @@ targets:
       alert-emails: [data-team@example.com]
 ";
 
-const CLUSTERS: &str = "
+pub const CLUSTERS: &str = "
 clusters:
   standard: { service-role: soflow-prod-emr, instance-profile: soflow-prod-nodes, security-configuration: soflow-prod }
 ";
 
 /// Returns the template of a stack with two jobs; `more` are settings of the stack.
 fn example(more: &str) -> Json {
-    let file = Some((PathBuf::from("config/soflow.yaml"), format!("{SETTINGS}{more}{CLUSTERS}")));
+    made_of(format!("{SETTINGS}{more}{CLUSTERS}"))
+}
+
+/// Returns the template of the stack that settings describe.
+pub fn made_of(settings: String) -> Json {
+    let file = Some((PathBuf::from("config/soflow.yaml"), settings));
     let layers = Layers { root: "/project".into(), file, ..Layers::default() };
     let settings = config::read(layers, &|_| false).unwrap().settings;
     let target = &settings.targets["prod"];

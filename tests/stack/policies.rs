@@ -15,25 +15,25 @@ const PLACE: [(&str, &str); 4] = [
     ("AWS::StackName", "soflow-prod"),
 ];
 
-/// What the ARN of a resource of each type ends in, behind `arn:aws:`.
+/// What the ARN of a resource of each type is, behind `arn:aws:`; its name here is that in the template.
 const ARNS: [(&str, &str); 9] = [
-    ("AWS::KMS::Key", "kms:us-east-1:123456789012:key/1a2b"),
-    ("AWS::S3::Bucket", "s3:::a-bucket"),
-    ("AWS::IAM::Role", "iam::123456789012:role/a-role"),
-    ("AWS::Lambda::Function", "lambda:us-east-1:123456789012:function:a-function"),
-    ("AWS::SQS::Queue", "sqs:us-east-1:123456789012:a-queue"),
-    ("AWS::SNS::Topic", "sns:us-east-1:123456789012:a-topic"),
-    ("AWS::Logs::LogGroup", "logs:us-east-1:123456789012:log-group:a-group:*"),
-    ("AWS::Events::Rule", "events:us-east-1:123456789012:rule/a-rule"),
-    ("AWS::SecretsManager::Secret", "secretsmanager:us-east-1:123456789012:secret:a-secret"),
+    ("AWS::KMS::Key", "kms:us-east-1:123456789012:key/NAME"),
+    ("AWS::S3::Bucket", "s3:::NAME"),
+    ("AWS::IAM::Role", "iam::123456789012:role/NAME"),
+    ("AWS::Lambda::Function", "lambda:us-east-1:123456789012:function:NAME"),
+    ("AWS::SQS::Queue", "sqs:us-east-1:123456789012:NAME"),
+    ("AWS::SNS::Topic", "sns:us-east-1:123456789012:NAME"),
+    ("AWS::Logs::LogGroup", "logs:us-east-1:123456789012:log-group:NAME:*"),
+    ("AWS::Events::Rule", "events:us-east-1:123456789012:rule/NAME"),
+    ("AWS::SecretsManager::Secret", "secretsmanager:us-east-1:123456789012:secret:NAME"),
 ];
 
 /// Returns a value as CloudFormation would hand it to IAM.
-fn resolved(value: &Json, template: &Json) -> Json {
+pub fn resolved(value: &Json, template: &Json) -> Json {
     let arn = |id: &str| {
         let kind = template["Resources"][id]["Type"].as_str().unwrap_or_else(|| panic!("there is no resource `{id}`"));
         let known = ARNS.iter().find(|(known, _)| *known == kind);
-        format!("arn:aws:{}", known.unwrap_or_else(|| panic!("no ARN of {kind} is known here")).1)
+        format!("arn:aws:{}", known.unwrap_or_else(|| panic!("no ARN of {kind} is known here")).1.replace("NAME", id))
     };
     let named = |name: &str| match PLACE.iter().find(|(known, _)| *known == name) {
         Some((_, value)) => (*value).to_string(),

@@ -100,6 +100,12 @@ impl Twin {
         self.calls().into_iter().filter(|call| call.service == service && call.operation == operation).collect()
     }
 
+    /// Returns all calls that were made in the name of the nodes of clusters, oldest first: those of steps that run for real,
+    /// and what EMR does with logs. The other calls are without them.
+    pub fn calls_on_nodes(&self) -> Vec<Call> {
+        self.shared.on_nodes.calls()
+    }
+
     /// Forgets the calls so far; numbers begin at 1 again.
     pub fn reset_calls(&self) {
         self.shared.witness.reset();

@@ -39,7 +39,7 @@ impl Shared {
                     let found = self.emr().clusters.iter().find(|known| known.id == cluster).cloned();
                     if let Some(folder) = found.and_then(|cluster| logs::folder(&cluster, None)) {
                         let uri = format!("{folder}/node/{instance}/bootstrap-actions/{action}/stderr.gz");
-                        logs::put(&self.forward, &uri, "bootstrap action failed: exit status 1\n").await;
+                        logs::put(&self.nodes, &uri, "bootstrap action failed: exit status 1\n").await;
                     }
                 }
             }
@@ -57,7 +57,7 @@ impl Shared {
             self.emr().find(cluster, step).map(|(cluster, step)| (logs::CloudWatch::of(cluster), logs::files(step)));
         if let Some((Some(place), files)) = found {
             for file in &files {
-                place.write(&self.forward, file).await;
+                place.write(&self.nodes, file).await;
             }
         }
     }
@@ -69,7 +69,7 @@ impl Shared {
             .map(|(cluster, step)| (logs::folder(cluster, Some(step)), logs::files(step)));
         if let Some((Some(folder), files)) = found {
             for file in &files {
-                logs::put(&self.forward, &format!("{folder}/{}", file.path), &file.text).await;
+                logs::put(&self.nodes, &format!("{folder}/{}", file.path), &file.text).await;
             }
         }
     }

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::emr::{Outcome, Step};
 use super::logs::{self, CloudWatch};
-use super::server::Shared;
+use super::server::{NODES, Shared};
 use super::submission::{self, Submission};
 use super::{Exec, forward, moto};
 
@@ -72,8 +72,7 @@ async fn submit(
     command.args(submission.conf.iter().flat_map(|pair| ["--conf", pair.as_str()]));
     command.arg("--script").arg(script).arg("--").args(&submission.arguments);
     command.env("PYTHONPATH", path).env("PYTHONNOUSERSITE", "1").env("PYTHONDONTWRITEBYTECODE", "1");
-    // Straight to moto: what a step reads and writes is no call of the program's.
-    command.envs(moto::environment(&shared.forward.url())).env("AWS_ALLOW_HTTP", "true");
+    command.envs(moto::environment_of(NODES, &shared.nodes.url())).env("AWS_ALLOW_HTTP", "true");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(|error| error.to_string())?;
     // The launcher ends when this closes.
@@ -97,7 +96,7 @@ async fn fetch(shared: &Shared, uri: &str, folder: &Path) -> Result<PathBuf, Str
     if !uri.starts_with("s3://") {
         return Ok(PathBuf::from(uri));
     }
-    let (status, body) = shared.forward.s3("GET", &forward::path_of(uri), Vec::new()).await;
+    let (status, body) = shared.nodes.s3("GET", &forward::path_of(uri), Vec::new()).await;
     if status != 200 {
         return Err(format!(
             "Exception in thread \"main\" java.io.FileNotFoundException: No such file or directory '{uri}'"
@@ -127,7 +126,7 @@ impl Printed {
                 text.push('\n');
             }
             if let (Some(place), Some(file)) = (&self.place, logs::driver_file(&self.step, name, line)) {
-                place.write(&self.shared.forward, &file).await;
+                place.write(&self.shared.nodes, &file).await;
             }
         }
     }

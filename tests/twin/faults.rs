@@ -40,7 +40,7 @@ pub struct Fault {
     service: String,
     operation: String,
     part: String,
-    function: Option<String>,
+    caller: Option<String>,
     first: usize,
     times: usize,
     kind: FaultKind,
@@ -51,7 +51,7 @@ impl Fault {
     /// Returns a fault of the next call of `operation`, once; `*` stands for any service or operation.
     pub fn new(service: &str, operation: &str, kind: FaultKind) -> Self {
         let (service, operation) = (service.to_string(), operation.to_string());
-        Self { service, operation, part: String::new(), function: None, first: 1, times: 1, kind, seen: 0 }
+        Self { service, operation, part: String::new(), caller: None, first: 1, times: 1, kind, seen: 0 }
     }
 
     /// Lets it begin with the `nth` matching call from now, from 1.
@@ -84,13 +84,13 @@ impl Fault {
     /// Matches only calls that the function of this handler makes.
     #[must_use]
     pub fn by(mut self, handler: &str) -> Self {
-        self.function = Some(handler.to_string());
+        self.caller = Some(handler.to_string());
         self
     }
 
     fn matches(&self, call: &Call) -> bool {
         let fits = |wanted: &str, is: &str| wanted == "*" || wanted == is;
-        let caller = self.function.as_ref().is_none_or(|function| *function == call.function);
+        let caller = self.caller.as_ref().is_none_or(|caller| *caller == call.caller);
         caller
             && fits(&self.service, &call.service)
             && fits(&self.operation, &call.operation)

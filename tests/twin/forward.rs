@@ -23,15 +23,17 @@ const HOP: [HeaderName; 3] = [CONNECTION, TRANSFER_ENCODING, EXPECT];
 pub struct Forward {
     client: Client<HttpConnector, Body>,
     port: u16,
+    /// The access key of the twin's own calls.
+    key: &'static str,
 }
 
 impl Forward {
-    pub fn new(port: u16) -> Self {
+    pub fn new(port: u16, key: &'static str) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         // moto closes each connection after its answer.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
-        Self { client, port }
+        Self { client, port, key }
     }
 
     pub fn url(&self) -> String {
@@ -83,7 +85,7 @@ impl Forward {
 
     /// moto does not check signatures, but reads the service from them.
     fn request(&self, service: &str, method: &str, path: &str) -> hyper::http::request::Builder {
-        let scope = format!("Credential=twin/20260101/{REGION}/{service}/aws4_request");
+        let scope = format!("Credential={}/20260101/{REGION}/{service}/aws4_request", self.key);
         let signed = format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0");
         Request::builder().method(method).uri(self.uri(path)).header("authorization", signed)
     }

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::forward::Forward;
-use super::{Twin, moto, tools};
+use super::moto::{self, PERSON};
+use super::{Twin, tools};
 
 const LOCK: &str = include_str!("ministack.lock");
 const SERVER: &str = include_str!("ministack_server.py");
@@ -42,7 +43,7 @@ impl Ministack {
 
     fn with(arguments: &[&str]) -> Self {
         let (port, process) = tools::serve("ministack", LOCK, SERVER, arguments);
-        Self { port, client: Forward::new(port), process }
+        Self { port, client: Forward::new(port, PERSON), process }
     }
 
     /// Moves the clock that schedules go by, and starts what is due by then.

@@ -45,12 +45,20 @@ impl Drop for Moto {
     }
 }
 
-/// Returns the variables that point an AWS client at `url`.
+/// The access key of a person.
+pub const PERSON: &str = "AKIAIOSFODNN7EXAMPLE";
+
+/// Returns the variables that point an AWS client of a person at `url`.
 pub fn environment(url: &str) -> Vec<(&'static str, String)> {
+    environment_of(PERSON, url)
+}
+
+/// Returns the variables that point an AWS client with this access key at `url`.
+pub fn environment_of(key: &str, url: &str) -> Vec<(&'static str, String)> {
     vec![
         ("AWS_ENDPOINT_URL", url.to_string()),
         ("AWS_REGION", REGION.to_string()),
-        ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE".to_string()),
+        ("AWS_ACCESS_KEY_ID", key.to_string()),
         ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_string()),
         ("AWS_EC2_METADATA_DISABLED", "true".to_string()),
     ]

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use hyper::Method;
+use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
 use serde_json::Value;
 
 use percent_encoding::percent_decode_str;
+
+use super::moto::PERSON;
 
 /// What a request's head tells.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,7 +17,7 @@ pub struct Head {
     pub service: String,
     /// Empty when only the body tells.
     pub operation: String,
-    /// `bucket/key` in S3, the function's name in Lambda, else empty.
+    /// `bucket/key` in S3, of a listing `bucket/prefix`, the function's name in Lambda, else empty.
     pub detail: String,
 }
 
@@ -44,15 +47,29 @@ pub fn head(parts: &Parts) -> Head {
         }
         _ => {
             let operation = s3(parts, text("x-amz-copy-source").is_some());
-            Head { service: "s3".to_string(), operation, detail: plain(parts.uri.path().trim_start_matches('/')) }
+            let mut detail = plain(parts.uri.path().trim_start_matches('/'));
+            if let Some(prefix) = pairs(parts.uri.query().unwrap_or_default()).get("prefix") {
+                detail = format!("{}/{prefix}", detail.trim_end_matches('/'));
+            }
+            Head { service: "s3".to_string(), operation, detail }
         }
     }
 }
 
 /// Returns the service that a request was signed for.
 fn scope(authorization: Option<&str>) -> Option<&str> {
-    let (_, credential) = authorization?.split_once("Credential=")?;
-    credential.split(',').next()?.split('/').nth(3)
+    credential(authorization?)?.split('/').nth(3)
+}
+
+/// Returns the access key that a request was signed with; nothing for that of a person, and without one.
+pub fn caller(parts: &Parts) -> String {
+    let signed = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(credential);
+    let key = signed.and_then(|credential| credential.split('/').next());
+    key.filter(|key| *key != PERSON).unwrap_or_default().to_string()
+}
+
+fn credential(authorization: &str) -> Option<&str> {
+    authorization.split_once("Credential=")?.1.split(',').next()
 }
 
 /// Returns the operation of a form, as IAM, EC2 and STS use them.
@@ -60,6 +77,13 @@ pub fn form(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let action = text.split('&').find_map(|pair| pair.strip_prefix("Action="));
     action.unwrap_or_default().to_string()
+}
+
+/// Returns the first key of a request to remove objects.
+pub fn first_key(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let key = text.split_once("<Key>").and_then(|(_, rest)| rest.split_once("</Key>"));
+    key.map(|(key, _)| key.to_string()).unwrap_or_default()
 }
 
 /// Returns the id of the cluster a request to EMR is about.

@@ -111,22 +111,33 @@ fn throttling(service: &str) -> &'static str {
     }
 }
 
+impl Call {
+    /// Returns the action that it asks IAM for, and the resource, as far as it tells.
+    pub fn asked(&self) -> (String, String) {
+        let (service, operation) = (self.service.as_str(), self.operation.as_str());
+        let bucket = self.detail.split('/').next().unwrap_or_default();
+        match service {
+            "emr" if self.detail.is_empty() => (format!("elasticmapreduce:{operation}"), "*".to_string()),
+            "emr" => (
+                format!("elasticmapreduce:{operation}"),
+                format!("arn:aws:elasticmapreduce:{REGION}:{ACCOUNT}:cluster/{}", self.detail),
+            ),
+            "s3" if operation.starts_with("ListObjects") || operation == "HeadBucket" => {
+                ("s3:ListBucket".to_string(), format!("arn:aws:s3:::{bucket}"))
+            }
+            "s3" => (format!("s3:{}", s3_action(operation)), format!("arn:aws:s3:::{}", self.detail)),
+            _ => (format!("{service}:{operation}"), "*".to_string()),
+        }
+    }
+}
+
 /// Returns a refusal in the words that IAM uses since it names the policy's kind.
 fn denied(call: &Call) -> (u16, &'static str, String) {
-    let (service, operation) = (call.service.as_str(), call.operation.as_str());
-    let bucket = call.detail.split('/').next().unwrap_or_default();
-    let (action, resource) = match service {
-        "emr" if call.detail.is_empty() => (format!("elasticmapreduce:{operation}"), "*".to_string()),
-        "emr" => (
-            format!("elasticmapreduce:{operation}"),
-            format!("arn:aws:elasticmapreduce:{REGION}:{ACCOUNT}:cluster/{}", call.detail),
-        ),
-        "s3" if operation.starts_with("ListObjects") || operation == "HeadBucket" => {
-            ("s3:ListBucket".to_string(), format!("\"arn:aws:s3:::{bucket}\""))
-        }
-        "s3" => (format!("s3:{}", s3_action(operation)), format!("\"arn:aws:s3:::{}\"", call.detail)),
-        _ => (format!("{service}:{operation}"), "*".to_string()),
-    };
+    let service = call.service.as_str();
+    let (action, mut resource) = call.asked();
+    if service == "s3" {
+        resource = format!("\"{resource}\"");
+    }
     let message = format!(
         "User: {CALLER} is not authorized to perform: {action} on resource: {resource} because no identity-based policy allows the {action} action"
     );

@@ -22,10 +22,14 @@ use tokio::task::JoinHandle;
 use super::emr::Emr;
 use super::forward::{Body, Forward};
 use super::lambda::{End, Functions, Sandbox, is_runtime};
+use super::moto::PERSON;
 use super::spoil::spoil;
 use super::witness::{Hook, Witness};
 use super::{Act, Call, Fault, FaultKind, Moment, Options, faults, recognise};
 use crate::wire::Closed;
+
+/// The access key of what runs on clusters.
+pub const NODES: &str = "nodes";
 
 /// How often steps that run for real are looked at when nobody asks.
 const TICK: Duration = Duration::from_millis(20);
@@ -34,9 +38,13 @@ const TICK: Duration = Duration::from_millis(20);
 pub struct Shared {
     pub address: SocketAddr,
     pub forward: Forward,
+    /// The way of what runs on clusters, which comes by here.
+    pub nodes: Forward,
     pub faults: Mutex<Vec<Fault>>,
     pub hook: Mutex<Option<Hook>>,
     pub witness: Witness,
+    /// What was asked for in the name of the nodes of clusters, and meets no fault.
+    pub on_nodes: Witness,
     pub options: Options,
     emr: Mutex<Emr>,
     /// One call to EMR at a time: what a state means for the world outside is done before the next call can see it.
@@ -50,12 +58,15 @@ pub struct Shared {
 
 /// `port`: of the server that answers what is not answered here.
 pub async fn start(options: Options, listener: TcpListener, port: u16) -> Arc<Shared> {
+    let address = listener.local_addr().unwrap();
     let shared = Arc::new(Shared {
-        address: listener.local_addr().unwrap(),
-        forward: Forward::new(port),
+        address,
+        forward: Forward::new(port, PERSON),
+        nodes: Forward::new(address.port(), NODES),
         faults: Mutex::default(),
         hook: Mutex::default(),
         witness: Witness::new(),
+        on_nodes: Witness::new(),
         emr: Mutex::new(Emr::new(&options)),
         turn: tokio::sync::Mutex::default(),
         stops: Mutex::default(),
@@ -106,8 +117,14 @@ async fn handle(
         return sandbox.runtime(request).await;
     }
     let (parts, body) = request.into_parts();
-    let (mut call, json, body) = receive(&parts, body).await?;
-    call.function = sandbox.as_ref().map_or_else(String::new, |sandbox| sandbox.handler.clone());
+    let (call, json, body) = receive(&parts, body).await?;
+    if call.caller == NODES {
+        let (age, mut call) = shared.on_nodes.arrived(call);
+        let answer = shared.forward.pass(parts, body).await;
+        call.status = answer.status().as_u16();
+        shared.on_nodes.ended(age, &call);
+        return Ok(answer);
+    }
     let (age, mut call) = shared.witness.arrived(call);
     shared.ask_hook(&call, Moment::Before, sandbox.as_deref()).await?;
     call.fault = faults::met(&mut shared.faults.lock().unwrap(), &call);
@@ -164,15 +181,20 @@ async fn receive(parts: &Parts, body: Incoming) -> Result<(Call, Value, Body), C
         service: head.service,
         operation: head.operation,
         detail: head.detail,
-        function: String::new(),
+        caller: recognise::caller(parts),
         status: 0,
         fault: None,
         body: None,
     };
-    if call.service == "s3" {
+    if call.service == "s3" && call.operation != "DeleteObjects" {
         return Ok((call, Value::Null, body.map_err(Into::into).boxed()));
     }
     let bytes = body.collect().await.map_err(|_| Closed)?.to_bytes();
+    if call.service == "s3" {
+        let key = recognise::first_key(&bytes);
+        call.detail = format!("{}/{key}", call.detail.trim_end_matches('/')).trim_end_matches('/').to_string();
+        return Ok((call, Value::Null, whole(bytes)));
+    }
     if call.operation.is_empty() {
         call.operation = recognise::form(&bytes);
     }

@@ -16,10 +16,11 @@ pub struct Call {
     pub service: String,
     /// The API's name of the operation.
     pub operation: String,
-    /// `bucket/key`, the cluster's id, the function's name, or nothing.
+    /// `bucket/key`, of a listing `bucket/prefix`, the cluster's id, the function's name, or nothing.
     pub detail: String,
-    /// The handler of the function that called, or nothing.
-    pub function: String,
+    /// Whose keys it was signed with: the handler of a function, `states` for state machines, `nodes` for what runs on a
+    /// cluster; nothing for a person.
+    pub caller: String,
     /// The HTTP status of the answer; 0 when the connection was closed without one, or none was sent yet.
     pub status: u16,
     /// The fault it met.

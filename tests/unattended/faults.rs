@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::emr::lab::in_two_lanes;
 use crate::twin::{Fault, FaultKind};
 use crate::unattended::interpreter::Interpreter;
-use crate::unattended::lab::{Lab, PARTS};
+use crate::unattended::lab::{Lab, PARTS, input};
 
 #[test]
 fn throttled_calls_are_made_later_and_nothing_is_made_twice() {
@@ -55,4 +55,29 @@ fn a_handler_that_is_short_of_time_leaves_its_work_to_the_next_call() {
         lab.succeeded(&lab.run(), handler);
         lab.check_published(handler, &[]);
     });
+}
+
+#[test]
+fn an_invocation_that_hangs_is_given_up_and_harms_nothing_when_it_arrives_at_last() {
+    // The state gives up after 15 seconds: `States.Timeout`. The function is called a second later all the same.
+    let lab = Lab::with(Interpreter::Moto, 21_600, &[("submit", Duration::from_secs(14))]);
+    let hangs = FaultKind::Delay(Duration::from_secs(16));
+    lab.emr.twin.fault(Fault::new("lambda", "Invoke", hangs).on("submit"));
+    lab.succeeded(&lab.run(), "an invocation that hangs");
+    lab.emr.twin.until("the first invocation", |twin| twin.functions_said().matches("submit ->").count() == 2);
+    lab.check_published("an invocation that hangs", &[]);
+}
+
+#[test]
+fn sandboxes_that_are_woken_to_be_ended_do_nothing_more() {
+    let lab = Lab::new();
+    let execution = lab.start(&input());
+    // Between two looks they are frozen, all of them.
+    let ended = lab.wait(&execution, || lab.emr.twin.shut_down_functions());
+    lab.succeeded(&ended, "sandboxes come and go");
+    lab.rule(&execution);
+    lab.check_published("sandboxes come and go", &[]);
+    let calls = lab.emr.twin.calls().len();
+    lab.emr.twin.shut_down_functions();
+    assert_eq!(lab.emr.twin.calls().len(), calls, "{lab}");
 }

@@ -9,7 +9,7 @@ use zip::write::SimpleFileOptions;
 
 use crate::emr::lab::Lab as Emr;
 use crate::twin::lambda::Function;
-use crate::twin::moto::environment;
+use crate::twin::moto::environment_of;
 
 /// An interpreter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Interpreter {
             Self::Moto => emr.twin.function(function),
             Self::Ministack => {
                 let mut variables = json!({ "PATH": "", "HOME": function.folder, "TMPDIR": function.folder });
-                for (name, value) in environment(&emr.twin.url()) {
+                for (name, value) in environment_of(&function.handler, &emr.twin.url()) {
                     variables[name] = value.into();
                 }
                 for (name, value) in &function.environment {

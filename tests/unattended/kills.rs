@@ -28,7 +28,7 @@ struct End {
 fn ends(lab: &Lab, handlers: &[&str]) -> Vec<End> {
     let mut ends = Vec::new();
     for handler in handlers {
-        let calls = lab.emr.twin.calls().iter().filter(|call| call.function == **handler).count();
+        let calls = lab.emr.twin.calls().iter().filter(|call| call.caller == **handler).count();
         assert!(calls >= POINTS, "{handler} makes {calls} calls\n{lab}");
         for point in 0..POINTS {
             let nth = 1 + point * (calls - 1) / (POINTS - 1);
@@ -50,7 +50,7 @@ fn run(lab: &Lab, end: &End) -> (Ended, bool) {
         if call.operation == "Invoke" && moment == Moment::After && told.load(Ordering::SeqCst) {
             invoked.fetch_add(1, Ordering::SeqCst);
         }
-        if call.function != fatal.handler || moment != fatal.moment {
+        if call.caller != fatal.handler || moment != fatal.moment {
             return Act::Go;
         }
         if count.fetch_add(1, Ordering::SeqCst) + 1 != fatal.nth {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use soflow::deploy::{HANDLERS, machine};
 use crate::daily::lab::BETWEEN_LOOKS;
 use crate::emr::lab::{DATE, Lab as Emr, STEPS, TABLES};
 use crate::twin::lambda::Function;
-use crate::twin::{Failure, StepFate};
+use crate::twin::{Act, Call, Failure, Moment, StepFate};
 use crate::unattended::interpreter::Interpreter;
 
 /// The functions that an execution calls, in order.
@@ -31,11 +31,25 @@ pub struct Ended {
     pub states: Vec<String>,
 }
 
+/// A call that waits until this is dropped.
+pub struct Held {
+    there: mpsc::Receiver<()>,
+    _release: mpsc::Sender<()>,
+}
+
+impl Held {
+    /// Returns once the call has come.
+    pub fn wait(&self) {
+        self.there.recv_timeout(LONGEST).expect("the call comes");
+    }
+}
+
 /// An account with a stack in it, and the project that was deployed.
 pub struct Lab {
     /// The project, for commands from a laptop, and the lake.
     pub emr: Emr,
     interpreter: Interpreter,
+    job: &'static str,
     machine: String,
     queue: String,
     told: Mutex<Vec<String>>,
@@ -55,7 +69,16 @@ impl Lab {
     /// `longest`: after how many seconds an execution is ended; `timeouts`: of functions that are to have others than the
     /// stack gives them.
     pub fn with(interpreter: Interpreter, longest: u32, timeouts: &[(&str, Duration)]) -> Self {
-        let emr = Emr::new();
+        Self::of(Emr::new(), interpreter, ("chain", longest), timeouts)
+    }
+
+    /// Returns what [`Self::with`] does, for a job of a project.
+    pub fn of(
+        emr: Emr,
+        interpreter: Interpreter,
+        (job, longest): (&'static str, u32),
+        timeouts: &[(&str, Duration)],
+    ) -> Self {
         let name = emr.bucket.clone();
         let form = format!("Action=CreateTopic&Name={name}");
         let topic = between(&emr.twin.ask_form("sns", &form), "<TopicArn>", "</TopicArn>");
@@ -64,8 +87,19 @@ impl Lab {
         let queue = answer(&emr, "sqs", "AmazonSQS.CreateQueue", &asked)["QueueUrl"].as_str().unwrap().to_string();
         let endpoint = topic.replace(":sns:", ":sqs:");
         emr.twin.ask_form("sns", &format!("Action=Subscribe&Protocol=sqs&TopicArn={topic}&Endpoint={endpoint}"));
+        let asked = json!({ "Name": name, "SecretString": "{\"key\": \"k\"}", "ClientRequestToken": "0".repeat(32) });
+        let secret =
+            answer(&emr, "secretsmanager", "secretsmanager.CreateSecret", &asked)["ARN"].as_str().unwrap().to_string();
+        let database = json!({ "DatabaseInput": { "Name": name.replace('-', "_") } });
+        answer(&emr, "glue", "AWSGlue.CreateDatabase", &database);
         let timeouts: BTreeMap<&str, Duration> = timeouts.iter().copied().collect();
-        let mut definition = machine("chain", longest).to_string().replace("${AWS::Partition}", "aws");
+        let mut definition = machine(job, longest);
+        for (handler, timeout) in &timeouts {
+            // A state waits longer than its function may take, here too.
+            let state = format!("{}{}", handler[..1].to_uppercase(), &handler[1..]);
+            definition["States"][state]["TimeoutSeconds"] = (timeout.as_secs() + 1).into();
+        }
+        let mut definition = definition.to_string().replace("${AWS::Partition}", "aws");
         for handler in &HANDLERS {
             let timeout = Duration::from_secs(handler.seconds.into());
             let function = Function {
@@ -75,7 +109,10 @@ impl Lab {
                 memory: handler.memory,
                 bootstrap: PathBuf::from(env!("CARGO_BIN_EXE_soflow")),
                 folder: emr.home.path().to_path_buf(),
-                environment: vec![("SOFLOW_ALERTS".into(), topic.clone())],
+                environment: vec![
+                    ("SOFLOW_ALERTS".into(), topic.clone()),
+                    ("SOFLOW_API_KEY_SECRET".into(), secret.clone()),
+                ],
             };
             let placeholder = format!("${{{}{}Function}}", handler.name[..1].to_uppercase(), &handler.name[1..]);
             definition = definition.replace(&placeholder, &function.name);
@@ -86,7 +123,7 @@ impl Lab {
         let made = interpreter.states(&emr, "AWSStepFunctions.CreateStateMachine", &asked);
         let machine = made["stateMachineArn"].as_str().unwrap_or_else(|| panic!("{made}")).to_string();
         interpreter.rule(&emr, &machine, &function(&emr, "ended"));
-        Self { emr, interpreter, machine, queue, told: Mutex::default(), ends: AtomicUsize::new(0) }
+        Self { emr, interpreter, job, machine, queue, told: Mutex::default(), ends: AtomicUsize::new(0) }
     }
 
     /// Runs the date's execution to its end, and does what the rule on ended executions does.
@@ -97,7 +134,7 @@ impl Lab {
     /// Starts an execution; returns its ARN.
     pub fn start(&self, input: &Value) -> String {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
-        let name = format!("chain.{DATE}.{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let name = format!("{}.{DATE}.{}", self.job, NUMBER.fetch_add(1, Ordering::Relaxed));
         let asked = json!({ "stateMachineArn": self.machine, "name": name, "input": input.to_string() });
         let started = self.interpreter.states(&self.emr, "AWSStepFunctions.StartExecution", &asked);
         started["executionArn"].as_str().unwrap_or_else(|| panic!("{started}")).to_string()
@@ -188,13 +225,6 @@ impl Lab {
         });
     }
 
-    /// Calls the function `reap`, as its schedule does.
-    pub fn reap(&self) {
-        if let Err(error) = self.emr.twin.invoke(&function(&self.emr, "reap"), &json!({})) {
-            panic!("the function `reap` failed: {error:#}\n{self}");
-        }
-    }
-
     /// Returns the subjects of all messages that people got, sorted: a queue has no order.
     pub fn messages(&self) -> Vec<String> {
         let mut told = self.told.lock().unwrap();
@@ -225,6 +255,11 @@ impl Lab {
     /// Asserts what holds when all executions have ended: nothing is left that costs or waits, no step was run twice.
     pub fn check_left(&self, what: &str) {
         self.emr.check_invariants(what);
+        self.check_ended(what);
+    }
+
+    /// Asserts that no cluster is left and no run goes on.
+    pub fn check_ended(&self, what: &str) {
         let ended = |cluster: &Value| cluster["Status"]["State"].as_str().unwrap().starts_with("TERMINAT");
         let left: Vec<Value> = self.emr.twin.clusters().into_iter().filter(|cluster| !ended(cluster)).collect();
         assert!(left.is_empty(), "{what}: a cluster is left: {left:#?}\n{self}");
@@ -261,6 +296,43 @@ impl Lab {
     pub fn stop(&self, execution: &str) {
         let asked = json!({ "executionArn": execution, "cause": "by hand" });
         self.interpreter.states(&self.emr, "AWSStepFunctions.StopExecution", &asked);
+    }
+
+    /// Holds the first call of an operation that a function makes about such a thing, until it is released.
+    pub fn hold_at(&self, caller: &'static str, operation: &'static str, part: &'static str) -> Held {
+        self.hold_and(caller, operation, part, Act::Go)
+    }
+
+    /// Does what [`Self::hold_at`] does; `then`: what becomes of the function when the call was executed.
+    pub fn hold_and(&self, caller: &'static str, operation: &'static str, part: &'static str, then: Act) -> Held {
+        let (arrived, there) = mpsc::channel();
+        let (release, released) = mpsc::channel::<()>();
+        let (held, number) = (Mutex::new(Some((arrived, released))), AtomicUsize::new(0));
+        self.emr.twin.kill_hook(move |call: &Call, moment: Moment| {
+            let fits = call.caller == caller && ["*", &call.operation].contains(&operation);
+            if moment == Moment::After {
+                return if call.number == number.load(Ordering::SeqCst) { then } else { Act::Go };
+            }
+            if fits && call.detail.contains(part) {
+                let first = held.lock().unwrap().take();
+                if let Some((arrived, released)) = first {
+                    number.store(call.number, Ordering::SeqCst);
+                    arrived.send(()).unwrap();
+                    // Nobody releases it when the test has failed.
+                    let _ = released.recv();
+                }
+            }
+            Act::Go
+        });
+        Held { there, _release: release }
+    }
+
+    /// Calls a function as its schedule does; returns its answer.
+    pub fn call(&self, handler: &str) -> Value {
+        match self.emr.twin.invoke(&function(&self.emr, handler), &json!({})) {
+            Ok(answer) => answer,
+            Err(error) => panic!("the function `{handler}` failed: {error:#}\n{self}"),
+        }
     }
 
     fn describe(&self, execution: &str) -> Value {

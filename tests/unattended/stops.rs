@@ -1,11 +1,12 @@
 //! Executions that are stopped, take too long, or are cancelled from a laptop.
 
-use std::sync::{Mutex, mpsc};
+use std::collections::BTreeSet;
 
 use crate::emr::lab::{DATE, in_two_lanes};
-use crate::twin::{Act, Call, Moment, StepFate};
+use crate::twin::StepFate;
 use crate::unattended::interpreter::Interpreter;
 use crate::unattended::lab::{Lab, input};
+use crate::unattended::rights::{Right, Scenario, done_in};
 
 pub const ABORTED: &str = "soflow: chain 2026-11-22 failed: Aborted";
 
@@ -32,8 +33,15 @@ pub fn mended(lab: &Lab, what: &str, told: &str) {
     lab.check_published(what, &[told, "soflow: chain 2026-11-22 recovered"]);
 }
 
+pub static STOPPED: Scenario = Scenario::of(stopped);
+
 #[test]
 fn whoever_stops_an_execution_ends_its_run_and_gives_its_cluster_back() {
+    STOPPED.done();
+}
+
+fn stopped() -> BTreeSet<Right> {
+    let mut done = BTreeSet::new();
     for at in ["starting", "working"] {
         let (lab, execution) = stuck(Lab::new(), at);
         lab.stop(&execution);
@@ -45,7 +53,9 @@ fn whoever_stops_an_execution_ends_its_run_and_gives_its_cluster_back() {
         lab.rule(&execution);
         lab.check(at, &[ABORTED]);
         mended(&lab, at, ABORTED);
+        done.extend(done_in(&lab));
     }
+    done
 }
 
 #[test]
@@ -55,13 +65,19 @@ fn an_execution_that_takes_too_long_is_ended_and_told() {
     let ended = lab.run();
     assert_eq!(ended.status, "TIMED_OUT", "{ended:?}\n{lab}");
     // A function may have been at work.
-    lab.reap();
+    lab.call("reap");
     lab.check("too long", &["soflow: chain 2026-11-22 failed: TimedOut"]);
     assert!(lab.emr.published().is_empty(), "{lab}");
 }
 
+pub static CANCELLED: Scenario = Scenario::of(cancelled);
+
 #[test]
 fn a_run_that_is_cancelled_from_a_laptop_ends_its_execution_and_is_done_by_a_retry() {
+    CANCELLED.done();
+}
+
+fn cancelled() -> BTreeSet<Right> {
     let (lab, execution) = stuck(Lab::new(), "working");
     let run = format!("chain.{DATE}.1");
     let said = lab.emr.run(&["cancel", &run]);
@@ -73,33 +89,27 @@ fn a_run_that_is_cancelled_from_a_laptop_ends_its_execution_and_is_done_by_a_ret
     let said = lab.emr.run(&["retry", &run]);
     assert_eq!(said.code, Some(0), "{said}\n{lab}");
     assert_eq!(lab.emr.published().len(), 3, "{said}\n{lab}");
+    // No execution tells of that.
+    lab.call("reap");
+    assert_eq!(lab.messages(), [told, "soflow: chain 2026-11-22 recovered"], "{lab}");
+    done_in(&lab)
 }
 
 /// Starts an execution and stops it when a function is about to make a call; Lambda knows nothing of that, and the function
 /// goes on: before the rule has ended its run, or after.
-fn stopped_at(function: &'static str, operation: &'static str, part: &'static str, rule_first: bool) -> Lab {
-    let lab = Lab::new();
-    let (arrived, there) = mpsc::channel();
-    let (release, released) = mpsc::channel();
-    let held = Mutex::new(Some((arrived, released)));
-    lab.emr.twin.kill_hook(move |call: &Call, moment: Moment| {
-        let meant = call.function == function && call.operation == operation && call.detail.contains(part);
-        if meant && moment == Moment::Before {
-            let first = held.lock().unwrap().take();
-            if let Some((arrived, released)) = first {
-                arrived.send(()).unwrap();
-                released.recv().unwrap();
-            }
-        }
-        Act::Go
-    });
+pub fn stopped_at(
+    lab: Lab,
+    (function, operation, part): (&'static str, &'static str, &'static str),
+    rule_first: bool,
+) -> Lab {
+    let held = lab.hold_at(function, operation, part);
     let execution = lab.start(&input());
-    there.recv().unwrap();
+    held.wait();
     lab.stop(&execution);
     if rule_first {
         lab.tell(&execution, "ABORTED");
     }
-    release.send(()).unwrap();
+    drop(held);
     // The interpreter calls it failed when the function fails that was at work.
     lab.wait(&execution, || {});
     lab.tell(&execution, "ABORTED");
@@ -110,7 +120,7 @@ fn stopped_at(function: &'static str, operation: &'static str, part: &'static st
 fn an_execution_that_is_stopped_while_it_publishes_has_published() {
     for rule_first in [true, false] {
         let what = format!("publishing, the rule first: {rule_first}");
-        let lab = stopped_at("publish", "PutObject", "catalog.json", rule_first);
+        let lab = stopped_at(Lab::new(), ("publish", "PutObject", "catalog.json"), rule_first);
         // What was told too early is put right by the next event.
         let told = if rule_first { &[ABORTED, "soflow: chain 2026-11-22 recovered"][..] } else { &[] };
         lab.check_published(&what, told);
@@ -126,9 +136,9 @@ fn what_a_function_had_asked_for_when_its_execution_was_stopped_is_given_back() 
     let rows: Vec<_> = rows.into_iter().flat_map(|row| [(row, true), (row, false)]).collect();
     in_two_lanes(rows, |((function, operation), rule_first)| {
         let what = format!("{operation}, the rule first: {rule_first}");
-        let lab = stopped_at(function, operation, "", rule_first);
+        let lab = stopped_at(Lab::new(), (function, operation, ""), rule_first);
         // As its schedule does a while later.
-        lab.reap();
+        lab.call("reap");
         lab.check(&what, &[ABORTED]);
         assert_eq!(lab.emr.completed().iter().filter(|name| *name == "three").count(), 0, "{what}\n{lab}");
         lab.succeeded(&lab.run(), &what);

@@ -1,12 +1,21 @@
 //! How a day goes: what is published, what is not done again, what fails and is mended.
 
+use std::collections::BTreeSet;
+
 use crate::emr::lab::{JOB, TABLES, ended};
 use crate::twin::{Fate, Loss, StepFate};
 use crate::unattended::lab::{Lab, failing, input};
+use crate::unattended::rights::{Right, Scenario, done_in};
+
+pub static DAY: Scenario = Scenario::of(|| {
+    let lab = Lab::new();
+    publishes(&lab);
+    done_in(&lab)
+});
 
 #[test]
 fn a_run_publishes_and_leaves_nothing_behind() {
-    publishes(&Lab::new());
+    DAY.done();
 }
 
 /// Runs a date, and the same date again.
@@ -28,9 +37,17 @@ pub fn publishes(lab: &Lab) {
     assert_eq!((lab.emr.clusters().len(), lab.emr.records().len()), (1, 1), "{lab}");
 }
 
+pub static MENDED: Scenario = Scenario::of(|| {
+    let lab = failing();
+    // Logs come late: until then EMR is asked for the step.
+    lab.emr.twin.logs_after(4);
+    fails_and_is_mended(&lab);
+    done_in(&lab)
+});
+
 #[test]
 fn a_failure_is_told_once_and_what_is_left_is_done_when_it_is_mended() {
-    fails_and_is_mended(&failing());
+    MENDED.done();
 }
 
 /// Runs a date whose second step fails, and runs it again when that is mended.
@@ -100,8 +117,14 @@ fn a_laptop_and_an_execution_of_one_date_are_one_run() {
     assert_eq!(lab.messages(), [""; 0], "{lab}");
 }
 
+pub static LOSSES: Scenario = Scenario::of(loses_every_cluster);
+
 #[test]
 fn a_run_that_loses_every_cluster_gives_up() {
+    LOSSES.done();
+}
+
+fn loses_every_cluster() -> BTreeSet<Right> {
     let lab = Lab::new();
     lab.emr.twin.step_fate("one", StepFate::Hangs);
     let execution = lab.start(&input());
@@ -119,4 +142,5 @@ fn a_run_that_loses_every_cluster_gives_up() {
     lab.failed(&ended, "CloudFailed", "cluster", "every cluster is lost");
     assert_eq!(lost.get(), 4, "{lab}");
     lab.check("every cluster is lost", &["soflow: chain 2026-11-22 failed: CloudFailed"]);
+    done_in(&lab)
 }

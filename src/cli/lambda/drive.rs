@@ -104,7 +104,12 @@ async fn drive(
         Some(run) => attach::follow(work, services, run, sink).await?,
         None if until == Reach::Claimed => {
             let submission = Submission::new(work, services, &payload.selection())?;
-            return begun(submission.execute(work, services, sink).await?);
+            return match submission.execute(work, services, sink).await? {
+                SubmitOutcome::Nothing(summary, _) if !services.catalog.index().await?.shown => {
+                    Ok(answer(summary.run, Next::Publish, "it is published, and not shown everywhere"))
+                }
+                outcome => begun(outcome),
+            };
         }
         None => return Err(Error::new(Kind::Usage, "the event names no run")),
     };
@@ -112,13 +117,17 @@ async fn drive(
         Attached::Left(record) => Ok(left(&record, until)),
         Attached::Finished(outcome) => {
             give_back(work, &outcome.record, sink).await?;
-            Ok(done(outcome.record.run, "it is published"))
+            match outcome.unshown {
+                Some(error) => Err(error),
+                None => Ok(done(outcome.record.run, "it is published")),
+            }
         }
         Attached::Over(record) => {
-            if record.execution == payload.execution {
-                give_back(work, &record, sink).await?;
+            let answer = over(record)?;
+            if services.publishes() {
+                services.catalog.telling(services.catalog.settle(), sink).await?;
             }
-            over(record)
+            Ok(answer)
         }
         Attached::Empty(_) => Ok(Answer {
             run: None,
@@ -127,10 +136,11 @@ async fn drive(
             note: "it had not really begun when its process ended".into(),
         }),
         // What is left to do follows from what others have published meanwhile.
+        Attached::Behind(record) if until == Reach::Claimed => {
+            begun(Submission::after(&record)?.execute(work, services, sink).await?)
+        }
         Attached::Behind(record) => {
-            let part = Part { until: Reach::Claimed, execution: payload.execution.clone() };
-            let services = work.services_until(services.stop.clone(), Some(part))?;
-            begun(Submission::after(&record)?.execute(work, &services, sink).await?)
+            Ok(answer(record.run, Next::Begin, "what it was planned from is not what is published now"))
         }
     }
 }
@@ -152,11 +162,15 @@ fn left(record: &RunRecord, until: Reach) -> Answer {
         Reach::HandedOver => Next::Check,
         Reach::Ended | Reach::Published => Next::Publish,
     };
-    Answer { run: Some(record.run.clone()), next, wait: 0, note: String::new() }
+    answer(record.run.clone(), next, "")
 }
 
 fn done(run: RunId, note: &str) -> Answer {
-    Answer { run: Some(run), next: Next::Done, wait: 0, note: note.into() }
+    answer(run, Next::Done, note)
+}
+
+fn answer(run: RunId, next: Next, note: &str) -> Answer {
+    Answer { run: Some(run), next, wait: 0, note: note.into() }
 }
 
 /// Returns the end of a run that someone else has ended.

@@ -125,20 +125,19 @@ async fn settle(
     stop: watch::Receiver<Stop>,
     sink: &mut dyn Sink,
 ) -> Result<bool> {
-    let mut record = record_of(work, execution).await?;
+    let (mut record, services) = (record_of(work, execution).await?, work.services_until(stop, None)?);
     if let (Some(there), Some((name, text))) = (&record, &execution.error)
         && there.state == RunState::Running
     {
-        let services = work.services_until(stop, None)?;
         let kind = if name == "Aborted" { Kind::Interrupted } else { Kind::Machine };
         let why = Error::new(kind, text.lines().next().unwrap_or(name).to_string());
-        let ended = run::cancel(&services, work.lake(), &there.run, why, sink).await?;
+        record = Some(run::cancel(&services, work.lake(), &there.run, why, sink).await?);
+    }
+    if let Some(ended) = record.take() {
+        give_back(work, &ended, sink).await?;
         record = Some(run::agreed(&services, work.lake(), ended).await?);
     }
-    if let Some(record) = &record {
-        give_back(work, record, sink).await?;
-    }
-    let published = record.as_ref().is_some_and(|record| record.state == RunState::Succeeded);
+    let published = record.as_ref().is_some_and(|record| attach::kind(record).is_none());
     let about = record.as_ref().map_or_else(|| execution.arn.clone(), |record| record.run.to_string());
     match &execution.error {
         // Stopped when all was done.

@@ -144,7 +144,7 @@ fn calls_are_named_as_the_api_names_them() {
     s3 CreateBucket faults-names
     s3 PutObject faults-names/a b/c
     s3 HeadObject faults-names/a b/c
-    s3 ListObjectsV2 faults-names
+    s3 ListObjectsV2 faults-names/a
     s3 GetObject faults-names/a b/c
     s3 CreateMultipartUpload faults-names/big
     s3 UploadPart faults-names/big

@@ -89,7 +89,7 @@ fn calls_of_functions_are_told_apart_and_may_be_their_last() {
     for (act, expected) in [(Act::Kill, "Runtime.ExitError"), (Act::TimeOut, "Sandbox.Timedout")] {
         twin.kill_hook(
             move |call, moment| {
-                if call.function == "begin" && moment == Moment::After { act } else { Act::Go }
+                if call.caller == "begin" && moment == Moment::After { act } else { Act::Go }
             },
         );
         assert_eq!(
@@ -99,7 +99,7 @@ fn calls_of_functions_are_told_apart_and_may_be_their_last() {
             twin.functions_said()
         );
     }
-    assert!(twin.calls().iter().all(|call| call.function == "begin"), "{:?}", twin.calls());
+    assert!(twin.calls().iter().all(|call| call.caller == "begin"), "{:?}", twin.calls());
 }
 
 #[test]

@@ -126,6 +126,14 @@ impl Twin {
         self.shared.functions.known.lock().unwrap().insert(deployed.function.name.clone(), Arc::new(deployed));
     }
 
+    /// Shuts down all sandboxes that wait for an event.
+    pub fn shut_down_functions(&self) {
+        let known: Vec<Arc<Deployed>> = self.shared.functions.known.lock().unwrap().values().cloned().collect();
+        for sandbox in known.iter().flat_map(|deployed| std::mem::take(&mut *deployed.idle.lock().unwrap())) {
+            self.wait(|_| async move { sandbox.shut_down().await });
+        }
+    }
+
     /// Calls a function, and returns what it returned, or its error. Not counted as a call.
     pub fn invoke(&self, name: &str, event: &Value) -> Result<Value, Value> {
         let (deployed, event) =

@@ -38,8 +38,6 @@ pub struct Event {
 /// A sandbox.
 #[derive(Debug)]
 pub struct Sandbox {
-    /// The handler that it runs.
-    pub handler: String,
     pub(super) inbox: tokio::sync::Mutex<mpsc::UnboundedReceiver<Event>>,
     /// Hears how the event that the handler has goes.
     pub(super) pending: Mutex<Option<oneshot::Sender<Answer>>>,
@@ -61,7 +59,7 @@ impl Sandbox {
         let address = listener.local_addr().unwrap();
         let home = tempfile::tempdir().unwrap();
         let mut command = Command::new(&function.bootstrap);
-        command.env_clear().envs(moto::environment(&format!("http://{address}")));
+        command.env_clear().envs(moto::environment_of(&function.handler, &format!("http://{address}")));
         command
             .env("AWS_SESSION_TOKEN", "IQoJb3JpZ2luX2VjEXAMPLETOKEN")
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string());
@@ -83,7 +81,6 @@ impl Sandbox {
         let (end, mut stopped) = mpsc::unbounded_channel::<()>();
         let (tell, ended) = watch::channel(None);
         let sandbox = Arc::new(Self {
-            handler: function.handler.clone(),
             inbox: tokio::sync::Mutex::new(inbox),
             pending: Mutex::default(),
             events,
@@ -140,6 +137,13 @@ impl Sandbox {
     pub async fn end(&self, why: End) {
         self.why.lock().unwrap().get_or_insert(why);
         let _ = self.end.send(());
+        gone(&mut self.ended.clone()).await;
+    }
+
+    /// Wakes the process and tells it to end, as Lambda does with a sandbox that it needs no more; returns when it is gone.
+    pub async fn shut_down(&self) {
+        self.signal(Signal::TERM);
+        self.thaw();
         gone(&mut self.ended.clone()).await;
     }
 
