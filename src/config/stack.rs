@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::yaml::units;
 
-/// What an expression of EventBridge Scheduler looks like; the service itself says whether it is one.
+/// What an expression of EventBridge Scheduler looks like.
 const EXPRESSION: &str = "^(at|cron|rate)[(][^()]+[)]$";
 
 /// The settings below `stack` of a target of kind `emr`.
@@ -23,7 +23,7 @@ pub struct StackSettings {
     #[schemars(schema_with = "schedules")]
     pub schedules: BTreeMap<String, String>,
     /// When the Stack Exchange API is read on; `None`: not by the stack.
-    #[schemars(extend("pattern" = EXPRESSION, "examples" = ["rate(30 minutes)"]), transform = units::or_none)]
+    #[schemars(extend("format" = "schedule", "pattern" = EXPRESSION, "examples" = ["rate(30 minutes)"]), transform = units::or_none)]
     pub ingest: Option<String>,
     /// The time zone of schedules.
     #[schemars(extend("pattern" = "^[A-Za-z][A-Za-z0-9_+/-]*$", "examples" = ["UTC", "Europe/Berlin"]))]
@@ -81,7 +81,7 @@ impl LambdaArchitecture {
 }
 
 fn schedules(_: &mut SchemaGenerator) -> Schema {
-    let when = json!({ "type": "string", "pattern": EXPRESSION, "examples": ["cron(15 2 * * ? *)"] });
+    let when = json!({ "type": "string", "format": "schedule", "pattern": EXPRESSION, "examples": ["cron(15 2 * * ? *)"] });
     json_schema!({ "type": "object", "propertyNames": { "format": "job name" }, "additionalProperties": when })
 }
 

@@ -74,6 +74,21 @@ impl Site {
         self.run(&format!("deploy --program program {arguments}"))
     }
 
+    /// Returns the names of all buckets.
+    fn buckets(&self) -> Vec<String> {
+        let (_, listed) = self.aws.ask("GET", "/", "", "");
+        let names = listed.split("<Name>").skip(1).filter_map(|rest| rest.split_once("</Name>"));
+        names.map(|(name, _)| name.to_string()).collect()
+    }
+
+    /// Returns the keys in the bucket of the functions' code.
+    fn code(&self) -> Vec<String> {
+        let bucket = self.buckets().into_iter().find(|name| name.starts_with("soflow-prod-code")).unwrap();
+        let (_, listed) = self.aws.ask("GET", &format!("/{bucket}?list-type=2"), "", "");
+        let keys = listed.split("<Key>").skip(1).filter_map(|rest| rest.split_once("</Key>"));
+        keys.map(|(key, _)| key.to_string()).collect()
+    }
+
     fn has_bucket(&self, name: &str) -> bool {
         self.aws.ask("HEAD", &format!("/{name}"), "", "").0 == 200
     }
@@ -85,7 +100,7 @@ fn a_stack_is_made_left_alone_changed_looked_at_and_deleted() {
     let (code, said) = site.deploy("--check");
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("BeginFunction") && said.contains("ThreeMachine"), "{said}");
-    assert_eq!(site.run("status").0, Some(2), "nothing is left of a look");
+    assert_eq!((site.run("status").0, site.buckets()), (Some(2), Vec::new()), "nothing is left of a look");
 
     let (code, said) = site.deploy("--yes");
     assert_eq!(code, Some(0), "{said}");
@@ -96,9 +111,14 @@ fn a_stack_is_made_left_alone_changed_looked_at_and_deleted() {
     let (code, said) = site.deploy("--yes");
     assert_eq!((code, said.as_str()), (Some(0), "Nothing to change: stack soflow-prod is as the settings say.\n"));
 
+    let (code, said) = site.deploy("--check");
+    assert!(code == Some(0) && said.starts_with("Nothing to change"), "{said}");
+
     site.set("      scan-limit-gb: 7\n");
+    let uploaded = site.code();
     let (code, said) = site.deploy("--check");
     assert!(code == Some(1) && said.contains("WorkGroup"), "{said}");
+    assert_eq!(site.code(), uploaded, "a look uploads nothing");
     assert_eq!(site.deploy("--yes").0, Some(0));
 
     let (status, _) =
@@ -126,6 +146,8 @@ fn what_fails_leaves_the_stack_as_it_was_and_is_mended_by_the_same_command() {
     for bucket in ["acme-raw", "acme-curated", "acme-work"] {
         assert!(!site.has_bucket(bucket), "{bucket} is left");
     }
+    let (code, said) = site.run("destroy --yes");
+    assert_eq!((code, site.buckets()), (Some(0), Vec::new()), "{said}");
     site.set("      database: existing\n");
     let (code, said) = site.deploy("--yes");
     assert_eq!(code, Some(0), "{said}");

@@ -5,6 +5,7 @@ use std::sync::{Mutex, mpsc};
 use crate::emr::lab::{DATE, in_two_lanes};
 use crate::twin::{Act, Call, Moment, StepFate};
 use crate::unattended::interpreter::Interpreter;
+use crate::unattended::kills::SILENCE;
 use crate::unattended::lab::{Lab, input};
 
 pub const ABORTED: &str = "soflow: chain 2026-11-22 failed: Aborted";
@@ -75,12 +76,33 @@ fn a_run_that_is_cancelled_from_a_laptop_ends_its_execution_and_is_done_by_a_ret
     assert_eq!(lab.emr.published().len(), 3, "{said}\n{lab}");
 }
 
-/// Starts an execution and stops it when a function is about to make a call; Lambda knows nothing of that, and the function
-/// goes on: before the rule has ended its run, or after.
-fn stopped_at(function: &'static str, operation: &'static str, part: &'static str, rule_first: bool) -> Lab {
+/// An execution of which a function is about to make a call, and waits to be let go.
+struct Held {
+    lab: Lab,
+    execution: String,
+    release: mpsc::Sender<()>,
+    /// Tells what the function `ended` does.
+    tell: mpsc::Sender<Seen>,
+    seen: mpsc::Receiver<Seen>,
+}
+
+/// What the function `ended` was seen to do.
+#[derive(PartialEq, Eq)]
+enum Seen {
+    /// It has looked at the record of the run.
+    Looks,
+    /// It has returned.
+    Returns,
+}
+
+/// Starts an execution, and stops it when a function is about to make a call; Lambda knows nothing of that, and the function
+/// goes on once it is let go.
+fn stopped_at(function: &'static str, operation: &'static str, part: &'static str) -> Held {
     let lab = Lab::new();
     let (arrived, there) = mpsc::channel();
     let (release, released) = mpsc::channel();
+    let (tell, seen) = mpsc::channel();
+    let look = tell.clone();
     let held = Mutex::new(Some((arrived, released)));
     lab.emr.twin.kill_hook(move |call: &Call, moment: Moment| {
         let meant = call.function == function && call.operation == operation && call.detail.contains(part);
@@ -91,32 +113,59 @@ fn stopped_at(function: &'static str, operation: &'static str, part: &'static st
                 released.recv().unwrap();
             }
         }
+        if call.function == "ended" && call.operation == "GetObject" && call.detail.ends_with("run.json") {
+            let _ = look.send(Seen::Looks);
+        }
         Act::Go
     });
     let execution = lab.start(&input());
     there.recv().unwrap();
     lab.stop(&execution);
-    if rule_first {
-        lab.tell(&execution, "ABORTED");
+    Held { lab, execution, release, tell, seen }
+}
+
+impl Held {
+    /// Lets the function go on, to the end of the execution.
+    fn go(&self) {
+        self.release.send(()).unwrap();
+        // The interpreter calls it failed when the function fails that was at work.
+        self.lab.wait(&self.execution, || {});
     }
-    release.send(()).unwrap();
-    // The interpreter calls it failed when the function fails that was at work.
-    lab.wait(&execution, || {});
-    lab.tell(&execution, "ABORTED");
-    lab
 }
 
 #[test]
-fn an_execution_that_is_stopped_while_it_publishes_has_published() {
-    for rule_first in [true, false] {
-        let what = format!("publishing, the rule first: {rule_first}");
-        let lab = stopped_at("publish", "PutObject", "catalog.json", rule_first);
-        // What was told too early is put right by the next event.
-        let told = if rule_first { &[ABORTED, "soflow: chain 2026-11-22 recovered"][..] } else { &[] };
-        lab.check_published(&what, told);
-        lab.succeeded(&lab.run(), &what);
-        lab.check_published(&what, told);
-        assert_eq!(lab.emr.records().len(), 1, "{what}\n{lab}");
+fn an_execution_that_is_stopped_while_it_publishes_has_published_and_nobody_is_told_otherwise() {
+    let held = stopped_at("publish", "PutObject", "catalog.json");
+    std::thread::scope(|scope| {
+        let (tell, lab, execution) = (held.tell.clone(), &held.lab, &held.execution);
+        scope.spawn(move || {
+            lab.tell(execution, "ABORTED");
+            tell.send(Seen::Returns)
+        });
+        // It looks for its run, and then again and again for how the publishing ends.
+        let looks = held.seen.iter().take(5).take_while(|seen| *seen == Seen::Looks).count();
+        assert_eq!(looks, 5, "it has not waited\n{lab}");
+        held.go();
+    });
+    let lab = &held.lab;
+    lab.check_published("publishing", &[]);
+    lab.succeeded(&lab.run(), "publishing");
+    lab.check_published("publishing", &[]);
+    assert_eq!(lab.emr.records().len(), 1, "{lab}");
+}
+
+#[test]
+fn what_is_published_by_a_function_that_was_taken_for_dead_is_told_by_the_reaper() {
+    let held = stopped_at("publish", "PutObject", "catalog.json");
+    let lab = &held.lab;
+    lab.emr.twin.pass(SILENCE);
+    lab.tell(&held.execution, "ABORTED");
+    assert_eq!(lab.messages(), [ABORTED], "{lab}");
+    held.go();
+    // No event comes any more.
+    for _ in 0..2 {
+        lab.reap();
+        lab.check_published("taken for dead", &[ABORTED, "soflow: chain 2026-11-22 recovered"]);
     }
 }
 
@@ -126,7 +175,13 @@ fn what_a_function_had_asked_for_when_its_execution_was_stopped_is_given_back() 
     let rows: Vec<_> = rows.into_iter().flat_map(|row| [(row, true), (row, false)]).collect();
     in_two_lanes(rows, |((function, operation), rule_first)| {
         let what = format!("{operation}, the rule first: {rule_first}");
-        let lab = stopped_at(function, operation, "", rule_first);
+        let held = stopped_at(function, operation, "");
+        let lab = &held.lab;
+        if rule_first {
+            lab.tell(&held.execution, "ABORTED");
+        }
+        held.go();
+        lab.tell(&held.execution, "ABORTED");
         // As its schedule does a while later.
         lab.reap();
         lab.check(&what, &[ABORTED]);
