@@ -22,7 +22,7 @@ pub use ingest::{Auth, ENDPOINTS, Ingest};
 pub use layers::{Layers, Origin, Resolved, find_root, read};
 pub use schedule::Schedule;
 pub use settings::{Engine, Lake, Local, Network, Settings, Target, TargetKind};
-pub use stack::{LambdaArchitecture, Provision, StackSettings};
+pub use stack::{EndpointSettings, LambdaArchitecture, Provision, StackSettings};
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,9 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 /// How many days are looked through for the next time: twice the 28 years after which weekdays are on the same dates again.
 const LONGEST_LOOK: usize = 56 * 366;
 
+/// How many times are looked at for the longest time between two: a week of minutes.
+const FIRES: usize = 7 * 24 * 60;
+
 const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
@@ -86,6 +89,14 @@ impl Schedule {
                 times.filter_map(|time| moment(zone, time)).filter(|at| *at > after).take(count).collect()
             }
         }
+    }
+
+    /// Returns the longest time between two times at which it fires; `None` when it fires once, or never.
+    pub fn longest_pause(&self) -> Option<SignedDuration> {
+        // However long ago: what comes again and again did so then, too.
+        let start = Timestamp::UNIX_EPOCH;
+        let times = self.next(&TimeZone::UTC, start, start, FIRES);
+        times.windows(2).map(|pair| pair[1].duration_since(pair[0])).max()
     }
 }
 

@@ -47,6 +47,27 @@ pub struct StackSettings {
     /// The most that a query may read, in gigabytes.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub scan_limit_gb: u64,
+    /// The ways from the clusters' network to AWS that the stack makes.
+    pub endpoints: EndpointSettings,
+}
+
+/// Endpoints of AWS services in a network. Lists that are empty make none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all(deserialize = "kebab-case"))]
+pub struct EndpointSettings {
+    /// The network: `vpc-…`.
+    #[serde(default)]
+    #[schemars(extend("pattern" = "^vpc-[0-9a-f]+$", "examples" = ["vpc-0a1b2c3d4e5f67890"]), transform = units::or_none)]
+    pub vpc: Option<String>,
+    /// The route tables of the subnets that reach S3 by an endpoint.
+    #[schemars(schema_with = "route_tables", transform = units::or_single)]
+    pub route_tables: Vec<String>,
+    /// The subnets, one an availability zone, that have endpoints of the other services.
+    #[schemars(schema_with = "subnets", transform = units::or_single)]
+    pub subnets: Vec<String>,
+    /// Who may reach those: the endpoints' security groups.
+    #[schemars(schema_with = "security_groups", transform = units::or_single)]
+    pub security_groups: Vec<String>,
 }
 
 /// Where something that a stack needs comes from.
@@ -88,4 +109,21 @@ fn schedules(_: &mut SchemaGenerator) -> Schema {
 fn addresses(_: &mut SchemaGenerator) -> Schema {
     let address = json!({ "type": "string", "pattern": "^[^@ ]+@[^@ ]+$", "examples": ["data-team@example.com"] });
     json_schema!({ "type": "array", "items": address, "uniqueItems": true })
+}
+
+fn ids(prefix: &str) -> Schema {
+    let id = json!({ "type": "string", "pattern": format!("^{prefix}-[0-9a-f]+$"), "examples": [format!("{prefix}-0a1b2c3d")] });
+    json_schema!({ "type": "array", "items": id, "uniqueItems": true })
+}
+
+fn route_tables(_: &mut SchemaGenerator) -> Schema {
+    ids("rtb")
+}
+
+fn subnets(_: &mut SchemaGenerator) -> Schema {
+    ids("subnet")
+}
+
+fn security_groups(_: &mut SchemaGenerator) -> Schema {
+    ids("sg")
 }

@@ -119,6 +119,7 @@ fn every_key_of_a_stack_is_read() {
       longest-run: 1d12h
       architecture: x86_64
       scan-limit-gb: 5
+      endpoints: { vpc: vpc-0a, route-tables: rtb-1, subnets: [subnet-1, subnet-2], security-groups: [sg-1] }
 ";
     let resolved = with(written, "");
     let stack = &emr(&resolved, "prod").stack;
@@ -131,6 +132,9 @@ fn every_key_of_a_stack_is_read() {
     assert_eq!((stack.buckets, stack.database), (Provision::Existing, Provision::Existing));
     assert_eq!((stack.log_retention_days, stack.longest_run_seconds), (30, 129_600));
     assert_eq!((stack.architecture, stack.scan_limit_gb), (LambdaArchitecture::X86_64, 5));
+    let EndpointSettings { vpc, route_tables, subnets, security_groups } = &stack.endpoints;
+    assert_eq!((vpc.as_deref(), route_tables.len(), subnets.len()), (Some("vpc-0a"), 1, 2));
+    assert_eq!(security_groups, &["sg-1"]);
 }
 
 #[test]

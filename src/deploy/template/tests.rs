@@ -132,6 +132,7 @@ fn what_is_there_before_is_not_made() {
     let gone: Vec<&str> = resources(&made).difference(&there).copied().collect();
     let expected = [
         "Database",
+        "IngestLagAlarm",
         "IngestLateAlarm",
         "IngestSchedule",
         "LakeBucketAcmeCurated",
@@ -250,7 +251,8 @@ fn what_is_late_depends_on_how_often_it_is_started() {
         ("rate(2 days)", Some(50)),
         ("rate(7 days)", None),
         ("cron(15 2 * * ? *)", Some(26)),
-        ("cron(0/30 * ? * * *)", Some(26)),
+        ("cron(0/30 * ? * * *)", Some(3)),
+        ("cron(0 6 ? * MON-FRI *)", Some(74)),
         ("cron(0 6 ? * MON *)", None),
         ("cron(0 6 1 * ? *)", None),
         ("cron(0 6 * 1 ? *)", None),
@@ -263,6 +265,30 @@ fn what_is_late_depends_on_how_often_it_is_started() {
     let template = made(PROD).unwrap();
     assert!(resources(&template).contains("DailyMachineLateAlarm"));
     assert!(!resources(&template).contains("WeeklyReportMachineLateAlarm"));
+}
+
+#[test]
+fn endpoints_are_made_where_they_are_wanted() {
+    let endpoints = |template: &Json| -> Vec<String> {
+        resources(template).into_iter().filter(|name| name.ends_with("Endpoint")).map(String::from).collect()
+    };
+    assert_eq!(endpoints(&made(PROD).unwrap()), [""; 0]);
+    let with = |lists: &str| changed(&format!("      endpoints: {{ vpc: vpc-0a1b, {lists} }}\n"));
+    let template = with("route-tables: [rtb-1, rtb-2]");
+    assert_eq!(endpoints(&template), ["S3Endpoint"]);
+    let expected = json!({
+        "VpcEndpointType": "Gateway",
+        "VpcId": "vpc-0a1b",
+        "ServiceName": { "Fn::Sub": "com.amazonaws.${AWS::Region}.s3" },
+        "RouteTableIds": ["rtb-1", "rtb-2"],
+    });
+    assert_eq!(template["Resources"]["S3Endpoint"]["Properties"], expected);
+    let template = with("subnets: [subnet-1], security-groups: sg-1");
+    let expected = ["Elasticmapreduce", "Glue", "Kms", "Logs", "Monitoring"].map(|name| format!("{name}Endpoint"));
+    assert_eq!(endpoints(&template), expected);
+    let glue = &template["Resources"]["GlueEndpoint"]["Properties"];
+    assert_eq!((&glue["SubnetIds"], &glue["SecurityGroupIds"]), (&json!(["subnet-1"]), &json!(["sg-1"])));
+    assert_eq!((&glue["VpcEndpointType"], &glue["PrivateDnsEnabled"]), (&json!("Interface"), &json!(true)));
 }
 
 #[test]
