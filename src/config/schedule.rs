@@ -63,7 +63,9 @@ impl Schedule {
         let parts = text.strip_suffix(')').and_then(|text| text.split_once('('));
         let (kind, inner) = parts.ok_or("it is none of `at(…)`, `rate(…)`, `cron(…)`")?;
         match kind {
-            "at" => inner.parse().map(Self::At).map_err(|_| format!("`{inner}` is no time such as 2026-11-22T02:15:00")),
+            "at" => {
+                inner.parse().map(Self::At).map_err(|_| format!("`{inner}` is no time such as 2026-11-22T02:15:00"))
+            }
             "rate" => rate(inner).map(Self::Rate),
             "cron" => cron(inner).map(|cron| Self::Cron(Box::new(cron))),
             _ => Err(format!("there is no kind of schedule `{kind}`")),
@@ -163,7 +165,10 @@ fn rate(text: &str) -> Result<SignedDuration, String> {
 fn cron(text: &str) -> Result<Cron, String> {
     let fields: Vec<&str> = text.split_whitespace().collect();
     let [minutes, hours, day, month, weekday, year] = fields[..] else {
-        return Err(format!("`cron` has six fields (minutes, hours, day, month, weekday, year), found {}", fields.len()));
+        return Err(format!(
+            "`cron` has six fields (minutes, hours, day, month, weekday, year), found {}",
+            fields.len()
+        ));
     };
     let days = match (day, weekday) {
         ("?", "?") | ("*", "*") => Err("of day and weekday one must be `?`, and the other must not".to_string()),

@@ -51,6 +51,22 @@ pub struct StackSettings {
     pub endpoints: EndpointSettings,
 }
 
+impl StackSettings {
+    /// Returns the name of the stack of a target; `name`: the one that is written, if one is.
+    pub fn name_of(target: &str, name: Option<&str>) -> String {
+        name.map_or_else(|| format!("soflow-{}", target.replace('_', "-")), String::from)
+    }
+}
+
+/// What of a stack the clusters and queries of its target use: the settings that name it, and what the name ends in behind that
+/// of the stack.
+pub const OWN: [(&str, &str); 4] = [
+    ("shape.service-role", "-emr"),
+    ("shape.instance-profile", "-nodes"),
+    ("shape.security-configuration", ""),
+    ("workgroup", ""),
+];
+
 /// Endpoints of AWS services in a network. Lists that are empty make none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all(deserialize = "kebab-case"))]
@@ -102,7 +118,8 @@ impl LambdaArchitecture {
 }
 
 fn schedules(_: &mut SchemaGenerator) -> Schema {
-    let when = json!({ "type": "string", "format": "schedule", "pattern": EXPRESSION, "examples": ["cron(15 2 * * ? *)"] });
+    let when =
+        json!({ "type": "string", "format": "schedule", "pattern": EXPRESSION, "examples": ["cron(15 2 * * ? *)"] });
     json_schema!({ "type": "object", "propertyNames": { "format": "job name" }, "additionalProperties": when })
 }
 

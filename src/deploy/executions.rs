@@ -77,11 +77,10 @@ impl<'a> Executions<'a> {
         let call = || self.client.start_execution().state_machine_arn(&machine).name(&name).input(&input).send();
         let started = self.session.send("Step Functions", "StartExecution", Retry::Safe, call).await;
         let started = started.map_err(|error| match error.code.as_str() {
-            "StateMachineDoesNotExist" => Error::new(
-                Kind::Usage,
-                format!("no state machine of stack `{stack}` runs the job `{}`", run.job),
-            )
-            .hint("name the job below `stack: schedules:` of the target, and `soflow deploy`"),
+            "StateMachineDoesNotExist" => {
+                Error::new(Kind::Usage, format!("no state machine of stack `{stack}` runs the job `{}`", run.job))
+                    .hint("name the job below `stack: schedules:` of the target, and `soflow deploy`")
+            }
             _ => error.into(),
         })?;
         match started.execution_arn.is_empty() {

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::compare::{Filled, resources};
 use super::Made;
+use super::compare::{Filled, resources};
 use crate::config::Schedule;
 
 /// How many times are told.

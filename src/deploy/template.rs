@@ -16,7 +16,7 @@ use serde_json::{Map, Value as Json, json};
 
 use self::fill::{Values, fill, read};
 use super::machine::{HANDLERS, Handler, machine};
-use crate::config::{Emr, EndpointSettings, Lake, Provision, Schedule};
+use crate::config::{Emr, EndpointSettings, Lake, Provision, Schedule, StackSettings};
 use crate::error::{Error, Kind, Result};
 use crate::names::{Digest, Uri};
 
@@ -55,8 +55,7 @@ pub struct Stack<'a> {
 impl Stack<'_> {
     /// Returns its name.
     pub fn name(&self) -> String {
-        let of_target = || format!("soflow-{}", self.target.replace('_', "-"));
-        self.emr.stack.name.clone().unwrap_or_else(of_target)
+        StackSettings::name_of(self.target, self.emr.stack.name.as_deref())
     }
 
     /// Returns what of the stack the target's clusters and queries do not use, as its settings are: the path of the key that
@@ -320,7 +319,10 @@ impl Builder<'_> {
     }
 
     /// Adds the ways from the clusters' network to AWS that are wanted.
-    fn endpoints(&mut self, EndpointSettings { vpc, route_tables, subnets, security_groups }: &EndpointSettings) -> Result<()> {
+    fn endpoints(
+        &mut self,
+        EndpointSettings { vpc, route_tables, subnets, security_groups }: &EndpointSettings,
+    ) -> Result<()> {
         let part: Part = read("endpoint.yaml", include_str!("../../config/stack/endpoint.yaml"))?;
         let gateway = (!route_tables.is_empty()).then_some("s3");
         let interfaces = ENDPOINTS.into_iter().filter(|_| !subnets.is_empty());

@@ -157,13 +157,7 @@ pub async fn cancel(
 }
 
 /// Waits until nobody is about to publish a run.
-async fn until_published(
-    services: &Services,
-    lake: &Lake,
-    run: &RunId,
-    me: &Owner,
-    sink: &mut dyn Sink,
-) -> Result<()> {
+async fn until_published(services: &Services, lake: &Lake, run: &RunId, me: &Owner, sink: &mut dyn Sink) -> Result<()> {
     let (mut stop, mut told) = (services.stop.clone(), false);
     loop {
         let record = find_run(services.store.as_ref(), &lake.artifacts, run).await?;

@@ -8,7 +8,8 @@ use aws_credential_types::Credentials;
 use serde_json::{Value, json};
 use soflow::aws::{ATHENA, EC2, GLUE, IAM, Service, Session};
 use soflow::config::{
-    Disk, Emr, Fleet, InstanceType, Lake, LambdaArchitecture, Provision, Shape, SpotFallback, EndpointSettings, StackSettings,
+    Disk, Emr, EndpointSettings, Fleet, InstanceType, Lake, LambdaArchitecture, Provision, Shape, SpotFallback,
+    StackSettings,
 };
 use soflow::doctor::{self, Report, State, Subject};
 use soflow::names::Uri;

@@ -153,7 +153,8 @@ impl Lab {
         for cluster in self.clusters() {
             let steps = self.steps(&cluster);
             // Two may find an application that goes on after its step, and end it.
-            let steps: Vec<_> = steps.into_iter().filter(|(name, _)| !name.contains(" cancelled application_")).collect();
+            let steps: Vec<_> =
+                steps.into_iter().filter(|(name, _)| !name.contains(" cancelled application_")).collect();
             let mut names: Vec<&String> = steps.iter().map(|(name, _)| name).collect();
             names.sort();
             names.dedup();

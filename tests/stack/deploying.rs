@@ -10,15 +10,11 @@ use crate::twin::ministack::Ministack;
 
 const SETTINGS: &str = "
 default-target: prod
-clusters:
-  nightly: { service-role: soflow-prod-emr, instance-profile: soflow-prod-nodes, security-configuration: soflow-prod }
 targets:
   prod:
     kind: emr
     lake: { raw: s3://acme-raw, curated: s3://acme-curated, artifacts: s3://acme-work/artifacts, logs: s3://acme-work/logs }
     dependencies: none
-    cluster: nightly
-    workgroup: soflow-prod
     poll-fastest: 10ms
     stack:
       architecture: x86_64

@@ -31,14 +31,9 @@ targets:
       alert-emails: [data-team@example.com]
 ";
 
-const CLUSTERS: &str = "
-clusters:
-  standard: { service-role: soflow-prod-emr, instance-profile: soflow-prod-nodes, security-configuration: soflow-prod }
-";
-
 /// Returns the template of a stack with two jobs; `more` are settings of the stack.
 fn example(more: &str) -> Json {
-    let file = Some((PathBuf::from("config/soflow.yaml"), format!("{SETTINGS}{more}{CLUSTERS}")));
+    let file = Some((PathBuf::from("config/soflow.yaml"), format!("{SETTINGS}{more}")));
     let layers = Layers { root: "/project".into(), file, ..Layers::default() };
     let settings = config::read(layers, &|_| false).unwrap().settings;
     let target = &settings.targets["prod"];

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, mpsc};
 
-use crate::emr::lab::{DATE, in_two_lanes};
+use crate::emr::lab::{DATE, ended, in_two_lanes};
 use crate::twin::{Act, Call, Moment, StepFate};
 use crate::unattended::interpreter::Interpreter;
 use crate::unattended::kills::SILENCE;
@@ -74,6 +74,19 @@ fn a_run_that_is_cancelled_from_a_laptop_ends_its_execution_and_is_done_by_a_ret
     let said = lab.emr.run(&["retry", &run]);
     assert_eq!(said.code, Some(0), "{said}\n{lab}");
     assert_eq!(lab.emr.published().len(), 3, "{said}\n{lab}");
+}
+
+#[test]
+fn a_run_that_a_laptop_has_left_is_finished_by_an_execution_on_its_cluster() {
+    let lab = Lab::new();
+    let said = ended(lab.emr.begin(&["--wait", "0s"]));
+    assert_eq!(said.code, Some(4), "{said}\n{lab}");
+    let execution = lab.start(&input());
+    lab.succeeded(&lab.finish(&execution), "after a laptop");
+    lab.check_published("after a laptop", &[]);
+    let records = lab.emr.records();
+    assert_eq!((records.len(), &records[0]["execution"]), (1, &execution.clone().into()), "{lab}");
+    assert_eq!(lab.emr.clusters().len(), 1, "{lab}");
 }
 
 /// An execution of which a function is about to make a call, and waits to be let go.

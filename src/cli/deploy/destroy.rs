@@ -171,7 +171,8 @@ impl Deployment<'_> {
                     removed.push(bucket);
                 }
                 Some(_) => {
-                    let text = format!("bucket `{bucket}` stays: it has no tag that says that stack {} made it", self.name);
+                    let text =
+                        format!("bucket `{bucket}` stays: it has no tag that says that stack {} made it", self.name);
                     sink.emit(Event::Warning { text });
                 }
                 None => {}

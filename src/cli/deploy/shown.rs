@@ -87,7 +87,8 @@ pub fn scheduled(schedules: &[Scheduled], now: Timestamp, layout: &Layout) -> St
         };
         let started = last.and_then(|last| last.started).map(|at| ago(at, now)).unwrap_or_default();
         let failed = one.executions.iter().filter(|one| one.has_failed()).count();
-        let failed = if one.executions.is_empty() { String::new() } else { format!("{failed} of {}", one.executions.len()) };
+        let failed =
+            if one.executions.is_empty() { String::new() } else { format!("{failed} of {}", one.executions.len()) };
         let Fires { name, expression, time_zone, enabled, next, .. } = &one.fires;
         let is_rate = expression.starts_with("rate");
         let next = match next.first() {

@@ -138,6 +138,23 @@ fn every_key_of_a_stack_is_read() {
 }
 
 #[test]
+fn a_target_with_a_stack_has_what_that_makes_unless_others_are_named() {
+    let named = |written: &str, clusters: &str| {
+        let resolved = with(written, clusters);
+        let target = emr(&resolved, "prod");
+        let shape = &target.shape;
+        let configuration = shape.security_configuration.clone().unwrap_or_default();
+        [&shape.service_role, &shape.instance_profile, &configuration, &target.workgroup].map(|name| name.clone())
+    };
+    let stack = "    stack: { schedules: { daily: rate(1 day) } }\n";
+    assert_eq!(named("", ""), ["EMR_DefaultRole", "EMR_EC2_DefaultRole", "", "primary"]);
+    assert_eq!(named(stack, ""), ["soflow-prod-emr", "soflow-prod-nodes", "soflow-prod", "soflow-prod"]);
+    let other = "    stack: { name: lake, schedules: { daily: rate(1 day) } }\n    workgroup: primary\n";
+    let shape = "  standard: { service-role: EMR_DefaultRole, security-configuration: strict }\n";
+    assert_eq!(named(other, shape), ["EMR_DefaultRole", "lake-nodes", "strict", "primary"]);
+}
+
+#[test]
 fn every_key_of_a_shape_is_read() {
     let shape = "
   big:
