@@ -91,7 +91,7 @@ impl Session {
         retry: Retry,
         call: impl Fn() -> F,
     ) -> Result<T, CallError> {
-        self.patiently_until(service, operation, retry, std::future::pending(), call).await
+        self.patiently_until((service, operation), retry, std::future::pending(), call).await
     }
 
     /// As [`Self::patiently`], as long as `over` is pending: once it is not, a call that has failed is not sent again. One
@@ -101,8 +101,7 @@ impl Session {
     /// As [`Self::patiently`].
     pub async fn patiently_until<T, F: Future<Output = Result<T, CallError>>>(
         &self,
-        service: &'static str,
-        operation: &str,
+        (service, operation): (&'static str, &str),
         retry: Retry,
         over: impl Future<Output = ()>,
         call: impl Fn() -> F,

@@ -110,7 +110,7 @@ impl Api {
             let added = Box::pin(add.clone().send()).await;
             added.map_err(|error| session.failed("EMR", operation, &error))
         };
-        let added = session.patiently_until("EMR", operation, Retry::NotDone, over, call).await?;
+        let added = session.patiently_until(("EMR", operation), Retry::NotDone, over, call).await?;
         added.step_ids.filter(whole).ok_or_else(|| session.lacks("EMR", operation, "an id for each step"))
     }
 
