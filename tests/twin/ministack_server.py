@@ -53,6 +53,7 @@ threading.Thread(target=end_with_parent, daemon=True).start()
 threading.Thread(target=tell, daemon=True).start()
 
 from ministack.app import main  # noqa: E402
+from ministack.services import s3  # noqa: E402
 from ministack.services.cloudformation import provisioners  # noqa: E402
 
 # Of the resources of a stack these are not made there: placeholders stand for them. A type that is neither here nor
@@ -77,7 +78,21 @@ def plain_alarms_only(make):
     return made
 
 
+def with_tags(make):
+    """The tags that a template gives to a bucket are forgotten there."""
+
+    def made(logical_id, props, *rest, **named):
+        name, attributes = make(logical_id, props, *rest, **named)
+        if props.get("Tags"):
+            s3._bucket_tags[name] = {tag["Key"]: tag["Value"] for tag in props["Tags"]}
+        return name, attributes
+
+    return made
+
+
 handlers = provisioners._RESOURCE_HANDLERS
+bucket = handlers["AWS::S3::Bucket"]
+bucket["create"] = with_tags(bucket["create"])
 for unknown in UNKNOWN_TYPES:
     handlers[unknown] = {"create": placeholder, "update": kept, "delete": lambda *_, **__: None}
 alarm = handlers["AWS::CloudWatch::Alarm"]
