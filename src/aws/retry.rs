@@ -91,11 +91,27 @@ impl Session {
         retry: Retry,
         call: impl Fn() -> F,
     ) -> Result<T, CallError> {
+        self.patiently_until((service, operation), retry, std::future::pending(), call).await
+    }
+
+    /// As [`Self::patiently`], as long as `over` is pending: once it is not, a call that has failed is not sent again. One
+    /// that is on its way is waited for.
+    ///
+    /// # Errors
+    /// As [`Self::patiently`].
+    pub async fn patiently_until<T, F: Future<Output = Result<T, CallError>>>(
+        &self,
+        (service, operation): (&'static str, &str),
+        retry: Retry,
+        over: impl Future<Output = ()>,
+        call: impl Fn() -> F,
+    ) -> Result<T, CallError> {
         let (policy, begun, mut attempt) = (&self.policy, Instant::now(), 0);
+        tokio::pin!(over);
+        let mut used = self.keys.last().await;
+        self.pace.wait(service, operation).await;
         loop {
             attempt += 1;
-            let used = self.keys.last().await;
-            self.pace.wait(service, operation).await;
             let answer = call().await;
             self.pace.learn(service, operation, answer.as_ref().is_err_and(CallError::is_throttle));
             let Err(error) = answer else { return answer };
@@ -113,9 +129,17 @@ impl Session {
                 // With jitter, so that clients do not march in step.
                 let first = policy.first_pause * if error.is_throttle() { THROTTLE } else { 1 };
                 let pause = first.saturating_mul(1 << attempt.min(8)).min(policy.longest_pause);
-                tokio::time::sleep(pause.mul_f64(0.5 + 0.5 * jitter())).await;
+                tokio::select! {
+                    () = tokio::time::sleep(pause.mul_f64(0.5 + 0.5 * jitter())) => {}
+                    () = &mut over => return Err(error),
+                }
             } else {
                 return Err(error);
+            }
+            used = self.keys.last().await;
+            tokio::select! {
+                () = self.pace.wait(service, operation) => {}
+                () = &mut over => return Err(error),
             }
         }
     }

@@ -90,9 +90,9 @@ pub enum Command {
     Doctor,
     /// Bring the stack that runs jobs unattended to what the settings say
     Deploy(DeployArgs),
-    /// Delete that stack and end its clusters; data stays
+    /// Delete that stack and end its clusters; data stays unless it is to go
     Destroy(DestroyArgs),
-    /// Show that stack, and what others have changed of it
+    /// Show that stack: when it runs next, what ran last, what others have changed
     Status,
     /// Print the state machine that runs a job unattended
     Compile(CompileArgs),

@@ -116,10 +116,12 @@ pub async fn cancel(app: &App, run: &str) -> Result<u8> {
     work.project.emr()?;
     let services = work.services()?;
     let before = run::load_run(services.store.as_ref(), &work.lake().artifacts, &run).await?;
-    let cancelled = before.state == RunState::Running;
+    let mut cancelled = before.state == RunState::Running;
     if cancelled {
         let why = Error::new(Kind::Interrupted, format!("cancelled by {}", app.owner()));
-        run::cancel(&services, work.lake(), &run, why, app.sink().as_mut()).await?;
+        let ended = run::cancel(&services, work.lake(), &run, why, app.sink().as_mut()).await?;
+        // It may have been too late.
+        cancelled = ended.state == RunState::Cancelled;
     }
     app.answer(&json!({ "run": run, "cancelled": cancelled }), |_| match cancelled {
         true => format!("Run {run} is cancelled; finished steps are kept.\n  soflow retry {run}\n"),

@@ -11,13 +11,28 @@ use crate::targets::Stop;
 ///
 /// # Errors
 /// `Usage` where nobody can be asked, `Interrupted` when the answer is anything but yes.
-pub async fn confirm(question: &str, unless: &str, mut stop: watch::Receiver<Stop>, hints: &[String]) -> Result<()> {
+pub async fn confirm(question: &str, unless: &str, stop: watch::Receiver<Stop>, hints: &[String]) -> Result<()> {
+    let is_yes = |answer: &str| ["y", "yes"].contains(&answer.to_lowercase().as_str());
+    ask(&format!("{question} [y/N] "), is_yes, unless, stop, hints).await
+}
+
+/// Asks a question to which only one answer is `right`. The rest is as in [`confirm`].
+///
+/// # Errors
+/// `Usage` where nobody can be asked, `Interrupted` when the answer is another one.
+pub async fn ask(
+    question: &str,
+    right: impl Fn(&str) -> bool,
+    unless: &str,
+    mut stop: watch::Receiver<Stop>,
+    hints: &[String],
+) -> Result<()> {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         let error = Error::new(Kind::Usage, "nobody is here to be asked whether to begin");
         return Err(hints.iter().fold(error, |error, hint| error.hint(hint)));
     }
     let mut stderr = std::io::stderr();
-    write!(stderr, "{question} [y/N] ")?;
+    write!(stderr, "{question}")?;
     stderr.flush()?;
     let (tell, told) = oneshot::channel();
     // A thread of its own: Ctrl-C must be heard while the terminal is read, and a pool would wait for its last reader.
@@ -27,7 +42,7 @@ pub async fn confirm(question: &str, unless: &str, mut stop: watch::Receiver<Sto
         let _ = tell.send(answer);
     });
     let yes = tokio::select! {
-        answer = told => answer.is_ok_and(|answer| ["y", "yes"].contains(&answer.trim().to_lowercase().as_str())),
+        answer = told => answer.is_ok_and(|answer| right(answer.trim())),
         _ = stop.wait_for(|stop| *stop != Stop::Go) => { writeln!(stderr)?; false }
     };
     match yes {

@@ -1,12 +1,15 @@
 //! `soflow deploy`, `destroy` and `status`: the stack that runs jobs of a target unattended; `soflow compile`: its state machine.
 
 mod args;
+mod destroy;
 mod shown;
+mod status;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use fs_err as fs;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::app::{App, yesterday};
 use super::args::TargetOptions;
@@ -14,16 +17,18 @@ use super::confirm::confirm;
 use super::jobs;
 use super::workspace::{Workspace, stop_signal};
 use crate::config::{Emr, LambdaArchitecture};
-use crate::deploy::{self, ChangeSet, Executions, Stack, StackState, Stacks, Template, Wanted};
+use crate::deploy::{self, Change, ChangeSet, Executions, Filled, Stack, StackState, Stacks, Template, Wanted};
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, RunState, Sink};
+use crate::event::{Event, Sink};
 use crate::names::{Digest, Uri};
 use crate::package::{Architecture, Bundle, FunctionFile, function_archive};
-use crate::run::{self, RunRecord};
+use crate::run::RunRecord;
 use crate::targets::Stop;
 use crate::targets::emr::Identity;
 pub use args::{CompileArgs, DeployArgs, DestroyArgs, Driver, Via};
-use shown::{Scheduled, changes, scheduled, state};
+pub use destroy::destroy;
+use shown::{changes, state};
+pub use status::status;
 
 /// The template of the bucket for the functions' code and the template of the stack: these come first.
 const CODE_BUCKET: &str = include_str!("../../config/stack/code.json");
@@ -33,6 +38,10 @@ const CODE_OUTPUT: &str = "CodeBucket";
 
 /// Tells the stacks of soflow from others.
 const TAG: &str = "soflow:stack";
+
+/// The parameters of the template: where the archive of the functions is, and whether the schedules start anything.
+const CODE_KEY: &str = "CodeKey";
+const SCHEDULES: &str = "Schedules";
 
 /// Exit code of `deploy --check` when something would change: that of a job that is not as it should be.
 const WOULD_CHANGE: u8 = Kind::Job.exit_code();
@@ -82,17 +91,22 @@ impl<'a> Deployment<'a> {
         self.stacks.plan(wanted, there.as_ref()).await
     }
 
-    /// Returns a stack once nothing goes on there: an earlier command that was cut off may have begun something. One that was
-    /// never made whole is deleted: CloudFormation can do nothing else with it.
+    /// Returns a stack once nothing goes on there: an earlier command that was cut off may have begun something.
+    async fn still(&self, name: &str, sink: &mut dyn Sink) -> Result<Option<StackState>> {
+        let Some(there) = self.stacks.find(name).await?.filter(StackState::is_busy) else {
+            return Ok(self.stacks.find(name).await?);
+        };
+        let text = format!("Stack {name} has been {} since {}; waiting.", there.status, there.changed);
+        sink.emit(Event::Note { text });
+        // How that ends is no failure of this command.
+        let _ = self.stacks.settle(name, sink).await;
+        Ok(self.stacks.find(name).await?)
+    }
+
+    /// Returns a stack that can be changed. One that was never made whole is deleted: CloudFormation can do nothing else with
+    /// it.
     async fn quiet(&self, name: &str, sink: &mut dyn Sink) -> Result<Option<StackState>> {
-        let Some(there) = self.stacks.find(name).await? else { return Ok(None) };
-        if there.is_busy() {
-            let text = format!("Stack {name} has been {} since {}; waiting.", there.status, there.changed);
-            sink.emit(Event::Note { text });
-            // How that ends is no failure of this command.
-            let _ = self.stacks.settle(name, sink).await;
-        }
-        let Some(there) = self.stacks.find(name).await? else { return Ok(None) };
+        let Some(there) = self.still(name, sink).await? else { return Ok(None) };
         if there.is_stillborn() {
             self.stacks.delete(name, sink).await?;
             return Ok(None);
@@ -174,8 +188,7 @@ impl<'a> Deployment<'a> {
         bytes: &[u8],
         sink: &mut dyn Sink,
     ) -> Result<Uri> {
-        let name = format!("{}{ending}", Digest::of([bytes]).as_str());
-        let uri = Uri::in_bucket(bucket, &name);
+        let uri = Uri::in_bucket(bucket, &key(bytes, ending));
         if self.work.store.size(&uri).await?.is_none() {
             let total = bytes.len() as u64;
             sink.emit(Event::Uploading { what: what.into(), done: 0, total });
@@ -185,22 +198,47 @@ impl<'a> Deployment<'a> {
         Ok(uri)
     }
 
-    /// Returns what would change of the stack, and the change set that would do it.
-    async fn stack_changes(&self, program: Option<&Path>, sink: &mut dyn Sink) -> Result<Option<ChangeSet>> {
-        let archive = self.archive(program)?;
-        let template = self.template(sink)?;
+    /// Returns the change set that brings the stack to what is wanted, after it was uploaded.
+    async fn change_set(&self, archive: &[u8], template: &str, sink: &mut dyn Sink) -> Result<Option<ChangeSet>> {
         let bucket = self.code_bucket(sink).await?;
-        let code = self.upload(&bucket, ("functions", ".zip"), &archive, sink).await?;
+        let code = self.upload(&bucket, ("functions", ARCHIVE), archive, sink).await?;
         let template = self.upload(&bucket, ("template", ".json"), template.as_bytes(), sink).await?;
         let (_, code) = code.bucket_and_key().unwrap_or_default();
         let (_, template) = template.bucket_and_key().unwrap_or_default();
         let session = self.work.session()?;
         let address = session.address_of(&bucket, template);
-        let parameters = [("CodeBucket", bucket.clone()), ("CodeKey", code.to_string())];
+        let parameters =
+            [(CODE_OUTPUT, bucket.clone()), (CODE_KEY, code.to_string()), (SCHEDULES, "ENABLED".to_string())];
         let wanted =
             Wanted { name: &self.name, template: Template::At(&address), parameters: &parameters, tags: &self.tags() };
         self.planned(&wanted, sink).await
     }
+
+    /// Returns what would change of the stack. Nothing is made to find out, not even a change set: that would need the template
+    /// in a bucket, as it is longer than CloudFormation takes otherwise.
+    async fn differences(&self, archive: &[u8], template: &str) -> Result<Vec<Change>> {
+        let wanted: Json = serde_json::from_str(template)
+            .map_err(|error| Error::new(Kind::Internal, "the template is no JSON").caused_by(error))?;
+        let there = self.stacks.find(&self.name).await?;
+        let there = there.filter(|there| !there.is_only_planned() && !there.is_stillborn());
+        let mut parameters = BTreeMap::from([(CODE_KEY.to_string(), key(archive, ARCHIVE))]);
+        parameters.insert(SCHEDULES.into(), "ENABLED".into());
+        let Some(there) = there else {
+            return Ok(deploy::compared(None, &Filled { template: &wanted, parameters }));
+        };
+        parameters.extend(there.parameters.get(CODE_OUTPUT).map(|bucket| (CODE_OUTPUT.to_string(), bucket.clone())));
+        let deployed = self.stacks.template(&self.name).await?;
+        let deployed = Filled { template: &deployed, parameters: there.parameters };
+        Ok(deploy::compared(Some(&deployed), &Filled { template: &wanted, parameters }))
+    }
+}
+
+/// How the key of the functions' archive ends.
+const ARCHIVE: &str = ".zip";
+
+/// Returns the key of an object that is named by its content.
+fn key(bytes: &[u8], ending: &str) -> String {
+    format!("{}{ending}", Digest::of([bytes]).as_str())
 }
 
 /// Brings the stack to what the settings say: shows what would change, asks, and does it.
@@ -212,20 +250,29 @@ pub async fn deploy(app: &App, args: &DeployArgs) -> Result<u8> {
     }
     let name = &deployment.name;
     let mut sink = app.sink();
-    let planned = deployment.stack_changes(args.program.as_deref(), sink.as_mut()).await?;
+    let archive = deployment.archive(args.program.as_deref())?;
+    let template = deployment.template(sink.as_mut())?;
+    let unchanged = || {
+        app.answer(&json!({ "stack": name, "changes": [] }), |_| {
+            format!("Nothing to change: stack {name} is as the settings say.\n")
+        })
+    };
+    if args.check {
+        drop(sink);
+        let found = deployment.differences(&archive, &template).await?;
+        if found.is_empty() {
+            return unchanged();
+        }
+        app.answer(&json!({ "stack": name, "changes": found }), |layout| changes(name, &found, layout))?;
+        return Ok(WOULD_CHANGE);
+    }
+    let planned = deployment.change_set(&archive, &template, sink.as_mut()).await?;
     let Some(set) = planned else {
         ship(&work, sink.as_mut()).await?;
         drop(sink);
-        return app.answer(&json!({ "stack": name, "changes": [] }), |_| {
-            format!("Nothing to change: stack {name} is as the settings say.\n")
-        });
+        return unchanged();
     };
     drop(sink);
-    if args.check {
-        deployment.stacks.discard(name, &set.id, set.is_new).await?;
-        app.answer(&json!({ "stack": name, "changes": set.changes }), |layout| changes(name, &set.changes, layout))?;
-        return Ok(WOULD_CHANGE);
-    }
     match app.tells_ndjson() {
         true => app.tell(Event::Note { text: format!("{} resources of stack {name} change.", set.changes.len()) }),
         false => app.print_err(&changes(name, &set.changes, &app.layout)),
@@ -266,83 +313,6 @@ async fn ship(work: &Workspace<'_>, sink: &mut dyn Sink) -> Result<()> {
     tokio::join!(shipping, telling).0
 }
 
-/// Ends what runs, and deletes the stack. Data stays.
-pub async fn destroy(app: &App, args: &DestroyArgs) -> Result<u8> {
-    let work = app.workspace().await?;
-    let deployment = Deployment::of(&work)?;
-    let (name, code) = (&deployment.name, deployment.code_stack());
-    let mut sink = app.sink();
-    let there = [deployment.stacks.find(name).await?, deployment.stacks.find(&code).await?];
-    if there.iter().all(Option::is_none) {
-        return app.answer(&json!({ "stack": name, "deleted": false }), |_| {
-            format!("Nothing to delete: there is no stack {name}.\n")
-        });
-    }
-    if !args.yes {
-        let stop = stop_signal(Stop::Cancel, work.watching);
-        let hints = ["to delete it without a question: `soflow destroy --yes`".to_string()];
-        confirm(&format!("Delete stack {name} and end its clusters? Data stays."), "nothing was deleted", stop, &hints)
-            .await?;
-    }
-    let cause = format!("`soflow destroy` by {}", app.owner());
-    if there[0].is_some() {
-        let executions = Executions::of(work.session()?, name).await?;
-        for job in deployment.emr.stack.schedules.keys() {
-            executions.stop_all(job, &cause).await?;
-        }
-        deployment.stacks.delete(name, sink.as_mut()).await?;
-    }
-    let services = work.services()?;
-    for (run, record) in run::list_runs(work.store.as_ref(), &work.lake().artifacts).await? {
-        if record.is_ok_and(|record| record.state == RunState::Running && record.execution.is_some()) {
-            let why = Error::new(Kind::Interrupted, cause.clone());
-            run::cancel(&services, work.lake(), &run, why, sink.as_mut()).await?;
-        }
-    }
-    let clusters = work.clusters()?;
-    let mut ended = Vec::new();
-    for cluster in clusters.there().await? {
-        clusters.down(&cluster.id, true).await?;
-        ended.push(cluster.id);
-    }
-    if let Some(there) = &there[1] {
-        if let Some(bucket) = there.outputs.get(CODE_OUTPUT) {
-            let objects = work.store.list_all(&Uri::in_bucket(bucket, "")).await?;
-            let objects: Vec<Uri> = objects.into_iter().map(|object| object.uri).collect();
-            work.store.remove_all(&objects).await?;
-        }
-        deployment.stacks.delete(&code, sink.as_mut()).await?;
-    }
-    drop(sink);
-    app.answer(&json!({ "stack": name, "deleted": true, "clusters": ended }), |_| {
-        let clusters: String = ended.iter().map(|id| format!("Cluster {id} is ending.\n")).collect();
-        format!("Stack {name} is deleted. Buckets, key, database and secret stay.\n{clusters}")
-    })
-}
-
-/// Shows what is deployed, and what has been changed behind its back.
-pub async fn status(app: &App) -> Result<u8> {
-    let work = app.workspace().await?;
-    let deployment = Deployment::of(&work)?;
-    let name = &deployment.name;
-    let Some(there) = deployment.stacks.find(name).await? else {
-        return Err(Error::new(Kind::Usage, format!("there is no stack `{name}`")).hint("`soflow deploy` makes it"));
-    };
-    let drift = deployment.stacks.drift(name).await?;
-    let executions = Executions::of(work.session()?, name).await?;
-    let mut latest = Vec::new();
-    for (job, schedule) in &deployment.emr.stack.schedules {
-        latest.push(Scheduled {
-            job: job.clone(),
-            schedule: schedule.clone(),
-            executions: executions.latest(job).await?,
-        });
-    }
-    app.answer(&json!({ "stack": there, "drift": drift, "jobs": latest }), |layout| {
-        state(&there, &drift, layout) + &scheduled(&latest, layout)
-    })
-}
-
 /// Returns the name of the stack of the target in use.
 fn stack_name(work: &Workspace<'_>) -> Result<String> {
     let (target, emr, lake) = (&work.project.settings.target, work.project.emr()?, work.lake());
@@ -352,7 +322,7 @@ fn stack_name(work: &Workspace<'_>) -> Result<String> {
 /// Lets an execution drive a run that was claimed here.
 pub async fn hand_over(work: &Workspace<'_>, record: &RunRecord) -> Result<u8> {
     let (run, stack) = (&record.run, stack_name(work)?);
-    let execution = Executions::of(work.session()?, &stack).await?.start(run).await?;
+    let execution = Executions::new(work.session()?).start(&stack, run).await?;
     work.app.answer(&json!({ "run": run, "execution": execution }), |_| {
         format!("Run {run} is driven by an execution of state machine {}-{}.\n  soflow attach {run}\n", stack, run.job)
     })

@@ -11,6 +11,7 @@
 mod alert;
 mod drive;
 mod ended;
+mod metric;
 
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -36,6 +37,12 @@ const HANDLER: &str = "_HANDLER";
 
 /// What is left of a function's time when a handler stops by itself: enough to write where it was.
 const SPARE: Duration = Duration::from_secs(10);
+
+/// How long ago the endpoint that is furthest behind was read to its end.
+const INGEST_LAG: &str = "IngestLag";
+
+/// For how long the oldest cluster of the lake has been older than its shape's `max-age`.
+const CLUSTER_OVER_AGE: &str = "ClusterOverAge";
 
 /// Longest text of an error: Step Functions takes causes of up to 32,768 characters, which JSON makes longer. Source: Step
 /// Functions developer guide, `SendTaskFailure`.
@@ -82,7 +89,9 @@ async fn answer(payload: Json, context: &Context) -> Result<Json> {
 async fn reap(app: &App, stop: watch::Receiver<Stop>) -> Result<Json> {
     let work = app.workspace().await?;
     let given_back = ended::give_back_late(&work, stop, app.sink().as_mut()).await?;
-    let reaped = work.clusters()?.reap(false).await?;
+    let clusters = work.clusters()?;
+    let reaped = clusters.reap(false).await?;
+    metric::write(app, CLUSTER_OVER_AGE, clusters.over_age().await?);
     let mended = ended::tell_of_mended(&work).await?;
     Ok(json!({ "given_back": given_back, "clusters": reaped, "mended": mended }))
 }
@@ -95,7 +104,11 @@ async fn ingest(app: &App, mut stop: watch::Receiver<Stop>) -> Result<Json> {
     let over = async {
         stop.wait_for(|stop| *stop != Stop::Go).await.map(drop).map_err(|_| Error::new(Kind::Internal, "no deadline"))
     };
-    match super::ingest::follow(&work, over, sink.as_mut()).await {
+    let followed = super::ingest::follow(&work, over, sink.as_mut()).await;
+    if let Some(lag) = super::ingest::lag(&work).await? {
+        metric::write(app, INGEST_LAG, lag);
+    }
+    match followed {
         Ok(summary) => Ok(json!({ "done": true, "ingested": summary })),
         Err(error) if matches!(error.kind, Kind::Interrupted | Kind::Quota) => {
             Ok(json!({ "done": false, "note": error.to_string() }))

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Url;
 
+use super::schedule::Schedule;
 use crate::names::{Uri, name_problem};
 use crate::yaml::Refusal;
 
@@ -33,6 +34,7 @@ impl ProjectFiles<'_> {
             "script" => self.script(text).map(Some),
             "requirements" => self.requirements(text),
             "address" => address(text).map(Some),
+            "schedule" => schedule(text),
             "target name" | "cluster name" | "job name" => name(format, text),
             _ => Ok(Some(text.into())),
         }
@@ -101,6 +103,15 @@ fn name(format: &str, text: &str) -> Result<Option<String>, Refusal> {
         || Ok(Some(text.into())),
         |why| Err(Refusal::plain(format!("`{text}` cannot name a {what}: {why}"))),
     )
+}
+
+/// Returns an expression of EventBridge Scheduler, which is told to be none before a stack is made.
+fn schedule(text: &str) -> Result<Option<String>, Refusal> {
+    let hint = "such as `rate(30 minutes)` or `cron(15 2 * * ? *)`: minutes, hours, day, month, weekday, year";
+    match Schedule::parse(text) {
+        Ok(_) => Ok(Some(text.into())),
+        Err(why) => Err(Refusal::new(format!("`{text}` is no schedule: {why}"), hint)),
+    }
 }
 
 /// Returns the address without the slashes at its end: paths such as `/questions` are added to it.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::describe::{DEFAULT_ORIGIN, DEFAULTS, LAKE, NOT_SETTINGS, SECRETS, STANDARD, VARIABLES};
 use super::emr::HIDDEN;
 use super::formats::ProjectFiles;
+use super::stack::{OWN, StackSettings};
 use super::{Settings, Target, TargetKind, describe, rules};
 use crate::mask::is_secret;
 use crate::yaml::{self, Content, Entry, Node, Problem, Problems, Source, did_you_mean};
@@ -195,6 +196,7 @@ fn settings(project: &ProjectFiles<'_>, checked: &Node, target: String, problems
             let kind = match node.get("cluster").map(Node::text).and_then(|cluster| at("clusters").get(cluster)) {
                 Some(shape) => {
                     node.put("shape", shape.clone());
+                    own_things(&entry.key, &mut node);
                     TargetKind::Emr(Box::new(node.read()?))
                 }
                 None => TargetKind::Local(node.read()?),
@@ -212,6 +214,27 @@ fn settings(project: &ProjectFiles<'_>, checked: &Node, target: String, problems
         })
     };
     read().map_err(|error| _ = problems.unread(checked, &error)).ok()
+}
+
+/// Names what the stack of a target makes for its clusters and queries, where jobs run by it and nobody has named other things.
+fn own_things(target: &str, node: &mut Node) {
+    let stack = node.get("stack").cloned();
+    let Some(stack) = stack.filter(|stack| stack.get("schedules").is_some_and(|jobs| !jobs.entries().is_empty()))
+    else {
+        return;
+    };
+    let written = stack.get("name").filter(|name| !name.is_null()).map(Node::text);
+    let name = StackSettings::name_of(target, written);
+    for (path, ending) in OWN {
+        if node.at(path).is_none_or(rules::is_default) {
+            let (group, key) = path.rsplit_once('.').unwrap_or(("", path));
+            let own = Node::plain(format!("{name}{ending}"), stack.place.clone());
+            match group {
+                "" => node.put(key, own),
+                group => node.get_mut(group).into_iter().for_each(|group| group.put(key, own.clone())),
+            }
+        }
+    }
 }
 
 /// A value from outside the file.

@@ -12,6 +12,7 @@ mod formats;
 mod ingest;
 mod layers;
 mod rules;
+mod schedule;
 mod settings;
 mod stack;
 
@@ -19,8 +20,9 @@ pub use describe::{reference, settings_schema};
 pub use emr::{Bootstrap, Classification, Disk, Emr, Fleet, InstanceType, Scaling, Shape, SpotFallback};
 pub use ingest::{Auth, ENDPOINTS, Ingest};
 pub use layers::{Layers, Origin, Resolved, find_root, read};
+pub use schedule::Schedule;
 pub use settings::{Engine, Lake, Local, Network, Settings, Target, TargetKind};
-pub use stack::{LambdaArchitecture, Provision, StackSettings};
+pub use stack::{EndpointSettings, LambdaArchitecture, Provision, StackSettings};
 
 #[cfg(test)]
 mod tests;

@@ -44,6 +44,7 @@ pub(super) fn check(settings: &Node, written: &Node, target: Option<&str>, probl
             cluster(node, group("clusters"), used, problems);
             in_s3(node, problems);
             retention(node, problems);
+            endpoints(node, problems);
             let lake = written.at(&format!("targets.{}.lake", entry.key));
             let lacks_lake = used && lake.is_none_or(Node::is_null);
             if let Some(selection) = settings.get("default-target").filter(|_| lacks_lake) {
@@ -77,6 +78,19 @@ pub(super) fn named<'a>(
         problems.error(&node.place, format!("there is no {what} `{wanted}`")).hint(hint);
     }
     None
+}
+
+/// Notes endpoints of a network that is not named, and such that nobody could reach.
+fn endpoints(target: &Node, problems: &mut Problems) {
+    let Some(endpoints) = target.at("stack.endpoints") else { return };
+    let has = |key: &str| endpoints.get(key).filter(|list| !list.items().is_empty() || !list.text().is_empty());
+    let needs = [("route-tables", "vpc"), ("subnets", "vpc"), ("subnets", "security-groups")];
+    for (key, needed) in needs {
+        if let (Some(list), None) = (has(key), has(needed)) {
+            let message = format!("`endpoints.{key}` needs `endpoints.{needed}`");
+            problems.error(&list.place, message).hint(format!("write `{needed}:` beside it"));
+        }
+    }
 }
 
 /// Notes that two values do not fit: at the first of them that somebody wrote, with the other one beside it.

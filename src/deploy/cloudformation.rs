@@ -1,6 +1,7 @@
 //! CloudFormation: a stack's state, what a template would change of it, and the change itself, watched to its end.
 
 mod answers;
+mod look;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::event::{Event, Sink};
 use crate::names::Digest;
 use crate::store::document;
 use answers::{StackEvent, change, is_no_change, stack, stack_event};
+pub use look::{Drift, Made};
 
 /// Longest time that a change set is waited for: it is compared by CloudFormation, and nothing is made meanwhile.
 const LOOKS_AT_CHANGE_SET: u32 = 100;
@@ -30,6 +32,8 @@ pub struct StackState {
     pub changed: String,
     /// Its outputs.
     pub outputs: BTreeMap<String, String>,
+    /// Its parameters.
+    pub parameters: BTreeMap<String, String>,
 }
 
 impl StackState {
@@ -85,22 +89,11 @@ pub struct ChangeSet {
     pub changes: Vec<Change>,
 }
 
-/// What a resource has become since it was made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Drift {
-    /// Its name in the template.
-    pub resource: String,
-    /// `MODIFIED` or `DELETED`.
-    pub status: String,
-    /// The properties that differ.
-    pub properties: Vec<String>,
-}
-
 /// A template and what is filled in.
 pub struct Wanted<'a> {
     /// The stack's name.
     pub name: &'a str,
-    /// The template itself, when it is short; else where it is.
+    /// What it is to be made from.
     pub template: Template<'a>,
     /// Its parameters.
     pub parameters: &'a [(&'a str, String)],
@@ -114,6 +107,8 @@ pub enum Template<'a> {
     Text(&'a str),
     /// The HTTPS address of an object in S3.
     At(&'a str),
+    /// The one it was made from; parameters that are not said keep their values.
+    Same,
 }
 
 /// The stacks of a session's account and region.
@@ -163,10 +158,17 @@ impl Stacks<'_> {
         fields.push(match wanted.template {
             Template::Text(text) => ("TemplateBody".into(), text.into()),
             Template::At(address) => ("TemplateURL".into(), address.into()),
+            Template::Same => ("UsePreviousTemplate".into(), "true".into()),
         });
-        for (at, (key, value)) in wanted.parameters.iter().enumerate() {
-            fields.push((format!("Parameters.member.{}.ParameterKey", at + 1), (*key).into()));
-            fields.push((format!("Parameters.member.{}.ParameterValue", at + 1), value.clone()));
+        let mut parameters: Vec<_> =
+            wanted.parameters.iter().map(|(key, value)| (*key, "ParameterValue", value.as_str())).collect();
+        if let (Template::Same, Some(there)) = (&wanted.template, there) {
+            let kept = there.parameters.keys().filter(|key| wanted.parameters.iter().all(|(said, _)| said != *key));
+            parameters.extend(kept.map(|key| (key.as_str(), "UsePreviousValue", "true")));
+        }
+        for (at, (key, how, value)) in parameters.into_iter().enumerate() {
+            fields.push((format!("Parameters.member.{}.ParameterKey", at + 1), key.into()));
+            fields.push((format!("Parameters.member.{}.{how}", at + 1), value.into()));
         }
         for (at, (key, value)) in wanted.tags.iter().enumerate() {
             fields.push((format!("Tags.member.{}.Key", at + 1), (*key).into()));
@@ -307,39 +309,6 @@ impl Stacks<'_> {
             tokio::time::sleep(self.pause).await;
         }
         Ok(())
-    }
-
-    /// Returns what has been changed of a stack's resources behind CloudFormation's back.
-    ///
-    /// # Errors
-    /// Those of CloudFormation.
-    pub async fn drift(&self, name: &str) -> Result<Vec<Drift>, CallError> {
-        let begun = self.call("DetectStackDrift", &[("StackName", name)]).await?;
-        let id = begun.find("StackDriftDetectionId").map(|id| id.text.clone()).unwrap_or_default();
-        for _ in 0..LOOKS_AT_CHANGE_SET {
-            let fields = [("StackDriftDetectionId", id.as_str())];
-            let answer = self.call("DescribeStackDriftDetectionStatus", &fields).await?;
-            if answer.find("DetectionStatus").is_none_or(|status| status.text != "DETECTION_IN_PROGRESS") {
-                break;
-            }
-            tokio::time::sleep(self.pause).await;
-        }
-        let fields = [
-            ("StackName", name),
-            ("StackResourceDriftStatusFilters.member.1", "MODIFIED"),
-            ("StackResourceDriftStatusFilters.member.2", "DELETED"),
-        ];
-        let answer = self.call("DescribeStackResourceDrifts", &fields).await?;
-        let drift = |found: &Xml| Drift {
-            resource: found.text_of("LogicalResourceId").into(),
-            status: found.text_of("StackResourceDriftStatus").into(),
-            properties: found
-                .list("PropertyDifferences")
-                .iter()
-                .map(|one| one.text_of("PropertyPath").into())
-                .collect(),
-        };
-        Ok(answer.list("StackResourceDrifts").iter().map(drift).collect())
     }
 
     async fn events(&self, name: &str) -> Result<Vec<StackEvent>, CallError> {

@@ -2,11 +2,15 @@
 //! job and settings; and the ways to CloudFormation and Step Functions, which are asked for them.
 
 mod cloudformation;
+mod compare;
 mod executions;
+mod fires;
 mod machine;
 mod template;
 
-pub use cloudformation::{Change, ChangeSet, Drift, StackState, Stacks, Template, Wanted};
-pub use executions::{Execution, Executions};
+pub use cloudformation::{Change, ChangeSet, Drift, Made, StackState, Stacks, Template, Wanted};
+pub use compare::{Filled, compared};
+pub use executions::{Execution, Executions, Failure, unpacked};
+pub use fires::{Fires, fires};
 pub use machine::{HANDLERS, Handler, LONGEST_RUN, machine};
 pub use template::{Stack, template};

@@ -2,7 +2,8 @@
 //! `config/stack/`.
 //!
 //! ```text
-//! stack.yaml, and for each: function.yaml with functions.yaml and rights.yaml, bucket.yaml, job.yaml, email.yaml
+//! stack.yaml, and for each: function.yaml with functions.yaml and rights.yaml, bucket.yaml, job.yaml, email.yaml,
+//! endpoint.yaml
 //!   -> filled with what the settings say -> one template
 //! ```
 
@@ -15,7 +16,7 @@ use serde_json::{Map, Value as Json, json};
 
 use self::fill::{Values, fill, read};
 use super::machine::{HANDLERS, Handler, machine};
-use crate::config::{Emr, Lake, Provision};
+use crate::config::{Emr, EndpointSettings, Lake, Provision, Schedule, StackSettings};
 use crate::error::{Error, Kind, Result};
 use crate::names::{Digest, Uri};
 
@@ -36,6 +37,9 @@ const GRACE_HOURS: u64 = 2;
 /// How many hours an alarm can look back. Source: CloudWatch API reference, `PutMetricAlarm`: a week, of periods of an hour.
 const LONGEST_LOOK: u64 = 168;
 
+/// What nodes reach by endpoints in their subnets, by the names in the services' addresses. S3 has one of another kind.
+const ENDPOINTS: [&str; 5] = ["elasticmapreduce", "glue", "kms", "logs", "monitoring"];
+
 /// A stack, as the settings say.
 pub struct Stack<'a> {
     /// The target that it runs.
@@ -51,8 +55,7 @@ pub struct Stack<'a> {
 impl Stack<'_> {
     /// Returns its name.
     pub fn name(&self) -> String {
-        let of_target = || format!("soflow-{}", self.target.replace('_', "-"));
-        self.emr.stack.name.clone().unwrap_or_else(of_target)
+        StackSettings::name_of(self.target, self.emr.stack.name.as_deref())
     }
 
     /// Returns what of the stack the target's clusters and queries do not use, as its settings are: the path of the key that
@@ -103,6 +106,7 @@ impl Stack<'_> {
     /// Returns what the settings put into the data of all stacks.
     fn values(&self) -> Result<Values> {
         let settings = &self.emr.stack;
+        let ingest_hours = settings.ingest.as_deref().and_then(patience);
         let mut values = Values::from([
             ("target".into(), self.target.into()),
             ("database".into(), self.emr.database.as_str().into()),
@@ -113,7 +117,8 @@ impl Stack<'_> {
             ("architecture".into(), settings.architecture.name().into()),
             ("time-zone".into(), settings.time_zone.as_str().into()),
             ("ingest".into(), settings.ingest.clone().into()),
-            ("ingest-hours".into(), settings.ingest.as_deref().and_then(patience).into()),
+            ("ingest-hours".into(), ingest_hours.into()),
+            ("ingest-seconds".into(), ingest_hours.map(|hours| hours * 3_600).into()),
             ("curated-uri".into(), self.lake.curated.as_str().into()),
             ("artifacts-uri".into(), self.lake.artifacts.as_str().into()),
             ("results".into(), format!("{}/", self.lake.logs.join("athena")).into()),
@@ -176,6 +181,7 @@ pub fn template(stack: &Stack<'_>) -> Result<Json> {
     for (name, expression) in &settings.schedules {
         builder.job(&job, name, expression, settings.longest_run_seconds)?;
     }
+    builder.endpoints(&settings.endpoints)?;
     let email: Part = read("email.yaml", include_str!("../../config/stack/email.yaml"))?;
     for address in &settings.alert_emails {
         let id = format!("Email{}", &Digest::of([address]).as_str()[..8]);
@@ -184,7 +190,9 @@ pub fn template(stack: &Stack<'_>) -> Result<Json> {
 
     let mut without = Vec::new();
     without.extend(settings.ingest.is_none().then_some("IngestSchedule"));
-    without.extend(settings.ingest.as_deref().and_then(patience).is_none().then_some("IngestLateAlarm"));
+    if settings.ingest.as_deref().and_then(patience).is_none() {
+        without.extend(["IngestLateAlarm", "IngestLagAlarm"]);
+    }
     without.extend((settings.database == Provision::Existing).then_some("Database"));
     for resource in without {
         builder.part("Resources")?.shift_remove(resource);
@@ -310,6 +318,31 @@ impl Builder<'_> {
         Ok(())
     }
 
+    /// Adds the ways from the clusters' network to AWS that are wanted.
+    fn endpoints(
+        &mut self,
+        EndpointSettings { vpc, route_tables, subnets, security_groups }: &EndpointSettings,
+    ) -> Result<()> {
+        let part: Part = read("endpoint.yaml", include_str!("../../config/stack/endpoint.yaml"))?;
+        let gateway = (!route_tables.is_empty()).then_some("s3");
+        let interfaces = ENDPOINTS.into_iter().filter(|_| !subnets.is_empty());
+        for service in gateway.into_iter().chain(interfaces) {
+            let is_gateway = service == "s3";
+            let more = [
+                ("service", service.into()),
+                ("Service", in_template(service).into()),
+                ("type", if is_gateway { "Gateway" } else { "Interface" }.into()),
+                ("vpc", vpc.clone().into()),
+                ("route-tables", is_gateway.then(|| route_tables.clone()).into()),
+                ("subnets", (!is_gateway).then(|| subnets.clone()).into()),
+                ("security-groups", (!is_gateway).then(|| security_groups.clone()).into()),
+                ("private-names", (!is_gateway).then_some(true).into()),
+            ];
+            self.add(&part, more)?;
+        }
+        Ok(())
+    }
+
     fn job(&mut self, part: &Part, job: &str, expression: &str, longest: u32) -> Result<()> {
         let machine_name = self.stack.len() + "-".len() + job.len();
         if machine_name > LONGEST_MACHINE || "job-".len() + job.len() > LONGEST_SCHEDULE {
@@ -353,23 +386,11 @@ fn in_template(name: &str) -> String {
 }
 
 /// Returns after how many hours without a success something that is started like this is late; `None` when it is started too
-/// seldom for an alarm to see, or at times that only the service understands.
+/// seldom for an alarm to see.
 fn patience(expression: &str) -> Option<u64> {
-    let (kind, rest) = expression.strip_suffix(')')?.split_once('(')?;
-    let hours = match (kind, rest.split_whitespace().collect::<Vec<_>>().as_slice()) {
-        ("rate", [number, unit]) => {
-            let number: u64 = number.parse().ok()?;
-            match unit.trim_end_matches('s') {
-                "minute" => number.div_ceil(60),
-                "hour" => number,
-                "day" => number.checked_mul(24)?,
-                _ => return None,
-            }
-        }
-        ("cron", [_, _, day, "*", weekday, _]) if [day, weekday].iter().all(|field| ["*", "?"].contains(field)) => 24,
-        _ => return None,
-    };
-    hours.checked_add(GRACE_HOURS).filter(|hours| *hours <= LONGEST_LOOK)
+    let schedule = Schedule::parse(expression).ok()?;
+    let longest = schedule.longest_pause()?.as_secs().unsigned_abs();
+    Some(longest.div_ceil(3_600) + GRACE_HOURS).filter(|hours| *hours <= LONGEST_LOOK)
 }
 
 #[cfg(test)]

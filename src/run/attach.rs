@@ -120,11 +120,16 @@ pub struct How<'a> {
     pub force: bool,
 }
 
-/// Ends a run that goes on without its process, whoever drives it: that one finds out at its next write. `why` says how it
-/// ended: `Interrupted` for one that was cancelled. Returns the record then, as it is when the run was over already.
+/// How often to look at a run that is being published.
+const NEXT_LOOK: Duration = Duration::from_secs(1);
+
+/// Ends a run that goes on without its process, whoever drives it: that one finds out at its next write. One that is being
+/// published is waited for, since nobody could tell what readers will see. `why` says how it ended: `Interrupted` for one
+/// that was cancelled. Returns the record then, as it is when the run was over already or is published.
 ///
 /// # Errors
-/// `Usage` when there is no such run; `Machine` when its steps do not end.
+/// `Usage` when there is no such run; `Machine` when its steps do not end; `Held` when it is still being published when we
+/// are to leave.
 pub async fn cancel(
     services: &Services,
     lake: &Lake,
@@ -133,11 +138,17 @@ pub async fn cancel(
     sink: &mut dyn Sink,
 ) -> Result<RunRecord> {
     let me = services.owner.as_ref().ok_or_else(|| Error::new(Kind::Internal, "nobody cancels"))?;
+    until_published(services, lake, run, me, sink).await?;
     let (record, lease) = RunLease::take(services.store.clone(), &lake.artifacts, run, me, true).await?;
     let Some(lease) = lease else { return Ok(record) };
     let intent = intent_of(&record)?;
     let gathered = intent.gathered(&record, lake, services.catalog.as_ref()).await?;
     let mut going = ActiveRun::resumed(&gathered, &intent.plan, services, record, lease);
+    if going.record.publishing
+        && let Some(versions) = published(&going).await?
+    {
+        return Ok(close_published(going, versions, sink).await?.record);
+    }
     // For the driver that finds out: its steps end before the run has.
     going.record.error = Some(why.message.clone());
     going.save().await?;
@@ -146,6 +157,44 @@ pub async fn cancel(
     going.end_steps(sink).await?;
     going.close(Some(&why), sink).await?;
     Ok(going.record)
+}
+
+/// Waits until nobody is about to publish a run.
+async fn until_published(services: &Services, lake: &Lake, run: &RunId, me: &Owner, sink: &mut dyn Sink) -> Result<()> {
+    let (mut stop, mut told) = (services.stop.clone(), false);
+    loop {
+        let record = find_run(services.store.as_ref(), &lake.artifacts, run).await?;
+        let at_it = record.filter(|record| record.publishing && record.state == RunState::Running);
+        let driver = at_it.and_then(|record| record.driver).filter(|driver| driver.is_live(services.store.now(), me));
+        let Some(driver) = driver else { return Ok(()) };
+        let what = format!("run `{run}` is being published by {}", driver.owner);
+        if !std::mem::replace(&mut told, true) {
+            sink.emit(Event::Note { text: format!("{what}: waiting for how that ends.") });
+        }
+        tokio::select! {
+            () = tokio::time::sleep(NEXT_LOOK) => {}
+            Ok(_) = stop.wait_for(|stop| *stop != Stop::Go) => {
+                return Err(Error::new(Kind::Held, what).hint(format!("`soflow runs show {run}` shows how it ended")));
+            }
+        }
+    }
+}
+
+/// Closes a run whose tables readers see.
+async fn close_published(
+    mut going: ActiveRun<'_>,
+    versions: Vec<Version>,
+    sink: &mut dyn Sink,
+) -> Result<Box<Outcome>> {
+    for step in going.record.steps.iter_mut().filter(|step| is_open(step.state)) {
+        step.state = StepState::Completed;
+    }
+    // Its process may have ended before other catalogs showed them.
+    let catalog = going.services.catalog.as_ref();
+    let unshown = catalog.telling(catalog.settle(), sink).await.err();
+    going.record.error = unshown.as_ref().map(|error| not_shown(&going.record.run, error));
+    going.close(None, sink).await?;
+    Ok(going.outcome((versions, unshown)))
 }
 
 fn intent_of(record: &RunRecord) -> Result<Intent> {
@@ -208,17 +257,7 @@ async fn take_over(
             going.leave().await;
             Ok(Attached::Left(Box::new(going.record)))
         }
-        Reached::Published(versions) => {
-            for step in going.record.steps.iter_mut().filter(|step| is_open(step.state)) {
-                step.state = StepState::Completed;
-            }
-            // Its process may have ended before other catalogs showed them.
-            let catalog = services.catalog.as_ref();
-            let unshown = catalog.telling(catalog.settle(), sink).await.err();
-            going.record.error = unshown.as_ref().map(|error| not_shown(&run, error));
-            going.close(None, sink).await?;
-            Ok(Attached::Finished(going.outcome((versions, unshown))))
-        }
+        Reached::Published(versions) => Ok(Attached::Finished(close_published(going, versions, sink).await?)),
         Reached::Steps => match going.run_to_end(true, sink).await? {
             Driven::Done(outcome) => Ok(Attached::Finished(outcome)),
             Driven::Left(record) => Ok(Attached::Left(record)),

@@ -1,4 +1,4 @@
-//! One writer a lake: the lock that a local run holds, and the claim of a run's number.
+//! One writer a lake: the lock that a local run holds, and the claim of a run's number, once for an execution.
 
 use std::io::{Read as _, Seek as _, Write as _};
 use std::time::Duration;
@@ -7,12 +7,18 @@ use fs_err as fs;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::record::{RunRecord, StepRecord, logs_of, record_uri, runs_prefix};
+use super::drive::{ActiveRun, Part, Reach, Services};
+use super::gather::Gathered;
+use super::intent::Intent;
+use super::lease::RunLease;
+use super::record::{RECORD_VERSION, RunRecord, StepRecord, load_run, logs_of, record_uri, runs_prefix};
 use crate::config::Lake;
 use crate::error::{Error, Kind, Result};
-use crate::names::{RunKey, Uri};
+use crate::event::RunState;
+use crate::names::{RunId, RunKey, Uri};
 use crate::plan::{Plan, StepPlan};
 use crate::store::document::{self, Contention};
+use crate::store::lease::Claim;
 use crate::store::{Store, Tag, make_folder};
 
 /// Who holds a lake.
@@ -111,6 +117,91 @@ fn open(artifacts: &Uri) -> Result<fs::File> {
     Ok(fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?)
 }
 
+/// A run that is ours to begin; within an error, one that goes on.
+type Claimed<'a> = Result<ActiveRun<'a>, Box<RunRecord>>;
+
+impl<'a> ActiveRun<'a> {
+    /// Claims the next number; within an error, the run that another process has claimed at the same moment.
+    pub(super) async fn claim(
+        gathered: &'a Gathered<'a>,
+        plan: &'a Plan,
+        asked: Vec<String>,
+        services: &'a Services,
+        latest: u32,
+    ) -> Result<Claimed<'a>> {
+        let facts = &gathered.facts;
+        let mut record = wanted(gathered, plan, asked, services, facts.key().run(latest));
+        let (store, artifacts) = (services.store.as_ref(), &facts.lake.artifacts);
+        let alone = services.owner.is_some();
+        let Some(tag) = claim(store, facts.lake, plan, &mut record, alone).await? else {
+            return load_run(store, artifacts, &record.run).await.map(|raced| Err(Box::new(raced)));
+        };
+        let lease = RunLease::new(services.store.clone(), artifacts, &record, tag);
+        Ok(Ok(Self { results: plan.reused(), ..Self::resumed(gathered, plan, services, record, lease) }))
+    }
+
+    /// Takes the run that an earlier call for the same execution has claimed and could not begin in its time: it is begun
+    /// anew, from what there is now, under its number. Within an error, a run of someone else, or one that is driven.
+    pub(super) async fn claimed_before(
+        gathered: &'a Gathered<'a>,
+        plan: &'a Plan,
+        asked: Vec<String>,
+        services: &'a Services,
+        there: RunRecord,
+    ) -> Result<Claimed<'a>> {
+        let ours = match (&services.part, &there.execution) {
+            (Some(Part { until: Reach::Claimed, execution: Some(ours) }), Some(its)) => ours == its,
+            _ => false,
+        };
+        let has_begun = there.placed.as_ref().is_some_and(|placed| placed.made)
+            || there.steps.iter().any(|step| step.step_id.is_some());
+        let Some(me) = services.owner.as_ref().filter(|_| ours && !has_begun) else { return Ok(Err(Box::new(there))) };
+        let (lake, run) = (gathered.facts.lake, &there.run);
+        let (there, lease) = RunLease::take(services.store.clone(), &lake.artifacts, run, me, false).await?;
+        let Some(lease) = lease else { return Ok(Err(Box::new(there))) };
+        let record = RunRecord {
+            started_at: there.started_at,
+            driver: there.driver,
+            steps: planned(plan, lake, &there.run),
+            ..wanted(gathered, plan, asked, services, there.run)
+        };
+        let run = Self { results: plan.reused(), ..Self::resumed(gathered, plan, services, record, lease) };
+        run.save().await?;
+        Ok(Ok(run))
+    }
+}
+
+/// Returns the record of a run that is wanted, without its steps.
+fn wanted(gathered: &Gathered<'_>, plan: &Plan, asked: Vec<String>, services: &Services, run: RunId) -> RunRecord {
+    let driver = services.owner.as_ref().map(|owner| Claim::new("", owner, services.store.now()));
+    RunRecord {
+        record_version: RECORD_VERSION,
+        run,
+        target: services.target_name.clone(),
+        engine: gathered.facts.engine.clone(),
+        started_at: Timestamp::now(),
+        ended_at: None,
+        state: RunState::Running,
+        asked,
+        steps: Vec::new(),
+        error: None,
+        behind: false,
+        publishing: false,
+        intent: driver.is_some().then(|| Intent::of(gathered, plan)),
+        driver,
+        execution: services.part.as_ref().and_then(|part| part.execution.clone()),
+        placed: services.target.intended(),
+        left: Vec::new(),
+        cost: None,
+        shipped: gathered.shipped.clone(),
+    }
+}
+
+fn planned(plan: &Plan, lake: &Lake, run: &RunId) -> Vec<StepRecord> {
+    let step = |step: &StepPlan| StepRecord::planned(step, logs_of(&lake.logs, run, &step.step.name));
+    plan.steps.iter().map(step).collect()
+}
+
 /// Claims the number after that of the record, the latest run's, by writing the record; returns its tag. Of several
 /// claimants each gets its own number, unless `alone`: then `None` is returned to all but one.
 ///
@@ -125,9 +216,7 @@ pub async fn claim(
 ) -> Result<Option<Tag>> {
     loop {
         record.run.number += 1;
-        let run = &record.run;
-        let step = |step: &StepPlan| StepRecord::planned(step, logs_of(&lake.logs, run, &step.step.name));
-        record.steps = plan.steps.iter().map(step).collect();
+        record.steps = planned(plan, lake, &record.run);
         let uri = record_uri(&lake.artifacts, &record.run);
         let mut contention = Contention::on(&uri);
         loop {

@@ -8,20 +8,18 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::attach::{going_on, not_shown};
-use super::claim::{LakeLock, claim, latest_number};
+use super::claim::{LakeLock, latest_number};
 use super::finish::{Publication, Seen};
 use super::gather::{Code, Gathered, PlanRequest, gather};
 use super::gc::is_kept;
-use super::intent::Intent;
 use super::lease::{RunLease, correct};
-use super::record::{RECORD_VERSION, RunRecord, load_run, run_prefix};
+use super::record::{RunRecord, run_prefix};
 use crate::audit::Reader;
 use crate::catalog::Catalog;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, PlannedStep, RunState, Sink};
 use crate::names::{RunId, Uri};
 use crate::plan::{self, Action, Plan, StepPlan, StepResult, TableFacts, Version};
-use crate::store::lease::Claim;
 use crate::store::{Owner, Store};
 use crate::targets::{Stop, Target};
 
@@ -126,12 +124,13 @@ pub async fn drive(
     let key = facts.key();
     let latest = latest_number(services.store.as_ref(), &facts.lake.artifacts, &key);
     let (latest, ()) = tokio::try_join!(latest, services.target.prepare(sink))?;
-    if let Some(record) = going_on(services, &facts.lake.artifacts, &key.run(latest)).await? {
-        return Ok(Driven::GoesOn(Box::new(record)));
-    }
-    let run = match ActiveRun::claim(gathered, plan, asked, services, latest).await? {
+    let claimed = match going_on(services, &facts.lake.artifacts, &key.run(latest)).await? {
+        Some(there) => ActiveRun::claimed_before(gathered, plan, asked, services, there).await?,
+        None => ActiveRun::claim(gathered, plan, asked, services, latest).await?,
+    };
+    let run = match claimed {
         Ok(run) => run,
-        Err(raced) => return Ok(Driven::GoesOn(raced)),
+        Err(goes_on) => return Ok(Driven::GoesOn(goes_on)),
     };
     if let Some(lock) = &mut lock {
         lock.tell(&run.record.run.to_string(), Timestamp::now())?;
@@ -158,49 +157,10 @@ pub struct ActiveRun<'a> {
     pub(super) lease: RunLease,
     /// The steps that the latest look has found ended, once there was one.
     pub(super) looked: Option<Vec<String>>,
-    began: Instant,
+    pub(super) began: Instant,
 }
 
 impl<'a> ActiveRun<'a> {
-    /// Claims the next number; within, the run that another process has claimed at the same moment.
-    async fn claim(
-        gathered: &'a Gathered<'a>,
-        plan: &'a Plan,
-        asked: Vec<String>,
-        services: &'a Services,
-        latest: u32,
-    ) -> Result<Result<Self, Box<RunRecord>>> {
-        let facts = &gathered.facts;
-        let driver = services.owner.as_ref().map(|owner| Claim::new("", owner, services.store.now()));
-        let mut record = RunRecord {
-            record_version: RECORD_VERSION,
-            run: facts.key().run(latest),
-            target: services.target_name.clone(),
-            engine: facts.engine.clone(),
-            started_at: Timestamp::now(),
-            ended_at: None,
-            state: RunState::Running,
-            asked,
-            steps: Vec::new(),
-            error: None,
-            behind: false,
-            intent: driver.is_some().then(|| Intent::of(gathered, plan)),
-            driver,
-            execution: services.part.as_ref().and_then(|part| part.execution.clone()),
-            placed: services.target.intended(),
-            left: Vec::new(),
-            cost: None,
-            shipped: gathered.shipped.clone(),
-        };
-        let (store, artifacts) = (services.store.as_ref(), &facts.lake.artifacts);
-        let alone = services.owner.is_some();
-        let Some(tag) = claim(store, facts.lake, plan, &mut record, alone).await? else {
-            return load_run(store, artifacts, &record.run).await.map(|raced| Err(Box::new(raced)));
-        };
-        let lease = RunLease::new(services.store.clone(), artifacts, &record, tag);
-        Ok(Ok(Self { results: plan.reused(), ..Self::resumed(gathered, plan, services, record, lease) }))
-    }
-
     /// Returns a run that is claimed.
     pub(super) fn resumed(
         gathered: &'a Gathered<'a>,

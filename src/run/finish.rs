@@ -173,7 +173,14 @@ impl ActiveRun<'_> {
                 .hint(format!("look at the data: {}", facts.lake.curated))
                 .hint(format!("mend the step or the check, then `soflow submit {}`", facts.job.name)));
         }
-        let unshown = self.move_catalog(&gathered.index, &versions, sink).await?;
+        // From here on whoever wants to end the run waits for how this ends.
+        self.record.publishing = true;
+        if self.is_shared() {
+            self.save().await?;
+        }
+        let moved = self.move_catalog(&gathered.index, &versions, sink).await;
+        self.record.publishing = false;
+        let unshown = moved?;
         let results: Vec<Uri> = finished.iter().map(|(step, _)| self.result_uri(&step.result)).collect();
         // It is published, whatever is left lying about; garbage collection finds it.
         if let Err(error) = self.services.store.remove_all(&results).await {

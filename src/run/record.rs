@@ -47,6 +47,9 @@ pub struct RunRecord {
     /// Whether it was closed unpublished so that a run after it does anew what does not stand any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub behind: bool,
+    /// Whether its driver has set about showing its tables to readers: from there on nobody cancels it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub publishing: bool,
     /// Who drives it, on a target where others can take over: as long as the claim lasts nobody else may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<Claim>,
@@ -114,6 +117,7 @@ impl RunRecord {
             steps: Vec::new(),
             error: None,
             behind: false,
+            publishing: false,
             driver: None,
             execution: None,
             placed: None,

@@ -1,5 +1,7 @@
 //! Objects in S3.
 
+mod bucket;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
@@ -177,22 +179,26 @@ impl S3Store {
     }
 
     async fn delete(&self, bucket: &str, names: &[&str]) -> Result<()> {
-        let whole = Uri::in_bucket(bucket, "");
         for names in names.chunks(DELETE_AT_ONCE) {
             let named = names.iter().filter_map(|name| ObjectIdentifier::builder().key(*name).build().ok());
-            let Ok(delete) = Delete::builder().quiet(true).set_objects(Some(named.collect())).build() else { continue };
-            self.ask(&whole, || async {
-                let done = self.client.delete_objects().bucket(bucket).delete(delete.clone()).send().await;
-                let done = done.map_err(|error| self.told("DeleteObjects", &error))?;
-                let Some(error) = done.errors().first() else { return Ok(()) };
-                let (code, key) = (error.code().unwrap_or("Failed"), error.key().unwrap_or("?"));
-                let message = format!("`s3://{bucket}/{key}` cannot be removed: {}", error.message().unwrap_or(code));
-                let maybe_done = code == "InternalError";
-                Err(CallError { maybe_done, ..self.odd("DeleteObjects", code, message) })
-            })
-            .await?;
+            self.delete_named(bucket, named.collect()).await?;
         }
         Ok(())
+    }
+
+    /// Removes objects, or versions of them: at most `DELETE_AT_ONCE`.
+    async fn delete_named(&self, bucket: &str, named: Vec<ObjectIdentifier>) -> Result<()> {
+        let Ok(delete) = Delete::builder().quiet(true).set_objects(Some(named)).build() else { return Ok(()) };
+        self.ask(&Uri::in_bucket(bucket, ""), || async {
+            let done = self.client.delete_objects().bucket(bucket).delete(delete.clone()).send().await;
+            let done = done.map_err(|error| self.told("DeleteObjects", &error))?;
+            let Some(error) = done.errors().first() else { return Ok(()) };
+            let (code, key) = (error.code().unwrap_or("Failed"), error.key().unwrap_or("?"));
+            let message = format!("`s3://{bucket}/{key}` cannot be removed: {}", error.message().unwrap_or(code));
+            let maybe_done = code == "InternalError";
+            Err(CallError { maybe_done, ..self.odd("DeleteObjects", code, message) })
+        })
+        .await
     }
 }
 

@@ -8,7 +8,8 @@ use aws_credential_types::Credentials;
 use serde_json::{Value, json};
 use soflow::aws::{ATHENA, EC2, GLUE, IAM, Service, Session};
 use soflow::config::{
-    Disk, Emr, Fleet, InstanceType, Lake, LambdaArchitecture, Provision, Shape, SpotFallback, StackSettings,
+    Disk, Emr, EndpointSettings, Fleet, InstanceType, Lake, LambdaArchitecture, Provision, Shape, SpotFallback,
+    StackSettings,
 };
 use soflow::doctor::{self, Report, State, Subject};
 use soflow::names::Uri;
@@ -277,6 +278,7 @@ fn target(name: &str) -> Emr {
             longest_run_seconds: 43_200,
             architecture: LambdaArchitecture::Arm64,
             scan_limit_gb: 100,
+            endpoints: EndpointSettings::default(),
         },
     }
 }

@@ -3,21 +3,18 @@
 use std::process::Command;
 
 use fs_err as fs;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::twin::ministack::Ministack;
 
 const SETTINGS: &str = "
 default-target: prod
-clusters:
-  nightly: { service-role: soflow-prod-emr, instance-profile: soflow-prod-nodes, security-configuration: soflow-prod }
 targets:
   prod:
     kind: emr
     lake: { raw: s3://acme-raw, curated: s3://acme-curated, artifacts: s3://acme-work/artifacts, logs: s3://acme-work/logs }
     dependencies: none
-    cluster: nightly
-    workgroup: soflow-prod
     poll-fastest: 10ms
     stack:
       architecture: x86_64
@@ -74,6 +71,30 @@ impl Site {
         self.run(&format!("deploy --program program {arguments}"))
     }
 
+    /// Returns the names of all buckets.
+    fn buckets(&self) -> Vec<String> {
+        let (_, listed) = self.aws.ask("GET", "/", "", "");
+        let names = listed.split("<Name>").skip(1).filter_map(|rest| rest.split_once("</Name>"));
+        names.map(|(name, _)| name.to_string()).collect()
+    }
+
+    /// Returns the keys in the bucket of the functions' code.
+    fn code(&self) -> Vec<String> {
+        let bucket = self.buckets().into_iter().find(|name| name.starts_with("soflow-prod-code")).unwrap();
+        let (_, listed) = self.aws.ask("GET", &format!("/{bucket}?list-type=2"), "", "");
+        let keys = listed.split("<Key>").skip(1).filter_map(|rest| rest.split_once("</Key>"));
+        keys.map(|(key, _)| key.to_string()).collect()
+    }
+
+    /// Sends a form to a service.
+    fn ask(&self, service: &str, form: &str) {
+        let headers = format!(
+            "Content-Type: application/x-www-form-urlencoded\r\n\
+             Authorization: AWS4-HMAC-SHA256 Credential=a/20261130/us-east-1/{service}/aws4_request\r\n"
+        );
+        assert_eq!(self.aws.ask("POST", "/", &headers, form).0, 200);
+    }
+
     fn has_bucket(&self, name: &str) -> bool {
         self.aws.ask("HEAD", &format!("/{name}"), "", "").0 == 200
     }
@@ -85,7 +106,7 @@ fn a_stack_is_made_left_alone_changed_looked_at_and_deleted() {
     let (code, said) = site.deploy("--check");
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("BeginFunction") && said.contains("ThreeMachine"), "{said}");
-    assert_eq!(site.run("status").0, Some(2), "nothing is left of a look");
+    assert_eq!((site.run("status").0, site.buckets()), (Some(2), Vec::new()), "nothing is left of a look");
 
     let (code, said) = site.deploy("--yes");
     assert_eq!(code, Some(0), "{said}");
@@ -96,9 +117,14 @@ fn a_stack_is_made_left_alone_changed_looked_at_and_deleted() {
     let (code, said) = site.deploy("--yes");
     assert_eq!((code, said.as_str()), (Some(0), "Nothing to change: stack soflow-prod is as the settings say.\n"));
 
+    let (code, said) = site.deploy("--check");
+    assert!(code == Some(0) && said.starts_with("Nothing to change"), "{said}");
+
     site.set("      scan-limit-gb: 7\n");
+    let uploaded = site.code();
     let (code, said) = site.deploy("--check");
     assert!(code == Some(1) && said.contains("WorkGroup"), "{said}");
+    assert_eq!(site.code(), uploaded, "a look uploads nothing");
     assert_eq!(site.deploy("--yes").0, Some(0));
 
     let (status, _) =
@@ -109,9 +135,57 @@ fn a_stack_is_made_left_alone_changed_looked_at_and_deleted() {
 
     let (code, said) = site.run("destroy --yes");
     assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("Stack soflow-prod is UPDATE_COMPLETE"), "the schedules first: {said}");
+    assert!(!said.contains("could not be switched off"), "{said}");
     assert!(site.has_bucket("acme-raw") && site.has_bucket("acme-curated"), "data stays");
     let (code, said) = site.run("destroy --yes");
     assert_eq!((code, said.as_str()), (Some(0), "Nothing to delete: there is no stack soflow-prod.\n"));
+}
+
+#[test]
+fn data_goes_when_that_is_asked_for_and_what_others_have_made_stays() {
+    let site = Site::new();
+    assert_eq!(site.deploy("--yes").0, Some(0));
+    for (method, key) in [("PUT", "a"), ("PUT", "a"), ("PUT", "b"), ("DELETE", "a")] {
+        let (status, said) = site.aws.ask(method, &format!("/acme-raw/{key}"), "", "");
+        assert!([200, 204].contains(&status), "{said}");
+    }
+    let (code, said) = site.run("destroy --delete-data");
+    assert_eq!(code, Some(2), "nobody can be asked: {said}");
+    assert!(said.contains("soflow destroy --delete-data --yes"), "{said}");
+    // Cut off when the stack was gone, and its code was not.
+    site.ask("cloudformation", "Action=DeleteStack&StackName=soflow-prod");
+    // Not ours: the stack's own is gone.
+    assert_eq!(site.aws.ask("DELETE", "/acme-curated", "", "").0, 204);
+    assert_eq!(site.aws.ask("PUT", "/acme-curated", "", "").0, 200);
+    let (code, said) = site.run("destroy --delete-data --yes");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("bucket `acme-curated` stays") && said.contains("Database soflow is deleted"), "{said}");
+    assert_eq!(site.buckets(), ["acme-curated"], "{said}");
+    let (code, said) = site.run("destroy --delete-data --yes");
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn the_state_of_a_stack_is_when_it_fires_what_ran_and_what_failed() {
+    let site = Site::new();
+    assert_eq!(site.deploy("--yes").0, Some(0));
+    let said = site.run("status").1;
+    assert!(said.contains("rate(30 minutes)") && said.contains("about 2"), "{said}");
+    assert!(said.contains("cron(15 2 * * ? *) UTC") && said.contains("02:15 UTC"), "{said}");
+    let machine = "arn:aws:states:us-east-1:123456789012:stateMachine:soflow-prod-three";
+    let headers = "X-Amz-Target: AWSStepFunctions.StartExecution\r\nContent-Type: application/x-amz-json-1.0\r\n\
+                   Authorization: AWS4-HMAC-SHA256 Credential=a/20261130/us-east-1/states/aws4_request\r\n";
+    let asked = format!("{{\"stateMachineArn\": \"{machine}\", \"name\": \"by-hand\"}}");
+    assert_eq!(site.aws.ask("POST", "/", headers, &asked).0, 200);
+    // The program is none: it fails, or is still being tried.
+    let (code, said) = site.run("status --output json");
+    let told: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(code, Some(0), "{said}");
+    let three = told["schedules"].as_array().unwrap().iter().find(|one| one["job"] == "three").unwrap();
+    assert_eq!((&three["executions"][0]["name"], &three["enabled"]), (&json!("by-hand"), &json!(true)));
+    assert_eq!(three["next"].as_array().unwrap().len(), 3, "{said}");
+    assert_eq!((&told["drift"], &told["stack"]["status"]), (&json!([]), &json!("CREATE_COMPLETE")));
 }
 
 #[test]
@@ -126,6 +200,8 @@ fn what_fails_leaves_the_stack_as_it_was_and_is_mended_by_the_same_command() {
     for bucket in ["acme-raw", "acme-curated", "acme-work"] {
         assert!(!site.has_bucket(bucket), "{bucket} is left");
     }
+    let (code, said) = site.run("destroy --yes");
+    assert_eq!((code, site.buckets()), (Some(0), Vec::new()), "{said}");
     site.set("      database: existing\n");
     let (code, said) = site.deploy("--yes");
     assert_eq!(code, Some(0), "{said}");

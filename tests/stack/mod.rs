@@ -31,14 +31,9 @@ targets:
       alert-emails: [data-team@example.com]
 ";
 
-pub const CLUSTERS: &str = "
-clusters:
-  standard: { service-role: soflow-prod-emr, instance-profile: soflow-prod-nodes, security-configuration: soflow-prod }
-";
-
 /// Returns the template of a stack with two jobs; `more` are settings of the stack.
 fn example(more: &str) -> Json {
-    made_of(format!("{SETTINGS}{more}{CLUSTERS}"))
+    made_of(format!("{SETTINGS}{more}"))
 }
 
 /// Returns the template of the stack that settings describe.

@@ -61,7 +61,7 @@ if sys.argv[2:]:
 sys.argv[1:] = []
 
 from ministack.app import main  # noqa: E402
-from ministack.services import eventbridge, scheduler  # noqa: E402
+from ministack.services import eventbridge, s3, scheduler  # noqa: E402
 from ministack.services.cloudformation import provisioners  # noqa: E402
 
 # Of the resources of a stack these are not made there: placeholders stand for them. A type that is neither here nor
@@ -98,7 +98,21 @@ def told_when(invoke):
     return invoked
 
 
+def with_tags(make):
+    """The tags that a template gives to a bucket are forgotten there."""
+
+    def made(logical_id, props, *rest, **named):
+        name, attributes = make(logical_id, props, *rest, **named)
+        if props.get("Tags"):
+            s3._bucket_tags[name] = {tag["Key"]: tag["Value"] for tag in props["Tags"]}
+        return name, attributes
+
+    return made
+
+
 handlers = provisioners._RESOURCE_HANDLERS
+bucket = handlers["AWS::S3::Bucket"]
+bucket["create"] = with_tags(bucket["create"])
 for unknown in UNKNOWN_TYPES:
     handlers[unknown] = {"create": placeholder, "update": kept, "delete": lambda *_, **__: None}
 alarm = handlers["AWS::CloudWatch::Alarm"]

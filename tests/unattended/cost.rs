@@ -4,7 +4,7 @@
 use fs_err as fs;
 
 use crate::daily::lab::repository;
-use crate::stack::{CLUSTERS, SETTINGS, made_of};
+use crate::stack::{SETTINGS, made_of};
 use crate::unattended::daily::{Calls, Daily, counted};
 
 /// Dollars, us-east-1. Sources: docs/operations.md.
@@ -17,6 +17,7 @@ mod price {
     pub const KEY_MONTH: f64 = 1.0;
     pub const SECRET_MONTH: f64 = 0.40;
     pub const ALARM_MONTH: f64 = 0.10;
+    pub const METRIC_MONTH: f64 = 0.30;
     pub const STORED_GB_MONTH: f64 = 0.023;
     pub const LOG_GB: f64 = 0.50;
     pub const TRAIL_EVENT: f64 = 0.10 / 1e5;
@@ -120,14 +121,19 @@ fn run() -> (Vec<String>, f64) {
 /// Returns what each row of the first table of docs/operations.md costs a day.
 fn days() -> [(&'static str, String); 4] {
     let (reads, reaps) = (48, 96);
-    let pages = Calls { writes: (2.0 * PAGES) as usize + 3 * reads, reads: 4 * reads, ..Calls::default() };
+    let pages = Calls { writes: (2.0 * PAGES) as usize + 3 * reads, reads: 5 * reads, ..Calls::default() };
     let ingest = functions(reads, gb_seconds("ingest", reads)) + s3(pages);
     let reap = functions(reaps, gb_seconds("reap", reaps)) + s3(Calls { writes: 3 * reaps, ..Calls::default() });
-    let template = made_of(format!("{SETTINGS}{CLUSTERS}").replace(", weekly: rate(7 days)", ""));
-    let alarms = template["Resources"].as_object().unwrap().values();
-    let alarms = alarms.filter(|resource| resource["Type"] == "AWS::CloudWatch::Alarm").count();
-    let monthly =
-        price::KEY_MONTH + price::SECRET_MONTH + alarms as f64 * price::ALARM_MONTH + KEPT * price::STORED_GB_MONTH;
+    let template = made_of(SETTINGS.replace(", weekly: rate(7 days)", ""));
+    let resources = template["Resources"].as_object().unwrap().values();
+    let alarms: Vec<_> = resources.filter(|resource| resource["Type"] == "AWS::CloudWatch::Alarm").collect();
+    // One alarm a metric of soflow's own; AWS's own metrics cost nothing.
+    let metrics = alarms.iter().filter(|alarm| alarm["Properties"]["Namespace"] == "soflow").count();
+    let monthly = price::KEY_MONTH
+        + price::SECRET_MONTH
+        + alarms.len() as f64 * price::ALARM_MONTH
+        + metrics as f64 * price::METRIC_MONTH
+        + KEPT * price::STORED_GB_MONTH;
     let (_, run) = run();
     let events = BESIDES.and(looks(RUN), LOOK);
     let always =

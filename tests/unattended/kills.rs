@@ -9,7 +9,7 @@ use crate::twin::{Act, Call, Moment};
 use crate::unattended::lab::{Ended, Lab, PARTS, failing, input};
 
 /// After which time others take what a function had that is gone.
-const SILENCE: Duration = Duration::from_secs(100);
+pub const SILENCE: Duration = Duration::from_secs(100);
 
 /// At how many of its calls each handler ends.
 const POINTS: usize = 4;

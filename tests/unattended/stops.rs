@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::emr::lab::{DATE, in_two_lanes};
+use crate::emr::lab::{DATE, ended, in_two_lanes};
 use crate::twin::StepFate;
 use crate::unattended::interpreter::Interpreter;
-use crate::unattended::lab::{Lab, input};
+use crate::unattended::kills::SILENCE;
+use crate::unattended::lab::{Held, Lab, input};
 use crate::unattended::rights::{Right, Scenario, done_in};
 
 pub const ABORTED: &str = "soflow: chain 2026-11-22 failed: Aborted";
@@ -95,38 +96,78 @@ fn cancelled() -> BTreeSet<Right> {
     done_in(&lab)
 }
 
-/// Starts an execution and stops it when a function is about to make a call; Lambda knows nothing of that, and the function
-/// goes on: before the rule has ended its run, or after.
-pub fn stopped_at(
+#[test]
+fn a_run_that_a_laptop_has_left_is_finished_by_an_execution_on_its_cluster() {
+    let lab = Lab::new();
+    let said = ended(lab.emr.begin(&["--wait", "0s"]));
+    assert_eq!(said.code, Some(4), "{said}\n{lab}");
+    let execution = lab.start(&input());
+    lab.succeeded(&lab.finish(&execution), "after a laptop");
+    lab.check_published("after a laptop", &[]);
+    let records = lab.emr.records();
+    assert_eq!((records.len(), &records[0]["execution"]), (1, &execution.clone().into()), "{lab}");
+    assert_eq!(lab.emr.clusters().len(), 1, "{lab}");
+}
+
+/// An execution that was stopped when a function of it was about to make a call: Lambda knows nothing of that, and the function
+/// goes on once it is let go.
+struct Stopped {
     lab: Lab,
-    (function, operation, part): (&'static str, &'static str, &'static str),
-    rule_first: bool,
-) -> Lab {
+    execution: String,
+    held: Held,
+}
+
+fn stopped_at(function: &'static str, operation: &'static str, part: &'static str) -> Stopped {
+    let lab = Lab::new();
     let held = lab.hold_at(function, operation, part);
     let execution = lab.start(&input());
     held.wait();
     lab.stop(&execution);
-    if rule_first {
-        lab.tell(&execution, "ABORTED");
+    Stopped { lab, execution, held }
+}
+
+impl Stopped {
+    /// Lets the function go on, to the end of the execution.
+    fn go(self) -> (Lab, String) {
+        drop(self.held);
+        // The interpreter calls it failed when the function fails that was at work.
+        self.lab.wait(&self.execution, || {});
+        (self.lab, self.execution)
     }
-    drop(held);
-    // The interpreter calls it failed when the function fails that was at work.
-    lab.wait(&execution, || {});
-    lab.tell(&execution, "ABORTED");
-    lab
 }
 
 #[test]
-fn an_execution_that_is_stopped_while_it_publishes_has_published() {
-    for rule_first in [true, false] {
-        let what = format!("publishing, the rule first: {rule_first}");
-        let lab = stopped_at(Lab::new(), ("publish", "PutObject", "catalog.json"), rule_first);
-        // What was told too early is put right by the next event.
-        let told = if rule_first { &[ABORTED, "soflow: chain 2026-11-22 recovered"][..] } else { &[] };
-        lab.check_published(&what, told);
-        lab.succeeded(&lab.run(), &what);
-        lab.check_published(&what, told);
-        assert_eq!(lab.emr.records().len(), 1, "{what}\n{lab}");
+fn an_execution_that_is_stopped_while_it_publishes_has_published_and_nobody_is_told_otherwise() {
+    let Stopped { lab, execution, held } = stopped_at("publish", "PutObject", "catalog.json");
+    let looks = |lab: &Lab| {
+        let calls = lab.emr.twin.calls_of("s3", "GetObject").into_iter();
+        calls.filter(|call| call.caller == "ended" && call.detail.ends_with("run.json")).count()
+    };
+    std::thread::scope(|scope| {
+        let told = scope.spawn(|| lab.tell(&execution, "ABORTED"));
+        // It looks for its run, and then again and again for how the publishing ends.
+        lab.emr.twin.until("it waits", |_| looks(&lab) >= 5 || told.is_finished());
+        assert!(!told.is_finished(), "it has not waited\n{lab}");
+        drop(held);
+        lab.wait(&execution, || {});
+    });
+    lab.check_published("publishing", &[]);
+    lab.succeeded(&lab.run(), "publishing");
+    lab.check_published("publishing", &[]);
+    assert_eq!(lab.emr.records().len(), 1, "{lab}");
+}
+
+#[test]
+fn what_is_published_by_a_function_that_was_taken_for_dead_is_told_by_the_reaper() {
+    let stopped = stopped_at("publish", "PutObject", "catalog.json");
+    stopped.lab.emr.twin.pass(SILENCE);
+    stopped.lab.tell(&stopped.execution, "ABORTED");
+    assert_eq!(stopped.lab.messages(), [ABORTED], "{}", stopped.lab);
+    let (lab, _) = stopped.go();
+    // No event comes any more.
+    for _ in 0..2 {
+        lab.call("reap");
+        lab.check_published("taken for dead", &[ABORTED, "soflow: chain 2026-11-22 recovered"]);
     }
 }
 
@@ -136,7 +177,12 @@ fn what_a_function_had_asked_for_when_its_execution_was_stopped_is_given_back() 
     let rows: Vec<_> = rows.into_iter().flat_map(|row| [(row, true), (row, false)]).collect();
     in_two_lanes(rows, |((function, operation), rule_first)| {
         let what = format!("{operation}, the rule first: {rule_first}");
-        let lab = stopped_at(Lab::new(), (function, operation, ""), rule_first);
+        let stopped = stopped_at(function, operation, "");
+        if rule_first {
+            stopped.lab.tell(&stopped.execution, "ABORTED");
+        }
+        let (lab, execution) = stopped.go();
+        lab.tell(&execution, "ABORTED");
         // As its schedule does a while later.
         lab.call("reap");
         lab.check(&what, &[ABORTED]);

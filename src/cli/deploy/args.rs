@@ -22,6 +22,9 @@ pub struct DestroyArgs {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
+    /// Delete the buckets with all that is in them, and the database; asks for the name of the stack
+    #[arg(long)]
+    pub delete_data: bool,
 }
 
 /// Who drives a run.

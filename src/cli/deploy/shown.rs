@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::deploy::{Change, Drift, Execution, StackState};
+use crate::deploy::{Change, Drift, Execution, Failure, Fires, StackState};
 use crate::report::{Layout, TextCell, ago, paint, plural};
 
 /// Returns what would change, one resource a line.
@@ -60,21 +60,22 @@ pub fn state(stack: &StackState, drift: &[Drift], layout: &Layout) -> String {
     text
 }
 
-/// A job that runs by a schedule.
+/// A schedule of a stack.
 #[derive(Serialize)]
 pub struct Scheduled {
-    /// The job.
-    pub job: String,
-    /// When, as EventBridge Scheduler writes it.
-    pub schedule: String,
-    /// Its latest executions, the latest first.
+    /// The job that it starts, if it starts one.
+    pub job: Option<String>,
+    /// When it fires.
+    #[serde(flatten)]
+    pub fires: Fires,
+    /// The latest executions of the job, the latest first.
     pub executions: Vec<Execution>,
 }
 
-/// Returns what ran last of each job.
-pub fn scheduled(jobs: &[Scheduled], layout: &Layout) -> String {
+/// Returns when each schedule fires next, and how it went last.
+pub fn scheduled(schedules: &[Scheduled], now: Timestamp, layout: &Layout) -> String {
     let style = &layout.style;
-    let rows = jobs.iter().map(|one| {
+    let rows = schedules.iter().map(|one| {
         let last = one.executions.first();
         let (status, colour) = match last.map(|last| last.status.as_str()) {
             Some("SUCCEEDED") => ("succeeded", style.good),
@@ -84,16 +85,35 @@ pub fn scheduled(jobs: &[Scheduled], layout: &Layout) -> String {
             Some("ABORTED") => ("stopped", style.bad),
             _ => ("-", style.dim),
         };
-        let started = last.and_then(|last| last.started).map(|at| ago(at, Timestamp::now()));
+        let started = last.and_then(|last| last.started).map(|at| ago(at, now)).unwrap_or_default();
+        let failed = one.executions.iter().filter(|one| one.has_failed()).count();
         let failed =
-            one.executions.iter().filter(|one| !["SUCCEEDED", "RUNNING"].contains(&one.status.as_str())).count();
+            if one.executions.is_empty() { String::new() } else { format!("{failed} of {}", one.executions.len()) };
+        let Fires { name, expression, time_zone, enabled, next, .. } = &one.fires;
+        let is_rate = expression.starts_with("rate");
+        let next = match next.first() {
+            Some(at) => format!("{}{}", if is_rate { "about " } else { "" }, at.strftime("%F %H:%M UTC")),
+            None if !enabled => "switched off".into(),
+            None => "never".into(),
+        };
         [
-            one.job.as_str().into(),
-            one.schedule.as_str().into(),
+            one.job.as_ref().map_or_else(|| name.clone(), |job| format!("job {job}")).into(),
+            if is_rate { expression.clone() } else { format!("{expression} {time_zone}") }.into(),
+            next.into(),
             TextCell::from(status).styled(colour),
-            started.unwrap_or_else(|| "never".into()).into(),
-            format!("{failed} of {}", one.executions.len()).into(),
+            started.into(),
+            failed.into(),
         ]
     });
-    format!("\n{}", layout.table(["job", "runs at", "last", "when", "failed"], rows))
+    format!("\n{}", layout.table(["schedule", "fires at", "next", "last run", "when", "failed"], rows))
+}
+
+/// Returns how the latest of all failures went, and what to type.
+pub fn last_failure(failure: Option<&Failure>, now: Timestamp, layout: &Layout) -> String {
+    let Some(Failure { execution, error, cause }) = failure else { return String::new() };
+    let when = execution.started.map(|at| format!(", {}", ago(at, now))).unwrap_or_default();
+    let head = paint(layout.style.bad, &format!("Last failure{when}"));
+    let first = cause.lines().next().unwrap_or_default();
+    let job = execution.arn.split(':').nth(6).unwrap_or_default();
+    format!("\n{head}\n{job}, execution {}: {error}: {first}\n  soflow runs\n", execution.name)
 }

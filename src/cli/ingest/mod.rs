@@ -18,6 +18,7 @@ use super::submit::SAMPLE_SITE;
 use super::workspace::Workspace;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
+use crate::ingest::api::state;
 use crate::ingest::{Summary, dump, pages, sample};
 use crate::report::{Layout, TextCell, bytes, count};
 
@@ -76,6 +77,17 @@ pub async fn follow(
     let (summary, ..) = api::read_until(work, &args, stopped, sink).await?;
     say_skipped(&summary, sink);
     Ok(summary)
+}
+
+/// Returns how many seconds ago the endpoint that is furthest behind was read to its end; `None` when none was yet.
+///
+/// # Errors
+/// Those of the store.
+pub async fn lag(work: &Workspace<'_>) -> Result<Option<i64>> {
+    let state = state::look(work.store.as_ref(), &work.lake().artifacts).await?.unwrap_or_default();
+    let site = state.sites.get(&work.project.settings.ingest.site);
+    let ends = site.into_iter().flat_map(|of| of.values()).filter_map(|progress| Some(progress.last.as_ref()?.at));
+    Ok(ends.min().map(|end| work.store.now().duration_since(end).as_secs()))
 }
 
 /// What has come in, the logical date it is for, and what it is counted in.

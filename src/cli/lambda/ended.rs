@@ -15,6 +15,7 @@ use crate::cli::app::{App, today};
 use crate::cli::args::{TargetOptions, Watching};
 use crate::cli::attach;
 use crate::cli::workspace::Workspace;
+use crate::deploy::unpacked;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, RunState, Sink};
 use crate::names::{RunId, RunKey};
@@ -108,13 +109,6 @@ fn execution(payload: Json) -> Result<EndedExecution> {
         _ => Some((change.error.unwrap_or_default(), unpacked(&change.cause.unwrap_or_default()))),
     };
     Ok(EndedExecution { arn: change.execution_arn, key: input.key(), run: input.run, error })
-}
-
-/// Returns the text of an error of a Lambda function, or of a reason of EMR, which come as JSON.
-fn unpacked(cause: &str) -> String {
-    let told = serde_json::from_str::<Json>(cause).unwrap_or_default();
-    let text = ["errorMessage", "message"].iter().find_map(|key| told[*key].as_str());
-    text.unwrap_or(cause).into()
 }
 
 /// Ends the run of an execution if it goes on, gives its cluster back, and tells how it went. Returns whether it was told

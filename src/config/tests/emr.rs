@@ -119,6 +119,7 @@ fn every_key_of_a_stack_is_read() {
       longest-run: 1d12h
       architecture: x86_64
       scan-limit-gb: 5
+      endpoints: { vpc: vpc-0a, route-tables: rtb-1, subnets: [subnet-1, subnet-2], security-groups: [sg-1] }
 ";
     let resolved = with(written, "");
     let stack = &emr(&resolved, "prod").stack;
@@ -131,6 +132,26 @@ fn every_key_of_a_stack_is_read() {
     assert_eq!((stack.buckets, stack.database), (Provision::Existing, Provision::Existing));
     assert_eq!((stack.log_retention_days, stack.longest_run_seconds), (30, 129_600));
     assert_eq!((stack.architecture, stack.scan_limit_gb), (LambdaArchitecture::X86_64, 5));
+    let EndpointSettings { vpc, route_tables, subnets, security_groups } = &stack.endpoints;
+    assert_eq!((vpc.as_deref(), route_tables.len(), subnets.len()), (Some("vpc-0a"), 1, 2));
+    assert_eq!(security_groups, &["sg-1"]);
+}
+
+#[test]
+fn a_target_with_a_stack_has_what_that_makes_unless_others_are_named() {
+    let named = |written: &str, clusters: &str| {
+        let resolved = with(written, clusters);
+        let target = emr(&resolved, "prod");
+        let shape = &target.shape;
+        let configuration = shape.security_configuration.clone().unwrap_or_default();
+        [&shape.service_role, &shape.instance_profile, &configuration, &target.workgroup].map(|name| name.clone())
+    };
+    let stack = "    stack: { schedules: { daily: rate(1 day) } }\n";
+    assert_eq!(named("", ""), ["EMR_DefaultRole", "EMR_EC2_DefaultRole", "", "primary"]);
+    assert_eq!(named(stack, ""), ["soflow-prod-emr", "soflow-prod-nodes", "soflow-prod", "soflow-prod"]);
+    let other = "    stack: { name: lake, schedules: { daily: rate(1 day) } }\n    workgroup: primary\n";
+    let shape = "  standard: { service-role: EMR_DefaultRole, security-configuration: strict }\n";
+    assert_eq!(named(other, shape), ["EMR_DefaultRole", "lake-nodes", "strict", "primary"]);
 }
 
 #[test]

@@ -30,14 +30,18 @@ pub(super) fn stack_event(found: &Xml) -> StackEvent {
 }
 
 pub(super) fn stack(found: &Xml) -> StackState {
-    let output = |one: &Xml| (one.text_of("OutputKey").to_string(), one.text_of("OutputValue").to_string());
+    let pairs = |list: &str, key: &str, value: &str| {
+        let pair = |one: &Xml| (one.text_of(key).to_string(), one.text_of(value).to_string());
+        found.child(list).map_or_else(BTreeMap::new, |list| list.children.iter().map(pair).collect())
+    };
     let changed = [found.text_of("LastUpdatedTime"), found.text_of("CreationTime")];
     StackState {
         name: found.text_of("StackName").into(),
         status: found.text_of("StackStatus").into(),
         reason: found.text_of("StackStatusReason").into(),
         changed: changed.into_iter().find(|time| !time.is_empty()).unwrap_or_default().into(),
-        outputs: found.child("Outputs").map_or_else(BTreeMap::new, |list| list.children.iter().map(output).collect()),
+        outputs: pairs("Outputs", "OutputKey", "OutputValue"),
+        parameters: pairs("Parameters", "ParameterKey", "ParameterValue"),
     }
 }
 

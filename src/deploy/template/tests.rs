@@ -24,10 +24,12 @@ targets:
       alert-emails: [data-team@example.com]
 ";
 
-/// What its clusters say to run with the roles of its stack.
-const OWN: &str = "
+/// Clusters that run with the roles of others.
+const OTHERS: &str = "
 clusters:
-  standard: { service-role: soflow-prod-emr, instance-profile: soflow-prod-nodes, security-configuration: soflow-prod }
+  standard:
+    service-role: EMR_DefaultRole
+    instance-profile: arn:aws:iam::123456789012:instance-profile/teams/data
 ";
 
 fn settings(text: &str) -> Resolved {
@@ -70,7 +72,7 @@ fn intrinsics<'a>(value: &'a Json, each: &mut impl FnMut(&'a str, &'a Json)) {
 
 #[test]
 fn the_template_is_reviewed() {
-    insta::assert_snapshot!(format!("{:#}\n", made(&format!("{PROD}{OWN}")).unwrap()));
+    insta::assert_snapshot!(format!("{:#}\n", made(PROD).unwrap()));
 }
 
 #[test]
@@ -132,6 +134,7 @@ fn what_is_there_before_is_not_made() {
     let gone: Vec<&str> = resources(&made).difference(&there).copied().collect();
     let expected = [
         "Database",
+        "IngestLagAlarm",
         "IngestLateAlarm",
         "IngestSchedule",
         "LakeBucketAcmeCurated",
@@ -222,24 +225,16 @@ fn functions_hand_on_the_roles_that_the_shape_names() {
         let unused = Stack { target: "prod", emr, lake: &settings.targets["prod"].lake, clusters: "" }.unused();
         (found.next().unwrap()["Resource"].to_string(), unused)
     };
-    let (roles, unused) = of(&format!("{PROD}{OWN}"));
+    let (roles, unused) = of(PROD);
     assert_eq!(roles, r#"[{"Fn::GetAtt":["EmrServiceRole","Arn"]},{"Fn::GetAtt":["EmrNodeRole","Arn"]}]"#);
-    assert_eq!(unused, [("targets.prod.workgroup".to_string(), "soflow-prod".to_string())]);
-    let (roles, unused) = of(&format!(
-        "{PROD}clusters: {{ standard: {{ instance-profile: arn:aws:iam::123456789012:instance-profile/teams/data }} }}\n"
-    ));
+    assert_eq!(unused, [], "its own, where nobody says otherwise");
+    let (roles, unused) = of(&format!("{PROD}{OTHERS}"));
     assert_eq!(
         roles,
         r#"[{"Fn::Sub":"arn:${AWS::Partition}:iam::${AWS::AccountId}:role/EMR_DefaultRole"},{"Fn::Sub":"arn:aws:iam::123456789012:role/teams/data"}]"#
     );
     let keys: Vec<&str> = unused.iter().map(|(key, _)| key.as_str()).collect();
-    let expected = [
-        "clusters.standard.service-role",
-        "clusters.standard.instance-profile",
-        "clusters.standard.security-configuration",
-        "targets.prod.workgroup",
-    ];
-    assert_eq!(keys, expected);
+    assert_eq!(keys, ["clusters.standard.service-role", "clusters.standard.instance-profile"]);
 }
 
 #[test]
@@ -250,7 +245,8 @@ fn what_is_late_depends_on_how_often_it_is_started() {
         ("rate(2 days)", Some(50)),
         ("rate(7 days)", None),
         ("cron(15 2 * * ? *)", Some(26)),
-        ("cron(0/30 * ? * * *)", Some(26)),
+        ("cron(0/30 * ? * * *)", Some(3)),
+        ("cron(0 6 ? * MON-FRI *)", Some(74)),
         ("cron(0 6 ? * MON *)", None),
         ("cron(0 6 1 * ? *)", None),
         ("cron(0 6 * 1 ? *)", None),
@@ -263,6 +259,30 @@ fn what_is_late_depends_on_how_often_it_is_started() {
     let template = made(PROD).unwrap();
     assert!(resources(&template).contains("DailyMachineLateAlarm"));
     assert!(!resources(&template).contains("WeeklyReportMachineLateAlarm"));
+}
+
+#[test]
+fn endpoints_are_made_where_they_are_wanted() {
+    let endpoints = |template: &Json| -> Vec<String> {
+        resources(template).into_iter().filter(|name| name.ends_with("Endpoint")).map(String::from).collect()
+    };
+    assert_eq!(endpoints(&made(PROD).unwrap()), [""; 0]);
+    let with = |lists: &str| changed(&format!("      endpoints: {{ vpc: vpc-0a1b, {lists} }}\n"));
+    let template = with("route-tables: [rtb-1, rtb-2]");
+    assert_eq!(endpoints(&template), ["S3Endpoint"]);
+    let expected = json!({
+        "VpcEndpointType": "Gateway",
+        "VpcId": "vpc-0a1b",
+        "ServiceName": { "Fn::Sub": "com.amazonaws.${AWS::Region}.s3" },
+        "RouteTableIds": ["rtb-1", "rtb-2"],
+    });
+    assert_eq!(template["Resources"]["S3Endpoint"]["Properties"], expected);
+    let template = with("subnets: [subnet-1], security-groups: sg-1");
+    let expected = ["Elasticmapreduce", "Glue", "Kms", "Logs", "Monitoring"].map(|name| format!("{name}Endpoint"));
+    assert_eq!(endpoints(&template), expected);
+    let glue = &template["Resources"]["GlueEndpoint"]["Properties"];
+    assert_eq!((&glue["SubnetIds"], &glue["SecurityGroupIds"]), (&json!(["subnet-1"]), &json!(["sg-1"])));
+    assert_eq!((&glue["VpcEndpointType"], &glue["PrivateDnsEnabled"]), (&json!("Interface"), &json!(true)));
 }
 
 #[test]

@@ -7,7 +7,6 @@ use aws_sdk_emr::Client;
 use aws_sdk_emr::config::interceptors::AfterDeserializationInterceptorContextRef;
 use aws_sdk_emr::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_emr::error::BoxError;
-use aws_sdk_emr::operation::add_job_flow_steps::AddJobFlowStepsOutput;
 use aws_sdk_emr::operation::describe_cluster::DescribeClusterOutput;
 use aws_sdk_emr::operation::describe_step::DescribeStepOutput;
 use aws_sdk_emr::operation::list_clusters::ListClustersOutput;
@@ -94,18 +93,25 @@ impl Api {
         self.send("RunJobFlow", Retry::NotDone, call, read).await
     }
 
-    /// Adds steps and returns their ids in order. Not sent again when it may have been done.
+    /// Adds steps and returns their ids in order. Not sent again when it may have been done, nor once `over` is not pending any
+    /// more.
     pub async fn add_steps(
         &self,
         cluster: &str,
         steps: &[NewStep],
         role: Option<&str>,
+        over: impl Future<Output = ()>,
     ) -> Result<Vec<String>, CallError> {
+        let (session, operation) = (&self.session, "AddJobFlowSteps");
         let add = self.client.add_job_flow_steps().job_flow_id(cluster).set_execution_role_arn(role.map(String::from));
         let add = add.set_steps(Some(steps.iter().map(StepConfig::from).collect()));
         let whole = |ids: &Vec<String>| ids.len() == steps.len() && !ids.iter().any(String::is_empty);
-        let read = |added: AddJobFlowStepsOutput| added.step_ids.filter(whole).ok_or("an id for each step");
-        self.send("AddJobFlowSteps", Retry::NotDone, || add.clone().send(), read).await
+        let call = || async {
+            let added = Box::pin(add.clone().send()).await;
+            added.map_err(|error| session.failed("EMR", operation, &error))
+        };
+        let added = session.patiently_until(("EMR", operation), Retry::NotDone, over, call).await?;
+        added.step_ids.filter(whole).ok_or_else(|| session.lacks("EMR", operation, "an id for each step"))
     }
 
     /// Returns one page of steps, the newest first; of all states when none are named.

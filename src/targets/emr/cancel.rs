@@ -100,7 +100,7 @@ impl Clusters {
         if kills.is_empty() {
             return Ok(());
         }
-        match self.api.add_steps(cluster, &kills, None).await {
+        match self.api.add_steps(cluster, &kills, None, std::future::pending()).await {
             // Killing twice is as good as once, and an ended cluster has nothing to kill.
             Err(error) if error.maybe_done || error.is_ending_cluster() => Ok(()),
             added => Ok(added.map(drop)?),

@@ -166,6 +166,16 @@ impl Clusters {
         Ok(self.judged(&THERE).await?)
     }
 
+    /// Returns for how many seconds the oldest cluster of this lake has been older than `max-age`; 0 when none is.
+    ///
+    /// # Errors
+    /// Those of EMR.
+    pub async fn over_age(&self) -> Result<i64> {
+        let most = lasting(self.settings.emr.shape.max_age_seconds).as_secs();
+        let oldest = self.there().await?.into_iter().map(|cluster| cluster.age_seconds).max();
+        Ok(oldest.map_or(0, |age| age.saturating_sub(most).max(0)))
+    }
+
     /// Returns all about a cluster.
     ///
     /// # Errors

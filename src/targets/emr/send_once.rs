@@ -73,6 +73,12 @@ pub(super) async fn send_once<R: UniqueRequest>(
     }
 }
 
+/// Returns a moment after the person has left: an answer that is on its way is mostly there by then.
+pub(super) async fn left(stop: &mut watch::Receiver<Stop>, patience: Duration) {
+    asked(stop, |stop| *stop == Stop::Detach).await;
+    tokio::time::sleep(patience / FIRST_LOOKS).await;
+}
+
 /// Looks until something has come up, or the time is over.
 async fn look_for<R: UniqueRequest>(request: &mut R, patience: Duration) -> Result<Option<R::Made>, CallError> {
     let mut pause = patience / (2_u32.pow(LOOKS) - 1);

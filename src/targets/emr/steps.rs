@@ -8,12 +8,12 @@ use tokio::sync::watch;
 
 use super::Clusters;
 use super::answers::{ActionOnFailure, COMMAND_RUNNER, EmrStep, NewStep};
-use super::send_once::{UniqueRequest, send_once};
+use super::send_once::{UniqueRequest, left, send_once};
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
 use crate::names::RunId;
 use crate::package::{CODE_ARCHIVE, INTERPRETER};
-use crate::targets::{Shipped, StepOrder, Stop};
+use crate::targets::{Shipped, StepOrder, Stop, asked};
 
 /// Most characters of a step's jar and arguments together. Source: EMR's API model, HadoopJarStepConfig.
 const MOST_CHARACTERS: usize = 10_240;
@@ -119,7 +119,7 @@ impl StepAdder<'_> {
     /// # Errors
     /// Those of EMR. After a doubt that could not be cleared up the failure has `maybe_done` set.
     pub async fn add(&self, steps: &[NewStep], stop: &mut watch::Receiver<Stop>) -> Result<ClusterSteps, CallError> {
-        let mut request = StepAddition { adder: self, steps, known: BTreeMap::new() };
+        let mut request = StepAddition { adder: self, steps, known: BTreeMap::new(), stop: stop.clone() };
         let (mut ids, again) =
             send_once(&mut request, self.clusters.settings.emr.lost_answer_wait, stop, false).await?;
         // One that fails here is made good by the next look at the steps.
@@ -169,17 +169,27 @@ struct StepAddition<'a> {
     steps: &'a [NewStep],
     /// The ids of those that are on the cluster, by name.
     known: BTreeMap<String, String>,
+    /// What the person wants.
+    stop: watch::Receiver<Stop>,
 }
 
 impl UniqueRequest for StepAddition<'_> {
     type Made = BTreeMap<String, String>;
 
     async fn send(&mut self) -> Result<Self::Made, CallError> {
-        let mut left = self.steps.to_vec();
-        left.retain(|step| !self.known.contains_key(&step.name));
+        let mut missing = self.steps.to_vec();
+        missing.retain(|step| !self.known.contains_key(&step.name));
         let StepAdder { clusters, cluster, .. } = self.adder;
-        let ids = clusters.api.add_steps(cluster, &left, clusters.settings.emr.execution_role.as_deref()).await?;
-        self.known.extend(left.into_iter().map(|step| step.name).zip(ids));
+        let (emr, mut stop, mut late) = (&clusters.settings.emr, self.stop.clone(), self.stop.clone());
+        let over = asked(&mut stop, |stop| *stop == Stop::Detach);
+        let ids = tokio::select! {
+            ids = clusters.api.add_steps(cluster, &missing, emr.execution_role.as_deref(), over) => ids?,
+            () = left(&mut late, emr.lost_answer_wait) => {
+                let call = ("EMR", "AddJobFlowSteps");
+                return Err(clusters.api.session().failure(call, "NoAnswer", "none came before we had to leave", true));
+            }
+        };
+        self.known.extend(missing.into_iter().map(|step| step.name).zip(ids));
         Ok(self.known.clone())
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::stack::policies::resolved;
-use crate::stack::{CLUSTERS, SETTINGS, made_of};
+use crate::stack::{SETTINGS, made_of};
 use crate::twin::moto::ACCOUNT;
 use crate::twin::{Call, REGION};
 use crate::unattended::lab::Lab;
@@ -40,7 +40,7 @@ fn fits(pattern: &str, resource: &str) -> bool {
 
 /// A stack whose four locations are in four buckets: whose bucket a right is about is told by its name.
 fn template() -> Value {
-    made_of(format!("{}{CLUSTERS}", SETTINGS.replace("acme-work/", "acme-")))
+    made_of(SETTINGS.replace("acme-work/", "acme-"))
 }
 
 /// Where the locations of a lab's lake are in that stack.

@@ -33,6 +33,8 @@ impl Watcher {
         // A failure of S3 is one of the lease: whatever became of it, no steps were sent.
         let call = CallError::of(&error).filter(|call| call.service == "EMR");
         let maybe_done = call.is_some_and(|call| call.maybe_done);
+        // Whoever goes on adds them, or finds them.
+        let is_left = call.is_some_and(CallError::is_passing) && *self.stop.borrow() == Stop::Detach;
         if call.is_some_and(CallError::is_ending_cluster) {
             // The next tick looks at the cluster, finds it ended, and moves.
             self.acquired.ready = false;
@@ -44,7 +46,7 @@ impl Watcher {
             // They are ended by their names.
             self.watched.extend(steps);
         } else {
-            let error = if maybe_done { self.going_on(error) } else { error };
+            let error = if maybe_done || is_left { self.going_on(error) } else { error };
             let others = std::mem::replace(&mut self.watched, steps);
             self.fail(&error);
             self.watched = others;
@@ -67,7 +69,8 @@ impl Watcher {
         if look_first && steps.iter().any(|step| step.id.is_none()) {
             // Steps that an earlier process has added go on when nobody can look for them.
             let unseen = |error| CallError { maybe_done: true, ..error };
-            found = self.adder().find().await.map_err(unseen)?;
+            let find = async { self.adder().find().await.map_err(|error| unseen(error).into()) };
+            found = self.unless_left(find).await?;
             note_ids(steps, &found.ids);
         }
         let action = self.clusters.action_on_failure();
@@ -76,7 +79,8 @@ impl Watcher {
             new.map(|step| new_step(&step.order, &self.shipped, action.clone())).collect::<Result<_>>()?;
         if !new.is_empty() {
             let later = !self.there.is_empty();
-            self.acquired.lease.ensure(later).await.map_err(|error| self.put_out(error, new.len()))?;
+            let ensured = self.unless_left(self.acquired.lease.ensure(later)).await;
+            ensured.map_err(|error| self.put_out(error, new.len()))?;
             let added = self.adder().add(&new, &mut self.stop.clone()).await?;
             note_ids(steps, &added.ids);
             found.spare.extend(added.spare);
@@ -89,6 +93,19 @@ impl Watcher {
             self.notes.step(&step.order.step, event::StepState::Queued, step.id.clone());
         }
         Ok(())
+    }
+
+    /// Returns what comes of something that is of no use to whoever leaves before it is done.
+    async fn unless_left<T>(&self, doing: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            done = doing => done,
+            () = asked(&mut stop, |stop| *stop == Stop::Detach) => {
+                let run = &self.run;
+                Err(Error::new(Kind::Detached, format!("stopped watching run `{run}` before its steps were handed over"))
+                    .hint(format!("go on with it: `soflow attach {run}`")))
+            }
+        }
     }
 
     /// Returns the end of a run that may not add its steps any more.
