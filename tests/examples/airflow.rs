@@ -30,13 +30,13 @@ impl Airflow<'_> {
     fn run(&self, arguments: &[&str]) -> Output {
         let mut airflow = python("airflow", include_str!("airflow.lock"));
         airflow.args(["-m", "airflow"]).args(arguments);
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SOFLOW_")) {
-            airflow.env_remove(name);
-        }
+        airflow.env_clear().env("HOME", self.home).env("USER", "anna");
         airflow.env("AIRFLOW_HOME", self.home).env("AIRFLOW__CORE__LOAD_EXAMPLES", "False");
         airflow.env("AIRFLOW__CORE__DAGS_FOLDER", self.home.join("dags")).envs(self.lab.twin.environment());
         let program = Path::new(env!("CARGO_BIN_EXE_soflow")).parent().unwrap();
-        let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+        let mut path = program.as_os_str().to_os_string();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap());
         airflow.env("PATH", path).output().unwrap()
     }
 }
