@@ -35,8 +35,12 @@ rows() {
 }
 # Shows what a run has left, in EMR, S3 and Glue.
 look() { "$python" examples/emr/witness.py s3://acme-curated stackoverflow "$1" "$tables"; }
-# Lets the time come that schedules wait for.
-clock() { tell "it is $1, says the clock of the schedules"; printf '%s\n' "$1" >&"$clock"; }
+# Moves the clock that schedules go by, and starts what is due by then.
+clock() {
+    tell "it is $1, says the clock of the schedules"
+    printf '%s\n' "$1" >&"$clock"
+    until grep -q "^# it is $1" "$home/twin.out"; do kill -0 "${started[0]}"; sleep 0.1; done
+}
 
 tell "building soflow and what stands in for AWS (some minutes the first time)"
 # That variable is set where a test runs this, and would have crates built anew.
@@ -116,7 +120,7 @@ cat "$home/config/soflow.yaml"
 # Without its debug information it is uploaded and unpacked sooner.
 strip -o "$home/program" "${function:-$program}"
 
-printf '%s\n' "$(before 1)T01:29:00Z" >&"$clock"
+clock "$(before 1)T01:29:00Z"
 deploy
 aws secret "$(output ApiKey)" "$key"
 queue=$(aws mailbox "$(output Alerts)")
