@@ -65,7 +65,7 @@ before() { date -u -d "$today - $1 days" +%F; }
 
 tell "what stands in for what"
 note "EMR               the twin of the tests: clusters that move, steps that really run, on the embedded engine" \
-    "the rest of AWS   ministack: CloudFormation, Scheduler, Step Functions, Lambda, EventBridge, SNS, SQS, S3, Glue, secrets." \
+    "the rest of AWS   ministack: CloudFormation, Scheduler, Step Functions, Lambda, EventBridge, SNS, SQS, S3, Glue." \
     "                  It enforces no permissions, and makes neither the trail, the security configuration nor all alarms" \
     "Stack Exchange    the double of the tests, with questions, answers and comments that are made up" \
     "people            a queue that is subscribed to the topic, in place of a mail address" \
