@@ -4,7 +4,7 @@
 //! cargo run --example twin -- [--port 5600] [--pace-ms 200] [--exec] [--deployable]
 //! ```
 //!
-//! A time on standard input moves the clock that schedules of a stack go by.
+//! A time on standard input moves the clock that schedules of a stack go by; a line on standard output says so.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "the twin is for tests and tries")]
 
@@ -66,7 +66,9 @@ fn main() -> std::io::Result<()> {
     writeln!(out, "# buckets: {}. Ctrl-C ends it.", arguments.bucket.join(", "))?;
     out.flush()?;
     for line in std::io::stdin().lines() {
-        twin.clock(line?.trim().parse().expect("a time such as 2026-11-22T02:15:00Z"));
+        let line = line?;
+        twin.clock(line.trim().parse().expect("a time such as 2026-11-22T02:15:00Z"));
+        writeln!(out, "# it is {line}")?;
     }
     loop {
         std::thread::park();

@@ -35,8 +35,12 @@ rows() {
 }
 # Shows what a run has left, in EMR, S3 and Glue.
 look() { "$python" examples/emr/witness.py s3://acme-curated stackoverflow "$1" "$tables"; }
-# Lets the time come that schedules wait for.
-clock() { tell "it is $1, says the clock of the schedules"; printf '%s\n' "$1" >&"$clock"; }
+# Moves the clock that schedules go by, and starts what is due by then.
+clock() {
+    tell "it is $1, says the clock of the schedules"
+    printf '%s\n' "$1" >&"$clock"
+    until grep -q "^# it is $1" "$home/twin.out"; do kill -0 "${started[0]}"; sleep 0.1; done
+}
 
 tell "building soflow and what stands in for AWS (some minutes the first time)"
 # That variable is set where a test runs this, and would have crates built anew.
@@ -54,14 +58,14 @@ finish() {
 }
 trap finish EXIT
 
-# What a function reads is filed under yesterday, by the clock of this machine.
+# What a function reads is filed under today, by the clock of this machine, and the run of today is due tomorrow.
 while [ "$(date -u +%H%M)" -ge 2350 ]; do note "midnight, UTC, is near: waiting for it to pass"; sleep 60; done
-today=$(date -u +%F)
-before() { date -u -d "$today - $1 days" +%F; }
+tomorrow=$(date -u -d "$(date -u +%F) + 1 day" +%F)
+before() { date -u -d "$tomorrow - $1 days" +%F; }
 
 tell "what stands in for what"
 note "EMR               the twin of the tests: clusters that move, steps that really run, on the embedded engine" \
-    "the rest of AWS   ministack: CloudFormation, Scheduler, Step Functions, Lambda, EventBridge, SNS, SQS, S3, Glue, secrets." \
+    "the rest of AWS   ministack: CloudFormation, Scheduler, Step Functions, Lambda, EventBridge, SNS, SQS, S3, Glue." \
     "                  It enforces no permissions, and makes neither the trail, the security configuration nor all alarms" \
     "Stack Exchange    the double of the tests, with questions, answers and comments that are made up" \
     "people            a queue that is subscribed to the topic, in place of a mail address" \
@@ -116,7 +120,7 @@ cat "$home/config/soflow.yaml"
 # Without its debug information it is uploaded and unpacked sooner.
 strip -o "$home/program" "${function:-$program}"
 
-printf '%s\n' "$(before 1)T01:29:00Z" >&"$clock"
+clock "$(before 1)T01:29:00Z"
 deploy
 aws secret "$(output ApiKey)" "$key"
 queue=$(aws mailbox "$(output Alerts)")
@@ -126,7 +130,7 @@ tell "what was written before there was a stack is read from here, once"
 SOFLOW_API_KEY=$key soflow ingest api --since "$(before 3)" --until "$(before 1)"
 
 clock "$(before 1)T02:00:00Z"
-note "the function \`ingest\` reads on from there, and files under yesterday:"
+note "the function \`ingest\` reads on from there, and files what it reads under today:"
 aws pages acme-raw "$(before 1)"
 clock "$(before 1)T02:15:00Z"
 aws execution "$machine" 1
@@ -141,8 +145,8 @@ cp "$step" "$home/tag_trends.py"
 printf '%s\n' 'raise ValueError("the weeks of tag trends are not done yet")' >>"$step"
 note "steps/tag_trends.py ends with: $(tail -n 1 "$step")"
 deploy >/dev/null
-clock "${today}T02:00:00Z"
-clock "${today}T02:15:00Z"
+clock "${tomorrow}T02:00:00Z"
+clock "${tomorrow}T02:15:00Z"
 aws execution "$machine" 2
 tell "what people are told"
 aws mail "$queue" 1
@@ -152,7 +156,7 @@ tell "the mistake is mended and deployed, and what is left of the run is done fr
 cp "$home/tag_trends.py" "$step"
 deploy >/dev/null
 soflow retry "daily.$(before 1).1"
-clock "${today}T02:45:00Z"
+clock "${tomorrow}T02:45:00Z"
 tell "what people are told, by the function \`reap\`"
 aws mail "$queue" 1
 soflow runs

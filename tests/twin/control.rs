@@ -56,7 +56,7 @@ impl Twin {
         self.shared.ahead.fetch_add(i64::try_from(time.as_secs()).unwrap(), std::sync::atomic::Ordering::Relaxed);
     }
 
-    /// Moves the clock that the schedules of a stack go by, and starts what is due by then.
+    /// Moves the clock that the schedules of a stack go by, and starts what is due by then; returns when that is started.
     ///
     /// # Panics
     /// When no stack can be deployed here.

@@ -1,10 +1,10 @@
 //! A ministack server: another interpreter of state machines, with Lambda and EventBridge of its own, whose functions call a
 //! twin; and a CloudFormation with change sets, rollbacks and drift, which moto's has not.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::Child;
-use std::sync::OnceLock;
+use std::process::{Child, ChildStdout};
+use std::sync::{Mutex, OnceLock};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -23,6 +23,7 @@ pub struct Ministack {
     pub port: u16,
     client: Forward,
     process: Child,
+    said: Mutex<BufReader<ChildStdout>>,
 }
 
 fn shared() -> &'static Ministack {
@@ -42,13 +43,15 @@ impl Ministack {
     }
 
     fn with(arguments: &[&str]) -> Self {
-        let (port, process) = tools::serve("ministack", LOCK, SERVER, arguments);
-        Self { port, client: Forward::new(port, PERSON), process }
+        let (port, process, said) = tools::serve("ministack", LOCK, SERVER, arguments);
+        Self { port, client: Forward::new(port, PERSON), process, said: Mutex::new(said) }
     }
 
-    /// Moves the clock that schedules go by, and starts what is due by then.
+    /// Moves the clock that schedules go by, and starts what is due by then; returns when that is started.
     pub fn clock(&self, time: Timestamp) {
+        let mut said = self.said.lock().unwrap();
         writeln!(self.process.stdin.as_ref().unwrap(), "{}", time.as_second()).unwrap();
+        said.read_line(&mut String::new()).unwrap();
     }
 
     /// Returns the variables that point an AWS client here.

@@ -3,7 +3,7 @@
 Whoever starts it holds the other end of that pipe, so the server ends with them, however they end; and its functions
 with it, since they hear no more of their Runtime API. The first argument says how long a second of a state machine's
 waits and retries lasts; the second one, if there is one, where functions find AWS. A line on standard input is a
-time, in seconds since 1970: the clock that schedules go by, which stands still in between.
+time, in seconds since 1970: the clock that schedules go by, which stands still in between. An empty line answers it.
 """
 
 import os
@@ -24,6 +24,7 @@ def listen():
         scheduler._tick_schedules()
         clock.now = float(line)
         scheduler._tick_schedules()
+        print(file=told, flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
 
@@ -33,7 +34,6 @@ def tell():
     while socket.socket().connect_ex(("127.0.0.1", port)):
         time.sleep(0.05)
     print(port, file=told, flush=True)
-    told.close()
 
 
 # What it keeps on disk.
@@ -89,11 +89,11 @@ def plain_alarms_only(make):
 def told_when(invoke):
     """Tells a target when its schedule fired, as EventBridge Scheduler does: that is not done there."""
 
-    def invoked(target, event, rule):
+    def invoked(target, event, *rest, **named):
         if event.get("Source") == "aws.scheduler" and "Input" in target:
             now = datetime.fromtimestamp(clock.now, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
             target = {**target, "Input": target["Input"].replace("<aws.scheduler.scheduled-time>", now)}
-        return invoke(target, event, rule)
+        return invoke(target, event, *rest, **named)
 
     return invoked
 

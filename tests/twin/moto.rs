@@ -33,7 +33,7 @@ impl Moto {
     /// # Panics
     /// When it cannot be installed (the first time downloads its packages), or does not start.
     pub fn start() -> Self {
-        let (port, process) = tools::serve("moto", LOCK, SERVER, &[]);
+        let (port, process, _) = tools::serve("moto", LOCK, SERVER, &[]);
         Self { port, process }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use fs_err as fs;
 use soflow::names::Digest;
@@ -48,18 +48,19 @@ pub fn made(name: &str, of: &str, make: impl FnOnce(&Path)) -> PathBuf {
 }
 
 /// Starts a server in Python with the packages of a lock, and with arguments after the length of a second; returns its port on
-/// 127.0.0.1. It ends when its standard input closes.
+/// 127.0.0.1, and what else it says on standard output. It ends when its standard input closes.
 ///
 /// # Panics
 /// When it cannot be installed (the first time downloads its packages), or does not start.
-pub fn serve(name: &str, lock: &str, script: &str, arguments: &[&str]) -> (u16, Child) {
+pub fn serve(name: &str, lock: &str, script: &str, arguments: &[&str]) -> (u16, Child, BufReader<ChildStdout>) {
     let mut command = python(name, lock);
     command.args(["-u", "-c", script, SECOND]).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut process = command.spawn().unwrap_or_else(|error| panic!("the Python of {name} does not start: {error}"));
     let mut line = String::new();
-    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let mut said = BufReader::new(process.stdout.take().unwrap());
+    said.read_line(&mut line).unwrap();
     let port = line.trim().parse().unwrap_or_else(|_| panic!("{name} did not start: it says why above"));
-    (port, process)
+    (port, process, said)
 }
 
 /// Runs a program that must succeed.

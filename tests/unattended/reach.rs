@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde_json::json;
 
 use crate::daily::lab::{page, question};
@@ -222,7 +225,17 @@ fn ingested() -> BTreeSet<Right> {
     assert_eq!(refused["errorType"], "Usage", "{refused}");
     let said = lab.emr.run(&["ingest", "api", "--since", "2024-01-01", "--until", "2024-01-02"]);
     assert_eq!(said.code, Some(0), "{said}");
+    let before = today();
     let read = lab.call("ingest");
     assert!(read["done"] == true && read["ingested"]["endpoints"][0]["pages"].as_u64() > Some(50), "{read}\n{lab}");
+    // The run of yesterday may be over: it would not look there again.
+    let written = lab.emr.twin.calls_of("s3", "PutObject").into_iter();
+    let mut pages = written.filter(|call| call.caller == "ingest" && call.detail.ends_with(".json.gz"));
+    let days = [before, today()].map(|day| format!("/dt={day}/"));
+    assert!(pages.all(|call| days.iter().any(|day| call.detail.contains(day))), "{lab}");
     done_in(&lab)
+}
+
+fn today() -> Date {
+    Timestamp::now().to_zoned_datetime(TimeZone::UTC).date()
 }

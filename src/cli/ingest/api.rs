@@ -93,7 +93,7 @@ fn known(name: &str) -> Result<&'static Endpoint> {
 /// Returns of what time to read, and the logical date it is filed under.
 fn span(args: &ApiArgs, now: Timestamp) -> Result<(Span, Date)> {
     if args.follow_watermark {
-        return Ok((Span::Follow, yesterday()));
+        return Ok((Span::Follow, args.date.unwrap_or_else(yesterday)));
     }
     let (from, until) = match args.since {
         Some(since) => (since, args.until.map_or_else(|| midnight(today(now)), Ok)?),

@@ -12,7 +12,7 @@ use serde_json::json;
 pub use args::IngestCommand;
 use args::{DumpArgs, PagesArgs};
 
-use super::app::{App, yesterday};
+use super::app::{App, today, yesterday};
 use super::jobs;
 use super::submit::SAMPLE_SITE;
 use super::workspace::Workspace;
@@ -64,7 +64,8 @@ pub async fn ingest(app: &App, command: &IngestCommand) -> Result<u8> {
     })
 }
 
-/// Reads on from where the API was read last, until `stopped`; what was read by then is kept.
+/// Reads on from where the API was read last, until `stopped`; what was read by then is kept. The pages are for the day
+/// that it is, UTC: the run of a date comes after that day, and would not see what is filed under its date later.
 ///
 /// # Errors
 /// `Interrupted` when it was stopped, `Quota` when the API takes no more requests for now; those of the API and the store.
@@ -73,7 +74,7 @@ pub async fn follow(
     stopped: impl Future<Output = Result<()>>,
     sink: &mut dyn Sink,
 ) -> Result<Summary> {
-    let args = args::ApiArgs { follow_watermark: true, ..args::ApiArgs::default() };
+    let args = args::ApiArgs { follow_watermark: true, date: Some(today()), ..args::ApiArgs::default() };
     let (summary, ..) = api::read_until(work, &args, stopped, sink).await?;
     say_skipped(&summary, sink);
     Ok(summary)
