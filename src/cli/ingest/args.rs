@@ -30,8 +30,8 @@ pub struct ApiArgs {
     /// The site's API name [default: as the settings say]
     #[arg(long, value_name = "SITE")]
     pub site: Option<String>,
-    /// The day to read, UTC, and the logical date its pages are for [default: yesterday]
-    #[arg(long, value_name = "YYYY-MM-DD", conflicts_with = "since")]
+    /// A day, UTC, and the logical date its pages are for [default: yesterday]
+    #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["since", "follow_watermark"])]
     pub date: Option<Date>,
     /// From this day or time on
     #[arg(long, value_name = "TIME", value_parser = super::api::moment)]
@@ -39,7 +39,7 @@ pub struct ApiArgs {
     /// Before this day or time; pages are filed under the last day [default: the start of today, UTC]
     #[arg(long, value_name = "TIME", value_parser = super::api::moment, requires = "since")]
     pub until: Option<Timestamp>,
-    /// From where reading ended last to now; `--date` only says what date the pages are for
+    /// From where reading ended last to now, filed under yesterday
     #[arg(long, conflicts_with = "since")]
     pub follow_watermark: bool,
     /// Read also what has been read before
