@@ -80,7 +80,7 @@ started+=($!)
 "$target/debug/examples/stackexchange" --port 0 --key "$key" --opened "$(before 4)T00:00:00Z" --items 700 --arrive 3 \
     </dev/null >"$home/api.out" 2>"$home/api.log" &
 started+=($!)
-until grep -q '^# buckets' "$home/twin.out" && [ -s "$home/api.out" ]; do
+until grep -qs '^# buckets' "$home/twin.out" && [ -s "$home/api.out" ]; do
     for process in "${started[@]}"; do kill -0 "$process"; done
     sleep 0.2
 done

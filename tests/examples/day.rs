@@ -28,7 +28,7 @@ const TOLD: [&str; 12] = [
     "run=api-",
     "T02:15:00Z, says the clock of the schedules",
     "SUCCEEDED",
-    "tag_trends_weekly: 12 rows",
+    "\ntag_trends_weekly: ",
     "Stack soflow-prod is UPDATE_COMPLETE",
     "FAILED JobFailed",
     "failed: JobFailed\n",
