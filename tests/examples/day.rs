@@ -22,7 +22,7 @@ tables:
 "#;
 
 /// What is told on the way, in order.
-const TOLD: [&str; 12] = [
+const TOLD: [&str; 13] = [
     "Stack soflow-prod is CREATE_COMPLETE",
     "T02:00:00Z, says the clock of the schedules",
     "run=api-",
@@ -34,6 +34,7 @@ const TOLD: [&str; 12] = [
     "failed: JobFailed\n",
     "recovered\n",
     "Stack soflow-prod is deleted",
+    " cancelled ",
     "== all was seen",
 ];
 
