@@ -23,7 +23,7 @@ pub struct Pool {
     started: AtomicU64,
 }
 
-/// A process of a pool.
+/// A process of a pool. It is asked to end when nobody waits for it any more.
 #[derive(Debug)]
 pub struct Pooled {
     name: u64,
@@ -100,6 +100,13 @@ impl Pooled {
     }
 }
 
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        // Of one that has ended the pool knows nothing any more.
+        self.stop();
+    }
+}
+
 /// Passes requests on and answers back until either side ends.
 async fn serve(mut child: Child, mut asked: mpsc::UnboundedReceiver<Request>) {
     let mut waiting = HashMap::new();
@@ -142,4 +149,42 @@ fn encoded(fields: &[OsString]) -> Vec<u8> {
     let count = fields.len().to_string();
     let parts = std::iter::once(OsStr::new(&count)).chain(fields.iter().map(OsString::as_os_str));
     parts.flat_map(|part| part.as_bytes().iter().copied().chain([0])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::time::Duration;
+
+    use fs_err as fs;
+
+    use super::*;
+    use crate::config::{Engine, Local, Network};
+    use crate::machine::Host;
+
+    /// In place of the environment's Python: says that process 1 has ended with code 3 once process 0 is asked to end.
+    const PYTHON: &str = r#"#!/usr/bin/env python3
+import os
+asked = b""
+while data := os.read(0, 4096):
+    asked += data
+    if b"2\0stop\x000\0" in asked:
+        os.write(1, b"1 768\n")
+"#;
+
+    #[tokio::test]
+    async fn a_process_that_nobody_waits_for_is_asked_to_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let (engine_dir, network) = (folder.path().to_path_buf(), Network::Host);
+        let local = Local { engine: Engine::Sail, parallel: None, python: None, engine_dir, network };
+        let environment = EngineEnvironment::new(&local, &Host::default());
+        fs::create_dir_all(environment.interpreter().parent().unwrap()).unwrap();
+        fs::write(environment.interpreter(), PYTHON).unwrap();
+        fs::set_permissions(environment.interpreter(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let pool = Pool::start(&environment).unwrap();
+        let [first, mut second] = ["first", "second"].map(|name| pool.run(&[], Path::new(name), Path::new(name)));
+        drop(first);
+        let ended = tokio::time::timeout(Duration::from_secs(60), second.wait()).await;
+        assert_eq!(ended.expect("the first was asked to end").unwrap().code(), Some(3));
+    }
 }
