@@ -2,13 +2,15 @@
 
     launch.py step    --engine sail|spark [--jre DIR] [--conf k=v ...] [--code DIR] [--network none]
                       [--archive] --script PATH -- --task URI
-    launch.py query   --engine sail|spark [--jre DIR] [--conf k=v ...] [--code DIR] [--network none] --request FILE
+    launch.py query   --engine spark [--jre DIR] [--conf k=v ...] [--code DIR] [--network none] --request FILE
+    launch.py serve   --engine sail [--network none]
     launch.py pool    --engine sail|spark [--fresh]
     launch.py java    [--jre DIR]
     launch.py network
 
 With `--network none` the engine and the script are alone with loopback, where the kernel allows that and nothing that
 they are told to read is elsewhere; `network` tells whether it does: `@soflow {"network": null}`, or why not.
+`serve` passes what comes in on stdin, a socket, to the embedded engine's server, and back: see `serve.py`.
 `pool` runs such command lines, many at once: see `pool.py`.
 
 Exit codes: 0 done; 1 the script raised, or a query failed; 90 the engine itself could not start, which one line
@@ -28,7 +30,7 @@ def arguments(argv):
     """Returns the parsed command line; `script_arguments` is what follows `--`."""
     own, _, rest = partition(argv, "--")
     parser = argparse.ArgumentParser(prog="launch.py", allow_abbrev=False)
-    parser.add_argument("command", choices=["step", "query", "pool", "java", "network"])
+    parser.add_argument("command", choices=["step", "query", "serve", "pool", "java", "network"])
     parser.add_argument("--engine", choices=["sail", "spark"], default="sail")
     parser.add_argument("--jre", metavar="DIR", help="a Java home to use whatever its version is")
     parser.add_argument("--conf", metavar="KEY=VALUE", action="append", default=[])
@@ -82,7 +84,12 @@ def run(wanted):
     wanted.request = wanted.request and os.path.abspath(wanted.request)
     wanted.jre = wanted.jre and os.path.abspath(wanted.jre)
     wanted.code = [os.path.abspath(path) for path in wanted.code]
-    life.begin()
+    life.begin(stdin=wanted.command != "serve")
+    if wanted.command == "serve":
+        from soflow_launch import serve
+
+        serve.run()
+        return 0
     for path in reversed(wanted.code):
         script.importable(path)
     running = engine(wanted.engine).start(wanted)
@@ -94,7 +101,7 @@ def run(wanted):
     else:
         from soflow_launch import query
 
-        code = query.run(wanted.request, wanted.engine)
+        code = query.run(wanted.request)
     running.stop(succeeded=code == 0)
     return code
 

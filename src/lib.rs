@@ -29,6 +29,7 @@ pub mod machine;
 pub mod package;
 pub mod parity;
 pub mod query;
+pub mod spark_connect;
 pub mod store;
 pub mod targets;
 

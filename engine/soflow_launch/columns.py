@@ -1,8 +1,7 @@
 """What a frame without rows leaves: engines write nothing of it, and its columns would be unknown."""
 
 import os
-
-from soflow_launch.tables import local
+from urllib.parse import unquote
 
 # As in `soflow_jobs.lake`, which does the same for steps that write with it on a cluster.
 COLUMNS = "_schema"
@@ -30,6 +29,14 @@ def keeping(write, frame):
             leave(frame.schema, folder if named else os.path.join(folder, COLUMNS))
 
     return written
+
+
+def local(location):
+    """Returns the path of a location, which may be spelled as Hadoop does (as it is) or as a URI; else None."""
+    if not location.startswith("file:"):
+        return location if location.startswith("/") else None
+    path = "/" + location[len("file:") :].lstrip("/")
+    return path if os.path.isdir(path) else unquote(path)
 
 
 def has_data(folder):

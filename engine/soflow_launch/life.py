@@ -20,8 +20,8 @@ _children = []
 _ending = threading.Lock()
 
 
-def begin():
-    """Makes the scratch directory, moves into it, and starts to watch for signals and for the end of stdin."""
+def begin(stdin=True):
+    """Makes the scratch directory, moves into it, and starts to watch for signals and, if asked, the end of stdin."""
     global _scratch
     # Children, `spark.local.dir`, the warehouse and `tempfile` users in a script all land in here.
     _scratch = tempfile.mkdtemp(prefix="soflow-")
@@ -32,7 +32,7 @@ def begin():
     signals = wakeup_pipe()
     for number in STOPPED:
         signal.signal(number, lambda *_: None)
-    threading.Thread(target=watch, args=(signals, take_stdin()), name="soflow-watch", daemon=True).start()
+    threading.Thread(target=watch, args=(signals, take_stdin() if stdin else None), name="soflow-watch", daemon=True).start()
 
 
 def absolute(path_list):

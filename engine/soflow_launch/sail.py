@@ -33,17 +33,27 @@ def load():
             importlib.import_module(name)
 
 
-def start(wanted):
-    """Starts the server on a free port and a first session, which `SparkSession.builder.getOrCreate()` returns."""
+def listen():
+    """Returns the server, which listens on a free port of loopback."""
     # It logs every query at INFO otherwise, between the lines that the script prints.
     os.environ.setdefault("RUST_LOG", "off")
-    load()
-    from pysail.spark import SparkConnectServer
-    from pyspark.sql import SparkSession
-
+    with loading("the embedded engine"):
+        from pysail.spark import SparkConnectServer
     try:
         server = SparkConnectServer("127.0.0.1", 0)
         server.start(background=True)
+    except Exception as error:
+        raise EngineError("start", f"the embedded engine did not start: {error}") from error
+    return server
+
+
+def start(wanted):
+    """Starts the server on a free port and a first session, which `SparkSession.builder.getOrCreate()` returns."""
+    load()
+    from pyspark.sql import SparkSession
+
+    server = listen()
+    try:
         os.environ["SPARK_REMOTE"] = "sc://{}:{}".format(*server.listening_address)
         os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)
         builder = SparkSession.builder

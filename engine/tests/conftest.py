@@ -3,7 +3,6 @@
 SOFLOW_TEST_ENGINE=sail|spark <environment>/bin/python -m pytest engine/tests
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -52,35 +51,3 @@ def step(launcher, engine, tmp_path):
         return Launched(waited(launcher(*arguments, **environment)))
 
     return run
-
-
-@pytest.fixture
-def query(launcher, engine, tmp_path):
-    """Runs statements over tables; returns the process and a function that reads an answer."""
-
-    def run(tables, *statements):
-        output = tmp_path / "answers"
-        request = {
-            "tables": tables,
-            "statements": [
-                {"id": f"q{number}", **({"sql": one} if isinstance(one, str) else one)}
-                for number, one in enumerate(statements, 1)
-            ],
-            "output": str(output),
-        }
-        (tmp_path / "request.json").write_text(json.dumps(request))
-        done = Launched(waited(launcher("query", "--engine", engine, "--request", tmp_path / "request.json")))
-        return done, lambda name: read(output, name)
-
-    return run
-
-
-def read(output, name):
-    """Returns the rows as a list of tuples, or the error's text."""
-    import pyarrow as pa
-
-    failed = output / f"{name}.error.json"
-    if failed.exists():
-        return json.loads(failed.read_text())["error"]
-    rows = pa.ipc.open_file(output / f"{name}.arrow").read_all()
-    return [tuple(row.values()) for row in rows.to_pylist()]

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use super::backfill::BackfillArgs;
 use super::deploy::{CompileArgs, DeployArgs, DestroyArgs, Driver};
 use super::ingest::IngestCommand;
-use super::query::QueryArgs;
+use super::sql::{QueryArgs, SqlArgs};
 
 /// Runs Spark jobs on this machine, with an embedded engine, and on Amazon EMR: the same job file, the same PySpark.
 #[derive(Debug, Parser)]
@@ -106,8 +106,10 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<TablesCommand>,
     },
-    /// Run SQL on the published tables
+    /// Run one SQL statement on the published tables
     Query(QueryArgs),
+    /// Run SQL statements that are typed or piped in
+    Sql(SqlArgs),
     /// Make readers see an earlier version of a table
     Rollback {
         /// The table

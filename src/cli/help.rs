@@ -30,8 +30,13 @@ const GROUPS: &Groups = &[
             ("tables", &["", "show questions"]),
             (
                 "query",
-                &["\"select tag, n_questions from tag_trends_weekly\"", "\"select * from questions\" --limit 0 --csv"],
+                &[
+                    "\"select tag, n_questions from tag_trends_weekly\"",
+                    "\"select * from questions\" --limit 0 --csv",
+                    "\"select * from answers\" --limit 0 --to answers.parquet",
+                ],
             ),
+            ("sql", &["", "-c \"select count(*) from questions\"", "-f report.sql --csv"]),
         ],
     ),
     (

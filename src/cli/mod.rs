@@ -18,8 +18,8 @@ mod logs;
 mod parity;
 mod plan;
 mod project;
-mod query;
 mod runs;
+mod sql;
 mod submit;
 mod tables;
 mod workspace;
@@ -110,7 +110,8 @@ impl App {
             Command::Runs(args) => runs::runs(self, args).await,
             Command::Logs(args) => logs::logs(self, args).await,
             Command::Tables { command } => tables::tables(self, command.as_ref()).await,
-            Command::Query(args) => query::query(self, args).await,
+            Command::Query(args) => sql::query(self, args).await,
+            Command::Sql(args) => sql::sql(self, args).await,
             Command::Rollback { table, to } => tables::rollback(self, table, to.as_deref()).await,
             Command::Gc { dry_run } => tables::gc(self, *dry_run).await,
             Command::Ingest(command) => ingest::ingest(self, command).await,

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use super::app::App;
 use super::args::{RetryArgs, Selection, SubmitArgs};
 use super::workspace::Workspace;
-use super::{attach, jobs, query};
+use super::{attach, jobs, sql};
 use crate::config::Lake;
 use crate::error::{Error, Kind, Result};
 use crate::event::{RunState, Sink};
@@ -172,7 +172,7 @@ impl Submission {
     pub async fn run(self, work: &Workspace<'_>, services: &Services, mut sink: Box<dyn Sink>) -> Result<u8> {
         let outcome = self.execute(work, services, sink.as_mut()).await?;
         let insights = match &outcome {
-            SubmitOutcome::Published(..) => query::insights(work, &self.job, sink.as_mut()).await,
+            SubmitOutcome::Published(..) => sql::insights(work, &self.job, sink.as_mut()).await,
             _ => Vec::new(),
         };
         // The live view must be off the terminal before the answer is printed.

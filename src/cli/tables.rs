@@ -70,7 +70,11 @@ fn entry_of<'a>(index: &'a Index, table: &str) -> Result<&'a TableHistory> {
     })
 }
 
-async fn list(work: &Workspace<'_>) -> Result<u8> {
+/// Lists the tables.
+///
+/// # Errors
+/// Those of the catalog.
+pub async fn list(work: &Workspace<'_>) -> Result<u8> {
     let index = work.catalog.index().await?;
     // Files about versions of tables may be there without the catalog that names them.
     let lost = index.tables.is_empty() && !work.app.json && !work.catalog.version_files().await?.is_empty();
@@ -98,13 +102,27 @@ async fn list(work: &Workspace<'_>) -> Result<u8> {
     })
 }
 
+/// Shows a table's columns.
+///
+/// # Errors
+/// Those of the catalog; `Usage` when there is no such table.
+pub async fn describe(work: &Workspace<'_>, table: &str) -> Result<u8> {
+    let version = current(work, &work.catalog.index().await?, table).await?;
+    work.app.answer(&json!({ "table": version }), |layout| columns(&version, layout))
+}
+
+async fn current(work: &Workspace<'_>, index: &Index, table: &str) -> Result<Version> {
+    let entry = entry_of(index, table)?;
+    work.catalog.current(index, table).await?.ok_or_else(|| {
+        Error::new(Kind::Machine, format!("the catalog's file about `{table}` of `{}` is gone", entry.current))
+            .hint(format!("go back to another version: `soflow rollback {table}`"))
+    })
+}
+
 async fn show(work: &Workspace<'_>, table: &str, all: bool) -> Result<u8> {
     let index = work.catalog.index().await?;
     let entry = entry_of(&index, table)?;
-    let version = work.catalog.current(&index, table).await?.ok_or_else(|| {
-        Error::new(Kind::Machine, format!("the catalog's file about `{table}` of `{}` is gone", entry.current))
-            .hint(format!("go back to another version: `soflow rollback {table}`"))
-    })?;
+    let version = current(work, &index, table).await?;
     let (rows, size) = (version.rows(), version.bytes());
     let document = json!({ "table": version, "rows": rows, "bytes": size, "history": entry.history });
     work.app.answer(&document, |layout| {

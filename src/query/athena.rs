@@ -77,8 +77,6 @@ struct Page {
 pub struct Answer {
     /// The rows, as far as they were asked for.
     pub rows: RecordBatch,
-    /// Whether there are more.
-    pub more: bool,
     /// What it cost.
     pub cost: Cost,
     /// Its id in Athena.
@@ -92,12 +90,12 @@ impl Athena {
         Self { session, workgroup, database, results: artifacts.join("athena") }
     }
 
-    /// Runs a statement and returns its first `limit` rows, or all when that is 0.
+    /// Runs a statement and returns at most so many of its first rows.
     ///
     /// # Errors
     /// `Usage` when the statement is wrong; `Machine` for permissions, damaged tables and Athena's own failures;
     /// `Interrupted` when `stop` became true: the query is stopped then.
-    pub async fn ask(&self, sql: &str, limit: u64, mut stop: watch::Receiver<bool>) -> Result<Answer> {
+    pub async fn ask(&self, sql: &str, most: Option<u64>, mut stop: watch::Receiver<bool>) -> Result<Answer> {
         let id = self.start(sql).await?;
         let done = tokio::select! {
             ended = self.end_of(&id) => ended?,
@@ -108,12 +106,12 @@ impl Athena {
                 return Err(Error::new(Kind::Interrupted, text));
             }
         };
-        let (rows, more) = self.rows(&id, limit, done.statement_type == "DML").await?;
+        let rows = self.rows(&id, most, done.statement_type == "DML").await?;
         let number = |name: &str| done.statistics[name].as_u64().unwrap_or_default();
         let reused = done.statistics["ResultReuseInformation"]["ReusedPreviousResult"] == true;
         let free = done.statement_type == "DDL" || reused;
         let cost = Cost::of(number("DataScannedInBytes"), number("TotalExecutionTimeInMillis"), free);
-        Ok(Answer { rows, more, cost, id })
+        Ok(Answer { rows, cost, id })
     }
 
     async fn call<T: serde::de::DeserializeOwned>(&self, operation: &str, id: &str, mut input: Json) -> Result<T> {
@@ -179,15 +177,15 @@ impl Athena {
     }
 
     /// The first row of a SELECT's result repeats the names of its columns.
-    async fn rows(&self, id: &str, limit: u64, named: bool) -> Result<(RecordBatch, bool)> {
-        let wanted = if limit == 0 { usize::MAX } else { usize::try_from(limit).unwrap_or(usize::MAX) };
+    async fn rows(&self, id: &str, most: Option<u64>, named: bool) -> Result<RecordBatch> {
+        let most = most.unwrap_or(u64::MAX);
         let mut columns: Option<Vec<(String, String)>> = None;
         let mut found: Vec<Row> = Vec::new();
         let mut next: Option<String> = None;
         loop {
-            // One row for the names, and one to see whether there are more.
-            let most = if limit == 0 { PAGE } else { (limit + 2 - found.len() as u64).min(PAGE) };
-            let mut input = json!({ "MaxResults": most });
+            // One row for the names.
+            let left = most.saturating_sub(found.len() as u64).saturating_add(1);
+            let mut input = json!({ "MaxResults": left.min(PAGE) });
             if let Some(token) = &next {
                 input["NextToken"] = token.as_str().into();
             }
@@ -208,10 +206,9 @@ impl Athena {
             }
             found.extend(cells);
             next = page.next_token.filter(|token| !token.is_empty());
-            if next.is_none() || found.len() > wanted {
-                let more = found.len() > wanted;
-                found.truncate(wanted);
-                return Ok((rows::batch(&columns.unwrap_or_default(), &found)?, more));
+            if next.is_none() || found.len() as u64 >= most {
+                found.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+                return rows::batch(&columns.unwrap_or_default(), &found);
             }
         }
     }

@@ -3,15 +3,12 @@
 mod value;
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use arrow::ipc::reader::FileReader;
 use serde_json::{Map, Value};
 
 use super::table::{Layout, TextCell};
-use crate::error::{Error, Kind, Result};
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug)]
@@ -26,51 +23,74 @@ pub enum RowFormat {
     Csv,
 }
 
-/// Returns the rows of an Arrow IPC file.
-///
-/// # Errors
-/// `Machine` when the file cannot be opened, or is not a whole Arrow file.
-pub fn read_ipc(path: &Path) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-    let broken =
-        |error| Error::new(Kind::Machine, format!("`{}` is not a whole Arrow file", path.display())).caused_by(error);
-    let file = fs_err::File::open(path)?.into_file();
-    let reader = FileReader::try_new_buffered(file, None).map_err(broken)?;
-    let schema = reader.schema();
-    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(broken)?;
-    Ok((schema, batches))
-}
-
 /// Writes the rows of all batches, which have the columns of `schema`.
 ///
 /// # Errors
 /// Those of `out`.
 pub fn write(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch], form: RowFormat) -> io::Result<()> {
-    match form {
-        RowFormat::Table(layout) => table(out, schema, batches, &layout),
-        RowFormat::Json => json(out, schema, batches),
-        RowFormat::Csv => csv(out, schema, batches),
+    let mut writer = RowWriter::new(schema, form);
+    for batch in batches {
+        writer.write(out, batch)?;
     }
+    writer.end(out)
 }
 
-/// Calls `see` with each row, its values in the order of the columns.
-fn each_row(batches: &[RecordBatch], mut see: impl FnMut(Vec<Value>) -> io::Result<()>) -> io::Result<()> {
-    for batch in batches {
+/// Writes rows as they come; those of a table for people at the end, when it is known how wide they are.
+pub struct RowWriter {
+    schema: SchemaRef,
+    form: RowFormat,
+    /// What an object holds them by, in JSON.
+    names: Vec<String>,
+    table: Vec<Vec<TextCell>>,
+    has_rows: bool,
+}
+
+impl RowWriter {
+    /// Returns a writer of rows with these columns.
+    pub fn new(schema: &SchemaRef, form: RowFormat) -> Self {
+        let names = distinct(schema.fields().iter().map(|field| field.name().as_str()));
+        Self { schema: schema.clone(), form, names, table: Vec::new(), has_rows: false }
+    }
+
+    /// Writes the rows of a batch.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&mut self, out: &mut dyn Write, batch: &RecordBatch) -> io::Result<()> {
         let columns: Vec<value::Read<'_>> = batch.columns().iter().map(|column| value::reader(column)).collect();
         for row in 0..batch.num_rows() {
-            see(columns.iter().map(|read| read(row)).collect())?;
+            let row = columns.iter().map(|read| read(row)).collect();
+            match self.form {
+                RowFormat::Table(layout) => self.table.push(self.cells(row, &layout)),
+                RowFormat::Json => self.object(out, row)?,
+                RowFormat::Csv => {
+                    self.header(out)?;
+                    let cells = row.iter().map(|value| plain(value).map_or_else(String::new, |text| quoted(&text)));
+                    writeln!(out, "{}", cells.collect::<Vec<_>>().join(","))?;
+                }
+            }
+            self.has_rows = true;
+        }
+        Ok(())
+    }
+
+    /// Writes what comes after the last row.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn end(self, out: &mut dyn Write) -> io::Result<()> {
+        match self.form {
+            RowFormat::Table(layout) => {
+                let names: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
+                out.write_all(layout.whole_table(&names, self.table.into_iter()).as_bytes())
+            }
+            RowFormat::Json => out.write_all(if self.has_rows { b"\n]\n" } else { b"[]\n" }),
+            RowFormat::Csv => self.header(out),
         }
     }
-    Ok(())
-}
 
-/// How a null looks; a text that reads the same is quoted.
-const NULL: &str = "NULL";
-
-fn table(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch], layout: &Layout) -> io::Result<()> {
-    let fields = schema.fields();
-    let mut rows = Vec::new();
-    each_row(batches, |row| {
-        let cells = row.iter().zip(fields).map(|(value, field)| {
+    fn cells(&self, row: Vec<Value>, layout: &Layout) -> Vec<TextCell> {
+        let cells = row.iter().zip(self.schema.fields()).map(|(value, field)| {
             let number = field.data_type().is_numeric();
             match plain(value) {
                 None => TextCell::value(NULL, number).styled(layout.style.dim),
@@ -78,24 +98,25 @@ fn table(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch], layou
                 Some(text) => TextCell::value(&text, number),
             }
         });
-        rows.push(cells.collect());
-        Ok(())
-    })?;
-    let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
-    out.write_all(layout.whole_table(&names, rows.into_iter()).as_bytes())
+        cells.collect()
+    }
+
+    fn object(&self, out: &mut dyn Write, row: Vec<Value>) -> io::Result<()> {
+        let object: Map<String, Value> = self.names.iter().cloned().zip(row).collect();
+        write!(out, "{}{}", if self.has_rows { ",\n" } else { "[\n" }, Value::Object(object))
+    }
+
+    fn header(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.has_rows {
+            return Ok(());
+        }
+        let names = self.schema.fields().iter().map(|field| quoted(field.name()));
+        writeln!(out, "{}", names.collect::<Vec<_>>().join(","))
+    }
 }
 
-fn json(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch]) -> io::Result<()> {
-    let names = distinct(schema.fields().iter().map(|field| field.name().as_str()));
-    let mut before = "[\n";
-    each_row(batches, |row| {
-        let object: Map<String, Value> = names.iter().cloned().zip(row).collect();
-        write!(out, "{before}{}", Value::Object(object))?;
-        before = ",\n";
-        Ok(())
-    })?;
-    out.write_all(if before == "[\n" { b"[]\n" } else { b"\n]\n" })
-}
+/// How a null looks; a text that reads the same is quoted.
+const NULL: &str = "NULL";
 
 /// Names that an object can hold: `select n, n` gives `n` and `n_2`.
 fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
@@ -108,16 +129,6 @@ fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
         taken.extend(free);
     }
     taken
-}
-
-fn csv(out: &mut dyn Write, schema: &SchemaRef, batches: &[RecordBatch]) -> io::Result<()> {
-    let names: Vec<String> = schema.fields().iter().map(|field| quoted(field.name())).collect();
-    writeln!(out, "{}", names.join(","))?;
-    each_row(batches, |row| {
-        let cells: Vec<String> =
-            row.iter().map(|value| plain(value).map_or_else(String::new, |t| quoted(&t))).collect();
-        writeln!(out, "{}", cells.join(","))
-    })
 }
 
 fn quoted(text: &str) -> String {

@@ -5,7 +5,6 @@ use arrow::array::{
     Int64Array, ListArray, MapBuilder, StringArray, StringBuilder, StructArray, TimestampMicrosecondArray, UInt64Array,
 };
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
-use arrow::ipc::writer::FileWriter;
 
 use super::*;
 use crate::report::Style;
@@ -150,22 +149,6 @@ fn csv_tells_null_from_empty_and_quotes_what_needs_it() {
 #[test]
 fn columns_of_one_name_stay_apart_in_json() {
     assert_eq!(distinct(["n", "n", "n_2", "n", "m"].into_iter()), ["n", "n_3", "n_2", "n_4", "m"]);
-}
-
-#[test]
-fn an_arrow_file_is_read_back_and_a_broken_one_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("rows.arrow");
-    let batch = batch(vec![("n", ints(&[Some(1), None]))]);
-    let mut writer = FileWriter::try_new(fs_err::File::create(&path).unwrap().into_file(), &batch.schema()).unwrap();
-    writer.write(&batch).unwrap();
-    writer.finish().unwrap();
-    assert_eq!(read_ipc(&path).unwrap(), (batch.schema(), vec![batch]));
-    let bytes = fs_err::read(&path).unwrap();
-    fs_err::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-    let error = read_ipc(&path).unwrap_err();
-    assert!(error.message.contains("rows.arrow"), "{error}");
-    assert!(read_ipc(&folder.path().join("none.arrow")).is_err());
 }
 
 #[test]

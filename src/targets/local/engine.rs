@@ -35,19 +35,26 @@ impl LocalEngine {
         Self { environment, code: code.to_path_buf(), shared: Arc::default() }
     }
 
-    /// Makes the environment unless it is there, keeps it from being made anew, and starts the pool, which loads packages
-    /// while soflow goes on. Warns of other people on this machine who could reach the engine.
+    /// Makes the environment unless it is there, and keeps it from being made anew. Warns of other people on this machine
+    /// who could reach the engine.
     ///
     /// # Errors
-    /// Those of [`EngineEnvironment::ensure`]; `Machine` when Python cannot be started.
+    /// Those of [`EngineEnvironment::ensure`].
     pub fn prepare(&self, sink: &mut dyn Sink) -> Result<()> {
         let in_use = self.environment.ensure(sink)?;
         if let Some(text) = neighbours::warning(&self.environment)? {
             sink.emit(Event::Warning { text });
         }
-        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.in_use = Some(in_use);
-        self.pool(&mut shared).map(drop)
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner).in_use = Some(in_use);
+        Ok(())
+    }
+
+    /// Starts the pool, which loads packages while soflow goes on.
+    ///
+    /// # Errors
+    /// `Machine` when Python cannot be started.
+    pub fn start_pool(&self) -> Result<()> {
+        self.pool(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner)).map(drop)
     }
 
     /// Runs `verb` of the launcher with the job's code on its path. Its output goes to the end of two files.

@@ -43,9 +43,8 @@ const FILES: &[(&str, &str)] = &[
     ("soflow_launch/result.py", include_str!("../../../engine/soflow_launch/result.py")),
     ("soflow_launch/sail.py", include_str!("../../../engine/soflow_launch/sail.py")),
     ("soflow_launch/script.py", include_str!("../../../engine/soflow_launch/script.py")),
+    ("soflow_launch/serve.py", include_str!("../../../engine/soflow_launch/serve.py")),
     ("soflow_launch/spark.py", include_str!("../../../engine/soflow_launch/spark.py")),
-    ("soflow_launch/statements.py", include_str!("../../../engine/soflow_launch/statements.py")),
-    ("soflow_launch/tables.py", include_str!("../../../engine/soflow_launch/tables.py")),
     ("soflow_launch/trouble.py", include_str!("../../../engine/soflow_launch/trouble.py")),
     ("soflow_launch/warm.py", include_str!("../../../engine/soflow_launch/warm.py")),
 ];

@@ -7,8 +7,10 @@ mod neighbours;
 mod pool;
 mod process;
 mod query;
+mod server;
 
 pub use engine::LocalEngine;
 pub use environment::{EngineEnvironment, InUse};
 pub use process::LocalTarget;
-pub use query::Statement;
+pub use query::{Statement, read_ipc};
+pub use server::SqlServer;

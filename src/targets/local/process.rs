@@ -143,7 +143,8 @@ impl Target for LocalTarget {
     }
 
     async fn prepare(&self, sink: &mut dyn Sink) -> Result<()> {
-        self.engine.prepare(sink)
+        self.engine.prepare(sink)?;
+        self.engine.start_pool()
     }
 
     fn start(&self, orders: Vec<StepOrder>, stop: &watch::Receiver<Stop>) -> Vec<BoxFuture<'static, Result<Ended>>> {
@@ -169,6 +170,12 @@ pub fn probable_cause(stderr: impl Read, log: &str, ended: &str) -> Cause {
         cause.class = Class::Code;
     }
     cause
+}
+
+/// Returns the error of an engine that has ended without an answer to a query, from what it printed.
+pub fn no_answer(printed: impl Read) -> Error {
+    let cause = probable_cause(printed, "stderr", "it printed nothing");
+    Error::new(Kind::Machine, "the local engine did not answer the query").detail(cause.excerpt).hint(MAKE_AGAIN)
 }
 
 fn describe(status: ExitStatus) -> String {

@@ -1,10 +1,13 @@
-//! SQL on published tables with the local engine.
+//! SQL on published tables with Spark, in a process of its own. The embedded engine has a server for that.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use arrow::array::RecordBatch;
+use arrow::ipc::reader::FileReader;
 use fs_err as fs;
 use serde::Serialize;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::engine::LocalEngine;
 use super::process;
@@ -17,23 +20,23 @@ pub struct Statement {
     pub id: String,
     /// Spark SQL, a query.
     pub sql: String,
-    /// How many rows at most; one more is returned when there are more.
+    /// How many rows at most.
     pub limit: Option<u64>,
 }
 
 impl LocalEngine {
-    /// Runs the statements; returns for each its Arrow IPC file in `output`, or the engine's message. `tables` are those
-    /// that statements may name, as the launcher takes them: see `engine/soflow_launch/tables.py`.
+    /// Runs the statements; returns for each its Arrow IPC file in `output`, or the engine's message. `views` are those
+    /// that statements may name, by name.
     ///
     /// # Errors
     /// `Machine` when the engine cannot run at all.
     pub async fn query(
         &self,
-        tables: &Json,
+        views: &BTreeMap<String, impl Serialize>,
         statements: &[Statement],
         output: &Path,
     ) -> Result<Vec<Result<PathBuf, String>>> {
-        let request = json!({ "tables": tables, "statements": statements, "output": output.to_string_lossy() });
+        let request = json!({ "views": views, "statements": statements, "output": output.to_string_lossy() });
         let file = output.join("request.json");
         fs::write(&file, request.to_string())?;
         // What it prints may be more than memory holds.
@@ -48,11 +51,24 @@ impl LocalEngine {
         if let Some(results) = results {
             return Ok(results);
         }
-        let cause = process::probable_cause(fs::File::open(&printed)?, "stderr", "it printed nothing");
-        Err(Error::new(Kind::Machine, "the local engine did not answer the query")
-            .detail(cause.excerpt)
-            .hint(process::MAKE_AGAIN))
+        Err(process::no_answer(fs::File::open(&printed)?))
     }
+}
+
+/// Returns the batches of an Arrow IPC file; a file without any is one empty batch, which has the columns.
+///
+/// # Errors
+/// `Machine` when the file cannot be opened, or is not a whole Arrow file.
+pub fn read_ipc(path: &Path) -> Result<Vec<RecordBatch>> {
+    let broken =
+        |error| Error::new(Kind::Machine, format!("`{}` is not a whole Arrow file", path.display())).caused_by(error);
+    let reader = FileReader::try_new_buffered(fs::File::open(path)?.into_file(), None).map_err(broken)?;
+    let schema = reader.schema();
+    let mut batches = reader.collect::<Result<Vec<_>, _>>().map_err(broken)?;
+    if batches.is_empty() {
+        batches.push(RecordBatch::new_empty(schema));
+    }
+    Ok(batches)
 }
 
 fn error_of(output: &Path, id: &str) -> Option<String> {
@@ -81,7 +97,7 @@ mod tests {
         let (engine_dir, network) = (folder.path().join("engines"), Network::Host);
         let local = Local { engine: Engine::Spark, parallel: None, python: None, engine_dir, network };
         let engine = LocalEngine::new(&local, &Host::default(), folder.path());
-        let error = engine.query(&json!({}), &[], &output).await.unwrap_err();
+        let error = engine.query(&BTreeMap::<String, ()>::new(), &[], &output).await.unwrap_err();
         assert!(output.join("request.json").is_file(), "{error}");
     }
 }
