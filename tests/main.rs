@@ -20,7 +20,7 @@ mod emr;
 mod examples;
 mod ingest;
 mod kill;
-
+mod query;
 mod stack;
 mod stackexchange;
 mod twin;

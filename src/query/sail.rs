@@ -91,12 +91,16 @@ mod tests {
         let told = "  selct 1\n  ^^^^^ unexpected `selct`, expected something else, ';', statement, end of input";
         assert_eq!(detail(message, "\n  selct 1"), told);
         let end = "invalid argument: found end of input expected expression";
-        assert_eq!(detail(end, "select\n日本 from"), "日本 from\n         ^ unexpected end of input, expected expression");
+        assert_eq!(
+            detail(end, "select\n日本 from"),
+            "日本 from\n         ^ unexpected end of input, expected expression"
+        );
     }
 
     #[test]
     fn a_word_that_cannot_be_a_name_is_told() {
-        let message = "invalid argument: found both at 14:18 expected 'OVER', '.', '[', 'IS', 'NOT', 'AS', identifier, '('";
+        let message =
+            "invalid argument: found both at 14:18 expected 'OVER', '.', '[', 'IS', 'NOT', 'AS', identifier, '('";
         let error = refused(message, "select sum(n) both from t");
         assert_eq!(error.detail.unwrap(), "select sum(n) both from t\n              ^^^^ unexpected `both`");
         assert_eq!(error.hints, ["`both` is a word of SQL: as a name it needs backticks"]);

@@ -65,6 +65,21 @@ pub fn for_sail(sql: &str) -> String {
     }
 }
 
+/// Returns whether a statement is a query, of whose rows some can be asked for, and not one about tables or plans.
+pub fn is_query(sql: &str) -> bool {
+    ["select", "values", "with"].contains(&first_word(sql).as_str())
+}
+
+/// Returns whether a statement lists what there is.
+pub fn is_show(sql: &str) -> bool {
+    first_word(sql) == "show"
+}
+
+fn first_word(sql: &str) -> String {
+    let mut words = TOKEN.find_iter(sql).map(|token| token.as_str().to_lowercase());
+    words.find(|word| !is_comment(word) && word != "(").unwrap_or_default()
+}
+
 /// Returns why a statement is not run, or `None` if it only reads.
 pub fn refusal(sql: &str) -> Option<String> {
     let tokens: Vec<String> =
@@ -165,6 +180,16 @@ mod tests {
         assert_eq!(split("select 1; -- done"), Script { statements: vec!["select 1"], rest: "", is_open: false });
         assert_eq!(split("select 1 /* and").is_open, true);
         assert_eq!(split(" \n").rest, "");
+    }
+
+    #[test]
+    fn queries_are_told_from_other_statements_that_read() {
+        for sql in ["select 1", "-- x\n ((Values (1)))", "with a as (select 1) select * from a"] {
+            assert!(is_query(sql), "{sql}");
+        }
+        for sql in ["show tables", "explain select 1", "describe select 1", ""] {
+            assert!(!is_query(sql), "{sql}");
+        }
     }
 
     #[test]

@@ -44,7 +44,8 @@ impl View {
     pub fn of(version: &Version, curated: &Uri, engine: Engine) -> Result<Self, String> {
         let stored = version.schema.iter().map(|column| (column.name.as_str(), column.kind.as_str()));
         let keys = version.partition_by.iter().map(|key| (key.as_str(), "string"));
-        let table = Table { version, curated, engine, stored: stored.clone().collect(), all: stored.chain(keys).collect() };
+        let table =
+            Table { version, curated, engine, stored: stored.clone().collect(), all: stored.chain(keys).collect() };
         if table.all.is_empty() {
             let name = &version.table;
             return Err(format!("`{name}` has never had a row, and its step did not say which columns it has"));
@@ -99,11 +100,13 @@ impl Table<'_> {
     /// Sail reads a directory that is not there as an empty one; a published partition that is lost is no such.
     fn check(&self, partition: &Partition) -> Result<(), String> {
         let place = partition.place(&self.version.partition_by);
-        let is_lost = |path: std::path::PathBuf| !self.version.partition_by.is_empty() && !path.is_dir();
+        let is_lost = |path: std::path::PathBuf| partition.files > 0 && !path.is_dir();
         if self.curated.join(&place).to_path().is_some_and(is_lost) {
             let (prefix, table) = (self.curated.join(&partition.prefix), &self.version.table);
-            let directory = place[partition.prefix.len()..].trim_start_matches('/');
-            return Err(format!("partition {directory} of `{table}` is missing in {prefix}"));
+            return Err(match place[partition.prefix.len()..].trim_start_matches('/') {
+                "" => format!("`{table}` is missing: there is no {prefix}"),
+                directory => format!("partition {directory} of `{table}` is missing in {prefix}"),
+            });
         }
         Ok(())
     }

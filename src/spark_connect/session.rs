@@ -116,7 +116,8 @@ impl Session {
         };
         self.grpc.ready().await.map_err(|error| StatementError::Lost(error.to_string()))?;
         let codec = ProstCodec::<ExecutePlanRequest, ExecutePlanResponse>::default();
-        let answer = self.grpc.server_streaming(Request::new(request), PathAndQuery::from_static(EXECUTE_PLAN), codec).await?;
+        let answer =
+            self.grpc.server_streaming(Request::new(request), PathAndQuery::from_static(EXECUTE_PLAN), codec).await?;
         Ok(Rows { responses: answer.into_inner(), read: Vec::new() })
     }
 }

@@ -32,6 +32,7 @@ mod query;
 mod retry;
 mod rollback;
 mod runs;
+mod sql;
 mod submit;
 mod tables;
 mod terminal;

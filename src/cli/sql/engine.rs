@@ -254,7 +254,10 @@ impl Sail {
         }
         let sql = statement::for_sail(sql);
         let rows = Relation::sql(&sql);
-        let rows = most.map_or(rows.clone(), |most| rows.limit(most));
+        let rows = match most.filter(|_| statement::is_query(&sql)) {
+            Some(most) => rows.limit(most),
+            None => rows,
+        };
         let done = self.start().await?.read(rows, see).await;
         done.map_err(|error| match (&error.detail, error.kind) {
             (Some(message), Kind::Usage) => sail::refused(message, &sql),
@@ -263,10 +266,11 @@ impl Sail {
     }
 }
 
-/// Returns the published tables whose names are words of the statements.
+/// Returns the published tables that the statements may be about: those whose names are words of them.
 fn named<'a>(index: &'a Index, statements: &[&str]) -> Vec<&'a String> {
     let words: BTreeSet<String> = statements.iter().flat_map(|sql| words(sql)).collect();
-    index.tables.keys().filter(|name| words.contains(*name)).collect()
+    let all = statements.iter().any(|sql| statement::is_show(sql));
+    index.tables.keys().filter(|name| all || words.contains(*name)).collect()
 }
 
 /// Returns the words of a statement in lower case: its tables are among them.

@@ -19,10 +19,50 @@ const HISTORY: usize = 1000;
 
 /// What is completed besides tables and columns.
 const KEYWORDS: [&str; 44] = [
-    "and", "as", "asc", "between", "by", "case", "cast", "count", "cross", "desc", "describe", "distinct", "else", "end",
-    "except", "exists", "explain", "from", "full", "group", "having", "in", "inner", "intersect", "is", "join", "left",
-    "like", "limit", "not", "null", "on", "or", "order", "outer", "over", "partition", "right", "select", "show", "then",
-    "union", "when", "where",
+    "and",
+    "as",
+    "asc",
+    "between",
+    "by",
+    "case",
+    "cast",
+    "count",
+    "cross",
+    "desc",
+    "describe",
+    "distinct",
+    "else",
+    "end",
+    "except",
+    "exists",
+    "explain",
+    "from",
+    "full",
+    "group",
+    "having",
+    "in",
+    "inner",
+    "intersect",
+    "is",
+    "join",
+    "left",
+    "like",
+    "limit",
+    "not",
+    "null",
+    "on",
+    "or",
+    "order",
+    "outer",
+    "over",
+    "partition",
+    "right",
+    "select",
+    "show",
+    "then",
+    "union",
+    "when",
+    "where",
 ];
 
 /// A source of statements.
@@ -234,7 +274,11 @@ mod tests {
             ("\\t", 0, &["\\timing"]),
             ("\\d an", 3, &["answers"]),
         ] {
-            assert_eq!(assistant().candidates(text), (start, words.iter().map(|word| word.to_string()).collect()), "{text}");
+            assert_eq!(
+                assistant().candidates(text),
+                (start, words.iter().map(|word| word.to_string()).collect()),
+                "{text}"
+            );
         }
     }
 

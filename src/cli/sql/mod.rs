@@ -16,7 +16,6 @@ pub use shell::sql;
 
 use super::app::App;
 use crate::error::Result;
-use engine::SqlEngine;
 use output::Destination;
 use shell::Shell;
 
@@ -58,7 +57,7 @@ pub async fn query(app: &App, args: &QueryArgs) -> Result<u8> {
     let destination = Destination { csv: args.rows.csv, file: args.to.clone() };
     destination.check()?;
     let work = app.workspace().await?;
-    let mut shell = Shell::new(&work, SqlEngine::of(&work)?, &args.rows);
+    let mut shell = Shell::new(&work, &args.rows)?;
     shell.answer(args.sql.trim().trim_end_matches(';'), &destination).await?;
     Ok(0)
 }

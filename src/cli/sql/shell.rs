@@ -2,8 +2,10 @@
 
 use std::io::{BufRead, BufReader, Cursor, IsTerminal as _, stdin};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use arrow::array::RecordBatch;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::engine::SqlEngine;
@@ -16,8 +18,11 @@ use crate::cli::workspace::Workspace;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::query::statement;
-use crate::report::{plural, seconds};
+use crate::report::plural;
 use crate::yaml::did_you_mean;
+
+/// After which time a person at a terminal is told how to end a statement.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The commands, and what they do.
 const COMMANDS: [(&str, &str, &str); 8] = [
@@ -43,22 +48,22 @@ pub async fn sql(app: &App, args: &SqlArgs) -> Result<u8> {
         _ => Some(Box::new(BufReader::new(stdin()))),
     };
     let work = app.workspace().await?;
-    let mut shell = Shell::new(&work, SqlEngine::of(&work)?, &args.rows);
+    let mut shell = Shell::new(&work, &args.rows)?;
     let mut input = match text {
         Some(text) => Input::lines(text),
         None => shell.terminal().await?,
     };
-    let prompt = format!("{}> ", work.project.settings.target);
+    let target = &work.project.settings.target;
+    let prompt = format!("{target}> ");
     if input.is_terminal() {
-        let text = format!("Tables of `{}`. Statements end with a semicolon; \\? shows help, \\q leaves.", work.project.settings.target);
+        let text = format!("Tables of `{target}`. Statements end with a semicolon; \\? shows help, \\q leaves.");
         app.tell(Event::Note { text });
-        // Meanwhile somebody types; what goes wrong is told by the first statement.
-        let (first, _) = tokio::join!(input.next(&prompt), shell.engine.start());
-        shell.go(first?, &input).await?;
+        shell.patience = Some(PATIENCE);
     }
     while !shell.has_left {
-        let next = input.next(&prompt).await?;
-        shell.go(next, &input).await?;
+        // While somebody types, the engine starts. What goes wrong then is told by the statement that needs it.
+        let (next, _) = tokio::join!(input.next(&prompt), shell.engine.start());
+        shell.go(next?, &input).await?;
     }
     Ok(0)
 }
@@ -72,12 +77,29 @@ pub struct Shell<'a> {
     to: Option<PathBuf>,
     timing: bool,
     has_left: bool,
+    /// Ctrl-C. From the beginning, so that none is lost between two statements.
+    interrupts: Signal,
+    /// After which time somebody who waits is told that they do.
+    patience: Option<Duration>,
 }
 
 impl<'a> Shell<'a> {
-    /// Returns a shell that has run nothing yet.
-    pub fn new(work: &'a Workspace<'a>, engine: SqlEngine, rows: &RowOptions) -> Self {
-        Self { work, engine, limit: rows.limit, csv: rows.csv, to: None, timing: false, has_left: false }
+    /// Returns a shell that has run nothing yet. From now on Ctrl-C is its business.
+    ///
+    /// # Errors
+    /// Those of the settings and of making an engine.
+    pub fn new(work: &'a Workspace<'a>, rows: &RowOptions) -> Result<Self> {
+        Ok(Self {
+            work,
+            engine: SqlEngine::of(work)?,
+            limit: rows.limit,
+            csv: rows.csv,
+            to: None,
+            timing: false,
+            has_left: false,
+            interrupts: signal(SignalKind::interrupt())?,
+            patience: None,
+        })
     }
 
     async fn terminal(&self) -> Result<Input> {
@@ -103,6 +125,10 @@ impl<'a> Shell<'a> {
         };
         match self.run(&text, input.is_terminal()).await {
             Err(error) if input.is_terminal() => {
+                if error.kind == Kind::Interrupted {
+                    // The terminal has shown `^C`.
+                    self.work.app.print_err("\n");
+                }
                 self.work.app.show_error(&error);
                 Ok(())
             }
@@ -118,7 +144,9 @@ impl<'a> Shell<'a> {
             command if command.starts_with('\\') => self.command(command).await?,
             _ => {
                 let script = statement::split(text);
-                for sql in script.statements.into_iter().chain([script.rest].into_iter().filter(|rest| !rest.is_empty())) {
+                for sql in
+                    script.statements.into_iter().chain([script.rest].into_iter().filter(|rest| !rest.is_empty()))
+                {
                     let began = Instant::now();
                     let destination = Destination { csv: self.csv, file: self.to.take() };
                     let rows = self.answer(sql, &destination).await?;
@@ -126,7 +154,7 @@ impl<'a> Shell<'a> {
                         self.work.app.print_err(&format!("({})\n", plural(rows as u64, "row")));
                     }
                     if self.timing {
-                        let text = format!("Time: {}", seconds(began.elapsed().as_secs_f64()));
+                        let text = format!("Time: {} ms", began.elapsed().as_millis());
                         self.work.app.tell(Event::Note { text });
                     }
                 }
@@ -140,24 +168,32 @@ impl<'a> Shell<'a> {
     /// # Errors
     /// As [`SqlEngine::answer`], and those of writing.
     pub async fn answer(&mut self, sql: &str, to: &Destination) -> Result<usize> {
-        let (tell, stop) = watch::channel(false);
-        let listening = tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                let _ = tell.send(true);
-            }
-        });
         if self.work.session.is_some() {
             // Athena reads Glue: a publication that was cut short is shown there first.
             self.work.settle().await?;
         }
         let app = self.work.app;
         let (mut output, mut rows) = (to.open(app)?, 0);
-        let mut see = |batch: arrow::array::RecordBatch| {
-            rows += batch.num_rows();
-            output.batch(batch)
+        let (tell, stop) = watch::channel(false);
+        let told = {
+            let mut see = |batch: RecordBatch| {
+                rows += batch.num_rows();
+                output.batch(batch)
+            };
+            let answer = self.engine.answer(sql, self.limit, stop, &mut see);
+            tokio::pin!(answer);
+            let mut patience = self.patience;
+            loop {
+                tokio::select! {
+                    told = &mut answer => break told,
+                    _ = self.interrupts.recv() => drop(tell.send(true)),
+                    () = tokio::time::sleep(patience.unwrap_or_default()), if patience.is_some() => {
+                        app.tell(Event::Note { text: "It is still running; Ctrl-C ends it.".into() });
+                        patience = None;
+                    }
+                }
+            }
         };
-        let told = self.engine.answer(sql, self.limit, stop, &mut see).await;
-        listening.abort();
         output.end(app, self.limit, told?)?;
         Ok(rows)
     }
@@ -196,7 +232,8 @@ impl<'a> Shell<'a> {
     }
 
     fn help(&self) -> Result<()> {
-        let line = |(name, argument, what): &(&str, &str, &str)| format!("  {:<14}{what}\n", format!("{name} {argument}"));
+        let line =
+            |(name, argument, what): &(&str, &str, &str)| format!("  {:<14}{what}\n", format!("{name} {argument}"));
         let lines: String = COMMANDS.iter().map(line).collect();
         let words = "  select … ;    a Spark SQL statement, on as many lines as it needs\n";
         self.work.app.print(&format!("{words}{lines}Ctrl-C ends a statement, Ctrl-D leaves.\n")).map(drop)

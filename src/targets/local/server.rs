@@ -76,7 +76,11 @@ impl SqlServer {
     ///
     /// # Errors
     /// As [`Self::create_view`], and those of `see`.
-    pub async fn read(&mut self, rows: Relation, see: &mut (dyn FnMut(RecordBatch) -> Result<bool> + Send)) -> Result<()> {
+    pub async fn read(
+        &mut self,
+        rows: Relation,
+        see: &mut (dyn FnMut(RecordBatch) -> Result<bool> + Send),
+    ) -> Result<()> {
         let mut rows = match self.session.read(rows).await {
             Ok(rows) => rows,
             Err(error) => return Err(self.failure(error).await),
