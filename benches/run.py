@@ -1,12 +1,12 @@
 """Measures soflow and prints the tables of docs/performance.md. Needs Linux (/proc), cargo and python3 >= 3.10.
 
     python3 benches/run.py                     everything; the growth to 100x takes a quarter of an hour
-    python3 benches/run.py start plan          only these parts: start, plan, engines, growth
+    python3 benches/run.py start plan          only these parts: start, plan, query, engines, growth
     python3 benches/run.py growth --scales 1,10
 
 Nothing is asserted: speed depends on the machine. What is printed is the minimum, the median and the maximum of several
 runs for short commands, and single runs for whole jobs; memory is the sum of the proportional set sizes (PSS) of
-soflow and everything it started, looked at four times a second.
+soflow and everything it started, looked at twenty times a second.
 """
 
 import argparse
@@ -22,16 +22,16 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOFLOW = ROOT / "target/release/soflow"
-LOOK_EVERY = 0.25
+LOOK_EVERY = 0.05
 SAMPLE_DATE = "2026-10-31"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", help="start, plan, engines, growth [default: all]")
+    parser.add_argument("parts", nargs="*", help="start, plan, query, engines, growth [default: all]")
     parser.add_argument("--scales", default="1,10,100")
     wanted = parser.parse_args()
-    parts = {"start": start, "plan": plan, "engines": engines, "growth": growth}
+    parts = {"start": start, "plan": plan, "query": query, "engines": engines, "growth": growth}
     unknown = set(wanted.parts) - set(parts)
     if unknown:
         parser.error(f"unknown part: {', '.join(sorted(unknown))}")
@@ -75,6 +75,26 @@ def plan(_: list[int]) -> None:
         print(f"| `soflow submit daily`, nothing to do | {times} |\n")
 
 
+def query(_: list[int]) -> None:
+    """A small question to the published sample, and the same to its files by DuckDB."""
+    with lake() as environment, tempfile.TemporaryDirectory(prefix="soflow-duckdb-") as packages:
+        run(["submit", "daily", "--sample"], environment)
+        sql = "select count(*) from questions"
+        files = environment["SOFLOW_LAKE"].removeprefix("file:") + "/curated/questions/**/*.parquet"
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--target", packages, "duckdb"], check=True)
+        ask = f"import duckdb; print(duckdb.sql(\"select count(*) from read_parquet('{files}')\").fetchall())"
+        print("## A query\n\n| command | min | median | max | peak memory MB |\n|---|---|---|---|---|")
+        python = [sys.executable, "-c", ask]
+        for name, command, its in (
+            (f'`soflow query "{sql}"`', [SOFLOW, "query", sql], environment),
+            ("DuckDB's Python", python, {**environment, "PYTHONPATH": packages}),
+        ):
+            measured = [watched(command, its) for _ in range(20)]
+            times = spread([seconds * 1e3 for seconds, _ in measured])
+            print(f"| {name} | {times} | {max(peak for _, peak in measured):.0f} |")
+    print()
+
+
 def engines(_: list[int]) -> None:
     """The whole sample job on both engines, environments made beforehand."""
     print("## The sample job on both engines\n\n| engine | wall s | peak memory MB |\n|---|---|---|")
@@ -105,6 +125,11 @@ def growth(scales: list[int]) -> None:
 def whole_job(flags: list[str], environment: dict[str, str]) -> tuple[float, float]:
     """Seconds and peak megabytes of one submit."""
     command = [SOFLOW, "--events", "quiet", "submit", "daily", "--date", SAMPLE_DATE, *flags]
+    return watched(command, environment)
+
+
+def watched(command: list, environment: dict[str, str]) -> tuple[float, float]:
+    """Seconds and peak megabytes of one command."""
     began = time.monotonic()
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     peak = Peak(process.pid)

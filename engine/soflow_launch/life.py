@@ -32,7 +32,8 @@ def begin(stdin=True):
     signals = wakeup_pipe()
     for number in STOPPED:
         signal.signal(number, lambda *_: None)
-    threading.Thread(target=watch, args=(signals, take_stdin() if stdin else None), name="soflow-watch", daemon=True).start()
+    sources = (signals, take_stdin() if stdin else None)
+    threading.Thread(target=watch, args=sources, name="soflow-watch", daemon=True).start()
 
 
 def absolute(path_list):

@@ -10,6 +10,7 @@ use super::backfill::BackfillArgs;
 use super::deploy::{CompileArgs, DeployArgs, DestroyArgs, Driver};
 use super::ingest::IngestCommand;
 use super::sql::{QueryArgs, SqlArgs};
+use super::watch::WatchArgs;
 
 /// Runs Spark jobs on this machine, with an embedded engine, and on Amazon EMR: the same job file, the same PySpark.
 #[derive(Debug, Parser)]
@@ -60,6 +61,8 @@ pub enum EventsForm {
 pub enum Command {
     /// Run a job: what has changed since it was published, and nothing else
     Submit(SubmitArgs),
+    /// Run a job on this machine whenever its code is saved: what a save changes, and nothing else
+    Watch(WatchArgs),
     /// Show what `submit` would do, and do nothing
     Plan(Selection),
     /// Run a job for each date of a range; again: go on where it stopped

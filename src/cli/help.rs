@@ -14,6 +14,7 @@ const GROUPS: &Groups = &[
         "Run jobs",
         &[
             ("submit", &["daily --sample", "daily --date 2026-11-22", "daily --target dev --wait 0s"]),
+            ("watch", &["daily --sample", "daily --from tag_pairs"]),
             ("plan", &["daily", "daily --from questions --output json"]),
             ("backfill", &["daily --from 2026-11-01 --dry-run", "daily --from 2026-11-01 --to 2026-11-22 --yes"]),
             ("retry", &["daily.2026-11-22.3"]),

@@ -22,6 +22,7 @@ mod runs;
 mod sql;
 mod submit;
 mod tables;
+mod watch;
 mod workspace;
 
 use std::io::Write as _;
@@ -95,6 +96,7 @@ impl App {
     async fn dispatch(&self, command: &Command) -> Result<u8> {
         match command {
             Command::Submit(args) => submit::submit(self, args).await,
+            Command::Watch(args) => watch::watch(self, args).await,
             Command::Plan(selection) => plan::plan(self, selection).await,
             Command::Backfill(args) => backfill::backfill(self, args).await,
             Command::Validate { jobs } => config::validate(self, jobs),

@@ -36,10 +36,18 @@ pub async fn submit(app: &App, args: &SubmitArgs) -> Result<u8> {
     let mut sink = app.sink();
     let submission = Submission::new(&work, &services, &selection)?;
     if args.sample {
-        let _lock = work.guard("ingest sample")?;
-        sample::write(work.store.as_ref(), &work.lake().raw, SAMPLE_SITE, sink.as_mut()).await?;
+        write_sample(&work, sink.as_mut()).await?;
     }
     submission.run(&work, &services, sink).await
+}
+
+/// Writes the sample's pages into raw, unless they are there.
+///
+/// # Errors
+/// `Held` when somebody else writes to the lake; those of the store.
+pub async fn write_sample(work: &Workspace<'_>, sink: &mut dyn Sink) -> Result<()> {
+    let _lock = work.guard("ingest sample")?;
+    sample::write(work.store.as_ref(), &work.lake().raw, SAMPLE_SITE, sink).await.map(drop)
 }
 
 /// Asks for the same again as a run did; finished steps are taken as they are.

@@ -256,6 +256,6 @@ pub async fn told_to_stop() -> Result<()> {
 
 /// The person insists. Local steps notice that soflow is gone and end by themselves.
 #[expect(clippy::exit, reason = "waiting for anything is what the person does not want")]
-fn second_signal() {
+pub fn second_signal() {
     std::process::exit(i32::from(Kind::Interrupted.exit_code()));
 }

@@ -38,3 +38,4 @@ mod tables;
 mod terminal;
 mod usage;
 mod validate;
+mod watch;
