@@ -15,7 +15,7 @@ fn a_save_runs_what_it_changes_and_errors_are_told_in_place() {
     terminal.wait_for(is_waiting);
     project.step("doubles", "import small\n\nraise ValueError('half done')\n");
     let screen = terminal.wait_for(|screen| screen.contains("half done") && is_waiting(screen));
-    assert!(screen.contains("Saved: pyspark/doubles.py."), "{screen}");
+    assert!(screen.contains("Saved: pyspark/steps/doubles.py."), "{screen}");
     project.step("doubles", "import small\n\nsmall.write('doubles', n=[2, 4])\n");
     let screen = terminal.wait_for(|screen| screen.contains("small.2025-10-31.3") && is_waiting(screen));
     assert!(!screen.contains("step counts running"), "{screen}");
