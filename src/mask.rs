@@ -256,13 +256,18 @@ mod tests {
     ];
 
     /// What is known by its look, one of each kind.
-    const LOOKS: [&str; 9] = [
+    const LOOKS: [&str; 14] = [
         "AKIAIOSFODNN7EXAMPLE",
         "ASIAIOSFODNN7EXAMPLE",
         "FwoGZXIvYXdzEBYaDH7examplexamplexamplexample",
         "FQoGZXIvYXdzEBYaDH7examplexamplexamplexample",
         "IQoJb3JpZ2luX2VjEBYaDH7examplexamplexamplexam",
         "ghp_0123456789abcdefghij",
+        "gho_0123456789abcdefghij",
+        "ghu_0123456789abcdefghij",
+        "ghs_0123456789abcdefghij",
+        "ghr_0123456789abcdefghij",
+        "github_pat_0123456789abcdefghij",
         "glpat-0123456789abcdefghij",
         "pypi-AgEIcHlwaS5vcmcCJDAx",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx.c2ln",
