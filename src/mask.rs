@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::{LazyLock, OnceLock};
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::bytes::{Captures, Regex};
 use serde::Serializer;
 
@@ -26,17 +27,14 @@ const QUOTED: &str = concat!(
     r#"|\\"(?:[^"\\\n]|\\\\\\"|\\\\[^"\n]|\\[^"\\\n])*\\"|\\?["'][^\n]*"#,
 );
 
-/// What every secret has near it or in it. Text without any of this is most text, and needs none of the forms.
-static HINT: LazyLock<Regex> = LazyLock::new(|| {
-    regex(concat!(
-        "pass|key|secret|token|pwd|signature|credential|authorization|cookie|bearer|://",
-        "|a[ks]ia|fwog|fqog|iqoj|gh[pousr]_|github_pat_|glpat-|pypi-|eyj",
-    ))
-});
+/// Words of which every name of a secret has one.
+const IN_NAMES: &str = "pass key secret token pwd";
 
 /// A form in which secrets come: what is kept of it, and what is hidden.
 struct Form {
-    /// Text without any of these bytes does not have it; all may when there are none.
+    /// Text without any of these words, in upper or lower case, does not have it: most text has none.
+    words: &'static str,
+    /// Nor does text without any of these bytes; all may when there are none.
     signs: &'static [u8],
     pattern: String,
     /// Made when it is first needed: to make all of them takes longer than most commands.
@@ -46,33 +44,40 @@ struct Form {
 static FORMS: LazyLock<Vec<Form>> = LazyLock::new(|| {
     let named = format!(r"(?:{NAMES}|(?:^|[^\w:]|_)(?:{WORDS}))");
     let end = r#"["'\\]*[ \t]*"#;
-    let forms: [(&[u8], String); 10] = [
+    let forms: [(&str, &[u8], String); 10] = [
         // `password: x`, `"secret": "x"`, `Map(token -> x)`.
-        (b":>%", format!(r#"(?<kept>{named}{end}(?::|->|=>|%3A)[ \t]*)(?<hidden>{QUOTED}|[^\s"'\\]\S*)"#)),
+        (IN_NAMES, b":>%", format!(r#"(?<kept>{named}{end}(?::|->|=>|%3A)[ \t]*)(?<hidden>{QUOTED}|[^\s"'\\]\S*)"#)),
         // `AWS_SECRET_ACCESS_KEY=x`, `?access_token=x&…`. In addresses a `key` is a secret too.
         (
+            "pass key secret token pwd signature credential",
             b"=%",
             format!(
                 r#"(?<kept>(?:{named}|\bkey|\bsignature|\bcredential){end}(?:=|%3D)[ \t]*)(?<hidden>{QUOTED}|[^\s"'\\&][^\s&"]*)"#
             ),
         ),
         // `--token x`, also as a list of arguments.
-        (b"-", format!(r#"(?<kept>--(?:[\w-]*-)?(?:{NAMES}|{WORDS})(?:["'],)?[ \t]+)(?<hidden>{QUOTED}|[^\s"']\S*)"#)),
+        (
+            IN_NAMES,
+            b"-",
+            format!(r#"(?<kept>--(?:[\w-]*-)?(?:{NAMES}|{WORDS})(?:["'],)?[ \t]+)(?<hidden>{QUOTED}|[^\s"']\S*)"#),
+        ),
         // `<password>x</password>`, and Hadoop's properties.
-        (b"<", format!(r"(?<kept><[\w.:-]*?(?:{NAMES}|{WORDS})>|{named}</name>\s*<value>)(?<hidden>[^<]+)")),
+        (IN_NAMES, b"<", format!(r"(?<kept><[\w.:-]*?(?:{NAMES}|{WORDS})>|{named}</name>\s*<value>)(?<hidden>[^<]+)")),
         // Headers, to the end of the line or of the quotes.
         (
+            "authorization cookie",
             b":=",
             format!(
                 r#"(?<kept>\b(?:authorization|cookie){end}[:=][ \t"'\\]*(?:(?:bearer|basic|digest|token|negotiate|aws4-hmac-sha256)[ \t]+)?)(?<hidden>[^"'\\\n]+)"#
             ),
         ),
-        (b" \t", r"(?<kept>\bbearer[ \t]+)(?<hidden>[\w.~+/=-]{8,})".into()),
+        ("bearer", b" \t", r"(?<kept>\bbearer[ \t]+)(?<hidden>[\w.~+/=-]{8,})".into()),
         // `https://user:x@host`; S3's old form, in which the secret has slashes.
-        (b"@", r#"(?<kept>\b[a-z][a-z0-9+.-]*://)(?<hidden>[^\s/?#"'<>]+)@"#.into()),
-        (b"@", r#"(?<kept>\bs3[an]?://)(?<hidden>[^\s/:@"']+:[^\s@"']+)@"#.into()),
+        ("://", b"@", r#"(?<kept>\b[a-z][a-z0-9+.-]*://)(?<hidden>[^\s/?#"'<>]+)@"#.into()),
+        ("://", b"@", r#"(?<kept>\bs3[an]?://)(?<hidden>[^\s/:@"']+:[^\s@"']+)@"#.into()),
         // What is known by its look: keys and session tokens of AWS; tokens of GitHub, GitLab and PyPI; signed tokens.
         (
+            "akia asia fwog fqog iqoj ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- pypi- eyj",
             b"",
             concat!(
                 r"(?<kept>)(?<hidden>(?-i:\b(?:A[KS]IA[A-Z0-9]{16}\b|(?:FwoG|FQoG|IQoJ)[\w+/=-]{40,}|gh[pousr]_\w{20,}",
@@ -80,10 +85,29 @@ static FORMS: LazyLock<Vec<Form>> = LazyLock::new(|| {
             )
             .into(),
         ),
-        (b"-", r"(?<kept>-----BEGIN [A-Z ]*PRIVATE KEY-----)(?<hidden>(?s:.+?))(?:-----END|$)".into()),
+        ("-----begin", b"-", r"(?<kept>-----BEGIN [A-Z ]*PRIVATE KEY-----)(?<hidden>(?s:.+?))(?:-----END|$)".into()),
     ];
-    forms.into_iter().map(|(signs, pattern)| Form { signs, pattern, regex: OnceLock::new() }).collect()
+    forms.into_iter().map(|(words, signs, pattern)| Form { words, signs, pattern, regex: OnceLock::new() }).collect()
 });
+
+/// Finds the words of all forms in one pass, and the form that each is of, by its number.
+static WORDS_OF_FORMS: LazyLock<(AhoCorasick, Vec<usize>)> = LazyLock::new(|| {
+    let of_form = |(at, form): (usize, &'static Form)| form.words.split(' ').map(move |word| (word, at));
+    let (words, forms): (Vec<&str>, Vec<_>) = FORMS.iter().enumerate().flat_map(of_form).unzip();
+    // The kind that takes least to make: most commands have a few lines to look through.
+    let kind = Some(AhoCorasickKind::NoncontiguousNFA);
+    let made = AhoCorasick::builder().ascii_case_insensitive(true).prefilter(false).kind(kind).build(words);
+    (made.unwrap_or_else(|error| unreachable!("a word is wrong: {error}")), forms)
+});
+
+/// Returns the forms that a text can have, as far as its words and signs tell.
+fn possible(bytes: &[u8]) -> impl Iterator<Item = &'static Form> {
+    let (words, form_of) = &*WORDS_OF_FORMS;
+    let mut found = vec![false; FORMS.len()];
+    words.find_overlapping_iter(bytes).for_each(|word| found[form_of[word.pattern().as_usize()]] = true);
+    let signed = |form: &Form| form.signs.is_empty() || bytes.iter().any(|byte| form.signs.contains(byte));
+    FORMS.iter().zip(found).filter_map(move |(form, found)| (found && signed(form)).then_some(form))
+}
 
 /// Letters of other languages are no part of a name or a sign here, and would make a form ten times as long to prepare.
 fn regex(pattern: &str) -> Regex {
@@ -97,13 +121,7 @@ pub fn text(text: &str) -> String {
 
 /// Returns bytes, which may be no text, without the secrets in them.
 pub fn bytes(bytes: &[u8]) -> Cow<'_, [u8]> {
-    if !HINT.is_match(bytes) {
-        return Cow::Borrowed(bytes);
-    }
-    FORMS.iter().fold(Cow::Borrowed(bytes), |bytes, form| {
-        if !form.signs.is_empty() && !bytes.iter().any(|byte| form.signs.contains(byte)) {
-            return bytes;
-        }
+    possible(bytes).fold(Cow::Borrowed(bytes), |bytes, form| {
         match form.regex.get_or_init(|| regex(&form.pattern)).replace_all(&bytes, hidden) {
             Cow::Borrowed(_) => bytes,
             Cow::Owned(masked) => Cow::Owned(masked),
@@ -237,6 +255,26 @@ mod tests {
         ("refresh_token%3D§", "refresh_token%3D…"),
     ];
 
+    /// What is known by its look, one of each kind.
+    const LOOKS: [&str; 14] = [
+        "AKIAIOSFODNN7EXAMPLE",
+        "ASIAIOSFODNN7EXAMPLE",
+        "FwoGZXIvYXdzEBYaDH7examplexamplexamplexample",
+        "FQoGZXIvYXdzEBYaDH7examplexamplexamplexample",
+        "IQoJb3JpZ2luX2VjEBYaDH7examplexamplexamplexam",
+        "ghp_0123456789abcdefghij",
+        "gho_0123456789abcdefghij",
+        "ghu_0123456789abcdefghij",
+        "ghs_0123456789abcdefghij",
+        "ghr_0123456789abcdefghij",
+        "github_pat_0123456789abcdefghij",
+        "glpat-0123456789abcdefghij",
+        "pypi-AgEIcHlwaS5vcmcCJDAx",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx.c2ln",
+    ];
+
+    const PEM: &str = "x -----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc\n-----END RSA PRIVATE KEY----- y";
+
     /// What is about secrets and has none.
     const PLAIN: [&str; 14] = [
         "ExpiredToken: The provided token has expired.",
@@ -260,11 +298,10 @@ mod tests {
         for (form, shown) in SEEN {
             assert_eq!(text(&form.replace('§', "s3cr3t+Xy=")), shown, "{form}");
         }
-        for known in ["AKIAIOSFODNN7EXAMPLE", "ghp_0123456789abcdefghij", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx.c2ln"] {
+        for known in LOOKS {
             assert_eq!(text(&format!("as {known} said")), "as … said");
         }
-        let pem = "x -----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc\n-----END RSA PRIVATE KEY----- y";
-        assert_eq!(text(pem), "x -----BEGIN RSA PRIVATE KEY-----…-----END RSA PRIVATE KEY----- y");
+        assert_eq!(text(PEM), "x -----BEGIN RSA PRIVATE KEY-----…-----END RSA PRIVATE KEY----- y");
     }
 
     #[test]
@@ -302,6 +339,23 @@ mod tests {
             prop_assert!(!shown.contains(&secret), "{told}\n{shown}");
             prop_assert_eq!(text(&shown), shown.clone());
             prop_assert_eq!(shown.lines().count(), told.lines().count());
+        }
+
+        #[test]
+        fn no_form_is_passed_over_that_a_text_has(
+            told in prop::sample::select(SEEN.map(|(form, _)| form).into_iter().chain(LOOKS).chain([PEM]).collect::<Vec<_>>()),
+            capitals in any::<u64>(),
+            around in prop::array::uniform2("[ -~\n]{0,20}"),
+        ) {
+            let turned = |(at, c): (usize, char)| if capitals >> (at % 64) & 1 == 1 { c.to_ascii_uppercase() } else { c };
+            let swapped: String = told.replace('§', "s3cr3t+Xy=").chars().enumerate().map(turned).collect();
+            for told in [told, &swapped] {
+                let told = format!("{}{told}{}", around[0], around[1]);
+                let missed = FORMS.iter().filter(|form| regex(&form.pattern).is_match(told.as_bytes()));
+                for form in missed.filter(|form| !possible(told.as_bytes()).any(|one| one.pattern == form.pattern)) {
+                    prop_assert!(false, "{told}\n{}", form.pattern);
+                }
+            }
         }
 
         #[test]

@@ -120,11 +120,14 @@ pub fn no_step<'a>(what: String, step: &str, known: impl Iterator<Item = &'a str
     close.into_iter().fold(error, Error::hint).hint(format!("its steps are: {}", names.join(", ")))
 }
 
+/// A job, its date, and which of its steps are to run.
+pub type Asked = (Job, Date, Select);
+
 /// Returns the job that is asked for, its date, and which of its steps.
 ///
 /// # Errors
 /// `Usage` for mistakes in the job file and in what is asked for of it.
-pub fn asked(project: &Project, selection: &Selection) -> Result<(Job, Date, Select)> {
+pub fn asked(project: &Project, selection: &Selection) -> Result<Asked> {
     let date = selection.date.unwrap_or_else(yesterday);
     let job = load_job(project, &selection.job, &selection.params, date)?;
     let select = select(&job, selection)?;

@@ -30,11 +30,11 @@ pub async fn parity(app: &App, args: &ParityArgs) -> Result<u8> {
     app.read_project(&TargetOptions::default())??.local()?;
     let (job, date, params) = (args.job.clone(), args.date, args.params.clone());
     let selection = Selection { job, date, params, ..Selection::default() };
-    let work = app.open_for(&selection, Watching::default()).await?;
+    let (work, job) = app.open_for(&selection, Watching::default()).await?;
     let base = work.lake().artifacts.join("parity");
     let _lock = LakeLock::take(&base, Timestamp::now())?;
     let services = work.services()?;
-    let mut submission = Submission::new(&work, &services, &selection)?;
+    let mut submission = Submission::new(&work, &services, &selection, job)?;
     let sail = compute(&work, &mut submission, &services, Engine::Sail, &base).await?;
     let spark = compute(&work, &mut submission, &services, Engine::Spark, &base).await?;
     let mut differences = Vec::new();

@@ -15,9 +15,9 @@ use crate::targets::emr::{Clusters, Listed, Shipment};
 
 /// Prints the plan.
 pub async fn plan(app: &App, selection: &Selection) -> Result<u8> {
-    let work = app.open_for(selection, Watching::default()).await?;
+    let (work, job) = app.open_for(selection, Watching::default()).await?;
     let services = work.services()?;
-    let submission = Submission::new(&work, &services, selection)?;
+    let submission = Submission::new(&work, &services, selection, job)?;
     let mut gathered = submission.gather(submission.select.clone(), work.lake(), &services).await?;
     let plan = run::plan(&mut gathered, services.store.as_ref()).await?;
     let cluster = match work.session {

@@ -6,8 +6,9 @@ use jiff::civil::Date;
 
 use super::app::App;
 use super::args::{RetryArgs, Selection, SubmitArgs};
+use super::jobs::{self, Asked};
 use super::workspace::Workspace;
-use super::{attach, jobs, sql};
+use super::{attach, sql};
 use crate::config::Lake;
 use crate::error::{Error, Kind, Result};
 use crate::event::{RunState, Sink};
@@ -31,10 +32,10 @@ const ROUNDS: u32 = 20;
 pub async fn submit(app: &App, args: &SubmitArgs) -> Result<u8> {
     let date = if args.sample { Some(sample::SAMPLE_DATE) } else { args.selection.date };
     let selection = Selection { date, ..args.selection.clone() };
-    let work = app.open_for(&selection, args.watching).await?;
+    let (work, job) = app.open_for(&selection, args.watching).await?;
     let services = work.services_via(args.driver.via)?;
     let mut sink = app.sink();
-    let submission = Submission::new(&work, &services, &selection)?;
+    let submission = Submission::new(&work, &services, &selection, job)?;
     if args.sample {
         write_sample(&work, sink.as_mut()).await?;
     }
@@ -84,7 +85,7 @@ pub async fn retry(app: &App, args: &RetryArgs) -> Result<u8> {
         force: record.asked.iter().any(|asked| asked == "--force"),
         local: args.local.clone(),
     };
-    let mut submission = Submission::new(&work, &services, &selection)?;
+    let mut submission = Submission::new(&work, &services, &selection, jobs::asked(&work.project, &selection)?)?;
     // What was forced and has finished is a result now; forcing it again would throw that away.
     submission.select.after = record.intent.map_or_else(Vec::new, |intent| intent.select.after);
     submission.select.after.push(id);
@@ -130,12 +131,12 @@ pub enum SubmitOutcome {
 }
 
 impl Submission {
-    /// Reads the job and its code.
+    /// Reads the code of the job that is asked for.
     ///
     /// # Errors
-    /// `Usage` for mistakes in the job file and in what is asked for of it.
-    pub fn new(work: &Workspace<'_>, services: &Services, selection: &Selection) -> Result<Self> {
-        let (job, date, select) = jobs::asked(&work.project, selection)?;
+    /// `Usage` for code that cannot be packaged, `Machine` for code that cannot be read.
+    pub fn new(work: &Workspace<'_>, services: &Services, selection: &Selection, job: Asked) -> Result<Self> {
+        let (job, date, select) = job;
         let code = jobs::code(&work.project, &job, services)?;
         Ok(Self { job, date, select, asked: asked(selection), code })
     }

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::app::App;
 use super::args::{Selection, Watching};
+use super::jobs;
 use super::submit::{self, Submission};
 use super::workspace::{Workspace, second_signal};
 use crate::error::{Error, Kind, Result};
@@ -42,7 +43,7 @@ pub async fn watch(app: &App, args: &WatchArgs) -> Result<u8> {
     let date = if args.sample { Some(SAMPLE_DATE) } else { args.selection.date };
     let mut selection = Selection { date, ..args.selection.clone() };
     let mut interrupts = signal(SignalKind::interrupt())?;
-    let mut work = app.open_for(&selection, Watching::default()).await?;
+    let (mut work, _) = app.open_for(&selection, Watching::default()).await?;
     work.project.local().map_err(|error| {
         error.hint("a run on a cluster costs minutes and money: `soflow submit` starts one when you mean it")
     })?;
@@ -58,7 +59,7 @@ pub async fn watch(app: &App, args: &WatchArgs) -> Result<u8> {
         selection.force = false;
         if files.changed.iter().any(|file| file.starts_with(work.project.settings.root.join("config"))) {
             match app.open_for(&selection, Watching::default()).await {
-                Ok(changed) => work = changed,
+                Ok((changed, _)) => work = changed,
                 Err(error) => drop(app.show_error(&error)),
             }
         }
@@ -80,7 +81,8 @@ async fn run(work: &Workspace<'_>, selection: &Selection, files: &mut Files, int
     {
         let submitted = async {
             let services = work.services_until(stop, None)?;
-            Submission::new(work, &services, selection)?.run(work, &services, app.sink()).await
+            let job = jobs::asked(&work.project, selection)?;
+            Submission::new(work, &services, selection, job)?.run(work, &services, app.sink()).await
         };
         tokio::pin!(submitted);
         loop {

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::app::App;
 use super::args::{OnInterrupt, Selection, TargetOptions, Watching};
 use super::deploy::Via;
-use super::jobs;
+use super::jobs::{self, Asked};
 use super::project::Project;
 use crate::aws::{Session, SessionOptions};
 use crate::catalog::{Catalog, GlueTables};
@@ -48,15 +48,15 @@ impl App {
         self.connect(self.project(options)?, watching).await
     }
 
-    /// Returns what [`App::open`] does, for a job that is to run.
+    /// Returns what [`App::open`] does for a job that is to run, and what is asked for of it.
     ///
     /// # Errors
     /// `Usage` for mistakes in the job file and in what is asked for of it, told before AWS is looked for; else as
     /// [`App::open`].
-    pub async fn open_for(&self, selection: &Selection, watching: Watching) -> Result<Workspace<'_>> {
+    pub async fn open_for(&self, selection: &Selection, watching: Watching) -> Result<(Workspace<'_>, Asked)> {
         let project = self.project(&selection.local)?;
-        jobs::asked(&project, selection)?;
-        self.connect(project, watching).await
+        let asked = jobs::asked(&project, selection)?;
+        Ok((self.connect(project, watching).await?, asked))
     }
 
     async fn connect(&self, project: Project, watching: Watching) -> Result<Workspace<'_>> {

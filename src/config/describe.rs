@@ -132,6 +132,11 @@ pub(super) static MERGED: LazyLock<Value> = LazyLock::new(|| {
         }
     }
     schema["$defs"]["Shape"]["title"] = "cluster".into();
+    schema
+});
+
+/// Adds to a schema of the settings what the shipped file says of each key: what it means, and its default.
+fn explain(schema: &mut Value) {
     let shipped = parse(&Source::file("", DEFAULTS), &mut Problems::default());
     for help in helps() {
         let Some((parent, key)) = help.path.rsplit_once('.').or(Some(("", &help.path))) else { continue };
@@ -144,13 +149,13 @@ pub(super) static MERGED: LazyLock<Value> = LazyLock::new(|| {
             property["default"] = serde_json::to_value(default).unwrap_or_default();
         }
     }
-    schema
-});
+}
 
 /// Returns the JSON Schema of the file, for editors: a file holds what differs from the defaults, so no key must be there,
 /// and what has a short form may be written in it.
 pub fn settings_schema() -> Value {
     let mut schema = MERGED.clone();
+    explain(&mut schema);
     schema.as_object_mut().map(|root| root.shift_remove("required"));
     for (_, definition) in schema["$defs"].as_object_mut().into_iter().flatten() {
         definition.as_object_mut().map(|fields| fields.shift_remove("required"));

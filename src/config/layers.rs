@@ -81,7 +81,7 @@ pub fn read(layers: Layers, exists: &dyn Fn(&Path) -> bool) -> Result<Resolved, 
     let formats = |format: &str, text: &str| project.judge(format, text);
     let checked = yaml::check(&merged, &describe::MERGED, "the settings", &formats, &mut problems);
     if let Some(checked) = &checked {
-        rules::check(checked, &merged, target.as_deref(), &mut problems);
+        rules::check(checked, &merged, &shipped, target.as_deref(), &mut problems);
     }
     problems.dedup();
     match (checked, target) {

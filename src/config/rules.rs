@@ -1,7 +1,7 @@
 //! What holds between settings, each of which is right by itself. Only what would cost money or work before anyone says a
 //! word: AWS says the rest.
 
-use super::describe::{DEFAULT_ORIGIN, LAKE, MERGED};
+use super::describe::{DEFAULT_ORIGIN, LAKE};
 use crate::mask::is_secret;
 use crate::names::Uri;
 use crate::yaml::{Content, Node, Problem, Problems, did_you_mean, ticked};
@@ -29,8 +29,9 @@ const LIMITS: [(&str, &[&str], &str); 3] = [
 ];
 
 /// Notes all that does not fit, in `settings` as far as they could be read of what is `written`. What is odd about a
-/// cluster shape is a warning when it is that of the target in use: others do not matter to the command.
-pub(super) fn check(settings: &Node, written: &Node, target: Option<&str>, problems: &mut Problems) {
+/// cluster shape, and not as `shipped`, is a warning when it is that of the target in use: others do not matter to the
+/// command.
+pub(super) fn check(settings: &Node, written: &Node, shipped: &Node, target: Option<&str>, problems: &mut Problems) {
     let empty = Node::plain("", settings.place.clone());
     let group = |key: &str| settings.get(key).unwrap_or(&empty);
     for entry in group("clusters").entries() {
@@ -41,7 +42,11 @@ pub(super) fn check(settings: &Node, written: &Node, target: Option<&str>, probl
     for entry in group("targets").entries() {
         let (node, used) = (&entry.value, target == Some(entry.key.as_str()));
         if node.get("kind").is_some_and(|kind| kind.text() == "emr") {
-            cluster(node, group("clusters"), used, problems);
+            let shape = cluster(node, group("clusters"), problems);
+            if let Some(shape) = shape.filter(|_| used) {
+                unseen(shape, shipped, problems);
+                secrets(shape.get("configurations"), problems);
+            }
             in_s3(node, problems);
             retention(node, problems);
             endpoints(node, problems);
@@ -144,12 +149,13 @@ fn is_without_roles(label: &str) -> bool {
     numbers.next().zip(numbers.next()).is_some_and(|version| version < WITH_ROLES)
 }
 
-/// Notes a cluster shape that is not there, or that steps cannot run on with a role of their own.
-fn cluster(target: &Node, shapes: &Node, used: bool, problems: &mut Problems) {
-    let Some(node) = target.get("cluster") else { return };
+/// Returns the cluster shape of a target, noting one that is not there, or that steps cannot run on with a role of their
+/// own.
+fn cluster<'a>(target: &Node, shapes: &'a Node, problems: &mut Problems) -> Option<&'a Node> {
+    let node = target.get("cluster")?;
     let known = shapes.entries().iter().map(|entry| entry.key.as_str());
-    let Some(name) = named(node, "cluster", known, problems) else { return };
-    let Some(shape) = shapes.get(&name) else { return };
+    let shape = shapes.get(&named(node, "cluster", known, problems)?)?;
+    let name = node.text();
     let role = target.get("execution-role");
     if let (Some(role), Some(label)) = (role, shape.get("release").filter(|label| is_without_roles(label.text()))) {
         let message = format!("`execution-role` needs release 6.7.0 or newer, and cluster `{name}` has an older one");
@@ -160,10 +166,7 @@ fn cluster(target: &Node, shapes: &Node, used: bool, problems: &mut Problems) {
         let hint = "name an EMR security configuration with `EnableApplicationScopedIAMRole` in the cluster";
         problems.error(&role.place, message).hint(hint);
     }
-    if used {
-        unseen(shape, problems);
-        secrets(shape.get("configurations"), problems);
-    }
+    Some(shape)
 }
 
 /// Notes what of a lake is not in S3: a cluster sees no folder of this machine.
@@ -200,11 +203,11 @@ fn apart(target: &Node, problems: &mut Problems) {
 }
 
 /// Warns of an application that somebody asked for whose work does not keep a cluster alive.
-fn unseen(shape: &Node, problems: &mut Problems) {
+fn unseen(shape: &Node, shipped: &Node, problems: &mut Problems) {
+    let names = |list: &Node| list.items().iter().map(|item| item.text().to_string()).collect::<Vec<_>>();
     // The list as shipped, which a file may repeat, was not asked for.
-    let shipped = &MERGED["$defs"]["Shape"]["properties"]["applications"]["default"];
-    let other = |list: &&Node| serde_json::to_value(list).is_ok_and(|list| list != *shipped);
-    let Some(list) = shape.get("applications").filter(other) else { return };
+    let asked = |list: &&Node| shipped.at("clusters.standard.applications").map(names) != Some(names(list));
+    let Some(list) = shape.get("applications").filter(asked) else { return };
     if let Some(unseen) = list.items().iter().find(|item| UNSEEN.contains(&item.text())) {
         let name = unseen.text();
         let message = format!("work of `{name}` does not count: `idle-timeout` may end a cluster that is busy with it");

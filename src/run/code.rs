@@ -3,7 +3,7 @@
 
 mod names;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
@@ -39,10 +39,24 @@ pub fn code_digests(root: &Path, job: &Job) -> Result<BTreeMap<String, Digest>> 
 /// Reads the code folder `root`. All paths are below it; the folder itself is the empty path.
 struct CodeReader<'a> {
     root: &'a Path,
-    /// What is in the folders that were looked at: whether each name is a folder, directly or by a link.
-    listed: BTreeMap<PathBuf, Rc<BTreeMap<String, bool>>>,
+    /// What is in the folders that were looked at.
+    listed: HashMap<PathBuf, Rc<Listing>>,
     /// What has been read: a module of ten steps is parsed once.
-    read: BTreeMap<PathBuf, Rc<File>>,
+    read: HashMap<PathBuf, Rc<File>>,
+    /// What each file reaches, by the folder of the script: a module of ten steps is followed once.
+    reached: HashMap<(PathBuf, PathBuf), Rc<[PathBuf]>>,
+}
+
+/// The names in a folder, and what they are.
+type Listing = BTreeMap<String, Entry>;
+
+/// What a name in a folder stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entry {
+    File,
+    Folder,
+    /// A link to a folder.
+    Link,
 }
 
 /// A file of the code folder.
@@ -54,25 +68,22 @@ struct File {
 
 impl<'a> CodeReader<'a> {
     fn new(root: &'a Path) -> Self {
-        Self { root, listed: BTreeMap::new(), read: BTreeMap::new() }
+        Self { root, listed: HashMap::new(), read: HashMap::new(), reached: HashMap::new() }
     }
 
     fn digest(&mut self, script: &Path) -> Result<Digest> {
         let mut reached = BTreeSet::from([script.to_path_buf()]);
         let mut waiting = VecDeque::from([script.to_path_buf()]);
         while let Some(path) = waiting.pop_front() {
-            let file = self.file(&path)?;
-            for next in self.reach(&path, &file.names, script)? {
+            for next in self.reach(&path, parent(script))?.iter() {
                 if reached.insert(next.clone()) {
-                    waiting.push_back(next);
+                    waiting.push_back(next.clone());
                 }
             }
         }
-        let mut parts = Vec::new();
-        for path in reached {
-            parts.push(path.to_string_lossy().into_owned().into_bytes());
-            parts.push(self.file(&path)?.content.clone());
-        }
+        let files = reached.iter().map(|path| self.file(path)).collect::<Result<Vec<_>>>()?;
+        let names: Vec<_> = reached.iter().map(|path| path.to_string_lossy()).collect();
+        let parts = names.iter().zip(&files).flat_map(|(name, file)| [name.as_bytes(), &file.content]);
         Ok(Digest::of(parts))
     }
 
@@ -90,30 +101,38 @@ impl<'a> CodeReader<'a> {
         Ok(file)
     }
 
-    /// Returns the files that one that names these reaches. Names that no file has cost nothing.
-    fn reach(&mut self, path: &Path, names: &Names, script: &Path) -> Result<Vec<PathBuf>> {
-        let folder = |path: &Path| path.parent().unwrap_or(Path::new("")).to_path_buf();
-        let (here, beside) = (folder(path), folder(script));
+    /// Returns the files that one file reaches in a step whose script is in the folder `beside`. Names that no file has
+    /// cost nothing.
+    fn reach(&mut self, path: &Path, beside: &Path) -> Result<Rc<[PathBuf]>> {
+        let key = (path.to_path_buf(), beside.to_path_buf());
+        if let Some(known) = self.reached.get(&key) {
+            return Ok(known.clone());
+        }
+        let (file, here) = (self.file(path)?, parent(path));
+        let names = &file.names;
         let mut found = Vec::new();
         if names.computed {
             found.extend(self.below(Path::new(""), &is_module)?);
         }
         // A text may be a path from any folder above the file, from the script's, and from a package it imports.
         let mut bases: BTreeSet<PathBuf> = here.ancestors().map(Path::to_path_buf).collect();
-        bases.insert(beside.clone());
+        bases.insert(beside.to_path_buf());
         for module in &names.modules {
             // Python looks beside the script first, then in the code folder.
             let folders = match module.level {
-                0 => BTreeSet::from([beside.clone(), PathBuf::new()]),
+                0 => BTreeSet::from([beside.to_path_buf(), PathBuf::new()]),
                 level => here.ancestors().nth(level - 1).map(Path::to_path_buf).into_iter().collect(),
             };
             for folder in folders {
                 bases.extend(self.import(folder, module, &mut found)?);
             }
         }
+        let bases: Vec<_> = bases.into_iter().map(|base| Ok((self.entries(&base)?, base))).collect::<Result<_>>()?;
         for text in &names.texts {
             self.named(text, &bases, &mut found)?;
         }
+        let found: Rc<[PathBuf]> = found.into();
+        self.reached.insert(key, found.clone());
         Ok(found)
     }
 
@@ -121,18 +140,18 @@ impl<'a> CodeReader<'a> {
     fn import(&mut self, folder: PathBuf, module: &Module, found: &mut Vec<PathBuf>) -> Result<Option<PathBuf>> {
         let mut at = folder;
         for part in &module.parts {
-            for (name, is_folder) in self.entries(&at)?.as_ref() {
+            for (name, entry) in self.entries(&at)?.as_ref() {
                 let fits = part == names::ALL || name.split('.').next() == Some(part.as_str());
-                if fits && !is_folder && is_module(name) {
+                if fits && *entry == Entry::File && is_module(name) {
                     found.push(at.join(name));
                 }
             }
             at.push(part);
-            if part == names::ALL || self.entry(&at)? != Some(true) {
+            if part == names::ALL || !matches!(self.entry(&at)?, Some(Entry::Folder | Entry::Link)) {
                 return Ok(None);
             }
             let init = at.join("__init__.py");
-            if self.entry(&init)? == Some(false) {
+            if self.entry(&init)? == Some(Entry::File) {
                 found.push(init);
             }
         }
@@ -141,18 +160,21 @@ impl<'a> CodeReader<'a> {
 
     /// Adds the files that a text means as a path from one of `bases`: the file; all data in the folder; all data with
     /// an ending, when the rest of the name is computed.
-    fn named(&mut self, text: &str, bases: &BTreeSet<PathBuf>, found: &mut Vec<PathBuf>) -> Result<()> {
+    fn named(&mut self, text: &str, bases: &[(Rc<Listing>, PathBuf)], found: &mut Vec<PathBuf>) -> Result<()> {
         if let Some(ending) = names::ending(text) {
             found.extend(self.below(Path::new(""), &|name| name.ends_with(ending) && is_data(name))?);
         }
         let fixed = names::fixed(text);
         // A package named by its dots, as `importlib.resources` takes it.
         for text in BTreeSet::from([fixed.to_string(), fixed.replace('.', "/")]) {
-            for base in bases {
+            for (listing, base) in bases {
+                if begins_nowhere(&text, listing) {
+                    continue;
+                }
                 let Some(path) = join(base, &text) else { continue };
                 match self.entry(&path)? {
-                    Some(true) => found.extend(self.below(&path, &is_data)?),
-                    Some(false) => found.push(path),
+                    Some(Entry::Folder | Entry::Link) => found.extend(self.below(&path, &is_data)?),
+                    Some(Entry::File) => found.push(path),
                     None => {}
                 }
             }
@@ -160,26 +182,30 @@ impl<'a> CodeReader<'a> {
         Ok(())
     }
 
-    /// Returns whether what has that path is a folder; `None` when there is nothing.
-    fn entry(&mut self, path: &Path) -> Result<Option<bool>> {
+    /// Returns what has that path; `None` when there is nothing.
+    fn entry(&mut self, path: &Path) -> Result<Option<Entry>> {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
-        Ok(self.entries(path.parent().unwrap_or(Path::new("")))?.get(name).copied())
+        Ok(self.entries(parent(path))?.get(name).copied())
     }
 
     /// Returns what is in a folder; nothing when it is not there or is a file.
-    fn entries(&mut self, folder: &Path) -> Result<Rc<BTreeMap<String, bool>>> {
+    fn entries(&mut self, folder: &Path) -> Result<Rc<Listing>> {
         if let Some(known) = self.listed.get(folder) {
             return Ok(known.clone());
         }
-        let mut found = BTreeMap::new();
+        let mut found = Listing::new();
         match fs::read_dir(self.root.join(folder)) {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
             entries => {
                 for entry in entries? {
                     let entry = entry?;
-                    let is_folder = entry.path().is_dir();
+                    let kind = match entry.file_type()? {
+                        kind if kind.is_dir() => Entry::Folder,
+                        kind if kind.is_symlink() && entry.path().is_dir() => Entry::Link,
+                        _ => Entry::File,
+                    };
                     // Python code in UTF-8 can name no other.
-                    found.extend(entry.file_name().into_string().ok().map(|name| (name, is_folder)));
+                    found.extend(entry.file_name().into_string().ok().map(|name| (name, kind)));
                 }
             }
         }
@@ -196,16 +222,26 @@ impl<'a> CodeReader<'a> {
         if entries.contains_key("pyvenv.cfg") {
             return Ok(found);
         }
-        for (name, is_folder) in entries.iter().filter(|(name, _)| !name.starts_with('.') && *name != "__pycache__") {
-            let path = folder.join(name);
-            if !is_folder && wanted(name) {
-                found.push(path);
-            } else if *is_folder && !self.root.join(&path).is_symlink() {
-                found.extend(self.below(&path, wanted)?);
+        for (name, entry) in entries.iter().filter(|(name, _)| !name.starts_with('.') && *name != "__pycache__") {
+            match entry {
+                Entry::File if wanted(name) => found.push(folder.join(name)),
+                Entry::Folder => found.extend(self.below(&folder.join(name), wanted)?),
+                Entry::File | Entry::Link => {}
             }
         }
         Ok(found)
     }
+}
+
+/// Returns the folder that a path is in.
+fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
+}
+
+/// Returns whether a folder has nothing with which the path `text` could begin: most texts in code are no paths.
+fn begins_nowhere(text: &str, folder: &Listing) -> bool {
+    let first = text.split('/').next().unwrap_or_default();
+    !text.split('/').any(|part| matches!(part, "" | "." | "..")) && !folder.contains_key(first)
 }
 
 /// Returns whether importing may read a file of that name: source, compiled without source, or an extension module.

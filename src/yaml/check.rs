@@ -289,7 +289,7 @@ impl<'a> Checker<'a> {
             "number" => plain && core_float(text).is_some() && is_within(text, schema),
             _ => false,
         };
-        let pattern = schema["pattern"].as_str().and_then(|pattern| regex::Regex::new(pattern).ok());
+        let pattern = schema["pattern"].as_str().and_then(|pattern| regex_lite::Regex::new(pattern).ok());
         let empty = text.is_empty() && schema["minLength"].as_u64().is_some_and(|least| least > 0);
         let taken = (types.iter().any(fits) && !empty && pattern.is_none_or(|pattern| pattern.is_match(text)))
             && (words.is_empty() || words.contains(&text));

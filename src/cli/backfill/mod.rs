@@ -93,7 +93,7 @@ pub async fn backfill(app: &App, args: &BackfillArgs) -> Result<u8> {
         return Err(Error::new(Kind::Usage, format!("`--from {from}` is after the last date, {to}"))
             .hint("the range holds both its ends; without `--to` it ends yesterday, UTC"));
     }
-    let work = app.open_for(&args.selection(range.from), args.watching).await?;
+    let (work, _) = app.open_for(&args.selection(range.from), args.watching).await?;
     if args.parallel > 1 && work.session.is_none() {
         return Err(Error::new(Kind::Usage, format!("`--parallel {}` needs an EMR target", args.parallel))
             .detail("a local lake has one writer at a time, so its dates run one after the other")

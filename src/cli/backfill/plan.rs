@@ -216,7 +216,8 @@ async fn plan_date(
     ledger: &Ledger,
     services: &Services,
 ) -> Result<PlannedDate> {
-    let submission = Submission::new(work, services, &args.selection(date))?;
+    let selection = args.selection(date);
+    let submission = Submission::new(work, services, &selection, jobs::asked(&work.project, &selection)?)?;
     let gathered = submission.look(submission.select.clone(), work.lake(), services).await?;
     if jobs::lacks_pages(&gathered) {
         drop(gathered);

@@ -13,9 +13,9 @@ use super::ended::give_back;
 use crate::aws::CallError;
 use crate::cli::app::{App, yesterday};
 use crate::cli::args::{Selection, TargetOptions, Watching};
-use crate::cli::attach;
 use crate::cli::submit::{Submission, SubmitOutcome};
 use crate::cli::workspace::Workspace;
+use crate::cli::{attach, jobs};
 use crate::error::{Error, Kind, Result};
 use crate::event::Sink;
 use crate::names::RunId;
@@ -103,7 +103,8 @@ async fn drive(
     let attached = match &payload.run {
         Some(run) => attach::follow(work, services, run, sink).await?,
         None if until == Reach::Claimed => {
-            let submission = Submission::new(work, services, &payload.selection())?;
+            let selection = payload.selection();
+            let submission = Submission::new(work, services, &selection, jobs::asked(&work.project, &selection)?)?;
             return match submission.execute(work, services, sink).await? {
                 SubmitOutcome::Nothing(summary, _) if !services.catalog.index().await?.shown => {
                     Ok(answer(summary.run, Next::Publish, "it is published, and not shown everywhere"))

@@ -125,6 +125,25 @@ fn files_that_a_step_names_count() {
 }
 
 #[test]
+fn a_module_of_several_steps_finds_what_is_beside_each() {
+    let code = Code::new(&[
+        ("a/run.py", "import shared"),
+        ("b/run.py", "import shared"),
+        ("shared.py", "import helper"),
+        ("a/helper.py", ""),
+        ("b/helper.py", ""),
+    ]);
+    let digests = || {
+        let mut reader = CodeReader::new(code.0.path());
+        ["a/run.py", "b/run.py"].map(|script| reader.digest(Path::new(script)).unwrap())
+    };
+    let before = digests();
+    code.write("b/helper.py", b"edited");
+    let after = digests();
+    assert_eq!([before[0] == after[0], before[1] == after[1]], [true, false]);
+}
+
+#[test]
 fn content_counts_byte_by_byte() {
     let code = Code::new(&[("a.py", "open('x.bin')")]);
     code.write("x.bin", b"\xff");
