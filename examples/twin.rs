@@ -18,7 +18,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use clap::Parser;
-use twin::{Exec, Options, Twin};
+use twin::{Engine, Exec, Options, Twin};
 
 /// An EMR whose clusters and steps move, with S3, Glue, Athena, CloudWatch Logs and the rest of moto behind it.
 #[derive(Parser)]
@@ -47,7 +47,8 @@ fn main() -> std::io::Result<()> {
     let arguments = Arguments::parse();
     let mut exec = None;
     if arguments.exec {
-        exec = Some(Exec::find().expect("no engine environment: make it with `soflow engine install`"));
+        let engine = Engine::find().expect("no engine environment: make it with `soflow engine install`");
+        exec = Some(Exec::Engine(engine));
     }
     let pace = Duration::from_millis(arguments.pace_ms);
     let deployable = arguments.deployable;

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import pytest
 from launched import BUSY, SOON_SECONDS, alive, all_gone, needs_proc
@@ -38,7 +39,7 @@ class Pool:
         """Starts a child and waits until it is in the middle of a Python function."""
         self.start(name, BUSY)
         while "busy" not in self.files(name)[0].read_text():
-            pass
+            time.sleep(0.05)
 
 
 @pytest.fixture(params=[(), ("--fresh",)], ids=["forked", "fresh"])

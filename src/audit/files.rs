@@ -80,10 +80,16 @@ pub fn columns_file<'a>(prefix: &Uri, objects: &'a [Object]) -> Option<&'a Objec
     })
 }
 
-/// Returns whether an object is in the partition that `only` fixes, so that another output of the same prefix has it.
+/// Returns whether an object is in the partition that `only` fixes, or below it, where engines have files on their way: another
+/// output of the same prefix has it.
 pub fn is_in(prefix: &Uri, partition_by: &[String], only: &[(String, String)], object: &Object) -> bool {
-    let values = place(prefix, object).ok().and_then(|(directory, _)| parse_partition_path(partition_by, directory));
-    values.is_some_and(|values| only.iter().all(|(column, value)| values.get(column) == Some(value)))
+    let Ok((directory, _)) = place(prefix, object) else { return false };
+    let level = |wanted: &String| partition_by.iter().zip(directory.split('/')).find(|(column, _)| *column == wanted);
+    let value = |wanted| {
+        let (column, level) = level(wanted)?;
+        parse_partition_path(std::slice::from_ref(column), level)?.remove(column)
+    };
+    only.iter().all(|(column, fixed)| value(column).as_ref() == Some(fixed))
 }
 
 /// Returns the directory below `prefix` that an object is in, and its name there.
@@ -134,6 +140,22 @@ mod tests {
         let only: Vec<_> = only.iter().map(|(column, value)| (column.to_string(), value.to_string())).collect();
         let objects: Vec<Object> = below.iter().map(|below| object(&format!("/lake/t/{below}"), 1)).collect();
         data_files(&Uri::from_path("/lake/t".as_ref()), &by, &only, &objects)
+    }
+
+    #[test]
+    fn what_another_output_has_is_told_also_while_it_is_written() {
+        let by = ["endpoint", "dt"].map(String::from);
+        let only = [("endpoint", "comments"), ("dt", "2026-11-22")].map(|(name, value)| (name.into(), value.into()));
+        for (below, expected) in [
+            ("endpoint=comments/dt=2026-11-22/a.parquet", true),
+            ("endpoint=comments/dt=2026-11-22/_schema/_temporary/0/.a.parquet.crc", true),
+            ("endpoint=comments/dt=2026-11-23/_temporary/0/a.parquet", false),
+            ("endpoint=answers/dt=2026-11-22/a.parquet", false),
+            ("endpoint=comments", false),
+        ] {
+            let (prefix, object) = (Uri::from_path("/lake/t".as_ref()), object(&format!("/lake/t/{below}"), 1));
+            assert_eq!(is_in(&prefix, &by, &only, &object), expected, "{below}");
+        }
     }
 
     #[test]

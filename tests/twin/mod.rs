@@ -31,6 +31,7 @@ mod recognise;
 mod replies;
 mod server;
 mod spoil;
+pub mod stand_in;
 mod submission;
 pub mod tools;
 mod witness;
@@ -45,6 +46,7 @@ pub use emr::fates::{Failure, Fate, Loss, StepFate};
 pub use faults::{Fault, FaultKind};
 use ministack::Ministack;
 pub use moto::{Moto, REGION};
+use stand_in::Before;
 pub use witness::{Act, Call, Moment};
 
 /// How a twin behaves; `Options::default()` is what tests want.
@@ -80,17 +82,25 @@ impl Default for Options {
     }
 }
 
-/// The local engine, which steps are run on. The launcher may be any script that takes the command line of
-/// `engine/launch.py step`.
+/// What runs the steps.
 #[derive(Clone, Debug)]
-pub struct Exec {
+pub enum Exec {
+    /// The local engine.
+    Engine(Engine),
+    /// A small file for each table that a step writes: what happens around the steps is tested. First it does this.
+    StandIn(Option<Before>),
+}
+
+/// The local engine.
+#[derive(Clone, Debug)]
+pub struct Engine {
     /// The interpreter of an engine environment.
     pub python: PathBuf,
     /// The launcher script.
     pub launcher: PathBuf,
 }
 
-impl Exec {
+impl Engine {
     /// Returns the newest finished environment of the embedded engine with the launcher of this checkout, or nothing
     /// when none has been made.
     pub fn find() -> Option<Self> {
