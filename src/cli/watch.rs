@@ -52,7 +52,7 @@ pub async fn watch(app: &App, args: &WatchArgs) -> Result<u8> {
     }
     loop {
         let mut files = Files::of(&work);
-        if run(&work, &selection, &mut files, &mut interrupts).await? == Next::Leave {
+        if run(&work, &selection, &mut files, &mut interrupts).await? == AfterRun::Leave {
             return Ok(0);
         }
         // What was to run although nothing had changed has.
@@ -68,13 +68,13 @@ pub async fn watch(app: &App, args: &WatchArgs) -> Result<u8> {
 
 /// What comes after a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
+enum AfterRun {
     Again,
     Leave,
 }
 
 /// Runs the job once and waits for the next save; one during the run ends it.
-async fn run(work: &Workspace<'_>, selection: &Selection, files: &mut Files, interrupts: &mut Signal) -> Result<Next> {
+async fn run(work: &Workspace<'_>, selection: &Selection, files: &mut Files, interrupts: &mut Signal) -> Result<AfterRun> {
     let app = work.app;
     let (tell, stop) = watch::channel(Stop::Go);
     let mut next = None;
@@ -96,27 +96,27 @@ async fn run(work: &Workspace<'_>, selection: &Selection, files: &mut Files, int
                     break;
                 }
                 _ = interrupts.recv() => {
-                    if next == Some(Next::Leave) {
+                    if next == Some(AfterRun::Leave) {
                         second_signal();
                     }
-                    next = Some(Next::Leave);
+                    next = Some(AfterRun::Leave);
                     let _ = tell.send(Stop::Cancel);
                 }
                 () = files.change(), if next.is_none() => {
-                    next = Some(Next::Again);
+                    next = Some(AfterRun::Again);
                     let _ = tell.send(Stop::Cancel);
                 }
             }
         }
     }
-    if next == Some(Next::Leave) {
+    if next == Some(AfterRun::Leave) {
         return Err(Error::new(Kind::Interrupted, "interrupted: finished steps are kept"));
     }
     if next.is_none() {
         let text = format!("Watching {}; Ctrl-C ends it.", plural(files.seen.len() as u64, "file"));
         app.tell(Event::Note { text });
         tokio::select! {
-            _ = interrupts.recv() => return Ok(Next::Leave),
+            _ = interrupts.recv() => return Ok(AfterRun::Leave),
             () = files.change() => {}
         }
     }
@@ -124,7 +124,7 @@ async fn run(work: &Workspace<'_>, selection: &Selection, files: &mut Files, int
     let names: Vec<String> =
         files.changed.iter().map(|file| file.strip_prefix(root).unwrap_or(file).display().to_string()).collect();
     app.tell(Event::Note { text: format!("Saved: {}.", names.join(", ")) });
-    Ok(Next::Again)
+    Ok(AfterRun::Again)
 }
 
 type Stamps = BTreeMap<PathBuf, (SystemTime, u64)>;

@@ -13,4 +13,4 @@ pub mod statement;
 mod view;
 
 pub use athena::{Answer, Athena, Cost};
-pub use view::{Read, View};
+pub use view::{TableRead, View};

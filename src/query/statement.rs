@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// Quoted text and comments first, so that a word inside them is not taken for a keyword; what is left open stands alone.
+/// Quoted text and comments first, so that a word inside them is not taken for a keyword. What is quoted may be left open.
 static TOKEN: LazyLock<Regex> = LazyLock::new(|| {
     let comment = r"--[^\n]*|/\*(?s:.*?)\*/|/\*";
-    let quoted = r#"'(?s:\\.|''|[^'\\])*'|"(?s:\\.|[^"\\])*"|`(?:``|[^`])*`"#;
+    let quoted = r#"'(?s:\\.|''|[^'\\])*(?<end1>')?|"(?s:\\.|[^"\\])*(?<end2>")?|`(?:``|[^`])*(?<end3>`)?"#;
     let pattern = format!(r"{comment}|{quoted}|[A-Za-z_]\w*|[()]|\S");
     Regex::new(&pattern).unwrap_or_else(|error| unreachable!("the pattern of tokens is wrong: {error}"))
 });
@@ -22,7 +22,7 @@ const DESCRIBED: [&str; 10] =
 
 /// Text that people typed or piped, as statements.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Script<'a> {
+pub struct StatementText<'a> {
     /// The statements that a semicolon ends, without it.
     pub statements: Vec<&'a str>,
     /// What is behind the last semicolon. Empty when that is blank, or a comment.
@@ -32,9 +32,10 @@ pub struct Script<'a> {
 }
 
 /// Returns the statements of a text.
-pub fn split(text: &str) -> Script<'_> {
+pub fn split(text: &str) -> StatementText<'_> {
     let (mut statements, mut begin, mut has_words, mut is_open) = (Vec::new(), 0, false, false);
-    for token in TOKEN.find_iter(text) {
+    for found in TOKEN.captures_iter(text) {
+        let Some(token) = found.get(0) else { continue };
         match token.as_str() {
             ";" => {
                 if has_words {
@@ -42,11 +43,15 @@ pub fn split(text: &str) -> Script<'_> {
                 }
                 (begin, has_words) = (token.end(), false);
             }
-            "'" | "\"" | "`" | "/*" => (has_words, is_open) = (true, true),
-            word => has_words |= !is_comment(word),
+            "/*" => (has_words, is_open) = (true, true),
+            word => {
+                let is_closed = ["end1", "end2", "end3"].iter().any(|end| found.name(end).is_some());
+                is_open |= word.starts_with(['\'', '"', '`']) && !is_closed;
+                has_words |= !is_comment(word);
+            }
         }
     }
-    Script { statements, rest: if has_words { text[begin..].trim() } else { "" }, is_open }
+    StatementText { statements, rest: if has_words { text[begin..].trim() } else { "" }, is_open }
 }
 
 /// Returns the statement as the local engine takes it.
@@ -177,8 +182,11 @@ mod tests {
         let script = split("select ';' -- a;b\n; /* c;d */ ;\nselect `e;f`, \"g;\\\";\" ;; select 'it''s;");
         assert_eq!(script.statements, ["select ';' -- a;b", "select `e;f`, \"g;\\\";\""]);
         assert_eq!((script.rest, script.is_open), ("select 'it''s;", true));
-        assert_eq!(split("select 1; -- done"), Script { statements: vec!["select 1"], rest: "", is_open: false });
-        assert_eq!(split("select 1 /* and").is_open, true);
+        assert_eq!(split("select 1; -- done"), StatementText { statements: vec!["select 1"], rest: "", is_open: false });
+        for open in ["select 1 /* and", "select 'a\\'", "select \"a;", "select `"] {
+            assert!(split(open).is_open, "{open}");
+        }
+        assert!(!split("select 'a\\'', `b`").is_open);
         assert_eq!(split(" \n").rest, "");
     }
 

@@ -17,12 +17,12 @@ pub struct View {
     /// Its columns in Spark's DDL, those of the partitions last.
     pub schema: String,
     /// What is read of which folder. Nothing is, of a table without rows.
-    pub reads: Vec<Read>,
+    pub reads: Vec<TableRead>,
 }
 
 /// One read of Parquet files.
 #[derive(Clone, Debug, Serialize)]
-pub struct Read {
+pub struct TableRead {
     /// As the engine wants to be told it.
     pub folder: String,
     /// The columns to read, in Spark's DDL.
@@ -45,7 +45,7 @@ impl View {
         let stored = version.schema.iter().map(|column| (column.name.as_str(), column.kind.as_str()));
         let keys = version.partition_by.iter().map(|key| (key.as_str(), "string"));
         let table =
-            Table { version, curated, engine, stored: stored.clone().collect(), all: stored.chain(keys).collect() };
+            TableReads { version, curated, engine, stored: stored.clone().collect(), all: stored.chain(keys).collect() };
         if table.all.is_empty() {
             let name = &version.table;
             return Err(format!("`{name}` has never had a row, and its step did not say which columns it has"));
@@ -55,7 +55,7 @@ impl View {
 
     /// Returns the view's rows.
     pub fn relation(&self) -> Relation {
-        let read = |read: &Read| {
+        let read = |read: &TableRead| {
             let rows = Relation::parquet(&read.folder, &read.schema).select(&read.columns);
             match &read.condition {
                 Some(condition) => rows.filter(condition),
@@ -66,7 +66,7 @@ impl View {
     }
 }
 
-struct Table<'a> {
+struct TableReads<'a> {
     version: &'a Version,
     curated: &'a Uri,
     engine: Engine,
@@ -74,8 +74,8 @@ struct Table<'a> {
     all: Vec<(&'a str, &'a str)>,
 }
 
-impl Table<'_> {
-    fn reads(&self) -> Result<Vec<Read>, String> {
+impl TableReads<'_> {
+    fn reads(&self) -> Result<Vec<TableRead>, String> {
         let mut prefixes: BTreeMap<&str, Vec<&Partition>> = BTreeMap::new();
         for partition in &self.version.partitions {
             self.check(partition)?;
@@ -112,8 +112,8 @@ impl Table<'_> {
     }
 
     /// Returns one read of a whole prefix, filtered: hundreds of partitions, one branch of the union.
-    fn whole(&self, prefix: &str, live: &[&Partition]) -> Read {
-        Read {
+    fn whole(&self, prefix: &str, live: &[&Partition]) -> TableRead {
+        TableRead {
             folder: self.folder(prefix),
             schema: ddl(&self.all),
             columns: self.all.iter().map(|(name, _)| quoted(name)).collect(),
@@ -126,11 +126,11 @@ impl Table<'_> {
     /// Each engine decodes the directories that it spells, and not those of the other. Sail looks for `k=x=y` where the
     /// directory is `k=x%3Dy` as soon as a query says `k = 'x=y'`, and so returns nothing; and it shows a null partition
     /// as text.
-    fn single(&self, partition: &Partition) -> Read {
+    fn single(&self, partition: &Partition) -> TableRead {
         let stored = self.stored.iter().map(|(name, _)| quoted(name));
         let keys = self.version.partition_by.iter();
         let keys = keys.map(|key| format!("{} as {}", literal(value_of(&partition.values, key)), quoted(key)));
-        Read {
+        TableRead {
             folder: self.folder(&partition.place(&self.version.partition_by)),
             schema: ddl(&self.stored),
             columns: stored.chain(keys).collect(),

@@ -8,4 +8,4 @@ mod messages;
 mod session;
 
 pub use messages::Relation;
-pub use session::{Rows, Session, StatementError};
+pub use session::{Rows, SparkSession, StatementError};

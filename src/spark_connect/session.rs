@@ -37,7 +37,7 @@ pub enum StatementError {
 
 /// A session: its settings and views are seen by nobody else.
 #[derive(Debug)]
-pub struct Session {
+pub struct SparkSession {
     grpc: tonic::client::Grpc<Channel>,
     id: String,
 }
@@ -50,7 +50,7 @@ pub struct Rows {
     read: Vec<RecordBatch>,
 }
 
-impl Session {
+impl SparkSession {
     /// Begins a session over a connection to a server.
     ///
     /// # Errors

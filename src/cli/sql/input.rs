@@ -66,20 +66,20 @@ const KEYWORDS: [&str; 44] = [
 ];
 
 /// A source of statements.
-pub enum Input {
+pub enum StatementInput {
     /// A person.
-    Terminal(Option<Box<Terminal>>),
+    Terminal(Option<Box<LineEditor>>),
     /// A program.
     Lines(Option<Box<dyn BufRead + Send>>),
 }
 
 /// A line editor and where its history is kept.
-pub struct Terminal {
+pub struct LineEditor {
     editor: Editor<Assistant, FileHistory>,
     history: PathBuf,
 }
 
-impl Input {
+impl StatementInput {
     /// Returns what reads statements from lines.
     pub fn lines(text: Box<dyn BufRead + Send>) -> Self {
         Self::Lines(Some(text))
@@ -95,7 +95,7 @@ impl Input {
         editor.set_helper(Some(assistant));
         // The first time there is none; one that cannot be read is no reason not to work.
         let _ = editor.load_history(&history);
-        Ok(Self::Terminal(Some(Box::new(Terminal { editor, history }))))
+        Ok(Self::Terminal(Some(Box::new(LineEditor { editor, history }))))
     }
 
     /// Returns whether a person types.
@@ -156,7 +156,7 @@ fn is_whole(text: &str) -> bool {
     text.trim_start().starts_with('\\') || is_word || (script.rest.is_empty() && !script.is_open)
 }
 
-impl Terminal {
+impl LineEditor {
     fn read(&mut self, prompt: &str) -> Result<Option<String>> {
         loop {
             match self.editor.readline(prompt) {

@@ -28,7 +28,7 @@ pub struct Destination {
 }
 
 /// What writes an answer.
-pub enum Output<'a> {
+pub enum RowOutput<'a> {
     /// Lines as they come.
     Stream(&'a App, Option<RowWriter>),
     /// What can only be written when all of it is known.
@@ -49,16 +49,16 @@ impl Destination {
     ///
     /// # Errors
     /// Those of making a file.
-    pub fn open<'a>(&self, app: &'a App) -> Result<Output<'a>> {
+    pub fn open<'a>(&self, app: &'a App) -> Result<RowOutput<'a>> {
         Ok(match &self.file {
-            Some(file) => Output::File(RowFile::create(file)?),
-            None if self.csv && !app.json => Output::Stream(app, None),
-            None => Output::Whole(app, Vec::new()),
+            Some(file) => RowOutput::File(RowFile::create(file)?),
+            None if self.csv && !app.json => RowOutput::Stream(app, None),
+            None => RowOutput::Whole(app, Vec::new()),
         })
     }
 }
 
-impl Output<'_> {
+impl RowOutput<'_> {
     /// Takes a batch; returns whether anyone wants more.
     ///
     /// # Errors

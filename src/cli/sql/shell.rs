@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::engine::SqlEngine;
-use super::input::{Assistant, Input};
+use super::input::{Assistant, StatementInput};
 use super::output::Destination;
 use super::{RowOptions, SqlArgs};
 use crate::cli::app::App;
@@ -50,7 +50,7 @@ pub async fn sql(app: &App, args: &SqlArgs) -> Result<u8> {
     let work = app.workspace().await?;
     let mut shell = Shell::new(&work, &args.rows)?;
     let mut input = match text {
-        Some(text) => Input::lines(text),
+        Some(text) => StatementInput::lines(text),
         None => shell.terminal().await?,
     };
     let target = &work.project.settings.target;
@@ -102,7 +102,7 @@ impl<'a> Shell<'a> {
         })
     }
 
-    async fn terminal(&self) -> Result<Input> {
+    async fn terminal(&self) -> Result<StatementInput> {
         let index = self.work.catalog.index().await?;
         let mut columns = Vec::new();
         for name in index.tables.keys() {
@@ -114,11 +114,11 @@ impl<'a> Shell<'a> {
         }
         let commands = COMMANDS.iter().map(|(name, ..)| (*name).to_string()).collect();
         let history = self.work.project.settings.root.join(".soflow/sql-history");
-        Input::terminal(Assistant::new(columns, commands), history)
+        StatementInput::terminal(Assistant::new(columns, commands), history)
     }
 
     /// Runs what was read; `None` is the end. Errors of what was typed are told, and it goes on.
-    async fn go(&mut self, text: Option<String>, input: &Input) -> Result<()> {
+    async fn go(&mut self, text: Option<String>, input: &StatementInput) -> Result<()> {
         let Some(text) = text else {
             self.has_left = true;
             return Ok(());

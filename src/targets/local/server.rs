@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 use super::engine::LocalEngine;
 use super::process;
 use crate::error::{Error, Kind, Result};
-use crate::spark_connect::{Relation, Session, StatementError};
+use crate::spark_connect::{Relation, SparkSession, StatementError};
 
 /// What a step may rely on with either engine, and so may a query: `CONF` of `engine/soflow_launch/sail.py`.
 const PROPERTIES: [(&str, &str); 2] = [("spark.sql.session.timeZone", "UTC"), ("spark.sql.ansi.enabled", "false")];
@@ -27,7 +27,7 @@ const LONGEST_MESSAGE: usize = 2000;
 /// A server with one session. It ends when this is dropped, and when soflow ends, however that happens.
 #[derive(Debug)]
 pub struct SqlServer {
-    session: Session,
+    session: SparkSession,
     child: Child,
     printed: fs::File,
 }
@@ -50,7 +50,7 @@ impl LocalEngine {
         command.stdin(OwnedFd::from(theirs)).process_group(0);
         command.stdout(printed.try_clone()?).stderr(printed.try_clone()?);
         let child = Command::from(command).kill_on_drop(true).spawn().map_err(cannot)?;
-        let session = Session::begin(tokio::net::UnixStream::from_std(ours)?).await;
+        let session = SparkSession::begin(tokio::net::UnixStream::from_std(ours)?).await;
         let session = session.map_err(|error| cannot(std::io::Error::other(format!("{error:?}"))))?;
         let mut server = SqlServer { session, child, printed: fs::File::from_parts(printed, "stderr") };
         match server.session.set(&PROPERTIES).await {
