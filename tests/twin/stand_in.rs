@@ -80,11 +80,10 @@ pub async fn run(
         }
     }
     let script = fs::read_to_string(script).map_err(|error| error.to_string())?;
-    let named = script.split_once("partitions:").and_then(|(_, named)| named.lines().next()).unwrap_or_default();
-    let mut parts: Vec<String> = named.split_whitespace().map(|value| format!("part={value}/")).collect();
-    if parts.is_empty() {
-        parts.push(String::new());
-    }
+    let parts: Vec<String> = match script.split_once("partitions:").and_then(|(_, named)| named.lines().next()) {
+        Some(named) => named.split_whitespace().map(|value| format!("part={value}/")).collect(),
+        None => vec![String::new()],
+    };
     for output in task["outputs"].as_object().unwrap().values() {
         let prefix = output["prefix"].as_str().unwrap();
         for part in &parts {

@@ -80,8 +80,6 @@ fn moves(handler: &'static str) -> BTreeSet<Right> {
     let lab = Lab::new();
     let up = lab.emr.run(&["cluster", "up"]);
     assert_eq!(up.code, Some(0), "{up}");
-    // However fast its steps are, the run is not done when the cluster is lost.
-    lab.emr.twin.step_fate("three", StepFate::Hangs);
     lab.emr.twin.fault(late().by(handler));
     lab.emr.twin.fault(slow().by(handler));
     let held = lab.hold_at(handler, if handler == "submit" { "AddJobFlowSteps" } else { "ListSteps" }, "");
@@ -90,7 +88,6 @@ fn moves(handler: &'static str) -> BTreeSet<Right> {
     // What a step has left half-written.
     lab.emr.twin.put(&format!("s3://{}/lake/curated/third/run=chain.{DATE}.1/half", lab.emr.bucket), "half");
     lab.emr.twin.lose_cluster(&lab.emr.clusters()[0], Loss::Spot, None);
-    lab.emr.twin.step_fate("three", StepFate::Completes);
     drop(held);
     lab.succeeded(&lab.finish(&execution), handler);
     check_published_by_one_of_two(&lab, handler);
