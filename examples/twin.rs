@@ -18,7 +18,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use clap::Parser;
-use twin::{Engine, Exec, Options, Twin};
+use twin::{Exec, Options, Twin};
 
 /// An EMR whose clusters and steps move, with S3, Glue, Athena, CloudWatch Logs and the rest of moto behind it.
 #[derive(Parser)]
@@ -47,8 +47,7 @@ fn main() -> std::io::Result<()> {
     let arguments = Arguments::parse();
     let mut exec = None;
     if arguments.exec {
-        let engine = Engine::find().expect("no engine environment: make it with `soflow engine install`");
-        exec = Some(Exec::Engine(engine));
+        exec = Some(Exec::find().expect("no engine environment: make it with `soflow engine install`"));
     }
     let pace = Duration::from_millis(arguments.pace_ms);
     let deployable = arguments.deployable;

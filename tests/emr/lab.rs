@@ -1,11 +1,14 @@
 //! A project, a lake in S3 and an EMR to run it on.
 
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arrow::array::{Int64Array, RecordBatch};
 use fs_err as fs;
+use parquet::arrow::ArrowWriter;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -58,7 +61,9 @@ impl Lab {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let bucket = format!("lake-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let home = tempfile::tempdir().unwrap();
-        let exec = Exec::StandIn(None);
+        let launcher = home.path().join("launcher.py");
+        fs::write(&launcher, include_str!("launcher.py").replace("@PARQUET@", &parquet())).unwrap();
+        let exec = Exec { python: PathBuf::from("python3"), launcher };
         let twin =
             Twin::with(options(Options { exec: Some(exec), pace: Duration::from_millis(5), ..Options::default() }));
         twin.bucket(&bucket);
@@ -83,7 +88,7 @@ impl Lab {
         );
         lab.write("jobs/chain.yaml", JOB);
         for step in STEPS {
-            lab.write(&format!("pyspark/steps/{step}.py"), "# what it writes is the stand-in's\n");
+            lab.write(&format!("pyspark/steps/{step}.py"), "# what it writes is the launcher's\n");
         }
         lab
     }
@@ -277,4 +282,15 @@ pub fn in_two_lanes<T: Send>(rows: Vec<T>, each: impl Fn(T) + Sync) {
 /// Sends a signal, `-KILL`, `-INT` or `-TERM`.
 pub fn signal(process: u32, which: &str) {
     assert!(Command::new("kill").args([which, &process.to_string()]).status().unwrap().success());
+}
+
+/// Returns a Parquet file of three rows, as the launcher takes it.
+fn parquet() -> String {
+    let ids = Arc::new(Int64Array::from(vec![1, 2, 3]));
+    let batch = RecordBatch::try_from_iter([("id", ids as _)]).unwrap();
+    let mut body = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut body, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    body.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,27 +5,26 @@ use std::process::{Child, ChildStdout};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use futures_util::future::BoxFuture;
+
 use serde_json::json;
 
-use crate::daily::lab::BETWEEN_LOOKS;
 use crate::emr::lab::{DATE, Lab, Said, TABLES};
-use crate::twin::stand_in::Work;
-use crate::twin::{Exec, Failure, Options, StepFate};
+use crate::twin::{Failure, StepFate};
 
-/// Prints something before the work, and lets the first step wait until an object says that it may go on.
-fn waits<'a>(work: &'a Work<'a>) -> BoxFuture<'a, ()> {
-    Box::pin(async {
-        let step = work.step();
-        work.print("stdout", format!("{step} begins")).await;
-        work.print("stderr", format!("{step} warns")).await;
-        let (lake, _) = work.task.split_once("/lake/").unwrap();
-        while step == "one" && work.get(&format!("{lake}/go")).await.is_none() {
-            tokio::time::sleep(BETWEEN_LOOKS).await;
-        }
-        work.print("stdout", format!("{step} ends")).await;
-    })
-}
+/// A launcher before whose work steps print something and wait until an object says that they may go on.
+const WAITS: &str = r#"
+import time
+step = sys.argv[sys.argv.index("--script") + 1].rsplit("/", 1)[-1].removesuffix(".py")
+print(f"{step} begins", flush=True)
+print(f"{step} warns", file=sys.stderr, flush=True)
+while step == "one":
+    try:
+        send("s3://@BUCKET@/go", "GET")
+        break
+    except urllib.error.HTTPError:
+        time.sleep(0.01)
+print(f"{step} ends", flush=True)
+"#;
 
 /// Clusters that send their logs to CloudWatch, and clusters that only push them to S3.
 const CLOUDWATCH: &str = "    cluster: watched\nclusters:\n  watched: { cloudwatch-logs: true }\n";
@@ -36,7 +35,12 @@ fn run() -> String {
 }
 
 fn waiting(settings: &str) -> Lab {
-    Lab::with(settings, |options| Options { exec: Some(Exec::StandIn(Some(waits))), ..options })
+    let lab = Lab::with(settings, |options| options);
+    let path = lab.home.path().join("launcher.py");
+    let launcher = fs_err::read_to_string(&path).unwrap();
+    let (before, after) = launcher.split_once("task = json").unwrap();
+    lab.write("launcher.py", &format!("{before}{}\ntask = json{after}", WAITS.replace("@BUCKET@", &lab.bucket)));
+    lab
 }
 
 fn let_go(lab: &Lab) {

@@ -1,7 +1,7 @@
 //! The program against the twin: the whole way of a run on EMR, with every fault that AWS has.
 //!
-//! Steps are really submitted and executed, by a stand-in that writes a small file for each table, so that a run takes a
-//! second; `whole.rs` runs the real steps on the embedded engine.
+//! Steps are really submitted and executed, by a launcher that writes a small file for each table (`launcher.py`), so that a
+//! run takes a second; `whole.rs` runs the real steps on the embedded engine.
 
 mod backfill;
 mod costs;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use soflow::names::parse_partition_path;
 
 use crate::emr::lab::{DATE, Lab};
-use crate::twin::{Engine, Exec, Options, Twin};
+use crate::twin::{Exec, Options, Twin};
 
 /// Writes the rows of its parameter `rows`, partitioned by `tag`.
 const STEP: &str = r#"
@@ -27,11 +27,11 @@ frame.write.partitionBy("tag").parquet(task["outputs"]["odd"]["prefix"])
 
 #[test]
 fn odd_partition_values_come_back_through_glue() {
-    let Some(engine) = Engine::find() else {
+    let Some(exec) = Exec::find() else {
         println!("skipped: partition values in S3: no engine environment, `soflow engine install` makes it");
         return;
     };
-    let options = Options { exec: Some(Exec::Engine(engine)), pace: Duration::from_millis(20), ..Options::default() };
+    let options = Options { exec: Some(exec), pace: Duration::from_millis(20), ..Options::default() };
     let bucket = format!("values-{}", std::process::id());
     let lab = Lab { twin: Twin::with(options), home: tempfile::tempdir().unwrap(), bucket };
     lab.twin.bucket(&lab.bucket);

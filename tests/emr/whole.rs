@@ -13,7 +13,7 @@ use soflow::parity;
 
 use crate::daily::lab::{block_on, side};
 use crate::emr::lab::{DATE, Lab};
-use crate::twin::{Engine, Exec, Options, Twin};
+use crate::twin::{Exec, Options, Twin};
 
 /// The tables of the daily job and the key of each.
 const TABLES: [(&str, &[&str]); 9] = [
@@ -96,13 +96,13 @@ fn lab() -> Option<(Lab, String)> {
 /// Returns the jobs and the code of this repository with a lake of that name in the twin, or `None` after saying why there is
 /// none.
 pub fn daily(name: &str) -> Option<Lab> {
-    let Some(engine) = Engine::find() else {
+    let Some(exec) = Exec::find() else {
         println!("skipped: the daily job on the twin: no engine environment, `soflow engine install` makes it");
         return None;
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let engines = engine.python.ancestors().nth(4).unwrap().to_path_buf();
-    let options = Options { exec: Some(Exec::Engine(engine)), pace: Duration::from_millis(20), ..Options::default() };
+    let engines = exec.python.ancestors().nth(4).unwrap().to_path_buf();
+    let options = Options { exec: Some(exec), pace: Duration::from_millis(20), ..Options::default() };
     let bucket = format!("{name}-{}", std::process::id());
     let lab = Lab { twin: Twin::with(options), home: tempfile::tempdir().unwrap(), bucket };
     lab.twin.bucket(&lab.bucket);

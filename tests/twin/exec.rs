@@ -13,10 +13,10 @@ use super::emr::{Outcome, Step};
 use super::logs::{self, CloudWatch};
 use super::server::{NODES, Shared};
 use super::submission::{self, Submission};
-use super::{Engine, Exec, forward, moto, stand_in};
+use super::{Exec, forward, moto};
 
 /// Returns the newest finished environment of the embedded engine, with the launcher of this checkout.
-pub fn find() -> Option<Engine> {
+pub fn find() -> Option<Exec> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let home = std::env::var_os("SOFLOW_ENGINE_DIR").map_or_else(|| root.join(".soflow/engine"), PathBuf::from);
     let made = |entry: std::io::Result<fs::DirEntry>| {
@@ -25,7 +25,7 @@ pub fn find() -> Option<Engine> {
         Some((ready, entry.path()))
     };
     let (_, newest) = fs::read_dir(home).ok()?.filter_map(made).max()?;
-    Some(Engine { python: newest.join("venv/bin/python"), launcher: root.join("engine/launch.py") })
+    Some(Exec { python: newest.join("venv/bin/python"), launcher: root.join("engine/launch.py") })
 }
 
 /// Runs a step to its end, or until `stopped` fires or its other end is dropped.
@@ -51,7 +51,7 @@ pub async fn run(shared: Arc<Shared>, cluster: String, step: String, stopped: on
 
 /// Returns whether the script ended with 0; an error is a text that the driver would have printed.
 async fn submit(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     submission: &Submission,
     printed: &Printed,
     stopped: oneshot::Receiver<()>,
@@ -65,30 +65,10 @@ async fn submit(
         let module = file.extension().is_some_and(|extension| extension == "py");
         path.push(if module { file.parent().unwrap_or(&file).to_path_buf() } else { file });
     }
-    let exec = shared.options.exec.as_ref().expect("a step runs for real only when there is something to run it");
-    let ended = async {
-        match exec {
-            Exec::Engine(engine) => launch(shared, engine, submission, (&script, path), printed).await,
-            Exec::StandIn(before) => stand_in::run(shared, *before, &script, submission, printed).await.map(|()| true),
-        }
-    };
-    tokio::select! {
-        ended = ended => ended,
-        _ = stopped => Err("Killed: the step was cancelled".to_string()),
-    }
-}
-
-/// Runs a script, which finds modules on a path, on the engine. Its process ends when nobody waits for this any more.
-async fn launch(
-    shared: &Shared,
-    engine: &Engine,
-    submission: &Submission,
-    (script, path): (&Path, Vec<PathBuf>),
-    printed: &Printed,
-) -> Result<bool, String> {
     let path = std::env::join_paths(path).map_err(|error| error.to_string())?;
-    let mut command = Command::new(&engine.python);
-    command.arg("-u").arg(&engine.launcher).args(["step", "--engine", "sail"]);
+    let exec = shared.options.exec.as_ref().expect("a step runs for real only when there is an engine");
+    let mut command = Command::new(&exec.python);
+    command.arg("-u").arg(&exec.launcher).args(["step", "--engine", "sail"]);
     command.args(submission.conf.iter().flat_map(|pair| ["--conf", pair.as_str()]));
     command.arg("--script").arg(script).arg("--").args(&submission.arguments);
     command.env("PYTHONPATH", path).env("PYTHONNOUSERSITE", "1").env("PYTHONDONTWRITEBYTECODE", "1");
@@ -96,11 +76,19 @@ async fn launch(
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(|error| error.to_string())?;
     // The launcher ends when this closes.
-    let _lifeline = child.stdin.take();
+    let lifeline = child.stdin.take();
     let outputs = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-    let (_, _, status) =
-        tokio::join!(printed.read("stdout", outputs.0), printed.read("stderr", outputs.1), child.wait());
-    status.map(|status| status.success()).map_err(|error| error.to_string())
+    let ended = async {
+        let (_, _, status) =
+            tokio::join!(printed.read("stdout", outputs.0), printed.read("stderr", outputs.1), child.wait());
+        status
+    };
+    let status = tokio::select! {
+        status = ended => status.map_err(|error| error.to_string())?,
+        _ = stopped => return Err("Killed: the step was cancelled".to_string()),
+    };
+    drop(lifeline);
+    Ok(status.success())
 }
 
 /// Fetches `s3://bucket/key` into a folder, or finds a file of this machine; returns where it is.
@@ -120,7 +108,7 @@ async fn fetch(shared: &Shared, uri: &str, folder: &Path) -> Result<PathBuf, Str
 }
 
 /// What a step prints, kept, and passed on as it comes.
-pub struct Printed {
+struct Printed {
     shared: Arc<Shared>,
     place: Option<CloudWatch>,
     step: Step,
@@ -131,20 +119,15 @@ impl Printed {
     async fn read(&self, name: &str, stream: impl AsyncRead + Unpin) {
         let mut lines = BufReader::new(stream).lines();
         while let Ok(Some(line)) = lines.next_line().await {
-            self.line(name, line).await;
-        }
-    }
-
-    /// Takes a line of `stdout` or `stderr`.
-    pub async fn line(&self, name: &str, line: String) {
-        {
-            let mut texts = self.texts.lock().unwrap();
-            let text = if name == "stdout" { &mut texts.0 } else { &mut texts.1 };
-            text.push_str(&line);
-            text.push('\n');
-        }
-        if let (Some(place), Some(file)) = (&self.place, logs::driver_file(&self.step, name, line)) {
-            place.write(&self.shared.nodes, &file).await;
+            {
+                let mut texts = self.texts.lock().unwrap();
+                let text = if name == "stdout" { &mut texts.0 } else { &mut texts.1 };
+                text.push_str(&line);
+                text.push('\n');
+            }
+            if let (Some(place), Some(file)) = (&self.place, logs::driver_file(&self.step, name, line)) {
+                place.write(&self.shared.nodes, &file).await;
+            }
         }
     }
 }

@@ -31,7 +31,6 @@ mod recognise;
 mod replies;
 mod server;
 mod spoil;
-pub mod stand_in;
 mod submission;
 pub mod tools;
 mod witness;
@@ -46,7 +45,6 @@ pub use emr::fates::{Failure, Fate, Loss, StepFate};
 pub use faults::{Fault, FaultKind};
 use ministack::Ministack;
 pub use moto::{Moto, REGION};
-use stand_in::Before;
 pub use witness::{Act, Call, Moment};
 
 /// How a twin behaves; `Options::default()` is what tests want.
@@ -82,25 +80,17 @@ impl Default for Options {
     }
 }
 
-/// What runs the steps.
+/// The local engine, which steps are run on. The launcher may be any script that takes the command line of
+/// `engine/launch.py step`.
 #[derive(Clone, Debug)]
-pub enum Exec {
-    /// The local engine.
-    Engine(Engine),
-    /// A small file for each table that a step writes: what happens around the steps is tested. First it does this.
-    StandIn(Option<Before>),
-}
-
-/// The local engine.
-#[derive(Clone, Debug)]
-pub struct Engine {
+pub struct Exec {
     /// The interpreter of an engine environment.
     pub python: PathBuf,
     /// The launcher script.
     pub launcher: PathBuf,
 }
 
-impl Engine {
+impl Exec {
     /// Returns the newest finished environment of the embedded engine with the launcher of this checkout, or nothing
     /// when none has been made.
     pub fn find() -> Option<Self> {

@@ -150,7 +150,7 @@ fn left() -> BTreeSet<Right> {
     done_in(&lab)
 }
 
-/// A table with partitions, made from raw pages: the script says which, and the stand-in reads that.
+/// A table with partitions, made from raw pages: the script says which, and the launcher reads that.
 const JOB: &str = "
 description: One table with partitions.
 steps:

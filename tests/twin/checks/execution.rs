@@ -5,17 +5,17 @@ use std::io::{Read, Write};
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
-use crate::twin::{Engine, Exec, Options, Twin};
+use crate::twin::{Exec, Options, Twin};
 use crate::twin_checks::client::{add, start, states, step_of};
 
 /// Returns a twin that runs steps, or nothing where there is no engine to run them with.
 fn running(test: &str) -> Option<Twin> {
-    let engine = Engine::find();
-    if engine.is_none() {
+    let exec = Exec::find();
+    if exec.is_none() {
         // Past the capture of the test's output: the script that counts tests looks for such lines.
         drop(writeln!(std::io::stderr(), "skipped: {test}: there is no engine environment"));
     }
-    Some(Twin::with(Options { exec: Some(Exec::Engine(engine?)), ..Options::default() }))
+    Some(Twin::with(Options { exec: Some(exec?), ..Options::default() }))
 }
 
 fn ended(twin: &Twin, cluster: &str, step: usize) -> Value {
