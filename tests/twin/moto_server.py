@@ -5,7 +5,6 @@ says how long a second of a state machine's waits and retries lasts.
 """
 
 import functools
-import gc
 import json
 import logging
 import os
@@ -101,8 +100,6 @@ def invoke(parameters, region, state_credentials):
     return answer
 
 
-# moto looks through its own folder twice for each call.
-DomainDispatcherApplication.get_backend_for_host = functools.cache(DomainDispatcherApplication.get_backend_for_host)
 expressions._eval_jsonata = evaluate
 WaitFunction._wait_interval = wait
 retrier_decl.time = types.SimpleNamespace(sleep=lambda seconds: time.sleep(seconds * SECOND))
@@ -114,8 +111,6 @@ default_user_config["stepfunctions"] = {"execute_state_machine": True}
 application = with_s3s_list_of_parts(DomainDispatcherApplication(create_backend_app))
 server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet)
 threading.Thread(target=end_with_parent, daemon=True).start()
-# What is there now stays: not to be looked through for garbage again and again.
-gc.freeze()
 print(server.port, flush=True)
 sys.stdout.close()
 server.serve_forever()
