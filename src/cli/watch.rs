@@ -74,7 +74,12 @@ enum AfterRun {
 }
 
 /// Runs the job once and waits for the next save; one during the run ends it.
-async fn run(work: &Workspace<'_>, selection: &Selection, files: &mut Files, interrupts: &mut Signal) -> Result<AfterRun> {
+async fn run(
+    work: &Workspace<'_>,
+    selection: &Selection,
+    files: &mut Files,
+    interrupts: &mut Signal,
+) -> Result<AfterRun> {
     let app = work.app;
     let (tell, stop) = watch::channel(Stop::Go);
     let mut next = None;

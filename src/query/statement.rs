@@ -182,7 +182,10 @@ mod tests {
         let script = split("select ';' -- a;b\n; /* c;d */ ;\nselect `e;f`, \"g;\\\";\" ;; select 'it''s;");
         assert_eq!(script.statements, ["select ';' -- a;b", "select `e;f`, \"g;\\\";\""]);
         assert_eq!((script.rest, script.is_open), ("select 'it''s;", true));
-        assert_eq!(split("select 1; -- done"), StatementText { statements: vec!["select 1"], rest: "", is_open: false });
+        assert_eq!(
+            split("select 1; -- done"),
+            StatementText { statements: vec!["select 1"], rest: "", is_open: false }
+        );
         for open in ["select 1 /* and", "select 'a\\'", "select \"a;", "select `"] {
             assert!(split(open).is_open, "{open}");
         }

@@ -44,8 +44,13 @@ impl View {
     pub fn of(version: &Version, curated: &Uri, engine: Engine) -> Result<Self, String> {
         let stored = version.schema.iter().map(|column| (column.name.as_str(), column.kind.as_str()));
         let keys = version.partition_by.iter().map(|key| (key.as_str(), "string"));
-        let table =
-            TableReads { version, curated, engine, stored: stored.clone().collect(), all: stored.chain(keys).collect() };
+        let table = TableReads {
+            version,
+            curated,
+            engine,
+            stored: stored.clone().collect(),
+            all: stored.chain(keys).collect(),
+        };
         if table.all.is_empty() {
             let name = &version.table;
             return Err(format!("`{name}` has never had a row, and its step did not say which columns it has"));
