@@ -5,7 +5,7 @@ use crate::cli::support::{Gate, Project, Terminal};
 const WATCH: [&str; 5] = ["watch", "small", "--date", "2025-10-31", "--events=plain"];
 
 fn is_waiting(screen: &str) -> bool {
-    screen.lines().filter(|line| !line.is_empty()).next_back().is_some_and(|line| line.contains("Watching"))
+    screen.lines().rfind(|line| !line.is_empty()).is_some_and(|line| line.contains("Watching"))
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub enum RowOutput<'a> {
     Stream(&'a App, Option<RowWriter>),
     /// What can only be written when all of it is known.
     Whole(&'a App, Vec<RecordBatch>),
-    File(RowFile),
+    File(Box<RowFile>),
 }
 
 impl Destination {
@@ -51,7 +51,7 @@ impl Destination {
     /// Those of making a file.
     pub fn open<'a>(&self, app: &'a App) -> Result<RowOutput<'a>> {
         Ok(match &self.file {
-            Some(file) => RowOutput::File(RowFile::create(file)?),
+            Some(file) => RowOutput::File(Box::new(RowFile::create(file)?)),
             None if self.csv && !app.json => RowOutput::Stream(app, None),
             None => RowOutput::Whole(app, Vec::new()),
         })
