@@ -55,6 +55,7 @@ def test_a_signal_ends_it(served, tmp_path):
     assert all_gone(tmp_path) and os.listdir(tmp_path) == []
 
 
+@needs_proc
 def test_nothing_of_pyspark_is_loaded(served):
     process, connection = served
     assert answers(connection)

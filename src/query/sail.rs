@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::error::{Error, Kind};
 
-/// `found both at 14:18 expected 'AS', identifier, …`: the place is a range of characters.
+/// `found both at 14:18 expected 'AS', identifier, …`: the place is a range of bytes.
 static UNEXPECTED: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?s)found (?<found>.+?)(?: at (?<start>\d+):(?<end>\d+))? expected (?<expected>.*)"));
 
@@ -27,7 +27,7 @@ fn pattern(text: &str) -> Regex {
 pub fn refused(message: &str, sql: &str) -> Error {
     let error = Error::new(Kind::Usage, "the query cannot be run");
     if let Some(found) = UNEXPECTED.captures(message) {
-        let length = sql.chars().count();
+        let length = sql.len();
         let at = |name: &str| found.name(name).and_then(|text| text.as_str().parse().ok());
         let range = at("start").unwrap_or(length)..at("end").unwrap_or(length + 1);
         let expected: Vec<&str> = found["expected"].split(", ").map(|word| word.trim_start_matches("or ")).collect();
@@ -55,17 +55,16 @@ pub fn refused(message: &str, sql: &str) -> Error {
     hint.into_iter().fold(error.detail(message), Error::hint)
 }
 
-/// Returns the line of the statement that characters are in, with a mark below them.
+/// Returns the line of the statement that bytes are in, with a mark below them.
 fn pointed(sql: &str, range: Range<usize>) -> String {
     let mut start = range.start;
     for line in sql.split('\n') {
-        let length = line.chars().count();
-        if start <= length {
-            let width = |from: usize, count: usize| line.chars().skip(from).take(count).collect::<String>().width();
-            let marks = width(start, range.len()).max(1);
-            return format!("{line}\n{}{} ", " ".repeat(width(0, start)), "^".repeat(marks));
+        if start <= line.len() {
+            let end = line.len().min(start + range.len());
+            let (before, marked) = (line.get(..start).unwrap_or(line), line.get(start..end).unwrap_or_default());
+            return format!("{line}\n{}{} ", " ".repeat(before.width()), "^".repeat(marked.width().max(1)));
         }
-        start -= length + 1;
+        start -= line.len() + 1;
     }
     String::new()
 }
@@ -90,6 +89,10 @@ mod tests {
         let message = "invalid argument: found selct at 3:8 expected something else, ';', statement, or end of input";
         let told = "  selct 1\n  ^^^^^ unexpected `selct`, expected something else, ';', statement, end of input";
         assert_eq!(detail(message, "\n  selct 1"), told);
+        let wide = "invalid argument: found frm at 21:24 expected ',', 'FROM', or end of input";
+        let told =
+            "select '日本' as x frm t\n                   ^^^ unexpected `frm`, expected ',', 'FROM', end of input";
+        assert_eq!(detail(wide, "select '日本' as x frm t"), told, "the place is in bytes, the mark in columns");
         let end = "invalid argument: found end of input expected expression";
         assert_eq!(
             detail(end, "select\n日本 from"),

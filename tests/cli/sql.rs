@@ -1,7 +1,8 @@
 //! `soflow sql`: statements that are typed, piped in, or in a file.
 
-use std::io::Write as _;
-use std::process::Stdio;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
 
 use arrow::array::RecordBatch;
 use fs_err as fs;
@@ -24,6 +25,20 @@ fn statements_from_a_pipe_are_run_until_one_fails() {
     let text =
         "select count(*) n from questions;\n\\csv\nselect 'a;b' as x, -- one; two\n 2 as y; select nope;\nselect 3";
     shot!(piped(&project, text, &[]));
+}
+
+#[test]
+fn ctrl_c_ends_a_shell_that_waits_for_a_silent_pipe() {
+    let project = Project::published();
+    let mut command = project.command(&["sql"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut statements = child.stdin.take().unwrap();
+    statements.write_all(b"select 1;\n").unwrap();
+    // Once it has answered, it waits for more.
+    child.stdout.as_mut().unwrap().read_exact(&mut [0; 1]).unwrap();
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", "INT", &id]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130), "its pipe is still open");
 }
 
 #[test]
@@ -64,6 +79,10 @@ fn rows_are_written_to_files_whole_or_not_at_all() {
     let json: Vec<serde_json::Value> = serde_json::from_str(&project.read("rows.json")).unwrap();
     let lines = project.read("rows.csv").lines().count() - 1;
     assert!(rows == json.len() && rows == lines && rows > 2000, "{rows} {} {lines}", json.len());
+
+    let mode = |file: &str| fs::metadata(project.path().join(file)).unwrap().permissions().mode();
+    project.write("beside", "");
+    assert_eq!(mode("rows.csv"), mode("beside"), "what the umask says");
 
     let before = project.read("rows.csv");
     let failed = project.soflow(["query", "select tagg from questions", "--to", "rows.csv"]);

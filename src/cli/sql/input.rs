@@ -10,6 +10,7 @@ use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
+use tokio::sync::oneshot;
 
 use crate::error::{Error, Kind, Result};
 use crate::query::statement;
@@ -106,32 +107,33 @@ impl StatementInput {
     /// Returns the next text that holds statements or a command whole, or `None` at the end.
     ///
     /// # Errors
-    /// Those of reading; `Interrupted` when Ctrl-C was typed and nobody could have meant a line by it.
+    /// Those of reading.
     pub async fn next(&mut self, prompt: &str) -> Result<Option<String>> {
         let gone = || Error::new(Kind::Internal, "statements are read from nowhere");
         match self {
             Self::Terminal(slot) => {
                 let (mut terminal, prompt) = (slot.take().ok_or_else(gone)?, prompt.to_string());
-                let read = tokio::task::spawn_blocking(move || (terminal.read(&prompt), terminal)).await;
+                let read = apart(move || (terminal.read(&prompt), terminal)).await;
                 let (read, terminal) = read.map_err(|error| gone().caused_by(error))?;
                 *slot = Some(terminal);
                 read
             }
             Self::Lines(slot) => {
                 let mut lines = slot.take().ok_or_else(gone)?;
-                let reading = tokio::task::spawn_blocking(move || (read_whole(lines.as_mut()), lines));
-                tokio::select! {
-                    read = reading => {
-                        let (read, lines) = read.map_err(|error| gone().caused_by(error))?;
-                        *slot = Some(lines);
-                        read
-                    }
-                    // Once a statement has listened for it, it does not end the process by itself any more.
-                    _ = tokio::signal::ctrl_c() => Err(Error::new(Kind::Interrupted, "interrupted")),
-                }
+                let read = apart(move || (read_whole(lines.as_mut()), lines)).await;
+                let (read, lines) = read.map_err(|error| gone().caused_by(error))?;
+                *slot = Some(lines);
+                read
             }
         }
     }
+}
+
+/// Does what may wait for ever on a thread of its own. For one of the runtime's the program would wait when it ends.
+fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
+    let (done, waited) = oneshot::channel();
+    std::thread::spawn(move || done.send(work()));
+    waited
 }
 
 /// Reads lines until the statements in them are whole, or there are no more.

@@ -1,6 +1,7 @@
 //! Where the rows of an answer go: to stdout, or to a file that is there when it is whole.
 
 use std::io::BufWriter;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
@@ -152,7 +153,10 @@ impl RowFile {
     fn create(path: &Path) -> Result<Self> {
         let form = FileForm::of(path)?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = NamedTempFile::new_in(folder).map_err(|error| unwritable(path).caused_by(error))?;
+        // As the umask says, like any file that a command is told to write.
+        let everyone = std::fs::Permissions::from_mode(0o666);
+        let file = tempfile::Builder::new().permissions(everyone).tempfile_in(folder);
+        let file = file.map_err(|error| unwritable(path).caused_by(error))?;
         Ok(Self { path: path.into(), form, file: BufWriter::new(file), writer: None, rows: 0 })
     }
 

@@ -62,7 +62,15 @@ pub async fn sql(app: &App, args: &SqlArgs) -> Result<u8> {
     }
     while !shell.has_left {
         // While somebody types, the engine starts. What goes wrong then is told by the statement that needs it.
-        let (next, _) = tokio::join!(input.next(&prompt), shell.engine.start());
+        let (is_typed, Shell { engine, interrupts, .. }) = (input.is_terminal(), &mut shell);
+        let read = async {
+            tokio::select! {
+                next = input.next(&prompt) => next,
+                // At a terminal it is the line editor's.
+                _ = interrupts.recv(), if !is_typed => Err(Error::new(Kind::Interrupted, "interrupted")),
+            }
+        };
+        let (next, _) = tokio::join!(read, engine.start());
         shell.go(next?, &input).await?;
     }
     Ok(0)
