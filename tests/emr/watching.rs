@@ -1,9 +1,10 @@
 //! Watching costs little, can be stopped, and is no condition for a run to go on.
 
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use crate::emr::lab::{DATE, Lab, Said, ended, signal};
-use crate::twin::{Options, StepFate};
+use crate::twin::{Act, Moment, Options, StepFate};
 
 /// Writes a job of that many steps, none of which needs another.
 fn many(lab: &Lab, steps: usize, table: &str) {
@@ -112,5 +113,33 @@ fn another_client_cancels_and_the_driver_finds_out() {
     let (lab, child) = hanging(&[]);
     let cancelled = lab.run(&["cancel", &format!("chain.{DATE}.1")]);
     assert_eq!(cancelled.code, Some(0), "{cancelled}");
+    check_cancelled(&lab, &ended(child));
+}
+
+#[test]
+fn two_who_cancel_at_once_have_both_cancelled_it() {
+    let (lab, child) = hanging(&[]);
+    let run = format!("chain.{DATE}.1");
+    let (release, released) = mpsc::channel::<()>();
+    let first = Mutex::new(Some(released));
+    let (arrived, there) = mpsc::channel();
+    lab.twin.kill_hook(move |call, moment| {
+        if call.operation == "CancelSteps" && moment == Moment::Before {
+            let first = first.lock().unwrap().take();
+            if let Some(released) = first {
+                arrived.send(()).unwrap();
+                // Nobody releases it when the test has failed.
+                let _ = released.recv();
+            }
+        }
+        Act::Go
+    });
+    let one = lab.spawn(&["cancel", &run]);
+    there.recv().unwrap();
+    let other = lab.run(&["cancel", &run]);
+    drop(release);
+    let one = ended(one);
+    assert_eq!((one.code, other.code), (Some(0), Some(0)), "{one}\n{other}");
+    assert!(one.stdout.contains("is cancelled"), "{one}");
     check_cancelled(&lab, &ended(child));
 }

@@ -48,7 +48,9 @@ fn a_day_in_the_life_of_a_stack_is_seen_to_its_end() {
     script.env("TRY_JOB", &job).env("TRY_TABLES", "3").env("SOFLOW_ENGINE_DIR", engine_dir());
     let output = script.output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{said}");
+    // What it says last tells what went wrong; all of it is more than a log of tests shows.
+    let last: Vec<&str> = said.lines().rev().take(50).collect();
+    assert!(output.status.success(), "{}", last.into_iter().rev().collect::<Vec<_>>().join("\n"));
     let mut rest = said.as_str();
     for told in TOLD {
         let (_, after) = rest.split_once(told).unwrap_or_else(|| panic!("`{told}` is not told in its turn\n{said}"));

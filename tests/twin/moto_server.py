@@ -5,6 +5,7 @@ says how long a second of a state machine's waits and retries lasts.
 """
 
 import functools
+import gc
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.core.config import default_user_config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.s3.responses import S3Response
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
@@ -53,6 +55,19 @@ def with_s3s_list_of_parts(serve):
         headers = [(name, value) for name, value in head[1] if name.lower() != "content-length"]
         start(head[0], [*headers, ("Content-Length", str(len(body)))])
         return [body]
+
+    return answer
+
+
+def one_at_a_time(respond):
+    """S3 compares an object and replaces it at once. moto does so in two steps, between which another call may win as well,
+    and closes what a third one still reads."""
+    lock = threading.RLock()
+
+    @functools.wraps(respond)
+    def answer(*arguments):
+        with lock:
+            return respond(*arguments)
 
     return answer
 
@@ -100,6 +115,9 @@ def invoke(parameters, region, state_credentials):
     return answer
 
 
+# moto looks through its own folder twice for each call.
+DomainDispatcherApplication.get_backend_for_host = functools.cache(DomainDispatcherApplication.get_backend_for_host)
+S3Response._key_response = one_at_a_time(S3Response._key_response)
 expressions._eval_jsonata = evaluate
 WaitFunction._wait_interval = wait
 retrier_decl.time = types.SimpleNamespace(sleep=lambda seconds: time.sleep(seconds * SECOND))
@@ -111,6 +129,8 @@ default_user_config["stepfunctions"] = {"execute_state_machine": True}
 application = with_s3s_list_of_parts(DomainDispatcherApplication(create_backend_app))
 server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet)
 threading.Thread(target=end_with_parent, daemon=True).start()
+# What is there now stays: not to be looked through for garbage again and again.
+gc.freeze()
 print(server.port, flush=True)
 sys.stdout.close()
 server.serve_forever()

@@ -24,7 +24,8 @@ pub fn python(name: &str, lock: &str) -> Command {
     });
     let mut python = Command::new(folder.join("bin/python"));
     python.env("PYTHONNOUSERSITE", "1");
-    for variable in ["PYTHONPATH", "PYTHONHOME", "AWS_ENDPOINT_URL"] {
+    // What is compiled must be kept: compiling moto anew takes longer than most tests.
+    for variable in ["PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "AWS_ENDPOINT_URL"] {
         python.env_remove(variable);
     }
     python

@@ -18,8 +18,8 @@ use crate::unattended::interpreter::Interpreter;
 /// The functions that an execution calls, in order.
 pub const PARTS: [&str; 5] = ["begin", "cluster", "submit", "check", "publish"];
 
-/// Longest time that an execution may take here.
-const LONGEST: Duration = Duration::from_secs(120);
+/// After which an execution is taken to hang: the daily job takes 30 seconds on a quiet machine, and minutes on one that has much else to do.
+const LONGEST: Duration = Duration::from_secs(900);
 
 /// How an execution has ended.
 #[derive(Debug)]

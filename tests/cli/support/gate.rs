@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::project::Project;
 
 /// Far longer than anything a test waits for takes; only a broken test gets here.
-const TOO_LONG: Duration = Duration::from_secs(120);
+const TOO_LONG: Duration = Duration::from_secs(300);
 
 /// Two named pipes between the test and a step.
 pub struct Gate {

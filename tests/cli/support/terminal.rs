@@ -10,7 +10,7 @@ use super::project::{Project, SOFLOW};
 
 const LINES: u16 = 24;
 const COLUMNS: u16 = 80;
-const TOO_LONG: Duration = Duration::from_secs(120);
+const TOO_LONG: Duration = Duration::from_secs(300);
 
 /// A terminal with the program in it.
 pub struct Terminal<'a> {
