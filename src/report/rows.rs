@@ -13,7 +13,8 @@ use super::table::{Layout, TextCell};
 /// How rows are written.
 #[derive(Clone, Copy, Debug)]
 pub enum RowFormat {
-    /// Aligned columns for people; control characters are escaped, so no value can drive the terminal.
+    /// Aligned columns for people; control characters are escaped, so no value can drive the terminal. An answer that is a
+    /// single text is shown in its lines.
     Table(Layout),
     /// One array of objects, one row a line. Whole numbers are exact; decimals, dates and moments (RFC 3339) are text,
     /// as are `NaN`, `Infinity` and `-Infinity`, which JSON has no numbers for; binary is hexadecimal.
@@ -42,6 +43,8 @@ pub struct RowWriter {
     /// What an object holds them by, in JSON.
     names: Vec<String>,
     table: Vec<Vec<TextCell>>,
+    /// The first row of a single column, with its line breaks.
+    text: Option<String>,
     has_rows: bool,
 }
 
@@ -49,7 +52,7 @@ impl RowWriter {
     /// Returns a writer of rows with these columns.
     pub fn new(schema: &SchemaRef, form: RowFormat) -> Self {
         let names = distinct(schema.fields().iter().map(|field| field.name().as_str()));
-        Self { schema: schema.clone(), form, names, table: Vec::new(), has_rows: false }
+        Self { schema: schema.clone(), form, names, table: Vec::new(), text: None, has_rows: false }
     }
 
     /// Writes the rows of a batch.
@@ -59,7 +62,10 @@ impl RowWriter {
     pub fn write(&mut self, out: &mut dyn Write, batch: &RecordBatch) -> io::Result<()> {
         let columns: Vec<value::Read<'_>> = batch.columns().iter().map(|column| value::reader(column)).collect();
         for row in 0..batch.num_rows() {
-            let row = columns.iter().map(|read| read(row)).collect();
+            let row: Vec<Value> = columns.iter().map(|read| read(row)).collect();
+            if let ([value], false) = (row.as_slice(), self.has_rows) {
+                self.text = plain(value).filter(|text| text.contains('\n'));
+            }
             match self.form {
                 RowFormat::Table(layout) => self.table.push(self.cells(row, &layout)),
                 RowFormat::Json => self.object(out, row)?,
@@ -82,7 +88,12 @@ impl RowWriter {
         match self.form {
             RowFormat::Table(layout) => {
                 let names: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
-                out.write_all(layout.whole_table(&names, self.table.into_iter()).as_bytes())
+                // A single text, such as a plan, is shown in its lines.
+                let rows = match self.text.filter(|_| self.table.len() == 1) {
+                    Some(text) => text.lines().map(|line| vec![TextCell::value(line, false)]).collect(),
+                    None => self.table,
+                };
+                out.write_all(layout.whole_table(&names, rows.into_iter()).as_bytes())
             }
             RowFormat::Json => out.write_all(if self.has_rows { b"\n]\n" } else { b"[]\n" }),
             RowFormat::Csv => self.header(out),

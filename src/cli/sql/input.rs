@@ -96,6 +96,10 @@ impl StatementInput {
         editor.set_helper(Some(assistant));
         // The first time there is none; one that cannot be read is no reason not to work.
         let _ = editor.load_history(&history);
+        if let Some(folder) = history.parent() {
+            // Where every run is on a cluster nothing else is kept there.
+            let _ = fs_err::create_dir_all(folder);
+        }
         Ok(Self::Terminal(Some(Box::new(LineEditor { editor, history }))))
     }
 

@@ -76,11 +76,11 @@ impl RowOutput<'_> {
         Ok(true)
     }
 
-    /// Ends the answer. What is `told` of it goes to stderr, or into the JSON document.
+    /// Ends the answer. What is `told` of it goes to stderr, or into the JSON document. `all`: what prints all rows.
     ///
     /// # Errors
     /// Those of writing.
-    pub fn end(self, app: &App, limit: u64, told: Told) -> Result<()> {
+    pub fn end(self, app: &App, limit: u64, all: &str, told: Told) -> Result<()> {
         match self {
             Self::Whole(app, batches) => whole(app, &batches, told)?,
             Self::Stream(app, writer) => {
@@ -92,7 +92,7 @@ impl RowOutput<'_> {
             }
         }
         if told.more {
-            app.tell(Event::Note { text: format!("There are more than {limit} rows: `--limit 0` prints all.") });
+            app.tell(Event::Note { text: format!("There are more than {limit} rows: `{all}` prints all.") });
         }
         if let Some(cost) = told.cost.filter(|_| !app.json) {
             let (read, took) = (bytes(cost.scanned_bytes), seconds(cost.seconds));

@@ -61,7 +61,6 @@ pub async fn sql(app: &App, args: &SqlArgs) -> Result<u8> {
         shell.patience = Some(PATIENCE);
     }
     while !shell.has_left {
-        // While somebody types, the engine starts. What goes wrong then is told by the statement that needs it.
         let (is_typed, Shell { engine, interrupts, .. }) = (input.is_terminal(), &mut shell);
         let read = async {
             tokio::select! {
@@ -70,7 +69,12 @@ pub async fn sql(app: &App, args: &SqlArgs) -> Result<u8> {
                 _ = interrupts.recv(), if !is_typed => Err(Error::new(Kind::Interrupted, "interrupted")),
             }
         };
-        let (next, _) = tokio::join!(read, engine.start());
+        let next = if is_typed {
+            // While somebody types, the engine starts. What goes wrong then is told by the statement that needs it.
+            tokio::join!(read, engine.start()).0
+        } else {
+            read.await
+        };
         shell.go(next?, &input).await?;
     }
     Ok(0)
@@ -87,7 +91,7 @@ pub struct Shell<'a> {
     has_left: bool,
     /// Ctrl-C. From the beginning, so that none is lost between two statements.
     interrupts: Signal,
-    /// After which time somebody who waits is told that they do.
+    /// After which time somebody who waits is told that they do; `None` where nobody types.
     patience: Option<Duration>,
 }
 
@@ -202,7 +206,8 @@ impl<'a> Shell<'a> {
                 }
             }
         };
-        output.end(app, self.limit, told?)?;
+        let all = if self.patience.is_some() { "\\limit 0" } else { "--limit 0" };
+        output.end(app, self.limit, all, told?)?;
         Ok(rows)
     }
 

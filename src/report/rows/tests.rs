@@ -57,6 +57,14 @@ fn nulls_are_dim_where_styles_are_allowed() {
 }
 
 #[test]
+fn a_single_text_is_shown_in_its_lines_and_one_of_several_in_one() {
+    let plan = batch(vec![("plan", texts(&[Some("== Plan ==\n  Scan\u{1b}[31m")]))]);
+    assert_eq!(rendered(&[plan], people(None)), "plan\n────────────────\n== Plan ==\n  Scan\\u{1b}[31m\n");
+    let two = batch(vec![("t", texts(&[Some("a\nb"), Some("c")]))]);
+    assert_eq!(rendered(&[two], people(None)), "t\n────\na\\nb\nc\n");
+}
+
+#[test]
 fn no_value_can_drive_the_terminal() {
     let batch = batch(vec![("a\u{7}", texts(&[Some("\u{1b}]0;x\u{7}\r\n\t\u{202e}z\u{9b}")]))]);
     let table = rendered(&[batch], people(None));
