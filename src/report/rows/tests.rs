@@ -66,10 +66,10 @@ fn a_single_text_is_shown_in_its_lines_and_one_of_several_in_one() {
 
 #[test]
 fn no_value_can_drive_the_terminal() {
-    let batch = batch(vec![("a\u{7}", texts(&[Some("\u{1b}]0;x\u{7}\r\n\t\u{202e}z\u{9b}")]))]);
+    let batch = batch(vec![("a\u{7}", texts(&[Some("\u{1b}]0;x\u{7}\r\n\t\u{202e}z\u{9b}"), None]))]);
     let table = rendered(&[batch], people(None));
     assert!(table.starts_with("a\\u{7}"), "{table}");
-    assert!(table.ends_with("\\u{1b}]0;x\\u{7}\\r\\n\\t\\u{202e}z\\u{9b}\n"), "{table}");
+    assert!(table.ends_with("\\u{1b}]0;x\\u{7}\\r\\n\\t\\u{202e}z\\u{9b}\nNULL\n"), "{table}");
 }
 
 #[test]
