@@ -1,9 +1,10 @@
 """Starts the engine inside this process's environment and runs one script, or a list of queries, on it.
 
     launch.py step    --engine sail|spark [--jre DIR] [--conf k=v ...] [--code DIR] [--network none]
-                      [--archive] --script PATH -- --task URI
-    launch.py query   --engine spark [--jre DIR] [--conf k=v ...] [--code DIR] [--network none] --request FILE
-    launch.py serve   --engine sail [--network none]
+                      [--memory BYTES] [--archive] --script PATH -- --task URI
+    launch.py query   --engine spark [--jre DIR] [--conf k=v ...] [--code DIR] [--network none] [--memory BYTES]
+                      --request FILE
+    launch.py serve   --engine sail [--network none] [--memory BYTES]
     launch.py pool    --engine sail|spark [--fresh]
     launch.py java    [--jre DIR]
     launch.py network
@@ -14,7 +15,8 @@ they are told to read is elsewhere; `network` tells whether it does: `@soflow {"
 `pool` runs such command lines, many at once: see `pool.py`.
 
 Exit codes: 0 done; 1 the script raised, or a query failed; 90 the engine itself could not start, which one line
-`@soflow {"engine_error": ..., "kind": "damaged" | "java" | "start"}` on stdout explains; 130 and 143 stopped by SIGINT
+`@soflow {"engine_error": ..., "kind": "damaged" | "java" | "start"}` on stdout explains, or took more memory than it
+may, `"kind": "memory"`; 130 and 143 stopped by SIGINT
 and SIGTERM; whatever a script passes to `sys.exit` is kept.
 """
 
@@ -23,7 +25,7 @@ import importlib
 import os
 import sys
 
-from soflow_launch import java, life, network, pool, script, trouble
+from soflow_launch import java, life, memory, network, pool, script, trouble
 
 
 def arguments(argv):
@@ -36,6 +38,7 @@ def arguments(argv):
     parser.add_argument("--conf", metavar="KEY=VALUE", action="append", default=[])
     parser.add_argument("--code", metavar="PATH", action="append", default=[], help="whose modules can be imported")
     parser.add_argument("--network", choices=["host", "none"], default="host")
+    parser.add_argument("--memory", metavar="BYTES", type=int, help="at most so much is taken")
     parser.add_argument("--archive", action="store_true", help="leave what this run loads for later ones")
     parser.add_argument("--fresh", action="store_true", help="imports nothing beforehand: where forking is not safe")
     parser.add_argument("--script", metavar="PATH")
@@ -85,6 +88,8 @@ def run(wanted):
     wanted.jre = wanted.jre and os.path.abspath(wanted.jre)
     wanted.code = [os.path.abspath(path) for path in wanted.code]
     life.begin(stdin=wanted.command != "serve")
+    if wanted.memory:
+        memory.bound(wanted.memory)
     if wanted.command == "serve":
         from soflow_launch import serve
 

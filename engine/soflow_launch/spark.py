@@ -28,7 +28,7 @@ def start(wanted):
             raise EngineError("damaged", f"Spark's jars are missing in {root}")
     environment(root)
     stored = archive.Archive(home, jars, wanted.archive)
-    process = jvm.spawn(home, jars, stored, settings(wanted.conf), memory(wanted.conf))
+    process = jvm.spawn(home, jars, stored, settings(wanted.conf), heap(wanted.conf, wanted.memory))
     # While the JVM boots: both take about a second.
     load()
     port, secret = jvm.handshake(process)
@@ -94,10 +94,13 @@ def settings(conf):
     }
 
 
-def memory(conf):
-    """Returns the heap as a JVM spells it: `spark.driver.memory` if it is set, else 40 % of memory, 4 GiB at most."""
+def heap(conf, share):
+    """Returns the heap as a JVM spells it: `spark.driver.memory` if it is set, else half of the share of memory, or
+    without one 40 % of all memory, 4 GiB at most."""
     if "spark.driver.memory" in conf:
         return conf["spark.driver.memory"]
+    if share:
+        return f"{share // 2 // 2**20}m"
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     try:
         # A container's limit, which the machine's size does not show.

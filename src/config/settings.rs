@@ -58,6 +58,9 @@ pub struct Local {
     /// How many steps may run at once; `None`: one per processor core.
     #[schemars(range(min = 1, max = 256), transform = or_auto)]
     pub parallel: Option<usize>,
+    /// How many bytes of memory the steps that run at once may take together; `None`: as many as there are.
+    #[schemars(schema_with = "units::size", transform = or_auto)]
+    pub memory: Option<u64>,
     /// The Python to make engine environments with; `None`: the first suitable one on `PATH`.
     #[schemars(extend("format" = "program", "minLength" = 1), transform = or_auto)]
     pub python: Option<PathBuf>,

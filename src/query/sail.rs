@@ -49,6 +49,8 @@ pub fn refused(message: &str, sql: &str) -> Error {
         Some("an alias called as a column hides the column, in HAVING too: choose another alias")
     } else if message.contains("No field named") && message.contains("\"#") {
         Some("columns outside of aggregates must be named in GROUP BY")
+    } else if message.contains("remain available for the total memory pool") {
+        Some("it needs more memory than it may take: raise `memory:` of the target")
     } else {
         None
     };
@@ -121,5 +123,8 @@ mod tests {
         assert!(refused(nested, "").hints[0].contains("alias"));
         let field = "No field named t.\"#0\".\nValid fields are \"count(Int64(1))\".";
         assert!(refused(field, "").hints[0].contains("GROUP BY"));
+        let memory = "Failed to allocate additional 272.0 MB for HashJoinInput[0] with 51.3 MB already allocated for \
+                      this reservation - 48.9 MB remain available for the total memory pool: fair(pool_size: 150.0 MB)";
+        assert!(refused(memory, "").hints[0].contains("`memory:`"));
     }
 }

@@ -33,6 +33,14 @@ fn a_step_that_is_killed() {
 }
 
 #[test]
+fn a_step_that_takes_more_memory_than_it_may() {
+    let project = Project::small();
+    project.write("config/soflow.yaml", "targets: { local: { memory: 600m, parallel: 1 } }\n");
+    project.step("counts", "kept = bytearray(2 << 30)\nwhile True:\n    pass\n");
+    shot!(project.soflow(SUBMIT));
+}
+
+#[test]
 fn a_step_that_writes_nothing() {
     let project = Project::small();
     project.step("counts", "pass\n");

@@ -19,6 +19,8 @@ pub struct LocalEngine {
     pub environment: EngineEnvironment,
     /// The folder with the Python of the jobs.
     pub code: PathBuf,
+    /// How many bytes of memory all that runs at once may take together.
+    pub memory: Option<u64>,
     shared: Arc<Mutex<Shared>>,
 }
 
@@ -32,7 +34,7 @@ impl LocalEngine {
     /// Returns the engine for these settings; starts nothing.
     pub fn new(local: &Local, host: &Host, code: &Path) -> Self {
         let environment = EngineEnvironment::new(local, host);
-        Self { environment, code: code.to_path_buf(), shared: Arc::default() }
+        Self { environment, code: code.to_path_buf(), memory: local.memory, shared: Arc::default() }
     }
 
     /// Makes the environment unless it is there, and keeps it from being made anew. Warns of other people on this machine

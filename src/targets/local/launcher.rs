@@ -1,6 +1,7 @@
 //! What the environment is made from, carried in the binary: the locks and the launcher that starts an engine.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 
 use fs_err as fs;
@@ -37,6 +38,7 @@ const FILES: &[(&str, &str)] = &[
     ("soflow_launch/java.py", include_str!("../../../engine/soflow_launch/java.py")),
     ("soflow_launch/jvm.py", include_str!("../../../engine/soflow_launch/jvm.py")),
     ("soflow_launch/life.py", include_str!("../../../engine/soflow_launch/life.py")),
+    ("soflow_launch/memory.py", include_str!("../../../engine/soflow_launch/memory.py")),
     ("soflow_launch/network.py", include_str!("../../../engine/soflow_launch/network.py")),
     ("soflow_launch/pool.py", include_str!("../../../engine/soflow_launch/pool.py")),
     ("soflow_launch/query.py", include_str!("../../../engine/soflow_launch/query.py")),
@@ -91,6 +93,11 @@ pub fn downloads(engine: Engine, with_jre: bool) -> Result<BTreeMap<String, u64>
     let mut known: BTreeMap<String, BTreeMap<String, u64>> = serde_json::from_str(DOWNLOADS)
         .map_err(|error| Error::new(Kind::Internal, "the list of downloads is damaged").caused_by(error))?;
     Ok(locks(engine, with_jre).iter().flat_map(|lock| known.remove(lock.name).unwrap_or_default()).collect())
+}
+
+/// Returns what tells the launcher how many bytes of memory a process may take.
+pub fn memory(share: u64) -> [OsString; 2] {
+    ["--memory".into(), share.to_string().into()]
 }
 
 /// Returns the Spark property that a `spark-submit` option sets. Source: `spark-submit --help` of Spark 3.5.

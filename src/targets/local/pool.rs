@@ -176,7 +176,7 @@ while data := os.read(0, 4096):
     async fn a_process_that_nobody_waits_for_is_asked_to_end() {
         let folder = tempfile::tempdir().unwrap();
         let (engine_dir, network) = (folder.path().to_path_buf(), Network::Host);
-        let local = Local { engine: Engine::Sail, parallel: None, python: None, engine_dir, network };
+        let local = Local { engine: Engine::Sail, parallel: None, memory: None, python: None, engine_dir, network };
         let environment = EngineEnvironment::new(&local, &Host::default());
         fs::create_dir_all(environment.interpreter().parent().unwrap()).unwrap();
         fs::write(environment.interpreter(), PYTHON).unwrap();

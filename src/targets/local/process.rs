@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Seek};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Output, Stdio};
@@ -35,11 +35,20 @@ const KILLED: i32 = 9;
 /// What to do about an engine that does not work.
 pub const MAKE_AGAIN: &str = "make the engine environment again: `soflow engine install --force`";
 
+/// How the launcher calls it when its process took more memory than it may.
+const MEMORY: &str = "memory";
+
+/// What to do about a step that needs more memory than it may take.
+const MORE_MEMORY: &str = "raise `memory:` of the target, or run fewer steps at once: `--parallel 1`";
+
 /// The start of lines in which a step tells soflow something, followed by a JSON object.
 const TOLD: &[u8] = b"@soflow ";
 
 /// Most bytes of such a line: what is told is a handful of numbers and one error.
 const LONGEST_TOLD: u64 = 64 << 10;
+
+/// Least share of memory with which a step is started, in bytes: imports and an engine at rest take a quarter of it.
+const LEAST_MEMORY: u64 = 512 << 20;
 
 /// Runs steps on this machine.
 pub struct LocalTarget {
@@ -48,10 +57,17 @@ pub struct LocalTarget {
 }
 
 impl LocalTarget {
-    /// Returns the target that runs as many steps at once as the settings say, by default one a core.
+    /// Returns the target that runs as many steps at once as the settings say, by default one a core, and as their memory
+    /// is enough for.
     pub fn new(engine: LocalEngine, parallel: Option<usize>) -> Self {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        Self { engine, slots: parallel.unwrap_or_else(cores).max(1) }
+        let fit = engine.memory.and_then(|memory| usize::try_from(memory / LEAST_MEMORY).ok()).unwrap_or(usize::MAX);
+        Self { engine, slots: parallel.unwrap_or_else(cores).min(fit).max(1) }
+    }
+
+    /// Returns the bytes of memory that one step may take.
+    fn share(&self) -> Option<u64> {
+        self.engine.memory.map(|memory| memory / self.slots as u64)
     }
 
     /// Starts a step; its output goes to files in its folder of logs.
@@ -68,6 +84,7 @@ impl LocalTarget {
         for (key, value) in &order.spark {
             arguments.extend(["--conf".into(), format!("{}={value}", launcher::spark_property(key)).into()]);
         }
+        arguments.extend(self.share().into_iter().flat_map(launcher::memory));
         arguments.extend(["--script".into(), self.engine.code.join(&order.script).into()]);
         arguments.extend(["--", "--task", order.task.as_str()].map(OsString::from));
         let process = self.engine.run("step", &arguments, &stdout, &stderr)?;
@@ -102,9 +119,11 @@ impl StepProcess {
         let printed = fs::File::open(&self.stderr)?;
         let mut cause = probable_cause(printed, &self.stderr.to_string_lossy(), &describe(status));
         if status.code() == Some(ENGINE_FAILED) {
-            cause.class = Class::Service;
             cause.summary = told.get("engine_error").and_then(|e| e.as_str()).unwrap_or(&cause.summary).to_string();
-            cause.hint = Some(MAKE_AGAIN.into());
+            (cause.class, cause.hint) = match told.get("kind").and_then(|kind| kind.as_str()) {
+                Some(MEMORY) => (Class::Capacity, Some(MORE_MEMORY.into())),
+                _ => (Class::Service, Some(MAKE_AGAIN.into())),
+            };
         } else if status.signal() == Some(KILLED) {
             cause.class = Class::Capacity;
             cause.hint = cause.hint.or_else(|| Some("run fewer steps at once: `--parallel 1`".into()));
@@ -173,7 +192,17 @@ pub fn probable_cause(stderr: impl Read, log: &str, ended: &str) -> Cause {
 }
 
 /// Returns the error of an engine that has ended without an answer to a query, from what it printed.
-pub fn no_answer(printed: impl Read) -> Error {
+pub fn no_answer(mut printed: impl Read + Seek) -> Error {
+    let mut facts = BTreeMap::new();
+    if printed.rewind().is_ok() {
+        facts = told(BufReader::new(&mut printed)).unwrap_or_default();
+        let _ = printed.rewind();
+    }
+    if facts.get("kind").is_some_and(|kind| kind == MEMORY) {
+        let why = facts.get("engine_error").and_then(|error| error.as_str()).unwrap_or_default();
+        return Error::new(Kind::Machine, format!("the query cannot be run: {why}"))
+            .hint("raise `memory:` of the target");
+    }
     let cause = probable_cause(printed, "stderr", "it printed nothing");
     Error::new(Kind::Machine, "the local engine did not answer the query").detail(cause.excerpt).hint(MAKE_AGAIN)
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::engine::LocalEngine;
-use super::process;
+use super::{launcher, process};
 use crate::error::{Error, Kind, Result};
 
 /// One statement.
@@ -42,7 +42,9 @@ impl LocalEngine {
         // What it prints may be more than memory holds.
         let printed = output.join("stderr.log");
         fs::File::create(&printed)?;
-        self.run("query", &["--request".into(), file.into()], Path::new("/dev/null"), &printed)?.wait().await?;
+        let mut arguments = vec!["--request".into(), file.into()];
+        arguments.extend(self.memory.into_iter().flat_map(launcher::memory));
+        self.run("query", &arguments, Path::new("/dev/null"), &printed)?.wait().await?;
         let result = |statement: &Statement| {
             let rows = output.join(format!("{}.arrow", statement.id));
             if rows.is_file() { Some(Ok(rows)) } else { error_of(output, &statement.id).map(Err) }
@@ -95,7 +97,7 @@ mod tests {
             return;
         }
         let (engine_dir, network) = (folder.path().join("engines"), Network::Host);
-        let local = Local { engine: Engine::Spark, parallel: None, python: None, engine_dir, network };
+        let local = Local { engine: Engine::Spark, parallel: None, memory: None, python: None, engine_dir, network };
         let engine = LocalEngine::new(&local, &Host::default(), folder.path());
         let error = engine.query(&BTreeMap::<String, ()>::new(), &[], &output).await.unwrap_err();
         assert!(output.join("request.json").is_file(), "{error}");

@@ -1,6 +1,6 @@
 //! The embedded engine as a server that soflow itself speaks to: see `engine/soflow_launch/serve.py`.
 
-use std::io::Seek as _;
+use std::io::Cursor;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
@@ -11,7 +11,7 @@ use fs_err as fs;
 use tokio::process::{Child, Command};
 
 use super::engine::LocalEngine;
-use super::process;
+use super::{launcher, process};
 use crate::error::{Error, Kind, Result};
 use crate::spark_connect::{Relation, SparkSession, StatementError};
 
@@ -43,6 +43,7 @@ impl LocalEngine {
         };
         let mut command = process::launch(&self.environment, "serve");
         command.args(["--network", self.environment.network.name()]);
+        command.args(self.memory.into_iter().flat_map(launcher::memory));
         let (ours, theirs) = UnixStream::pair().map_err(cannot)?;
         ours.set_nonblocking(true)?;
         let printed = tempfile::tempfile()?;
@@ -110,9 +111,9 @@ impl SqlServer {
     /// Returns why the server is gone, as far as its process tells.
     async fn lost(&mut self, message: String) -> Error {
         let ended = tokio::time::timeout(LAST_WORDS, self.child.wait()).await;
-        match self.printed.rewind() {
-            Ok(()) if ended.is_ok() => process::no_answer(&self.printed),
-            _ => process::no_answer(message.as_bytes()),
+        match ended {
+            Ok(_) => process::no_answer(&self.printed),
+            Err(_) => process::no_answer(Cursor::new(message)),
         }
     }
 }
