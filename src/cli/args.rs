@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use super::backfill::BackfillArgs;
 use super::deploy::{CompileArgs, DeployArgs, DestroyArgs, Driver};
 use super::ingest::IngestCommand;
+use super::init::InitArgs;
 use super::sql::{QueryArgs, SqlArgs};
 use super::watch::WatchArgs;
 
@@ -67,6 +68,8 @@ pub enum Command {
     Plan(Selection),
     /// Run a job for each date of a range; again: go on where it stopped
     Backfill(BackfillArgs),
+    /// Make a project of your own: settings, a job, its code
+    Init(InitArgs),
     /// Check the settings and job files, and show every mistake
     Validate {
         /// The jobs to check [default: all in jobs/]

@@ -61,6 +61,7 @@ const GROUPS: &Groups = &[
     (
         "Set-up",
         &[
+            ("init", &["my-project", "my-project --template daily"]),
             ("validate", &["", "daily --output json"]),
             ("config", &["show --origin"]),
             ("engine", &["install", "python -- my_script.py"]),
@@ -69,7 +70,8 @@ const GROUPS: &Groups = &[
 ];
 
 /// Shown with the program's own help.
-const FIRST_STEPS: [&str; 6] = [
+const FIRST_STEPS: [&str; 7] = [
+    "  soflow init my-project                  make a project of your own",
     "  soflow submit daily --sample            run the job `daily` on made-up pages",
     "  soflow plan daily                       show what a run would do, and why",
     "  soflow runs show daily.2026-11-22.1     show how a run went",

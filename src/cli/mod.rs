@@ -12,6 +12,7 @@ mod doctor;
 mod engine;
 mod help;
 mod ingest;
+mod init;
 mod jobs;
 mod lambda;
 mod logs;
@@ -99,6 +100,7 @@ impl App {
             Command::Watch(args) => watch::watch(self, args).await,
             Command::Plan(selection) => plan::plan(self, selection).await,
             Command::Backfill(args) => backfill::backfill(self, args).await,
+            Command::Init(args) => init::init(self, args),
             Command::Validate { jobs } => config::validate(self, jobs),
             Command::Retry(args) => submit::retry(self, args).await,
             Command::Attach { run, watching } => attach::attach(self, run, *watching).await,

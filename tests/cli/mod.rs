@@ -24,6 +24,7 @@ mod failures;
 mod gc;
 mod help;
 mod ingest;
+mod init;
 mod interrupt;
 mod logs;
 mod output;

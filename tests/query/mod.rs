@@ -28,7 +28,8 @@ impl Sink for Silent {
 
 fn engine(engine: Engine) -> LocalEngine {
     engine_is_there();
-    let local = Local { engine, parallel: None, memory: None, python: None, engine_dir: engines(), network: Network::None };
+    let local =
+        Local { engine, parallel: None, memory: None, python: None, engine_dir: engines(), network: Network::None };
     let path = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
     let engine = LocalEngine::new(&local, &Host { path, java_home: None }, Path::new("/"));
     engine.prepare(&mut Silent).unwrap();
