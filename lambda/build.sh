@@ -22,6 +22,6 @@ tools=$out/tools
 export PATH="$tools/bin:$PATH"
 [ -d "$(rustc --print sysroot)/lib/rustlib/$target" ] || rustup target add "$target"
 # What is set for this machine's own processor would end the functions on others.
-env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS cargo-zigbuild zigbuild --profile function --locked --bin soflow --target "$target.2.34"
-cp "$CARGO_TARGET_DIR/$target/function/soflow" "$out/soflow-${1:-arm64}"
+env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS cargo-zigbuild zigbuild --release --locked --bin soflow --target "$target.2.34"
+cp "$CARGO_TARGET_DIR/$target/release/soflow" "$out/soflow-${1:-arm64}"
 ls -l "$out/soflow-${1:-arm64}"
