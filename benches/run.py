@@ -90,46 +90,49 @@ def query(_: list[int]) -> None:
             ("DuckDB's Python", python, {**environment, "PYTHONPATH": packages}),
         ):
             measured = [watched(command, its) for _ in range(20)]
-            times = spread([seconds * 1e3 for seconds, _ in measured])
-            print(f"| {name} | {times} | {max(peak for _, peak in measured):.0f} |")
+            times = spread([seconds * 1e3 for seconds, *_ in measured])
+            print(f"| {name} | {times} | {max(peak for _, peak, _ in measured):.0f} |")
     print()
 
 
 def engines(_: list[int]) -> None:
     """The whole sample job on both engines, environments made beforehand."""
-    print("## The sample job on both engines\n\n| engine | wall s | peak memory MB |\n|---|---|---|")
+    print("## The sample job on both engines\n\n| engine | wall s | peak memory MB | cores busy |\n|---|---|---|---|")
     measured = {}
     for engine in ("sail", "spark"):
         run(["engine", "install", "--engine", engine], dict(os.environ))
         with lake() as environment:
             run(["ingest", "sample"], environment)
             measured[engine] = whole_job(["--engine", engine], environment)
-            print(f"| {engine} | {measured[engine][0]:.1f} | {measured[engine][1]:.0f} |", flush=True)
-    (sail_s, sail_mb), (spark_s, spark_mb) = measured["sail"], measured["spark"]
+            seconds, peak, busy = measured[engine]
+            print(f"| {engine} | {seconds:.1f} | {peak:.0f} | {busy:.1f} |", flush=True)
+    (sail_s, sail_mb, _), (spark_s, spark_mb, _) = measured["sail"], measured["spark"]
     print(f"\nSpark takes {spark_s / sail_s:.1f} times as long and {spark_mb / sail_mb:.1f} times the memory.\n")
 
 
 def growth(scales: list[int]) -> None:
     """The sample job with more rows, on Sail."""
-    print("## Growth on Sail\n\n| rows | wall s | s per 10,000 rows | peak memory MB |\n|---|---|---|---|")
+    print("## Growth on Sail\n\n| rows | wall s | s per 10,000 rows | peak memory MB | cores busy |")
+    print("|---|---|---|---|---|")
     for scale in scales:
         with lake() as environment:
             raw = environment["SOFLOW_LAKE"].removeprefix("file:") + "/raw"
             subprocess.run([sys.executable, ROOT / "benches/sample", raw, "--scale", str(scale)], check=True)
-            seconds, peak = whole_job([], environment)
+            seconds, peak, busy = whole_job([], environment)
             rows = scale * 13_468
-            print(f"| {scale}x, {rows:,} | {seconds:.1f} | {seconds / rows * 1e4:.2f} | {peak:.0f} |", flush=True)
+            each = f"{seconds / rows * 1e4:.2f}"
+            print(f"| {scale}x, {rows:,} | {seconds:.1f} | {each} | {peak:.0f} | {busy:.1f} |", flush=True)
     print()
 
 
-def whole_job(flags: list[str], environment: dict[str, str]) -> tuple[float, float]:
-    """Seconds and peak megabytes of one submit."""
+def whole_job(flags: list[str], environment: dict[str, str]) -> tuple[float, float, float]:
+    """Seconds, peak megabytes and busy cores of one submit."""
     command = [SOFLOW, "--events", "quiet", "submit", "daily", "--date", SAMPLE_DATE, *flags]
     return watched(command, environment)
 
 
-def watched(command: list, environment: dict[str, str]) -> tuple[float, float]:
-    """Seconds and peak megabytes of one command."""
+def watched(command: list, environment: dict[str, str]) -> tuple[float, float, float]:
+    """Seconds and peak megabytes of one command, and how many cores it kept busy on the average."""
     began = time.monotonic()
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     peak = Peak(process.pid)
@@ -138,7 +141,7 @@ def watched(command: list, environment: dict[str, str]) -> tuple[float, float]:
     peak.stop()
     if code != 0:
         sys.exit(f"{' '.join(map(str, command))} ended with exit code {code}")
-    return seconds, peak.bytes / 1e6
+    return seconds, peak.bytes / 1e6, sum(peak.processor.values()) / seconds
 
 
 class Peak:
@@ -146,13 +149,17 @@ class Peak:
 
     def __init__(self, pid: int) -> None:
         self.bytes = 0
+        # Of each process the seconds on a processor.
+        self.processor: dict[int, float] = {}
         self.over = threading.Event()
         self.thread = threading.Thread(target=self.watch, args=(pid,))
         self.thread.start()
 
     def watch(self, pid: int) -> None:
         while not self.over.wait(LOOK_EVERY):
-            self.bytes = max(self.bytes, sum(map(proportional, family(pid))))
+            found = family(pid)
+            self.bytes = max(self.bytes, sum(map(proportional, found)))
+            self.processor.update({one: max(processor(one), self.processor.get(one, 0.0)) for one in found})
 
     def stop(self) -> None:
         self.over.set()
@@ -168,6 +175,15 @@ def family(pid: int) -> list[int]:
         except OSError:
             continue
     return found
+
+
+def processor(pid: int) -> float:
+    """Seconds on a processor, in user and system mode. Source: proc_pid_stat(5)."""
+    try:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def proportional(pid: int) -> int:

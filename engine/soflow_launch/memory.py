@@ -1,4 +1,4 @@
-"""Keeps this process within its share of memory: what the engine counts is spilled to disk, and all of it is watched."""
+"""Keeps this process within its share of memory: the engine spills what it counts to disk, and all of it is watched."""
 
 import os
 import threading
@@ -28,8 +28,10 @@ def watch(share):
 
 
 def taken():
-    """Returns the bytes of memory that are this process's own, or None where the system does not tell. What it shares with
-    the process that it was forked from counts too. Source: proc_pid_statm(5)."""
+    """Returns the bytes of memory that are this process's own, or None where the system does not tell.
+
+    What it shares with the process that it was forked from counts too. Source: proc_pid_statm(5).
+    """
     try:
         with open("/proc/self/statm") as pages:
             _, resident, shared, *_ = pages.read().split()
