@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use jiff::civil::Date;
 
 use super::backfill::BackfillArgs;
@@ -138,6 +139,25 @@ pub enum Command {
     /// Show the settings in force
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print what makes a shell complete soflow's command lines: commands, jobs, runs, tables
+    ///
+    /// For bash, add to ~/.bashrc: source <(soflow completions bash)
+    ///
+    /// For zsh, add to ~/.zshrc behind compinit: source <(soflow completions zsh)
+    ///
+    /// For fish: soflow completions fish > ~/.config/fish/completions/soflow.fish
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Write man pages, one a command
+    Man {
+        /// The folder for them, such as ~/.local/share/man/man1
+        folder: PathBuf,
+    },
+    /// Show the version of soflow and of its engines
+    Version,
     /// Look after the local engine's environment
     #[command(subcommand)]
     Engine(EngineCommand),

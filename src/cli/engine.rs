@@ -12,7 +12,7 @@ use crate::config::{Engine, Local};
 use crate::error::{Error, Kind, Result};
 use crate::machine::python;
 use crate::report::{TextCell, paint};
-use crate::targets::local::EngineEnvironment;
+use crate::targets::local::{EngineEnvironment, packaged_version};
 
 /// Looks after environments.
 pub async fn engine(app: &App, command: &EngineCommand) -> Result<u8> {
@@ -21,6 +21,15 @@ pub async fn engine(app: &App, command: &EngineCommand) -> Result<u8> {
         EngineCommand::Status => status(app),
         EngineCommand::Python { engine, arguments } => python(app, engine, arguments).await,
     }
+}
+
+/// Shows the version of soflow, and of the engines that it makes environments of.
+pub fn version(app: &App) -> Result<u8> {
+    let soflow = env!("CARGO_PKG_VERSION");
+    let [sail, spark] = [Engine::Sail, Engine::Spark].map(packaged_version);
+    let system = format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH);
+    let document = json!({ "version": soflow, "sail": sail, "spark": spark, "system": system });
+    app.answer(&document, |_| format!("soflow {soflow} ({system})\nsail   {sail}\nspark  {spark}\n"))
 }
 
 fn chosen(app: &App, engine: &Option<String>) -> Result<(Project, EngineEnvironment)> {

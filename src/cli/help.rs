@@ -1,10 +1,15 @@
 //! What `--help` has besides clap's own: commands in groups, of which clap has one list, and examples.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use clap::{Command, CommandFactory as _};
+use fs_err as fs;
+use serde_json::json;
 
+use super::app::App;
 use super::args::Cli;
+use crate::error::Result;
 
 /// Each group of commands, and examples of each command. A test sees to it that none is missing.
 type Groups = [(&'static str, &'static [(&'static str, &'static [&'static str])])];
@@ -64,6 +69,9 @@ const GROUPS: &Groups = &[
             ("init", &["my-project", "my-project --template daily"]),
             ("validate", &["", "daily --output json"]),
             ("config", &["show --origin"]),
+            ("completions", &["bash", "fish"]),
+            ("man", &["~/.local/share/man/man1"]),
+            ("version", &["--output json"]),
             ("engine", &["install", "python -- my_script.py"]),
         ],
     ),
@@ -100,6 +108,14 @@ pub fn command() -> Command {
     let template = format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{list}{{all-args}}{{after-help}}");
     let examples = format!("{header}Examples:{header:#}\n{}", FIRST_STEPS.join("\n"));
     command.override_usage("soflow [OPTIONS] <COMMAND>").after_help(examples).help_template(template)
+}
+
+/// Writes the man pages of the program and of each command.
+pub fn write_man(app: &App, folder: &Path) -> Result<u8> {
+    fs::create_dir_all(folder)?;
+    // Not the command line with groups: a page has lists of its own.
+    clap_mangen::generate_to(Cli::command(), folder)?;
+    app.answer(&json!({ "folder": folder }), |_| format!("Man pages are in {}.\n", folder.display()))
 }
 
 #[cfg(test)]

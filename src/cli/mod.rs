@@ -5,6 +5,7 @@ mod args;
 mod attach;
 mod backfill;
 mod cluster;
+mod complete;
 mod config;
 mod confirm;
 mod deploy;
@@ -43,6 +44,7 @@ pub fn main() -> ExitCode {
     if std::env::var_os(lambda::RUNTIME_API).is_some() {
         return lambda::serve();
     }
+    complete::answer_shell();
     let parsed = help::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
@@ -121,6 +123,9 @@ impl App {
             Command::Ingest(command) => ingest::ingest(self, command).await,
             Command::Parity(args) => parity::parity(self, args).await,
             Command::Config(command) => config::config(self, command),
+            Command::Completions { shell } => complete::completions(self, *shell),
+            Command::Man { folder } => help::write_man(self, folder),
+            Command::Version => engine::version(self),
             Command::Engine(command) => engine::engine(self, command).await,
         }
     }

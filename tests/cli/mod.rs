@@ -18,6 +18,7 @@ macro_rules! shot {
 pub mod support;
 
 mod backfill;
+mod completions;
 mod config;
 mod engine;
 mod failures;

@@ -68,6 +68,16 @@ pub const fn source_only(engine: Engine) -> &'static str {
     }
 }
 
+/// Returns the version of an engine that is installed.
+pub fn packaged_version(engine: Engine) -> &'static str {
+    let (lock, package) = match engine {
+        Engine::Sail => (SAIL, "pysail=="),
+        Engine::Spark => (SPARK, "pyspark=="),
+    };
+    let line = lock.text.lines().find_map(|line| line.strip_prefix(package)).unwrap_or_default();
+    line.split(' ').next().unwrap_or_default()
+}
+
 /// Returns the digest of an engine's packages: part of what makes results comparable.
 pub fn packages_digest(engine: Engine) -> Digest {
     Digest::of(locks(engine, false).iter().map(|lock| lock.text))

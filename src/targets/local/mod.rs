@@ -11,6 +11,7 @@ mod server;
 
 pub use engine::LocalEngine;
 pub use environment::{EngineEnvironment, InUse};
+pub use launcher::packaged_version;
 pub use process::LocalTarget;
 pub use query::{Statement, read_ipc};
 pub use server::SqlServer;
