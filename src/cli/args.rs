@@ -342,6 +342,11 @@ pub enum TablesCommand {
         #[arg(long)]
         partitions: bool,
     },
+    /// Print the files that make up a table, one a line, for tools that would else read replaced versions too
+    Paths {
+        /// The table
+        table: String,
+    },
     /// Make a lost or damaged catalog anew from what is kept about each version
     Repair {
         /// Show what would be done, and do nothing

@@ -33,7 +33,7 @@ const GROUPS: &Groups = &[
         &[
             ("runs", &["--job daily --limit 5", "show daily.2026-11-22.3"]),
             ("logs", &["daily.2026-11-22.3 questions --stream stderr", "daily.2026-11-22.3 questions --follow"]),
-            ("tables", &["", "show questions"]),
+            ("tables", &["", "show questions", "paths questions"]),
             (
                 "query",
                 &[

@@ -29,6 +29,7 @@ pub async fn tables(app: &App, command: Option<&TablesCommand>) -> Result<u8> {
     match command {
         None => list(&work).await,
         Some(TablesCommand::Show { table, partitions }) => show(&work, table, *partitions).await,
+        Some(TablesCommand::Paths { table }) => paths(&work, table).await,
         Some(TablesCommand::Repair { dry_run }) => {
             let artifacts = &work.lake().artifacts;
             let _lock = work.guard("tables repair")?;
@@ -133,6 +134,21 @@ async fn show(work: &Workspace<'_>, table: &str, all: bool) -> Result<u8> {
         let (columns, partitions) = (columns(&version, layout), partitions(&version, all, layout));
         format!("{heading}\n{columns}\n{partitions}\n{}", history(entry, layout))
     })
+}
+
+/// Prints the files of the version that readers see. Those of this machine are paths, for tools that take no URIs.
+async fn paths(work: &Workspace<'_>, table: &str) -> Result<u8> {
+    let version = current(work, &work.catalog.index().await?, table).await?;
+    let (mut files, mut lines) = (Vec::new(), String::new());
+    for partition in &version.partitions {
+        let place = work.lake().curated.join(&partition.place(&version.partition_by));
+        for object in work.store.list(&place).await? {
+            let path = object.uri.to_path().map_or_else(|| object.uri.to_string(), |path| path.display().to_string());
+            lines.push_str(&format!("{path}\n"));
+            files.push(json!({ "uri": object.uri, "bytes": object.bytes, "partition": partition.values }));
+        }
+    }
+    work.app.answer(&json!({ "table": version.table, "run": version.run, "files": files }), |_| lines)
 }
 
 fn columns(version: &Version, layout: &Layout) -> String {

@@ -31,6 +31,23 @@ fn one_without_partitions() {
 }
 
 #[test]
+fn the_files_that_readers_see_and_no_others() {
+    let project = Project::small();
+    for upto in ["upto=3", "upto=5"] {
+        project.soflow(["submit", "small", "--date", "2025-10-31", "--param", upto]).succeeded();
+    }
+    let counts = project.path().canonicalize().unwrap().join(".soflow/lake/curated/counts");
+    assert!(counts.join("run=small.2025-10-31.1/part-0.parquet").is_file(), "the replaced version is gone");
+    let live = counts.join("run=small.2025-10-31.2/part-0.parquet");
+    assert_eq!(project.soflow(["tables", "paths", "counts"]).stdout, format!("{}\n", live.display()));
+    let document = project.soflow(["tables", "paths", "counts", "--output", "json"]).json();
+    assert_eq!(document["files"][0]["bytes"], fs_err::metadata(&live).unwrap().len());
+    project.soflow(["rollback", "counts"]).succeeded();
+    let before = project.soflow(["tables", "paths", "counts"]).stdout;
+    assert!(before.ends_with("run=small.2025-10-31.1/part-0.parquet\n"), "{before}");
+}
+
+#[test]
 fn an_unknown_one() {
     shot!(Project::published().soflow(["tables", "show", "question"]));
 }
