@@ -8,7 +8,9 @@ use clap_complete::Shell;
 use jiff::civil::Date;
 
 use super::backfill::BackfillArgs;
+use super::config::ConfigCommand;
 use super::deploy::{CompileArgs, DeployArgs, DestroyArgs, Driver};
+use super::engine::EngineCommand;
 use super::ingest::IngestCommand;
 use super::init::InitArgs;
 use super::sql::{QueryArgs, SqlArgs};
@@ -371,55 +373,4 @@ pub struct ParityArgs {
     /// Keep both engines' tables for looking at
     #[arg(long)]
     pub keep: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum ConfigCommand {
-    /// Print every setting
-    Show {
-        /// Say where each value comes from
-        #[arg(long)]
-        origin: bool,
-    },
-    /// Print the reference of all settings, as in docs/config.md
-    Reference,
-    /// Print the JSON Schema of a file, for editors that complete and check
-    Schema {
-        /// Which file: config/soflow.yaml, or a job file
-        #[arg(value_enum, default_value_t = SchemaOf::Settings)]
-        of: SchemaOf,
-    },
-}
-
-/// The files that have a JSON Schema.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum SchemaOf {
-    /// config/soflow.yaml
-    Settings,
-    /// A job file
-    Job,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum EngineCommand {
-    /// Make the environment now instead of with the first run
-    Install {
-        /// The engine: sail or spark [default: the target's]
-        #[arg(long, value_name = "ENGINE")]
-        engine: Option<String>,
-        /// Make it again although it is whole
-        #[arg(long)]
-        force: bool,
-    },
-    /// Say where the environments are and whether they are whole
-    Status,
-    /// Run the environment's Python with the job's code on its path
-    Python {
-        /// The engine: sail or spark [default: the target's]
-        #[arg(long, value_name = "ENGINE")]
-        engine: Option<String>,
-        /// What Python gets
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<String>,
-    },
 }

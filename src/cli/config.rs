@@ -1,10 +1,11 @@
 //! `soflow config`: the settings in force and where each is from, and what can be set at all; `soflow validate`: every mistake
 //! in the settings and the job files, without running anything.
 
+use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::app::{App, yesterday};
-use super::args::{ConfigCommand, SchemaOf, TargetOptions};
+use super::args::TargetOptions;
 use super::jobs;
 use super::project::misnamed;
 use crate::error::{Error, Kind, Result};
@@ -12,6 +13,33 @@ use crate::event::Event;
 use crate::report::{TextCell, paint, plural, problem};
 use crate::yaml::Problems;
 use crate::{config, job};
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print every setting
+    Show {
+        /// Say where each value comes from
+        #[arg(long)]
+        origin: bool,
+    },
+    /// Print the reference of all settings, as in docs/config.md
+    Reference,
+    /// Print the JSON Schema of a file, for editors that complete and check
+    Schema {
+        /// Which file: config/soflow.yaml, or a job file
+        #[arg(value_enum, default_value_t = SchemaOf::Settings)]
+        of: SchemaOf,
+    },
+}
+
+/// The files that have a JSON Schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// config/soflow.yaml
+    Settings,
+    /// A job file
+    Job,
+}
 
 /// Shows settings, or what they can be.
 pub fn config(app: &App, command: &ConfigCommand) -> Result<u8> {

@@ -2,17 +2,42 @@
 
 use std::process::Stdio;
 
+use clap::Subcommand;
 use serde_json::json;
 use tokio::process::Command;
 
 use super::app::App;
-use super::args::{EngineCommand, TargetOptions};
+use super::args::TargetOptions;
 use super::project::Project;
 use crate::config::{Engine, Local};
 use crate::error::{Error, Kind, Result};
 use crate::machine::python;
 use crate::report::{TextCell, paint};
 use crate::targets::local::{EngineEnvironment, packaged_version};
+
+#[derive(Debug, Subcommand)]
+pub enum EngineCommand {
+    /// Make the environment now instead of with the first run
+    Install {
+        /// The engine: sail or spark [default: the target's]
+        #[arg(long, value_name = "ENGINE")]
+        engine: Option<String>,
+        /// Make it again although it is whole
+        #[arg(long)]
+        force: bool,
+    },
+    /// Say where the environments are and whether they are whole
+    Status,
+    /// Run the environment's Python with the job's code on its path
+    Python {
+        /// The engine: sail or spark [default: the target's]
+        #[arg(long, value_name = "ENGINE")]
+        engine: Option<String>,
+        /// What Python gets
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
 
 /// Looks after environments.
 pub async fn engine(app: &App, command: &EngineCommand) -> Result<u8> {

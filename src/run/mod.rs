@@ -2,6 +2,7 @@
 
 mod alerts;
 mod attach;
+mod cancel;
 mod claim;
 mod code;
 mod drive;
@@ -18,7 +19,8 @@ mod record;
 mod records;
 
 pub use alerts::{News, Telling, failures_told, tell_once};
-pub use attach::{Attached, How, agreed, attach, cancel, latest, not_shown, unfinished};
+pub use attach::{Attached, How, agreed, attach, latest, not_shown, unfinished};
+pub use cancel::cancel;
 pub use claim::LakeLock;
 pub use code::code_digests;
 pub use drive::{Driven, Outcome, Part, Reach, Services, drive};
