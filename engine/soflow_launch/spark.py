@@ -96,11 +96,11 @@ def settings(conf):
 
 def heap(conf, share):
     """Returns the heap as a JVM spells it: `spark.driver.memory` if it is set, else half of the share of memory, or
-    without one 40 % of all memory, 4 GiB at most."""
+    without one 40 % of all memory, 4 GiB at most. Spark starts with no less than 450 MiB."""
     if "spark.driver.memory" in conf:
         return conf["spark.driver.memory"]
     if share:
-        return f"{share // 2 // 2**20}m"
+        return f"{max(512, share // 2 // 2**20)}m"
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     try:
         # A container's limit, which the machine's size does not show.
