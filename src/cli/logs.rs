@@ -34,7 +34,8 @@ pub async fn logs(app: &App, args: &LogsArgs) -> Result<u8> {
     let work = app.workspace().await?;
     let record = runs::load(&work, &args.run.parse()?).await?;
     let (sink, texts, lines) = (app.sink(), BTreeMap::new(), BTreeMap::new());
-    let mut output = StepOutput { work: &work, args, record, sink, place: String::new(), texts, lines, gone: false };
+    let mut output =
+        StepOutput { work: &work, args, record, sink, place: String::new(), texts, lines, any: false, gone: false };
     output.step()?;
     let source = match work.session {
         None => output.print_files().await.map(|()| Some("local"))?,
@@ -71,6 +72,8 @@ struct StepOutput<'a> {
     texts: BTreeMap<LogStream, Vec<u8>>,
     /// Lines that have not ended, for people.
     lines: BTreeMap<LogStream, mask::Pieces>,
+    /// Whether anything has come.
+    any: bool,
     /// Whether whoever reads what is printed has gone away.
     gone: bool,
 }
@@ -161,6 +164,7 @@ impl StepOutput<'_> {
     /// Prints a piece of a log: the lines that it ends, without the secrets in them; under a heading that says where it is
     /// from, unless that is where the last one was from.
     fn print(&mut self, stream: LogStream, place: &str, text: &[u8]) -> Result<()> {
+        self.any = true;
         if self.work.app.json {
             self.texts.entry(stream).or_default().extend(text);
             return Ok(());

@@ -47,6 +47,8 @@ pub struct Emr {
     /// The hash-pinned requirements that steps import besides Spark; `None`: nothing is shipped.
     #[schemars(extend("format" = "requirements", "minLength" = 1), transform = units::or_none)]
     pub dependencies: Option<PathBuf>,
+    /// Whether steps of a run share an application, one after another, on clusters that run one step at a time.
+    pub fuse: bool,
     /// How long a submit waits in the queue of a busy cluster, in seconds.
     #[serde(rename(deserialize = "queue-for"))]
     #[schemars(schema_with = "units::duration", extend("minimum" = 0, "maximum" = 604_800))]

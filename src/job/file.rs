@@ -32,6 +32,8 @@ pub(super) struct JobFile {
     pub(super) insights: Vec<Insight>,
     /// What a cluster must have to run it.
     pub(super) cluster: Needs,
+    /// Whether a cluster runs its steps one after another in one Spark application; without it, as the target says.
+    pub(super) fuse: Option<bool>,
 }
 
 /// A step: one `spark-submit` of one script.

@@ -41,6 +41,9 @@ pub struct Job {
     pub insights: Vec<Insight>,
     /// What a cluster must have to run it. A local target has no cluster and passes over it.
     pub needs: Needs,
+    /// Whether a cluster runs its steps one after another in one Spark application; `None`: as the target says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuse: Option<bool>,
 }
 
 impl Job {

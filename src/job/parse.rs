@@ -83,6 +83,7 @@ fn job(name: &str, path: &Path, source: &Arc<Source>, options: &Options<'_>, pro
         tables: file.tables,
         insights: file.insights,
         needs: file.cluster,
+        fuse: file.fuse,
     })
 }
 

@@ -11,8 +11,13 @@ use crate::names::Digest;
 /// The name of the zip for `--py-files`.
 pub const CODE_ARCHIVE: &str = "soflow_code.zip";
 
+/// The name of the driver that runs several steps in one application.
+pub const CHAIN_DRIVER: &str = "soflow_chain.py";
+
+const CHAIN: &str = include_str!("../../engine/chain.py");
+
 /// Raised when the same files give another bundle.
-const LAYOUT: &str = "code 1";
+const LAYOUT: &str = "code 2";
 
 /// The most a file of the code folder may have: what is larger is data, and data belongs into the lake. Every
 /// executor of every step copies the zip.
@@ -26,7 +31,7 @@ const NO_CODE: &[&str] = &["tests", "wheels"];
 pub struct Bundle {
     /// Of the names and contents of all files: the same code has the same digest on every machine.
     pub digest: Digest,
-    /// `soflow_code.zip` first, then the scripts.
+    /// `soflow_code.zip` first, then the scripts and the driver of chains.
     pub files: Vec<BundleFile>,
 }
 
@@ -71,6 +76,8 @@ impl Bundle {
             parts.extend([name.as_bytes().to_vec(), bytes.clone()]);
             files.push(BundleFile { name, bytes });
         }
+        parts.push(CHAIN.into());
+        files.push(BundleFile { name: CHAIN_DRIVER.into(), bytes: CHAIN.into() });
         Ok(Self { digest: Digest::of(parts), files })
     }
 

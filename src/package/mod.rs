@@ -1,7 +1,7 @@
 //! What a step needs on a cluster and a laptop has anyway: its code and the packages it imports, as archives.
 //!
 //! ```text
-//! code folder -> Bundle -> soflow_code.zip (--py-files) + the step scripts
+//! code folder -> Bundle -> soflow_code.zip (--py-files) + the step scripts + soflow_chain.py
 //! program + project files -> what a Lambda function is made from
 //! requirements.lock + Platform -> Environment -> <key>.tar.gz (--archives …#environment)
 //! ```
@@ -12,7 +12,7 @@ mod environment;
 mod function;
 mod platform;
 
-pub use bundle::{Bundle, BundleFile, CODE_ARCHIVE};
+pub use bundle::{Bundle, BundleFile, CHAIN_DRIVER, CODE_ARCHIVE};
 pub use environment::{Environment, INTERPRETER};
 pub use function::{FunctionFile, function_archive};
 pub use platform::{Architecture, Platform};

@@ -62,6 +62,7 @@ fn job() -> Job {
         ]),
         insights: Vec::new(),
         needs: Needs::default(),
+        fuse: None,
     }
 }
 

@@ -194,6 +194,7 @@ fn wanted(gathered: &Gathered<'_>, plan: &Plan, asked: Vec<String>, services: &S
         left: Vec::new(),
         cost: None,
         shipped: gathered.shipped.clone(),
+        fused: services.target.fuses(gathered.facts.job.fuse),
     }
 }
 

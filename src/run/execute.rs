@@ -78,6 +78,7 @@ impl<'a> ActiveRun<'a> {
                 && (until != Reach::OnCluster || self.record.placed.as_ref().is_some_and(|placed| placed.made)),
             lost: self.record.left.len(),
             shipped: self.record.shipped.clone(),
+            fused: self.record.fused,
             brief: self.services.part.is_some(),
             notes: Notes(notes),
         };

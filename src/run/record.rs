@@ -68,6 +68,9 @@ pub struct RunRecord {
     /// What its steps run with, on a target that this is shipped to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shipped: Option<Shipped>,
+    /// Whether its steps share applications, on a target that runs them one after another: whatever is set since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fused: bool,
     /// What is needed to finish it anywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
@@ -124,6 +127,7 @@ impl RunRecord {
             left: Vec::new(),
             cost: None,
             shipped: None,
+            fused: false,
             intent: None,
         }
     }

@@ -159,6 +159,8 @@ pub struct Opening {
     pub lost: usize,
     /// What its steps run with, as its record says.
     pub shipped: Option<Shipped>,
+    /// Whether its steps share applications, as its record says.
+    pub fused: bool,
     /// Whether this process stays only for a look, which it takes at once.
     pub brief: bool,
     /// Takes what the target tells.
@@ -250,6 +252,11 @@ pub trait Target: Send + Sync {
     /// Returns whether steps may be handed over before those they depend on have finished: the target runs them in the
     /// order they were given, and none after one has failed.
     fn queues(&self) -> bool {
+        false
+    }
+
+    /// Returns whether the steps of a run share applications, one after another; `wanted`: what its job says of that.
+    fn fuses(&self, _wanted: Option<bool>) -> bool {
         false
     }
 

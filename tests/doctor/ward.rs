@@ -261,6 +261,7 @@ fn target(name: &str) -> Emr {
         shape,
         execution_role: None,
         dependencies: None,
+        fuse: false,
         queue_seconds: 0,
         poll_fastest: Duration::from_secs(2),
         poll_slowest: Duration::from_secs(30),

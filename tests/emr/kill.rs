@@ -46,9 +46,8 @@ fn finish(lab: &Lab, attach: bool, what: &str) {
     assert_eq!(said.code, Some(0), "{what}: submit\n{said}");
 }
 
-/// Returns the numbers of the calls worth dying at.
-fn points() -> Vec<usize> {
-    let lab = Lab::new();
+/// Returns the numbers of the calls worth dying at, of a run in such a lab.
+fn points(lab: &Lab) -> Vec<usize> {
     assert_eq!(lab.submit().code, Some(0));
     let mut seen: BTreeMap<(String, String, String), usize> = BTreeMap::new();
     let mut points = Vec::new();
@@ -72,7 +71,12 @@ fn points() -> Vec<usize> {
 
 #[test]
 fn a_client_killed_at_any_call_is_followed_by_one_that_finishes() {
-    let points = points();
+    kill_everywhere(Lab::new);
+}
+
+/// Kills the client of a run at each call worth dying at, in a lab of its own, and lets another one finish it.
+pub fn kill_everywhere(make: fn() -> Lab) {
+    let points = points(&make());
     assert!(points.len() >= 30, "{points:?}");
     println!("{} points", points.len());
     let mut all: Vec<(usize, Moment)> = vec![(1, Moment::Before)];
@@ -83,7 +87,7 @@ fn a_client_killed_at_any_call_is_followed_by_one_that_finishes() {
             scope.spawn(|| {
                 while let Some((number, moment)) = { left.lock().unwrap().pop() } {
                     let tried = std::panic::catch_unwind(|| {
-                        let lab = Lab::new();
+                        let lab = make();
                         let died = killed_at(&lab, moment, move |call| call.number == number);
                         let call = lab.twin.calls().into_iter().find(|call| call.number == number);
                         let call = call.map(|call| format!("{} {} {}", call.service, call.operation, call.detail));

@@ -141,6 +141,23 @@ impl Lab {
         steps.iter().map(|step| (text(&step["Name"]), text(&step["Status"]["State"]))).collect()
     }
 
+    /// Returns what [`Self::steps`] does, with its members in the place of each chain.
+    pub fn members(&self, cluster: &str) -> Vec<(String, String)> {
+        let mut members = Vec::new();
+        for (step, (name, state)) in self.twin.steps(cluster).iter().zip(self.steps(cluster)) {
+            let args = step["Config"]["Args"].as_array().unwrap();
+            let tasks = args.windows(2).filter(|pair| pair[0] == "--task").map(|pair| pair[1].as_str().unwrap());
+            let member = |task: &str| task.rsplit('/').next().unwrap().trim_end_matches(".json").to_string();
+            let tasks: Vec<String> = tasks.map(member).collect();
+            let run = name.split('/').next().unwrap();
+            match tasks.len() {
+                0 | 1 => members.push((name, state)),
+                _ => members.extend(tasks.iter().map(|task| (format!("{run}/{task}"), state.clone()))),
+            }
+        }
+        members
+    }
+
     /// Returns the ids of all clusters, oldest first.
     pub fn clusters(&self) -> Vec<String> {
         self.twin.clusters().iter().map(|cluster| cluster["Id"].as_str().unwrap().to_string()).collect()
@@ -151,7 +168,7 @@ impl Lab {
     pub fn check_invariants(&self, what: &str) {
         let mut completed = Vec::new();
         for cluster in self.clusters() {
-            let mut steps = self.steps(&cluster);
+            let mut steps = self.members(&cluster);
             // Who cancels a run and who drives it may both end its application, which is as good as once.
             steps.retain(|(name, _)| !name.contains(" cancelled "));
             let mut names: Vec<&String> = steps.iter().map(|(name, _)| name).collect();
@@ -193,7 +210,7 @@ impl Lab {
 
     /// Returns the names of completed steps without their runs, in the order they were added.
     pub fn completed(&self) -> Vec<String> {
-        let all = self.clusters().into_iter().flat_map(|cluster| self.steps(&cluster));
+        let all = self.clusters().into_iter().flat_map(|cluster| self.members(&cluster));
         let done = all.filter(|(_, state)| state == "COMPLETED");
         done.map(|(name, _)| name.rsplit('/').next().unwrap().to_string()).collect()
     }

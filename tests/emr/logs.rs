@@ -38,8 +38,11 @@ fn waiting(settings: &str) -> Lab {
     let lab = Lab::with(settings, |options| options);
     let path = lab.home.path().join("launcher.py");
     let launcher = fs_err::read_to_string(&path).unwrap();
-    let (before, after) = launcher.split_once("task = json").unwrap();
-    lab.write("launcher.py", &format!("{before}{}\ntask = json{after}", WAITS.replace("@BUCKET@", &lab.bucket)));
+    let (before, after) = launcher.split_once("arguments = sys.argv").unwrap();
+    lab.write(
+        "launcher.py",
+        &format!("{before}{}\narguments = sys.argv{after}", WAITS.replace("@BUCKET@", &lab.bucket)),
+    );
     lab
 }
 

@@ -6,6 +6,7 @@
 mod backfill;
 mod costs;
 mod faults;
+pub mod fused;
 mod kill;
 pub mod lab;
 mod left;

@@ -4,6 +4,7 @@
 mod cost;
 mod daily;
 mod faults;
+mod fused;
 mod interpreter;
 mod kills;
 mod lab;

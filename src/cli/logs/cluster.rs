@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::StepOutput;
 use crate::error::Result;
-use crate::event::RunState;
+use crate::event::{RunState, StepState};
 use crate::report::plural;
 use crate::targets::emr::{Clusters, LogProgress, LogReader, LogSource, PUSHED_EVERY};
 
@@ -21,7 +21,7 @@ impl StepOutput<'_> {
                     let had = self.record.placed.iter().chain(self.record.left.iter().rev());
                     let had = had.map(|placed| placed.cluster.clone()).collect();
                     let streams = self.streams().map(|(stream, _)| stream).collect();
-                    reader = Some(LogReader::new(clusters.clone(), had, step, streams));
+                    reader = Some(LogReader::new(clusters.clone(), had, (step, &self.args.step), streams));
                 }
                 Some(_) => {}
                 None if self.args.follow && self.is_open()? => {}
@@ -42,7 +42,10 @@ impl StepOutput<'_> {
             }
         };
         let Some(reader) = reader else { return Err(self.did_not_run()) };
-        if look.ended.is_some() && look.started.is_none() {
+        // One that was cancelled before its turn shares a step with others, which have run.
+        let step = self.step()?;
+        let never = step.state == StepState::Cancelled && step.started_at.is_none() && !self.any;
+        if look.ended.is_some() && (look.started.is_none() || never) {
             return Err(self.did_not_run());
         }
         self.remarks(&reader, &look).into_iter().for_each(|text| self.tell(text));

@@ -17,6 +17,7 @@ const TARGETS: &[Bad] = &[
     ("workgroup", "\"\"", "`workgroup` must be a single value, found nothing", "\"\""),
     ("cluster", "standrad", "there is no cluster `standrad`", "standrad"),
     ("execution-role", "[a]", "`execution-role` must be a single value or `none`, found a list", "["),
+    ("fuse", "yes", "`fuse` must be `true` or `false`, found `yes`", "yes"),
     ("dependencies", "requirements.txt", "there is no file `requirements.txt`", "requirements.txt"),
     (
         "queue-for",

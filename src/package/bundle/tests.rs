@@ -69,7 +69,10 @@ fn the_zip_has_what_a_step_can_import_and_nothing_else() {
         "steps/b.py",
     ];
     assert_eq!(names, wanted);
-    assert_eq!(clean.files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>(), [CODE_ARCHIVE, "steps/a.py"]);
+    assert_eq!(
+        clean.files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>(),
+        [CODE_ARCHIVE, "steps/a.py", CHAIN_DRIVER]
+    );
     assert_eq!(clean.files[1].bytes, b"NAME = 'steps/a.py'\n");
 }
 

@@ -6,12 +6,14 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_emr::primitives::DateTime;
-use aws_sdk_emr::types::{self, HadoopJarStepConfig, MarketType, StepConfig};
+use aws_sdk_emr::types::{self, HadoopJarStepConfig, HadoopStepConfig, MarketType, StepConfig};
 pub use aws_sdk_emr::types::{ActionOnFailure, ClusterState, StepState};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::api::Applications;
+use super::chain::Chain;
+use super::steps;
 use crate::diagnose::ErrorDetail;
 use crate::event::Event;
 
@@ -146,6 +148,8 @@ pub struct EmrStep {
     pub id: String,
     /// The name given to AddJobFlowSteps.
     pub name: String,
+    /// The steps of the job that it runs in one application; `None` for one that runs alone.
+    pub chain: Option<Chain>,
     /// Where it is.
     pub state: StepState,
     /// Why it failed; empty at first and filled in minutes later.
@@ -176,9 +180,12 @@ impl EmrStep {
         id: Option<String>,
         name: Option<String>,
         status: Option<types::StepStatus>,
+        config: Option<HadoopStepConfig>,
         applications: &Applications,
     ) -> Result<Self, &'static str> {
         let (id, status) = (id.ok_or("the id of a step")?, status.ok_or("the status of a step")?);
+        // Without it nobody could tell which steps of a job are there.
+        let args = config.ok_or("the command line of a step")?.args.unwrap_or_default();
         let failure = status.failure_details.map(|details| FailureDetails {
             reason: details.reason.unwrap_or_default(),
             message: details.message.unwrap_or_default(),
@@ -189,12 +196,18 @@ impl EmrStep {
             applications: applications.of(&id),
             id,
             name: name.ok_or("the name of a step")?,
+            chain: Chain::of(&args),
             state: status.state.ok_or("the state of a step")?,
             failure: failure.unwrap_or_default(),
             created: times.as_ref().and_then(|times| time(times.creation_date_time)),
             started: times.as_ref().and_then(|times| time(times.start_date_time)),
             ended: times.as_ref().and_then(|times| time(times.end_date_time)),
         })
+    }
+
+    /// Returns the names that the steps of the job which it runs have, or would have alone.
+    pub fn names(&self) -> Vec<String> {
+        steps::names(&self.name, self.chain.as_ref())
     }
 
     /// Returns whether its cluster still has to do with it.
@@ -217,6 +230,13 @@ pub struct NewStep {
     pub action_on_failure: ActionOnFailure,
     /// The program and its arguments, never joined into one text.
     pub args: Vec<String>,
+}
+
+impl NewStep {
+    /// Returns the names that the steps of the job which it runs have, or would have alone.
+    pub fn names(&self) -> Vec<String> {
+        steps::names(&self.name, Chain::of(&self.args).as_ref())
+    }
 }
 
 impl From<&NewStep> for StepConfig {
@@ -284,7 +304,8 @@ pub(super) mod testing {
         /// Returns a step of which nothing is known but this.
         pub fn testing(id: &str, name: &str, state: &str) -> Self {
             let status = StepStatus::builder().state(state.into()).build();
-            Self::new(Some(id.into()), Some(name.into()), Some(status), &Applications::default()).unwrap()
+            let config = HadoopStepConfig::builder().build();
+            Self::new(Some(id.into()), Some(name.into()), Some(status), Some(config), &Applications::default()).unwrap()
         }
     }
 
@@ -305,8 +326,11 @@ pub(super) mod testing {
             assert_eq!(Cluster::new(id, name, status).unwrap_err(), what);
         }
         let blank = Some(StepStatus::builder().build());
-        let step = EmrStep::new(id(), name(), blank, &Applications::default());
+        let config = || Some(HadoopStepConfig::builder().build());
+        let step = EmrStep::new(id(), name(), blank.clone(), config(), &Applications::default());
         assert_eq!(step.unwrap_err(), "the state of a step");
+        let step = EmrStep::new(id(), name(), blank, None, &Applications::default());
+        assert_eq!(step.unwrap_err(), "the command line of a step");
     }
 
     #[test]

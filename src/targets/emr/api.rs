@@ -123,7 +123,7 @@ impl Api {
     ) -> Result<ListPage<EmrStep>, CallError> {
         let list = self.client.list_steps().cluster_id(cluster).set_marker(marker);
         let list = list.set_step_states((!states.is_empty()).then(|| states.to_vec()));
-        let step = |step: StepSummary| EmrStep::new(step.id, step.name, step.status, &self.applications);
+        let step = |step: StepSummary| EmrStep::new(step.id, step.name, step.status, step.config, &self.applications);
         let read = |answer: ListStepsOutput| page(answer.steps, answer.marker, step);
         self.send("ListSteps", Retry::Safe, || list.clone().send(), read).await
     }
@@ -156,7 +156,7 @@ impl Api {
         let call = || self.client.describe_step().cluster_id(cluster).step_id(step).send();
         let read = |answer: DescribeStepOutput| {
             let step = answer.step.ok_or("the step")?;
-            EmrStep::new(step.id, step.name, step.status, &self.applications)
+            EmrStep::new(step.id, step.name, step.status, step.config, &self.applications)
         };
         self.send("DescribeStep", Retry::Safe, call, read).await
     }
@@ -270,7 +270,8 @@ mod tests {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let api = Api::new(&Session::for_tests(&endpoint, keys, RetryPolicy::hasty()));
         let page = |steps: &[&str], marker: &str| {
-            let step = |name: &&str| json!({ "Id": "s-1", "Name": name, "Status": { "State": "COMPLETED" } });
+            let step =
+                |name: &&str| json!({ "Id": "s-1", "Name": name, "Config": {}, "Status": { "State": "COMPLETED" } });
             json!({ "Steps": steps.iter().map(step).collect::<Vec<_>>(), "Marker": marker }).to_string()
         };
         for (pages, found) in [

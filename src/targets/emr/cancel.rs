@@ -7,8 +7,9 @@ use jiff::Timestamp;
 
 use super::Clusters;
 use super::answers::{ACTIVE, ActionOnFailure, ENDED, EmrStep, NewStep, StepState};
+use super::chain::Completed;
 use super::logs::s3;
-use super::steps::{SKEW, run_of};
+use super::steps::{SKEW, run_of, step_of};
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
 use crate::names::RunId;
@@ -75,13 +76,14 @@ impl Clusters {
         run: &RunId,
         since: Timestamp,
     ) -> Result<BTreeMap<String, Ended>> {
-        let ended = self.steps_of(cluster, run, since, &ENDED).await?;
-        // Of one name the last stays.
-        let named = |step: &EmrStep| {
-            let name = step.name.rsplit('/').next().unwrap_or_default().to_string();
-            (name, step.outcome(StepEnd::Failed(step.told_cause())))
-        };
-        Ok(ended.iter().map(named).collect())
+        let mut ended = BTreeMap::new();
+        for step in self.steps_of(cluster, run, since, &ENDED).await? {
+            for step in self.members(step, &mut Completed::default(), &|_| true).await? {
+                // Of one name the last stays.
+                ended.insert(step_of(&step.name).into(), step.outcome(StepEnd::Failed(step.told_cause())));
+            }
+        }
+        Ok(ended)
     }
 
     /// In cluster mode a step is only the client of its application, which does not end with it. Source: EMR management

@@ -3,19 +3,25 @@
 mod cloudwatch;
 mod name;
 pub mod s3;
+mod section;
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::Clusters;
 use super::answers::{ENDED, EmrStep, StepState};
+use super::chain::Completed;
+use super::steps::step_of;
 use crate::aws::CallError;
 use crate::error::Result;
 use crate::names::Uri;
 use cloudwatch::CloudWatch;
 use name::{LogFile, LogName, LogOrigin, LogStream};
 use s3::{LARGEST, LogTail, PUSHED_EVERY, StepLogs};
+pub use section::Section;
 
 /// After how many looks at CloudWatch without news, once the step has ended, nothing more is waited for. The agent sends
 /// what it has every 5 seconds. Source: CloudWatch agent reference, `force_flush_interval`.
@@ -89,6 +95,8 @@ pub struct LogReader {
     /// Where the step may be: its run's last cluster first, and only the one that knows it once that is known.
     clusters: Vec<String>,
     step: String,
+    /// The step's name in the job.
+    name: String,
     streams: Vec<LogStream>,
     applications: Vec<String>,
     /// `None` before the step is located, when the cluster does not write there, or nobody may read it.
@@ -100,16 +108,30 @@ pub struct LogReader {
     /// Why CloudWatch is not read although it could be.
     pub refused: Option<String>,
     quiet: u32,
+    completed: Completed,
+    /// The part of the driver's logs that is the step's; `None` when all of it is.
+    section: Option<Section>,
+    /// The same of each log that has been read, as far as it was.
+    sections: BTreeMap<DriverLog, Section>,
 }
 
+/// A log of a driver, with all its copies: the application, its attempt, and which output.
+type DriverLog = (String, Reverse<u64>, LogStream);
+
 impl LogReader {
-    /// Returns a reader of these outputs of a step, which may not have started. `clusters`: those of its run, of which the
-    /// first is taken when EMR does not know the step on any.
-    pub fn new(target: Arc<Clusters>, clusters: Vec<String>, step: &str, streams: Vec<LogStream>) -> Self {
+    /// Returns a reader of these outputs of a step, which may not have started: its id, and its name in the job. `clusters`:
+    /// those of its run, of which the first is taken when EMR does not know the step on any.
+    pub fn new(
+        target: Arc<Clusters>,
+        clusters: Vec<String>,
+        (step, name): (&str, &str),
+        streams: Vec<LogStream>,
+    ) -> Self {
         Self {
             target,
             clusters,
             step: step.into(),
+            name: name.into(),
             streams,
             applications: Vec::new(),
             cloudwatch: None,
@@ -118,6 +140,9 @@ impl LogReader {
             source: None,
             refused: None,
             quiet: 0,
+            completed: Completed::default(),
+            section: None,
+            sections: BTreeMap::new(),
         }
     }
 
@@ -147,6 +172,7 @@ impl LogReader {
     pub async fn look(&mut self, out: &mut LogSink<'_>) -> Result<LogProgress> {
         let mut look = LogProgress::default();
         if let Some(step) = self.find().await? {
+            self.section = step.chain.as_ref().map(|chain| chain.section(&self.name));
             look = LogProgress { state: Some(step.state), started: step.started, ended: step.ended, ..look };
             add(&mut self.applications, step.applications);
             if look.started.is_none() {
@@ -154,6 +180,20 @@ impl LogReader {
                 return Ok(look);
             }
         }
+        let (section, mut sections) = (self.section.clone(), std::mem::take(&mut self.sections));
+        let mut own = |piece: LogPiece<'_>| {
+            let LogName { what, application, attempt, stream, .. } = piece.name;
+            let Some(section) = section.as_ref().filter(|_| *what == LogOrigin::Driver) else { return out(piece) };
+            let key = (application.clone(), *attempt, *stream);
+            let text = sections.entry(key).or_insert_with(|| section.clone()).cut(piece.text);
+            if text.is_empty() { Ok(()) } else { out(LogPiece { text: &text, ..piece }) }
+        };
+        let looked = self.look_for_more(&mut look, &mut own).await;
+        self.sections = sections;
+        looked.map(|()| look)
+    }
+
+    async fn look_for_more(&mut self, look: &mut LogProgress, out: &mut LogSink<'_>) -> Result<()> {
         if self.source != Some(LogSource::S3) && self.look_at_cloudwatch(out).await? {
             self.source = Some(LogSource::CloudWatch);
             look.any = true;
@@ -161,15 +201,27 @@ impl LogReader {
         if self.source == Some(LogSource::CloudWatch) {
             self.quiet = if look.any || look.goes_on() { 0 } else { self.quiet + 1 };
             look.complete = self.quiet >= QUIET_LOOKS;
+            Ok(())
         } else {
-            self.look_at_s3(&mut look, out).await?;
+            self.look_at_s3(look, out).await
         }
-        Ok(look)
+    }
+
+    /// Returns what is known of the step: what EMR says of it, or of the chain that it is a part of.
+    async fn find(&mut self) -> Result<Option<EmrStep>> {
+        let Some(step) = self.ask().await? else { return Ok(None) };
+        // When the chain has ended, the run may have as well, and what was noted of its members is gone then.
+        if step.chain.is_none() || !step.is_active() {
+            return Ok(Some(step));
+        }
+        let wanted = |member: &str| member == self.name;
+        let mut steps = self.target.members(step, &mut self.completed, &wanted).await?.into_iter();
+        Ok(steps.find(|step| step_of(&step.name) == self.name))
     }
 
     /// Returns what EMR says of the step, after finding out which cluster knows it. It has forgotten it two months after the
     /// cluster's end, and logs may be read by those who may not ask EMR.
-    async fn find(&mut self) -> Result<Option<EmrStep>> {
+    async fn ask(&mut self) -> Result<Option<EmrStep>> {
         let mut found = None;
         for at in 0..self.clusters.len() {
             match self.target.api.describe_step(&self.clusters[at], &self.step).await {
@@ -206,7 +258,8 @@ impl LogReader {
 
     async fn look_at_s3(&mut self, look: &mut LogProgress, out: &mut LogSink<'_>) -> Result<()> {
         let store = self.target.store.as_ref();
-        let logs = StepLogs { store, root: self.root(), step: &self.step, applications: &self.applications };
+        let logs =
+            StepLogs { store, root: self.root(), step: &self.step, applications: &self.applications, section: None };
         let mut found = s3::find(&logs).await?;
         let complete = look.ended.is_some_and(|ended| found.is_complete(ended));
         found.files.retain(|file| self.streams.contains(&file.name.stream));
@@ -235,6 +288,7 @@ impl Clusters {
             root: self.logs().join(cluster),
             step: &step.id,
             applications: &step.applications,
+            section: step.section(),
         }
     }
 }

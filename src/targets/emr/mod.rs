@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! candidates (which cluster, and why) -> clusters (whose turn), create (one, once) -> ship (code, dependencies)
-//!   -> steps (added once) -> watch (one call a tick for all, on to another cluster when one ends) -> failure (why)
+//!   -> steps (added once; chain: several in one application) -> watch (one call a tick for all, on to another cluster when one ends) -> failure (why)
 //! ```
 //!
 //! All of it asks EMR through `api` and reads `answers`.
@@ -16,6 +16,7 @@ pub mod api;
 mod bill;
 mod cancel;
 mod candidates;
+mod chain;
 mod clusters;
 mod create;
 mod failure;
@@ -165,6 +166,10 @@ impl Target for EmrTarget {
     /// One step at a time means in order, and EMR keeps the order itself.
     fn queues(&self) -> bool {
         self.clusters.settings.emr.shape.step_concurrency == 1
+    }
+
+    fn fuses(&self, wanted: Option<bool>) -> bool {
+        self.queues() && wanted.unwrap_or(self.clusters.settings.emr.fuse)
     }
 
     async fn prepare(&self, _: &mut dyn Sink) -> Result<()> {

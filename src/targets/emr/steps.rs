@@ -1,18 +1,18 @@
 //! Steps as EMR takes them: their names, their arguments, and adding each exactly once.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::Clusters;
 use super::answers::{ActionOnFailure, COMMAND_RUNNER, EmrStep, NewStep};
+use super::chain::Chain;
 use super::send_once::{UniqueRequest, left, send_once};
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
-use crate::names::RunId;
-use crate::package::{CODE_ARCHIVE, INTERPRETER};
+use crate::names::{RunId, Uri};
+use crate::package::{CHAIN_DRIVER, CODE_ARCHIVE, INTERPRETER};
 use crate::targets::{Shipped, StepOrder, Stop, asked};
 
 /// Most characters of a step's jar and arguments together. Source: EMR's API model, HadoopJarStepConfig.
@@ -35,28 +35,91 @@ pub fn run_of(name: &str) -> &str {
     name.split_once('/').map_or(name, |(run, _)| run)
 }
 
-/// Returns a step for EMR.
-///
-/// # Errors
-/// `Usage` when it is beyond what EMR takes.
-pub fn new_step(order: &StepOrder, shipped: &Shipped, action_on_failure: ActionOnFailure) -> Result<NewStep> {
-    let name = name(&order.run, &order.step);
-    let args = arguments(order, shipped, &name);
-    let characters: usize = COMMAND_RUNNER.len() + args.iter().map(|arg| arg.chars().count()).sum::<usize>();
-    if characters > MOST_CHARACTERS {
-        let message =
-            format!("step `{}` has {characters} characters of arguments, EMR takes {MOST_CHARACTERS}", order.step);
-        return Err(Error::new(Kind::Usage, message)
-            .hint("put long values of its `spark:` into the cluster's `configurations:`"));
-    }
-    if name.chars().count() > LONGEST_NAME {
-        return Err(Error::new(Kind::Usage, format!("the step name `{name}` has more than {LONGEST_NAME} characters")));
-    }
-    Ok(NewStep { name, action_on_failure, args })
+/// Returns the step of the job in the name of one that is on a cluster.
+pub fn step_of(name: &str) -> &str {
+    name.split_once('/').map_or(name, |(_, step)| step)
 }
 
-/// Returns the command line, an argument an item: nothing is ever joined and split again.
-fn arguments(order: &StepOrder, shipped: &Shipped, name: &str) -> Vec<String> {
+/// Returns the name that a member has beside, or instead of, the chain of that name.
+pub fn member_name(chain: &str, member: &str) -> String {
+    format!("{}/{member}", run_of(chain))
+}
+
+/// Returns the names of the steps of the job that a step of that name runs: of a chain's members, or its own.
+pub fn names(name: &str, chain: Option<&Chain>) -> Vec<String> {
+    match chain {
+        Some(chain) => chain.members.iter().map(|member| member_name(name, member)).collect(),
+        None => vec![name.into()],
+    }
+}
+
+/// What all steps of a run have in common.
+pub struct StepForm<'a> {
+    /// What they run with.
+    pub shipped: &'a Shipped,
+    /// What becomes of those behind one that fails.
+    pub action_on_failure: ActionOnFailure,
+    /// Where the drivers of chains note what has completed; `None`: each step has an application to itself.
+    pub done: Option<Uri>,
+}
+
+impl StepForm<'_> {
+    /// Returns steps for EMR, in the order of `orders`. Of those next to each other that have the same options as many are one
+    /// chain as EMR takes, when steps share applications.
+    ///
+    /// # Errors
+    /// `Usage` when one is beyond what EMR takes.
+    pub fn steps(&self, orders: &[&StepOrder]) -> Result<Vec<NewStep>> {
+        let (mut steps, mut left) = (Vec::new(), orders);
+        while let Some(first) = left.first() {
+            let alike = left.iter().take_while(|order| order.spark == first.spark).count();
+            let most = if self.done.is_some() { alike } else { 1 };
+            let chain = (2..=most).rev().find_map(|count| Some((count, self.step(&left[..count]).ok()?)));
+            let (count, step) = chain.map_or_else(|| Ok((1, self.step(&left[..1])?)), Ok::<_, Error>)?;
+            steps.push(step);
+            left = &left[count..];
+        }
+        Ok(steps)
+    }
+
+    /// Returns the one step of EMR's that runs all of `orders`.
+    fn step(&self, orders: &[&StepOrder]) -> Result<NewStep> {
+        let mut name = name(&orders[0].run, &orders[0].step);
+        if orders.len() > 1 {
+            name = format!("{name}+{}", orders.len() - 1);
+        }
+        let args = self.arguments(orders, &name);
+        let characters: usize = COMMAND_RUNNER.len() + args.iter().map(|arg| arg.chars().count()).sum::<usize>();
+        if characters > MOST_CHARACTERS {
+            let step = &orders[0].step;
+            let message =
+                format!("step `{step}` has {characters} characters of arguments, EMR takes {MOST_CHARACTERS}");
+            return Err(Error::new(Kind::Usage, message)
+                .hint("put long values of its `spark:` into the cluster's `configurations:`"));
+        }
+        if name.chars().count() > LONGEST_NAME {
+            let message = format!("the step name `{name}` has more than {LONGEST_NAME} characters");
+            return Err(Error::new(Kind::Usage, message));
+        }
+        Ok(NewStep { name, action_on_failure: self.action_on_failure.clone(), args })
+    }
+
+    /// Returns the command line, an argument an item: nothing is ever joined and split again.
+    fn arguments(&self, orders: &[&StepOrder], name: &str) -> Vec<String> {
+        let mut args = options(orders[0], self.shipped, name);
+        if let (Some(done), 2..) = (&self.done, orders.len()) {
+            args.extend([self.shipped.code.join(CHAIN_DRIVER).to_string(), done.to_string()]);
+        }
+        for order in orders {
+            args.push(self.shipped.code.join(&order.script.to_string_lossy()).to_string());
+            args.extend(["--task".to_string(), order.task.to_string()]);
+        }
+        args
+    }
+}
+
+/// Returns `spark-submit` with its options.
+fn options(order: &StepOrder, shipped: &Shipped, name: &str) -> Vec<String> {
     let mut args: Vec<String> =
         ["spark-submit", "--master", "yarn", "--deploy-mode", "cluster", "--name", name].map(String::from).into();
     let mut conf = BTreeMap::from([
@@ -84,8 +147,6 @@ fn arguments(order: &StepOrder, shipped: &Shipped, name: &str) -> Vec<String> {
         args.extend(["--archives".to_string(), archives.join(",")]);
     }
     args.extend(["--py-files".to_string(), shipped.code.join(CODE_ARCHIVE).to_string()]);
-    args.push(shipped.code.join(&order.script.to_string_lossy()).to_string());
-    args.extend(["--task".to_string(), order.task.to_string()]);
     args
 }
 
@@ -104,7 +165,7 @@ pub(super) struct StepAdder<'a> {
 /// Steps that are on a cluster.
 #[derive(Debug, Default)]
 pub struct ClusterSteps {
-    /// Their ids by name: of several copies that of the first one.
+    /// Their ids by name, those of a chain's members too: of several copies that of the first one.
     pub ids: BTreeMap<String, String>,
     /// Later copies that have not ended.
     pub spare: Vec<EmrStep>,
@@ -150,13 +211,15 @@ impl StepAdder<'_> {
 }
 
 impl ClusterSteps {
-    /// Tells copies apart; `steps` come newest first.
+    /// Tells copies apart; `steps` come newest first. What would run any step a second time is a copy, and all of it is.
     fn of(steps: Vec<EmrStep>) -> Self {
         let mut found = Self::default();
         for step in steps.into_iter().rev() {
-            match found.ids.entry(step.name.clone()) {
-                Entry::Vacant(first) => drop(first.insert(step.id)),
-                Entry::Occupied(_) => found.spare.extend(Some(step).filter(EmrStep::is_active)),
+            let names = step.names();
+            if names.iter().any(|name| found.ids.contains_key(name)) {
+                found.spare.extend(Some(step).filter(EmrStep::is_active));
+            } else {
+                found.ids.extend(names.into_iter().map(|name| (name, step.id.clone())));
             }
         }
         found
@@ -173,12 +236,18 @@ struct StepAddition<'a> {
     stop: watch::Receiver<Stop>,
 }
 
+impl StepAddition<'_> {
+    fn is_known(&self, step: &NewStep) -> bool {
+        step.names().iter().all(|name| self.known.contains_key(name))
+    }
+}
+
 impl UniqueRequest for StepAddition<'_> {
     type Made = BTreeMap<String, String>;
 
     async fn send(&mut self) -> Result<Self::Made, CallError> {
         let mut missing = self.steps.to_vec();
-        missing.retain(|step| !self.known.contains_key(&step.name));
+        missing.retain(|step| !self.is_known(step));
         let StepAdder { clusters, cluster, .. } = self.adder;
         let (emr, mut stop, mut late) = (&clusters.settings.emr, self.stop.clone(), self.stop.clone());
         let over = asked(&mut stop, |stop| *stop == Stop::Detach);
@@ -189,92 +258,17 @@ impl UniqueRequest for StepAddition<'_> {
                 return Err(clusters.api.session().failure(call, "NoAnswer", "none came before we had to leave", true));
             }
         };
-        self.known.extend(missing.into_iter().map(|step| step.name).zip(ids));
+        for (step, id) in missing.iter().zip(ids) {
+            self.known.extend(step.names().into_iter().map(|name| (name, id.clone())));
+        }
         Ok(self.known.clone())
     }
 
     async fn look(&mut self) -> Result<Option<Self::Made>, CallError> {
         self.known.extend(self.adder.find().await?.ids);
-        Ok(self.steps.iter().all(|step| self.known.contains_key(&step.name)).then(|| self.known.clone()))
+        Ok(self.steps.iter().all(|step| self.is_known(step)).then(|| self.known.clone()))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::names::Uri;
-
-    fn order(spark: &[(&str, &str)]) -> StepOrder {
-        let root = std::path::Path::new("/");
-        StepOrder {
-            run: "daily.2026-11-22.3".parse().unwrap(),
-            step: "questions".into(),
-            script: "steps/questions.py".into(),
-            task: Uri::parse("s3://a/runs/daily/2026-11-22/3/tasks/questions.json", root).unwrap(),
-            logs: Uri::parse("s3://a/logs/questions", root).unwrap(),
-            spark: spark.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
-            step_id: None,
-            outputs: Vec::new(),
-        }
-    }
-
-    fn shipped(environment: bool) -> Shipped {
-        let place = |tail: &str| Uri::in_bucket("a", tail);
-        Shipped { code: place("code/1f"), environment: environment.then(|| place("dependencies/2e.tar.gz")) }
-    }
-
-    #[test]
-    fn options_stay_whole_whatever_is_in_them() {
-        let spark = [("executor-memory", "4g"), ("spark.x", "a b,c 'd' \"e\" $(f)"), ("archives", "s3://b/x.zip#x")];
-        let step = new_step(&order(&spark), &shipped(true), ActionOnFailure::Continue).unwrap();
-        insta::assert_snapshot!(step.args.join("\n"), @r#"
-        spark-submit
-        --master
-        yarn
-        --deploy-mode
-        cluster
-        --name
-        daily.2026-11-22.3/questions
-        --executor-memory
-        4g
-        --conf
-        spark.pyspark.python=./environment/bin/python
-        --conf
-        spark.sql.session.timeZone=UTC
-        --conf
-        spark.x=a b,c 'd' "e" $(f)
-        --conf
-        spark.yarn.maxAppAttempts=1
-        --archives
-        s3://b/x.zip#x,s3://a/dependencies/2e.tar.gz#environment
-        --py-files
-        s3://a/code/1f/soflow_code.zip
-        s3://a/code/1f/steps/questions.py
-        --task
-        s3://a/runs/daily/2026-11-22/3/tasks/questions.json
-        "#);
-    }
-
-    #[test]
-    fn more_than_emr_takes_is_refused_before_any_call() {
-        let long = "x".repeat(MOST_CHARACTERS);
-        let error = new_step(&order(&[("spark.x", &long)]), &shipped(false), ActionOnFailure::Continue).unwrap_err();
-        assert_eq!(error.kind, Kind::Usage);
-        assert!(error.message.contains("EMR takes 10240"), "{error}");
-    }
-
-    #[test]
-    fn of_several_copies_the_first_is_the_one_and_later_ones_that_have_not_ended_are_spare() {
-        let step = EmrStep::testing;
-        let found = ClusterSteps::of(vec![
-            step("s-5", "r/two", "PENDING"),
-            step("s-4", "r/one", "RUNNING"),
-            step("s-3", "r/one", "CANCELLED"),
-            step("s-2", "r/two", "PENDING"),
-            step("s-1", "r/one", "COMPLETED"),
-        ]);
-        let spare: Vec<&str> = found.spare.iter().map(|step| step.id.as_str()).collect();
-        assert_eq!((found.ids["r/one"].as_str(), found.ids["r/two"].as_str()), ("s-1", "s-2"));
-        assert_eq!(spare, ["s-4", "s-5"]);
-    }
-}
+mod tests;

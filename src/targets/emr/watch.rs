@@ -15,7 +15,9 @@ use tokio::time::Instant;
 
 use super::Clusters;
 use super::answers::{Cluster, ClusterState, EmrStep, StepState, is_ending, is_ready};
+use super::chain::Completed;
 use super::clusters::Acquired;
+use super::steps::step_of;
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
 use crate::event;
@@ -62,6 +64,8 @@ pub(super) struct Watcher {
     /// Whether what is added is looked at at once.
     brief: bool,
     shipped: Shipped,
+    /// Whether steps share applications.
+    fused: bool,
     acquired: Acquired,
     notes: Notes,
     commands: UnboundedReceiver<WatchCommand>,
@@ -83,6 +87,8 @@ pub(super) struct Watcher {
     copies: BTreeSet<String>,
     /// Whether a request was sent again, so that copies may come up.
     doubtful: bool,
+    /// The steps of chains that have completed.
+    completed: Completed,
 }
 
 impl Watcher {
@@ -93,7 +99,7 @@ impl Watcher {
         shipped: Shipped,
         acquired: Acquired,
     ) -> UnboundedSender<WatchCommand> {
-        let Opening { run, since, resumed, lost, brief, notes, .. } = opening;
+        let Opening { run, since, resumed, lost, fused, brief, notes, .. } = opening;
         let (sender, commands) = unbounded_channel();
         let watcher = Self {
             clusters,
@@ -102,6 +108,7 @@ impl Watcher {
             resumed,
             brief,
             shipped,
+            fused,
             acquired,
             notes,
             commands,
@@ -115,6 +122,7 @@ impl Watcher {
             there: BTreeMap::new(),
             copies: BTreeSet::new(),
             doubtful: false,
+            completed: Completed::default(),
         };
         tokio::spawn(watcher.run());
         sender
@@ -173,18 +181,20 @@ impl Watcher {
                 self.told_silence = false;
                 changed
             }
-            Err(error) if error.is_passing() => {
-                // Steps go on without us; a network that is away for a night is no reason to give up on them.
-                if !std::mem::replace(&mut self.told_silence, true) {
-                    self.notes.warn(format!("EMR cannot be asked now, still trying: {error}"));
+            Err(error) => match CallError::of(&error).filter(|call| call.is_passing()) {
+                Some(call) => {
+                    // Steps go on without us; a network that is away for a night is no reason to give up on them.
+                    if !std::mem::replace(&mut self.told_silence, true) {
+                        self.notes.warn(format!("{} cannot be asked now, still trying: {call}", call.service));
+                    }
+                    false
                 }
-                false
-            }
-            Err(error) => {
-                let error = self.going_on(error.into());
-                self.fail(&error);
-                true
-            }
+                None => {
+                    let error = self.going_on(error);
+                    self.fail(&error);
+                    true
+                }
+            },
         }
     }
 
@@ -203,18 +213,19 @@ impl Watcher {
         }
     }
 
-    async fn look(&mut self) -> Result<bool, CallError> {
+    async fn look(&mut self) -> Result<bool> {
         self.clusters.end_spare(&self.notes).await;
         let before = self.cluster.clone();
         let mut lost = if self.acquired.ready { None } else { self.look_at_cluster().await? };
         if lost.is_none() && !self.acquired.ready {
             return Ok(self.cluster != before);
         }
-        let (mut steps, copies) = self.statuses().await?;
+        let (found, copies) = self.statuses().await?;
         self.end_copies(copies).await;
+        let mut steps = self.members(found).await?;
         let mut changed = false;
         for watched in &mut self.watched {
-            let Some(step) = watched.id.as_ref().and_then(|id| steps.get(id)) else { continue };
+            let Some(step) = steps.get(&watched.order.step) else { continue };
             if watched.state.replace(step.state.clone()).as_ref() == Some(&step.state) {
                 continue;
             }
@@ -258,9 +269,25 @@ impl Watcher {
         Ok(is_ending(&cluster.state).then_some(cluster))
     }
 
-    /// Returns the steps that are watched, by id, in as few calls as there are pages with any of them; and copies of the
-    /// run's steps that were met on the way, newer than those.
-    async fn statuses(&self) -> Result<(BTreeMap<String, EmrStep>, Vec<EmrStep>), CallError> {
+    /// Returns the steps that are watched, by name.
+    async fn members(&mut self, found: Vec<EmrStep>) -> Result<BTreeMap<String, EmrStep>> {
+        let mut members = BTreeMap::new();
+        for step in found {
+            let (id, watched) = (Some(step.id.clone()), &self.watched);
+            let wanted = |name: &str| watched.iter().any(|step| step.id == id && step.order.step == name);
+            for member in self.clusters.members(step, &mut self.completed, &wanted).await? {
+                let name = step_of(&member.name);
+                if wanted(name) {
+                    members.insert(name.to_string(), member);
+                }
+            }
+        }
+        Ok(members)
+    }
+
+    /// Returns EMR's steps that are watched, in as few calls as there are pages with any of them; and copies of the run's
+    /// steps that were met on the way, newer than those.
+    async fn statuses(&self) -> Result<(Vec<EmrStep>, Vec<EmrStep>), CallError> {
         let wanted: BTreeSet<&String> = self.watched.iter().filter_map(|step| step.id.as_ref()).collect();
         let cluster = &self.acquired.placed.cluster;
         let (mut found, mut copies, mut marker) = (BTreeMap::new(), Vec::new(), None);
@@ -268,9 +295,10 @@ impl Watcher {
             let page = self.clusters.api.steps_page(cluster, &[], marker).await?;
             marker = page.next;
             for step in page.items {
+                let is_copy = |name: &String| self.there.get(name).is_some_and(|id| *id != step.id);
                 if wanted.contains(&step.id) {
                     found.insert(step.id.clone(), step);
-                } else if self.there.get(&step.name).is_some_and(|id| *id != step.id) && step.is_active() {
+                } else if step.is_active() && step.names().iter().any(is_copy) {
                     copies.push(step);
                 }
             }
@@ -284,14 +312,13 @@ impl Watcher {
                 found.insert(id.clone(), self.clusters.api.describe_step(cluster, id).await?);
             }
         }
-        Ok((found, copies))
+        Ok((found.into_values().collect(), copies))
     }
 
     /// Tells those who wait for these steps how they ended.
     fn finish(&mut self, ended: &BTreeMap<String, EmrStep>) {
-        let is_over = |watched: &mut Watched| watched.id.as_ref().is_some_and(|id| ended.contains_key(id));
-        for watched in self.watched.extract_if(.., is_over) {
-            let Some(step) = watched.id.as_ref().and_then(|id| ended.get(id)).cloned() else { continue };
+        for watched in self.watched.extract_if(.., |watched| ended.contains_key(&watched.order.step)) {
+            let Some(step) = ended.get(&watched.order.step).cloned() else { continue };
             if step.state != StepState::Failed {
                 watched.end(Ok(step.outcome(StepEnd::Stopped)));
                 continue;

@@ -80,8 +80,8 @@ pub fn lab() -> Lab {
     let lab = Lab::new();
     let path = lab.home.path().join("launcher.py");
     let launcher = fs_err::read_to_string(&path).unwrap();
-    let (before, after) = launcher.split_once("\ntask = json.loads").unwrap();
-    lab.write("launcher.py", &format!("{before}\n{SEEN}\ntask = json.loads{after}"));
+    let (before, after) = launcher.split_once("\narguments = sys.argv").unwrap();
+    lab.write("launcher.py", &format!("{before}\n{SEEN}\narguments = sys.argv{after}"));
     lab
 }
 

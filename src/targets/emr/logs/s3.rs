@@ -7,6 +7,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 use jiff::{SignedDuration, Timestamp};
 
+use super::Section;
 use super::name::Rotated;
 pub use super::name::{LogFile, LogName, LogOrigin, LogStream};
 use crate::diagnose::{Explainer, Finding, Lines, Place};
@@ -51,6 +52,8 @@ pub struct StepLogs<'a> {
     pub step: &'a str,
     /// The YARN applications it is known to have started; more are found in its logs.
     pub applications: &'a [String],
+    /// The part of the driver's logs that is the step's; `None` when all of it is.
+    pub section: Option<Section>,
 }
 
 /// What was found.
@@ -151,10 +154,22 @@ pub async fn investigate(logs: &StepLogs<'_>) -> Result<(Finding, StepLogFiles)>
             break;
         }
         if let Some(text) = open(logs.store, file).await? {
+            let section = logs.section.clone().filter(|_| file.name.what == LogOrigin::Driver);
+            let text = match section {
+                Some(section) if is_continued(&found.files, &file.name) => section.whole_at_first().of(text),
+                Some(section) => section.of(text),
+                None => text,
+            };
             explainer.read(file.uri.as_str(), text);
         }
     }
     Ok((explainer.finding(), found))
+}
+
+/// Returns whether an earlier copy of a log is among `files`: where its sections begin is there.
+fn is_continued(files: &[LogFile], name: &LogName) -> bool {
+    let same = |other: &&LogName| LogName { rotated: name.rotated.clone(), ..(*other).clone() } == *name;
+    files.iter().map(|file| &file.name).filter(same).any(|other| other.rotated < name.rotated)
 }
 
 /// Returns the logs worth reading, the most telling first. Of a rotated log that is the last copy.

@@ -11,11 +11,12 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{self, Event};
 use crate::store::lease::Loss;
 use crate::targets::emr::answers::{Cluster, EmrStep, StepState, has_ended};
+use crate::targets::emr::chain::done_prefix;
 use crate::targets::emr::clusters::{Acquired, ClusterRequest};
 use crate::targets::emr::identity::moved;
 use crate::targets::emr::manage::DOWN;
-use crate::targets::emr::steps::{self, ClusterSteps, StepAdder, new_step};
-use crate::targets::{StepEnd, Stop, asked};
+use crate::targets::emr::steps::{self, ClusterSteps, StepAdder, StepForm};
+use crate::targets::{StepEnd, StepOrder, Stop, asked};
 
 /// How often a run moves to another cluster before it gives up.
 const MOST_MOVES: usize = 3;
@@ -63,6 +64,16 @@ impl Watcher {
         }
     }
 
+    /// Returns how the run's steps are on the cluster.
+    fn form(&self) -> StepForm<'_> {
+        let (artifacts, cluster) = (&self.clusters.settings.lake.artifacts, &self.acquired.placed.cluster);
+        StepForm {
+            shipped: &self.shipped,
+            action_on_failure: self.clusters.action_on_failure(),
+            done: self.fused.then(|| done_prefix(artifacts, &self.run, cluster)),
+        }
+    }
+
     /// Adds those of `steps` that have no id to the cluster, and notes their ids.
     async fn submit(&mut self, steps: &mut [Watched], look_first: bool) -> Result<()> {
         let mut found = ClusterSteps::default();
@@ -73,10 +84,8 @@ impl Watcher {
             found = self.unless_left(find).await?;
             note_ids(steps, &found.ids);
         }
-        let action = self.clusters.action_on_failure();
-        let new = steps.iter().filter(|step| step.id.is_none());
-        let new: Vec<_> =
-            new.map(|step| new_step(&step.order, &self.shipped, action.clone())).collect::<Result<_>>()?;
+        let new: Vec<&StepOrder> = steps.iter().filter(|step| step.id.is_none()).map(|step| &step.order).collect();
+        let new = self.form().steps(&new)?;
         if !new.is_empty() {
             let later = !self.there.is_empty();
             let ensured = self.unless_left(self.acquired.lease.ensure(later)).await;

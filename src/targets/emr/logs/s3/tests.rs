@@ -35,7 +35,7 @@ impl Lake {
     }
 
     fn step(&self) -> StepLogs<'_> {
-        StepLogs { store: &FileStore, root: self.root.clone(), step: "s-1", applications: &[] }
+        StepLogs { store: &FileStore, root: self.root.clone(), step: "s-1", applications: &[], section: None }
     }
 }
 
