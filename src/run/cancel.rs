@@ -32,73 +32,73 @@ pub async fn cancel(
     sink: &mut dyn Sink,
 ) -> Result<RunRecord> {
     let me = services.owner.as_ref().ok_or_else(|| Error::new(Kind::Internal, "nobody cancels"))?;
+    let going = GoingRun { services, lake, run, me };
     loop {
-        driven_until(services, lake, run, ("published", |record| !record.publishing), me, sink).await?;
-        match end(services, lake, run, me, &why, sink).await {
+        going.driven_until("published", |record| !record.publishing, sink).await?;
+        match going.end(&why, sink).await {
             // Put out by someone who ends it as well: the execution of a run that `destroy` has stopped, or another person.
             Err(error) if matches!(error.kind, Kind::Interrupted | Kind::Detached) => {
-                driven_until(services, lake, run, ("ended", |_| false), me, sink).await?;
+                going.driven_until("ended", |_| false, sink).await?;
             }
             ended => return ended,
         }
     }
 }
 
-/// Takes a run from whoever drives it, and ends it.
-///
-/// # Errors
-/// As [`cancel`]; `Interrupted` or `Detached` when someone else has taken it meanwhile.
-async fn end(
-    services: &Services,
-    lake: &Lake,
-    run: &RunId,
-    me: &Owner,
-    why: &Error,
-    sink: &mut dyn Sink,
-) -> Result<RunRecord> {
-    let (record, lease) = RunLease::take(services.store.clone(), &lake.artifacts, run, me, true).await?;
-    let Some(lease) = lease else { return Ok(record) };
-    let intent = intent_of(&record)?;
-    let gathered = intent.gathered(&record, lake, services.catalog.as_ref()).await?;
-    let mut going = ActiveRun::resumed(&gathered, &intent.plan, services, record, lease);
-    if going.record.publishing
-        && let Some(versions) = published(&going).await?
-    {
-        return Ok(close_published(going, versions, sink).await?.record);
-    }
-    // For the driver that finds out: its steps end before the run has.
-    going.record.error = Some(why.message.clone());
-    going.save().await?;
-    // What is written of it needs no telling.
-    recall(&mut going, &mut Vec::<Event>::new()).await?;
-    going.end_steps(sink).await?;
-    going.close(Some(why), sink).await?;
-    Ok(going.record)
+/// A run of another process, and we who end it.
+struct GoingRun<'a> {
+    services: &'a Services,
+    lake: &'a Lake,
+    run: &'a RunId,
+    me: &'a Owner,
 }
 
-/// Waits until a run is over, its driver is gone, or the driver has left what it is at: the word for that, and whether it has.
-async fn driven_until(
-    services: &Services,
-    lake: &Lake,
-    run: &RunId,
-    (at, has_left): (&str, impl Fn(&RunRecord) -> bool),
-    me: &Owner,
-    sink: &mut dyn Sink,
-) -> Result<()> {
-    let (mut stop, mut told) = (services.stop.clone(), false);
-    loop {
-        let record = find_run(services.store.as_ref(), &lake.artifacts, run).await?;
-        let at_it = record.filter(|record| record.state == RunState::Running && !has_left(record));
-        let driver = at_it.and_then(|record| record.driver).filter(|driver| driver.is_live(services.store.now(), me));
-        let Some(driver) = driver else { return Ok(()) };
-        let what = format!("run `{run}` is being {at} by {}", driver.owner);
-        if !std::mem::replace(&mut told, true) {
-            sink.emit(Event::Note { text: format!("{what}: waiting for how that ends.") });
+impl GoingRun<'_> {
+    /// Takes the run from whoever drives it, and ends it.
+    ///
+    /// # Errors
+    /// As [`cancel`]; `Interrupted` or `Detached` when someone else has taken it meanwhile.
+    async fn end(&self, why: &Error, sink: &mut dyn Sink) -> Result<RunRecord> {
+        let Self { services, lake, run, me } = *self;
+        let (record, lease) = RunLease::take(services.store.clone(), &lake.artifacts, run, me, true).await?;
+        let Some(lease) = lease else { return Ok(record) };
+        let intent = intent_of(&record)?;
+        let gathered = intent.gathered(&record, lake, services.catalog.as_ref()).await?;
+        let mut going = ActiveRun::resumed(&gathered, &intent.plan, services, record, lease);
+        if going.record.publishing
+            && let Some(versions) = published(&going).await?
+        {
+            return Ok(close_published(going, versions, sink).await?.record);
         }
-        tokio::select! {
-            () = tokio::time::sleep(NEXT_LOOK) => {}
-            Ok(_) = stop.wait_for(|stop| *stop != Stop::Go) => {
-                return Err(Error::new(Kind::Held, what).hint(format!("`soflow runs show {run}` shows how it ended")));
+        // For the driver that finds out: its steps end before the run has.
+        going.record.error = Some(why.message.clone());
+        going.save().await?;
+        // What is written of it needs no telling.
+        recall(&mut going, &mut Vec::<Event>::new()).await?;
+        going.end_steps(sink).await?;
+        going.close(Some(why), sink).await?;
+        Ok(going.record)
+    }
+
+    /// Waits until the run is over, its driver is gone, or the driver has left what it is `at`.
+    async fn driven_until(&self, at: &str, has_left: impl Fn(&RunRecord) -> bool, sink: &mut dyn Sink) -> Result<()> {
+        let Self { services, lake, run, me } = *self;
+        let (mut stop, mut told) = (services.stop.clone(), false);
+        loop {
+            let record = find_run(services.store.as_ref(), &lake.artifacts, run).await?;
+            let at_it = record.filter(|record| record.state == RunState::Running && !has_left(record));
+            let driver = at_it.and_then(|record| record.driver);
+            let Some(driver) = driver.filter(|driver| driver.is_live(services.store.now(), me)) else { return Ok(()) };
+            let what = format!("run `{run}` is being {at} by {}", driver.owner);
+            if !std::mem::replace(&mut told, true) {
+                sink.emit(Event::Note { text: format!("{what}: waiting for how that ends.") });
+            }
+            tokio::select! {
+                () = tokio::time::sleep(NEXT_LOOK) => {}
+                Ok(_) = stop.wait_for(|stop| *stop != Stop::Go) => {
+                    let hint = format!("`soflow runs show {run}` shows how it ended");
+                    return Err(Error::new(Kind::Held, what).hint(hint));
+                }
             }
         }
     }
