@@ -26,6 +26,12 @@ use crate::targets::{Cause, Ended, StepEnd, StepOrder, Stop, Target, asked};
 /// How long a step gets to end by itself after it was asked to stop.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// How much later than a step the same signal may reach us: terminals and supervisors send it to all processes.
+const SIGNAL_LAG: Duration = Duration::from_secs(1);
+
+/// Exit codes of a launcher that SIGINT or SIGTERM has ended.
+const SIGNALLED: [i32; 2] = [130, 143];
+
 /// Exit code with which the launcher says that the engine, and not the step, failed.
 const ENGINE_FAILED: i32 = 90;
 
@@ -112,6 +118,12 @@ impl StepProcess {
                 return Ok(StepEnd::Stopped.into());
             }
         };
+        if status.code().is_some_and(|code| SIGNALLED.contains(&code)) {
+            let stopped = asked(&mut stop, |stop| *stop == Stop::Cancel);
+            if tokio::time::timeout(SIGNAL_LAG, stopped).await.is_ok() {
+                return Ok(StepEnd::Stopped.into());
+            }
+        }
         let told = told(BufReader::new(fs::File::open(&self.stdout)?))?;
         if status.success() {
             return Ok(StepEnd::Completed(told).into());
