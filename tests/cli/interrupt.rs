@@ -31,19 +31,6 @@ fn ctrl_c_stops_the_run_and_keeps_what_is_finished() {
 }
 
 #[test]
-fn a_step_that_hears_of_ctrl_c_before_soflow_has_not_failed() {
-    let project = Project::small();
-    let gate = Gate::before(&project, "doubles", "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n");
-    let run = project.start(SUBMIT);
-    gate.wait_for_step();
-    gate.open();
-    signal(&run, "INT");
-    let seen = project.end(run);
-    assert_eq!(seen.code, Some(130), "{seen}");
-    assert!(seen.stderr.contains("step doubles cancelled"), "{seen}");
-}
-
-#[test]
 fn a_supervisor_stops_a_run_like_a_person() {
     let (_, seen) = stopped_by("TERM");
     assert_eq!(seen.code, Some(130), "{seen}");
