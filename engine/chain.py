@@ -108,15 +108,17 @@ def application():
 
 
 def main(arguments):
-    """Returns the exit code: 0 when all steps have completed, else that of the one which has not."""
+    """Returns the exit code: 0 when all steps have completed, 1 when one has failed. Lets its `SystemExit` out."""
     done, *commands = arguments
     spark = application()
     for step in steps(commands):
         spark.announce(f"@soflow step {step.name} begins")
-        code = run(spark, step, done)
-        spark.announce(f"@soflow step {step.name} ends")
-        if code:
-            return code
+        try:
+            completed = run(spark, step, done)
+        finally:
+            spark.announce(f"@soflow step {step.name} ends")
+        if not completed:
+            return 1
     spark.close()
     return 0
 
@@ -127,22 +129,22 @@ def steps(commands):
 
 
 def run(spark, step, done):
-    """Returns the exit code of a step, after noting below `done` that it has completed."""
+    """Returns whether a step has completed, after noting that below `done`."""
     started = now()
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, step.script.rsplit("/", 1)[-1])
             with open(path, "w", encoding="utf-8", newline="") as file:
                 file.write(spark.first.read.text(step.script, wholetext=True).collect()[0][0])
-            code = run_script(spark, step, path)
-        if code == 0:
+            completed = run_script(spark, step, path)
+        if completed:
             note = json.dumps({"step": step.name, "started": started, "ended": now()})
             rows = spark.first.createDataFrame([(note,)], "value string").coalesce(1)
             rows.write.mode("overwrite").text(f"{done}/{step.name}")
-        return code
+        return completed
     except Exception:
         traceback.print_exc()
-        return 1
+        return False
 
 
 def now():
@@ -157,12 +159,14 @@ def run_script(spark, step, path):
     sys.path[0] = os.path.dirname(path)
     try:
         runpy.run_path(path, run_name="__main__")
-        return 0
+        return True
     except SystemExit as leaving:
-        return exit_code(leaving)
+        if leaving.code not in (None, 0):
+            raise
+        return True
     except BaseException as error:
         print_trimmed(error, path)
-        return 1
+        return False
     finally:
         sys.path[:] = places
         os.chdir(folder)
@@ -176,16 +180,6 @@ def run_script(spark, step, path):
         except Exception as error:
             # The step has done what it does.
             print(f"something is left behind for the next step: {error}", file=sys.stderr)
-
-
-def exit_code(leaving):
-    """Returns the code that Python itself would have made of a SystemExit, after printing a message given as code."""
-    if leaving.code is None:
-        return 0
-    if isinstance(leaving.code, int):
-        return leaving.code & 0xFF
-    print(leaving.code, file=sys.stderr)
-    return 1
 
 
 def print_trimmed(error, path):

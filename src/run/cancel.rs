@@ -37,7 +37,7 @@ pub async fn cancel(
         going.driven_until("published", |record| !record.publishing, sink).await?;
         match going.end(&why, sink).await {
             // Put out by someone who ends it as well: the execution of a run that `destroy` has stopped, or another person.
-            Err(error) if matches!(error.kind, Kind::Interrupted | Kind::Detached) => {
+            Err(error) if matches!(error.kind, Kind::Interrupted | Kind::Detached) && !going.is_ours().await? => {
                 going.driven_until("ended", |_| false, sink).await?;
             }
             ended => return ended,
@@ -54,6 +54,13 @@ struct GoingRun<'a> {
 }
 
 impl GoingRun<'_> {
+    /// Returns whether we are the ones who drive the run: what failed then was not for being put out.
+    async fn is_ours(&self) -> Result<bool> {
+        let record = find_run(self.services.store.as_ref(), &self.lake.artifacts, self.run).await?;
+        let going = record.filter(|record| record.state == RunState::Running);
+        Ok(going.and_then(|record| record.driver).is_some_and(|driver| driver.owner == *self.me))
+    }
+
     /// Takes the run from whoever drives it, and ends it.
     ///
     /// # Errors
