@@ -174,6 +174,11 @@ impl fmt::Display for Uri {
     }
 }
 
+/// Returns the run that a folder below a table is of: `run-<id>`, or `run=<id>` as they were called before.
+pub fn run_of_folder(name: &str) -> Option<RunId> {
+    name.strip_prefix("run-").or_else(|| name.strip_prefix("run="))?.parse().ok()
+}
+
 /// The values of a partition by column, `{created_month: 2026-10}`; a null is [`NULL_PARTITION`].
 pub type PartitionValues = BTreeMap<String, String>;
 

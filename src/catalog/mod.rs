@@ -1,8 +1,12 @@
 //! Tables and where their partitions are. Publishing here is the only moment readers see anything.
 //!
-//! One small index in the lake, replaced by compare-and-set, over version files that never change. On AWS the tables are
-//! shown in Glue too, which is made to follow.
+//! One small index in the lake, replaced by compare-and-set, over version files that never change. What other readers
+//! know, Glue on AWS and a Delta log beside each table, is made to follow it.
 
+mod ddl;
+mod delta;
+mod duckdb;
+mod follow;
 mod glue;
 mod restore;
 mod state;
@@ -26,7 +30,7 @@ use restore::{Kept, anew};
 use state::CatalogState;
 pub use state::{Index, Published, TableHistory};
 
-/// Files about versions read at once: on S3 one waits for the answers.
+/// Files read, and folders listed, at once: on S3 one waits for the answers.
 const AT_ONCE: usize = 16;
 
 /// A file about a version.
@@ -48,12 +52,13 @@ pub struct Catalog {
     known: Mutex<Option<(CatalogState, Tag)>>,
     /// Where the tables are shown besides.
     glue: Option<GlueTables>,
+    curated: Uri,
 }
 
 impl Catalog {
     /// Returns the catalog of the tables at `curated`, which are shown in `glue` too.
     pub fn new(store: Arc<dyn Store>, curated: &Uri, glue: Option<GlueTables>) -> Self {
-        Self { store, root: curated.join("_catalog"), known: Mutex::default(), glue }
+        Self { store, root: curated.join("_catalog"), known: Mutex::default(), glue, curated: curated.clone() }
     }
 
     /// Returns which versions there are; empty before the first publication.
@@ -86,8 +91,8 @@ impl Catalog {
     }
 
     /// Makes all `versions` current in one step: a reader of the index sees none or all of them, also after a crash.
-    /// Of several callers that saw the same version of a table exactly one publishes it. Returns what has kept Glue from
-    /// showing the versions: they are published all the same.
+    /// Of several callers that saw the same version of a table exactly one publishes it. Returns what has kept
+    /// other readers from being shown the versions: they are published all the same.
     ///
     /// # Errors
     /// `Held` when one of these tables is not at the version it was `seen` at; nothing is changed then, and the files
@@ -204,7 +209,7 @@ impl Catalog {
 
     /// Awaits a call of this catalog and tells what it waits for meanwhile.
     pub async fn telling<T>(&self, call: impl Future<Output = T>, sink: &mut dyn Sink) -> T {
-        let Some(mut waits) = self.glue.as_ref().map(GlueTables::waits) else { return call.await };
+        let Some(mut waits) = self.glue.as_ref().map(|glue| glue.waits.subscribe()) else { return call.await };
         tokio::pin!(call);
         loop {
             tokio::select! {

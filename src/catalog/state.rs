@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::delta::DeltaHead;
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
 use crate::plan::Version;
@@ -25,7 +26,7 @@ pub struct Index {
     pub tables: BTreeMap<String, TableHistory>,
     /// Current versions by table, as far as the index holds them: see [`super::Catalog::current`].
     pub versions: BTreeMap<String, Version>,
-    /// Whether Glue, on AWS, is known to say the same.
+    /// Whether what follows the index, such as Glue on AWS, is known to say the same.
     pub shown: bool,
 }
 
@@ -114,9 +115,12 @@ pub struct CatalogState {
     /// Versions that are not kept any more, as table and run, until the files about them are gone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forgotten: Vec<(String, RunId)>,
-    /// The version of each table that Glue shows completely.
+    /// The version of each table that Glue, on AWS, shows completely.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub shown: BTreeMap<String, RunId>,
+    /// How far the Delta log of each table is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub delta: BTreeMap<String, DeltaHead>,
     /// Who is writing to Glue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<GlueLease>,
@@ -222,10 +226,13 @@ impl CatalogState {
         Ok(())
     }
 
-    /// Returns the tables whose current version Glue does not show yet, with that version's run.
+    /// Returns the tables whose current version is not shown everywhere yet, with that version's run.
     pub fn pending(&self) -> BTreeMap<String, RunId> {
         let current = self.tables.iter().map(|(table, entry)| (table.clone(), entry.current.clone()));
-        current.filter(|(table, run)| self.shown.get(table) != Some(run)).collect()
+        let is_shown = |table: &String, run: &RunId| {
+            self.shown.get(table) == Some(run) && self.delta.get(table).is_some_and(|head| head.run == *run)
+        };
+        current.filter(|(table, run)| !is_shown(table, run)).collect()
     }
 
     /// Returns whether `by` holds the lease.
@@ -244,14 +251,17 @@ impl CatalogState {
         true
     }
 
-    /// Notes what `by` has `shown` of the tables it `tried`. Without the lease someone else may have written at the same
-    /// time: what Glue shows of those tables is not known then, and they are to be shown again.
-    pub fn note_shown(&mut self, by: &str, tried: &BTreeMap<String, RunId>, shown: BTreeMap<String, RunId>) {
-        if self.is_lent_to(by) {
-            self.shown.extend(shown);
-        } else {
-            self.shown.retain(|table, _| !tried.contains_key(table));
+    /// Notes which tables are shown, and how far their logs are.
+    pub fn note_shown(&mut self, shown: &BTreeMap<String, DeltaHead>) {
+        for (table, head) in shown {
+            self.shown.insert(table.clone(), head.run.clone());
+            self.delta.insert(table.clone(), head.clone());
         }
+    }
+
+    /// Forgets that tables are shown in Glue: without the lease someone else may have written at the same time.
+    pub fn doubt(&mut self, tables: &BTreeMap<String, RunId>) {
+        self.shown.retain(|table, _| !tables.contains_key(table));
     }
 
     /// Takes the lease back from `by`.

@@ -13,9 +13,11 @@ use crate::cost::{Capacity, capacity};
 use crate::encoding;
 use crate::error::{Error, Kind, Result};
 use crate::ingest::raw;
-use crate::job::{self, Job, Script, Step};
+use crate::job::{self, CodeFile, Job, Step};
 use crate::names::Uri;
+use crate::package::{SourceProblem, StepSource};
 use crate::plan::Select;
+use crate::query::statement;
 use crate::run::{self, Code, Gathered, Services};
 use crate::store::Store;
 use crate::yaml::{self, Problems, did_you_mean};
@@ -69,20 +71,38 @@ pub fn read_job(project: &Project, name: &str, params: &[String], date: Date) ->
         );
     }
     let shown = path.strip_prefix(&settings.root).unwrap_or(&path);
-    let found = |script: &Path| script_at(&settings.code.join(script));
-    let (parameters, scripts) = (parameters(params)?, scripts(&settings.code));
-    let options = job::Options { date, parameters: &parameters, script: &found, scripts: &scripts };
+    let found = |file: &Path| code_file(&settings.code, file);
+    let (parameters, files) = (parameters(params)?, code_files(&settings.code));
+    let options = job::Options { date, parameters: &parameters, file: &found, files: &files };
     let text = yaml::Source::decode(&shown.display().to_string(), &fs::read(&path)?)?;
     Ok(job::read(name, shown, &text, &options))
 }
 
-/// Returns what is at `path`. A script in another encoding than UTF-8 is one if it says so, as Python wants it.
-fn script_at(path: &Path) -> Script {
-    let Ok(bytes) = fs::read(path) else { return Script::Missing };
-    match encoding::text(&bytes) {
-        Err(foreign) if foreign.at.is_none() || !names_its_encoding(&bytes) => Script::Foreign(foreign),
-        _ => Script::There,
+/// Returns what is at `path` below the code folder. A script in another encoding than UTF-8 is one if it says so, as Python
+/// wants it.
+fn code_file(code: &Path, path: &Path) -> CodeFile {
+    let Ok(bytes) = fs::read(code.join(path)) else { return CodeFile::Missing };
+    let bad = |problem: SourceProblem| CodeFile::Bad { why: problem.why, remedy: problem.remedy };
+    if StepSource::is_one(path) {
+        return match StepSource::parse(path, &bytes) {
+            Ok(source) => source.queries().find_map(no_query).map_or(CodeFile::Good, bad),
+            Err(problem) => bad(problem),
+        };
     }
+    match encoding::text(&bytes) {
+        Err(foreign) if foreign.at.is_none() || !names_its_encoding(&bytes) => bad(foreign.into()),
+        _ => CodeFile::Good,
+    }
+}
+
+/// Returns why a text is not one query.
+fn no_query(sql: &str) -> Option<SourceProblem> {
+    let why = statement::refusal(sql).or_else(|| {
+        let other =
+            || format!("only a query has rows to keep, not `{}`", sql.split_whitespace().next().unwrap_or_default());
+        (!statement::is_query(sql)).then(other)
+    })?;
+    Some(SourceProblem { why: format!("is refused: {why}"), remedy: "write one `select` or `with … select`".into() })
 }
 
 /// Returns whether one of the first two lines is a comment that names the encoding. Source: PEP 263.
@@ -94,12 +114,15 @@ fn names_its_encoding(script: &[u8]) -> bool {
     script.split(|byte| *byte == b'\n').take(2).any(comment)
 }
 
-fn scripts(code: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(code.join("steps")) else { return Vec::new() };
-    let names = entries.filter_map(|entry| Some(Path::new("steps").join(entry.ok()?.file_name())));
-    let mut scripts: Vec<PathBuf> = names.filter(|path| path.extension().is_some_and(|e| e == "py")).collect();
-    scripts.sort();
-    scripts
+/// Returns the files in the folders where steps' files usually are.
+fn code_files(code: &Path) -> Vec<PathBuf> {
+    let below = |folder: &'static str| {
+        let entries = fs::read_dir(code.join(folder)).into_iter().flatten();
+        entries.filter_map(move |entry| Some(Path::new(folder).join(entry.ok()?.file_name())))
+    };
+    let mut files: Vec<PathBuf> = below("steps").chain(below("notebooks")).collect();
+    files.sort();
+    files
 }
 
 fn parameters(params: &[String]) -> Result<Vec<(String, String)>> {

@@ -94,7 +94,7 @@ fn ending(selection: &Selection, facts: &Facts<'_>, plan: &Plan) -> String {
 /// Returns the step's command line; the run id in the task's name is only known once the run is claimed.
 fn arguments(step: &StepPlan) -> [String; 3] {
     let task = format!("<run>/tasks/{}.json", step.step.name);
-    [step.step.script.display().to_string(), "--task".into(), task]
+    [step.step.code.path().display().to_string(), "--task".into(), task]
 }
 
 fn describe_input(input: &Input) -> String {
@@ -142,7 +142,7 @@ fn step_json(facts: &Facts<'_>, step: &StepPlan) -> Json {
         "action": step.action,
         "reason": step.reason,
         "scope": step.scope,
-        "script": step.step.script,
+        step.step.code.key(): step.step.code.path(),
         "arguments": arguments(step),
         "parameters": plan::parameters(facts, &step.step),
         "spark": step.step.spark,

@@ -11,7 +11,7 @@ use super::args::TablesCommand;
 use super::workspace::Workspace;
 use crate::catalog::{Index, Restored, TableHistory};
 use crate::error::{Error, Kind, Result};
-use crate::names::RunId;
+use crate::names::{RunId, run_of_folder};
 use crate::plan::Version;
 use crate::report::{Layout, TextCell, ago, bytes, count, paint, plural};
 use crate::run::{self, Collection, Garbage};
@@ -164,9 +164,9 @@ fn partitions(version: &Version, all: bool, layout: &Layout) -> String {
     // The latest periods are what people look for.
     let rows = version.partitions.iter().skip(hidden).map(|partition| {
         let values: Vec<String> = partition.values.iter().map(|(column, value)| format!("{column}={value}")).collect();
-        let run = partition.prefix.rsplit_once("run=").map_or("", |(_, run)| run);
+        let run = partition.prefix.rsplit('/').next().and_then(run_of_folder);
         let (rows, size) = (TextCell::number(count(partition.rows)), TextCell::number(bytes(partition.bytes)));
-        [values.join("/").into(), rows, size, run.into()]
+        [values.join("/").into(), rows, size, run.map_or_else(String::new, |run| run.to_string()).into()]
     });
     let mut shown = layout.table(["partition", "rows", "size", "written by"], rows);
     if hidden > 0 {

@@ -107,7 +107,7 @@ impl Workspace<'_> {
         LakeLock::guard(&self.lake().artifacts, what, Timestamp::now())
     }
 
-    /// Shows in Glue what a publication that was cut short has left unshown.
+    /// Shows to other readers what a publication that was cut short has left unshown.
     ///
     /// # Errors
     /// Those of the catalog.

@@ -36,14 +36,20 @@ pub(super) struct JobFile {
     pub(super) fuse: Option<bool>,
 }
 
-/// A step: one `spark-submit` of one script.
+/// A step: one `spark-submit` of one script, SQL file or notebook.
 #[derive(JsonSchema)]
-#[schemars(title = "step", rename = "Step", rename_all = "kebab-case", extend("required" = ["script", "writes"]))]
+#[schemars(title = "step", rename = "Step", rename_all = "kebab-case", extend("required" = ["writes"]))]
 #[expect(dead_code, reason = "steps are read with the places of what they name; this is their description")]
 struct StepFile {
     /// A Python file below the code folder.
     #[schemars(extend("format" = "script", "examples" = ["steps/<name>.py"]))]
-    script: PathBuf,
+    script: Option<PathBuf>,
+    /// In place of `script`: a file below the code folder with one query; its rows are the table that the step writes.
+    #[schemars(extend("format" = "sql file", "examples" = ["steps/<name>.sql"]))]
+    sql: Option<PathBuf>,
+    /// In place of `script`: a Jupyter notebook below the code folder, whose code cells are run.
+    #[schemars(extend("format" = "notebook", "examples" = ["notebooks/<name>.ipynb"]))]
+    notebook: Option<PathBuf>,
     /// Tables, and raw pages as `raw.<endpoint>`.
     #[schemars(schema_with = "sources", transform = units::or_single)]
     reads: Vec<String>,
@@ -60,6 +66,9 @@ struct StepFile {
     #[schemars(schema_with = "units::share", extend("default" = "5%"))]
     quarantine_limit: f64,
 }
+
+/// The keys that say what a step runs; it has one of them.
+pub(super) const CODE_KEYS: [&str; 3] = ["script", "sql", "notebook"];
 
 fn steps(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({
@@ -156,5 +165,8 @@ fn close(schema: &mut Json) {
 
 /// Returns the JSON Schema of job files, for editors.
 pub fn job_schema() -> Json {
-    SCHEMA.clone()
+    let mut schema = SCHEMA.clone();
+    let one = |key: &str| json!({ "required": [key] });
+    schema["$defs"]["Step"]["oneOf"] = CODE_KEYS.map(one).to_vec().into();
+    schema
 }

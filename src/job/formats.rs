@@ -5,8 +5,7 @@ use std::path::{Component, Path};
 use jiff::civil::Date;
 
 use super::model::{Output, Source};
-use super::parse::{Options, Script};
-use crate::encoding::Foreign;
+use super::parse::{CodeFile, Options};
 use crate::names::name_problem;
 use crate::yaml::{Refusal, did_you_mean};
 
@@ -17,7 +16,9 @@ pub(super) fn judge(options: &Options<'_>, format: &str, text: &str) -> Result<O
         "table name" => named(text, "table", false),
         "column name" => column(text),
         "partition column" => column(text).and_then(|()| partition_column(text)),
-        "script" => script(options, text),
+        "script" => code_file(options, text, "script", "py"),
+        "sql file" => code_file(options, text, "SQL file", "sql"),
+        "notebook" => code_file(options, text, "notebook", "ipynb"),
         "source" => source(text).map(drop),
         "output" => output(text).map(drop),
         "query" => query(text),
@@ -57,27 +58,26 @@ fn partition_column(text: &str) -> Result<(), Refusal> {
     Err(Refusal::plain(format!("a table cannot be partitioned by `{text}`{why}")))
 }
 
-/// Refuses what is no Python file below the code folder that is there.
-fn script(options: &Options<'_>, text: &str) -> Result<(), Refusal> {
+/// Refuses what is no file below the code folder that a step can run.
+fn code_file(options: &Options<'_>, text: &str, what: &str, ending: &str) -> Result<(), Refusal> {
     let path = Path::new(text);
     if !path.components().all(|part| matches!(part, Component::Normal(_))) || text.contains('\\') {
-        let message = format!("script `{text}` is not a path below the code folder");
-        return Err(Refusal::new(message, "write it as `steps/<name>.py`"));
+        let message = format!("{what} `{text}` is not a path below the code folder");
+        return Err(Refusal::new(message, format!("write it as `steps/<name>.{ending}`")));
     }
-    if path.extension().is_none_or(|extension| extension != "py") {
-        return Err(Refusal::new(format!("script `{text}` is not a Python file"), "its name must end in `.py`"));
+    if path.extension().is_none_or(|extension| extension != ending) {
+        let of = if ending == "py" { "Python file" } else { what };
+        return Err(Refusal::new(format!("`{text}` is not a {of}"), format!("its name must end in `.{ending}`")));
     }
-    match (options.script)(path) {
-        Script::There => Ok(()),
-        Script::Missing => {
-            let known: Vec<String> = options.scripts.iter().map(|script| script.display().to_string()).collect();
-            let near = did_you_mean(text, known.iter().map(String::as_str));
-            let where_from = || "scripts are looked for below the code folder, `code` in the settings".into();
-            Err(Refusal::new(format!("script `{text}` does not exist"), near.unwrap_or_else(where_from)))
+    match (options.file)(path) {
+        CodeFile::Good => Ok(()),
+        CodeFile::Missing => {
+            let known: Vec<String> = options.files.iter().map(|file| file.display().to_string()).collect();
+            let near = did_you_mean(text, known.iter().filter(|known| known.ends_with(ending)).map(String::as_str));
+            let where_from = || format!("a {what} is looked for below the code folder, `code` in the settings");
+            Err(Refusal::new(format!("{what} `{text}` does not exist"), near.unwrap_or_else(where_from)))
         }
-        Script::Foreign(Foreign { what, mending, .. }) => {
-            Err(Refusal::new(format!("script `{text}` is {what}"), mending))
-        }
+        CodeFile::Bad { why, remedy } => Err(Refusal::new(format!("{what} `{text}` {why}"), remedy)),
     }
 }
 

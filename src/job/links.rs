@@ -2,8 +2,9 @@
 //! another, nobody waits for themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
-use super::model::{Output, Source, Step, Table};
+use super::model::{Output, Source, Step, StepCode, Table, Update};
 use super::{formats, graph};
 use crate::yaml::{Entry, Node, Place, Problems, did_you_mean, ticked};
 
@@ -20,7 +21,7 @@ impl<'a> Draft<'a> {
         let items = |key: &str| items(entry, key).map(Node::text);
         let step = Step {
             name: entry.key.clone(),
-            script: entry.value.get("script").map_or("", Node::text).into(),
+            code: code(entry),
             reads: items("reads").filter_map(|text| formats::source(text).ok()).collect(),
             writes: items("writes").filter_map(|text| formats::output(text).ok()).collect(),
             parameters: BTreeMap::new(),
@@ -37,6 +38,28 @@ impl<'a> Draft<'a> {
         Self { entry, step: Step { spark, ..step } }
     }
 
+    /// Notes what SQL files and notebooks cannot do.
+    pub(super) fn check_code(&self, tables: &BTreeMap<String, Table>, problems: &mut Problems) {
+        let name = &self.step.name;
+        let what = match self.step.code {
+            StepCode::Script(_) => return,
+            StepCode::Sql(_) => "a SQL file",
+            StepCode::Notebook(_) => "a notebook",
+        };
+        for (_, place) in self.reads().filter(|(source, _)| matches!(source, Source::Raw(_))) {
+            problems.error(place, format!("{what} reads tables, and no raw pages")).hint("a script can read them");
+        }
+        for (output, place) in self.writes() {
+            if tables.get(&output.table).is_some_and(|table| table.update == Update::Merge) {
+                let message = format!("`{}` is updated by merging, which {what} cannot do", output.table);
+                problems.error(place, message).hint("make the table whole in each run, or write a script");
+            }
+        }
+        if let (StepCode::Sql(_), Some((_, place))) = (&self.step.code, self.writes().nth(1)) {
+            problems.error(place, format!("step `{name}` has one query, and writes more than one table"));
+        }
+    }
+
     /// Returns what it reads, and where that is written.
     fn reads(&self) -> impl Iterator<Item = (&Source, &'a Place)> {
         self.step.reads.iter().zip(items(self.entry, "reads").map(|item| &item.place))
@@ -51,6 +74,13 @@ impl<'a> Draft<'a> {
     fn read_of(&self, table: &str) -> Option<&'a Place> {
         self.reads().find(|(source, _)| matches!(source, Source::Table(name) if name == table)).map(|(_, place)| place)
     }
+}
+
+/// Returns what a step runs.
+fn code(entry: &Entry) -> StepCode {
+    let path = |key: &str| Some(entry.value.get(key)?.text().into());
+    let other = || path("sql").map(StepCode::Sql).or_else(|| path("notebook").map(StepCode::Notebook));
+    path("script").map(StepCode::Script).or_else(other).unwrap_or_else(|| StepCode::Script(PathBuf::new()))
 }
 
 /// Returns the items of a list of a step; all of them have been checked.

@@ -4,7 +4,7 @@
 //! text -> tree with places -> check against the schema -> serde -> links between steps and tables -> order -> Job
 //! ```
 //!
-//! Knows no disk and no clock: whether a script exists is asked, the date is given.
+//! Knows no disk and no clock: what is in a step's file is asked, the date is given.
 
 mod file;
 mod formats;
@@ -15,8 +15,8 @@ mod parameters;
 mod parse;
 
 pub use file::job_schema;
-pub use model::{Check, Insight, Job, Needs, Output, Source, Step, Table, Update, Value};
-pub use parse::{Options, Script, read};
+pub use model::{Check, Insight, Job, Needs, Output, Source, Step, StepCode, Table, Update, Value};
+pub use parse::{CodeFile, Options, read};
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! What a job is, once read and checked.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -75,13 +75,44 @@ pub struct Needs {
     pub cores: Option<u32>,
 }
 
-/// One `spark-submit` of one script.
+/// What a step runs, as a path relative to the code folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepCode {
+    /// A Python script.
+    Script(PathBuf),
+    /// A SQL file: one query, whose rows are the table that is written.
+    Sql(PathBuf),
+    /// A Jupyter notebook, whose code cells are run.
+    Notebook(PathBuf),
+}
+
+impl StepCode {
+    /// Returns the file.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Script(path) | Self::Sql(path) | Self::Notebook(path) => path,
+        }
+    }
+
+    /// Returns its key in the job file.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Script(_) => "script",
+            Self::Sql(_) => "sql",
+            Self::Notebook(_) => "notebook",
+        }
+    }
+}
+
+/// One `spark-submit` of one script, SQL file or notebook.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Step {
     /// Its name in the job.
     pub name: String,
-    /// The script, relative to the code folder.
-    pub script: PathBuf,
+    /// What it runs.
+    #[serde(flatten)]
+    pub code: StepCode,
     /// What it reads.
     pub reads: Vec<Source>,
     /// What it writes.

@@ -5,23 +5,27 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use super::file::{JobFile, SCHEMA};
+use super::file::{CODE_KEYS, JobFile, SCHEMA};
 use super::links::Draft;
 use super::model::{Check, Job, Table, Update};
 use super::{formats, links, parameters};
-use crate::encoding::Foreign;
 use crate::names::name_problem;
 use crate::yaml::{self, Entry, Node, Problems, Source};
 
-/// What is there in the place of a script.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Script {
-    /// A file that Python can read.
-    There,
+/// What is there in the place of a file that a step runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CodeFile {
+    /// A file that can be run.
+    Good,
     /// Nothing.
     Missing,
-    /// Something else than the text it should be.
-    Foreign(Foreign),
+    /// Something else than it should be.
+    Bad {
+        /// What is wrong, to be put behind the file's name.
+        why: String,
+        /// What to do about it.
+        remedy: String,
+    },
 }
 
 /// What reading a job needs to know besides its file.
@@ -30,10 +34,10 @@ pub struct Options<'a> {
     pub date: Date,
     /// Values given for parameters: `name` or `step.name`, and the value.
     pub parameters: &'a [(String, String)],
-    /// Says what is there in the place of a script, by its path below the code folder.
-    pub script: &'a dyn Fn(&Path) -> Script,
-    /// Scripts that are there, to suggest one; may be empty.
-    pub scripts: &'a [PathBuf],
+    /// Says what is there in the place of a file that a step runs, by its path below the code folder.
+    pub file: &'a dyn Fn(&Path) -> CodeFile,
+    /// Files that steps can run, to suggest one; may be empty.
+    pub files: &'a [PathBuf],
 }
 
 /// Returns the job called `name` whose file, at `path`, has `text`.
@@ -56,7 +60,9 @@ pub fn read(name: &str, path: &Path, text: &str, options: &Options<'_>) -> Resul
 fn job(name: &str, path: &Path, source: &Arc<Source>, options: &Options<'_>, problems: &mut Problems) -> Option<Job> {
     let root = yaml::parse(source, problems)?;
     let formats = |format: &str, text: &str| formats::judge(options, format, text);
-    let tree = yaml::check(&root, &SCHEMA, "a job", &formats, problems)?;
+    let tree = yaml::check(&root, &SCHEMA, "a job", &formats, problems);
+    root.get("steps").map_or(&[][..], Node::entries).iter().for_each(|entry| check_code_keys(entry, problems));
+    let tree = tree?;
     let mut file: JobFile = tree.read().map_err(|error| _ = problems.unread(&tree, &error)).ok()?;
 
     let nothing = Node::plain("", source.whole());
@@ -70,6 +76,7 @@ fn job(name: &str, path: &Path, source: &Arc<Source>, options: &Options<'_>, pro
     // When they could not be read, what refers to them is not judged.
     let readable = tree.get("tables").is_some() || !problems.has_errors();
     let mut drafts: Vec<Draft<'_>> = group("steps").entries().iter().map(Draft::new).collect();
+    drafts.iter().for_each(|draft| draft.check_code(&file.tables, problems));
     let parameters = parameters::resolve(group("parameters"), &mut drafts, options, problems);
     let steps = links::link(drafts, readable.then_some(&declared), problems)?;
     file.insights.iter_mut().for_each(|insight| insight.sql = formats::with_date(&insight.sql, options.date));
@@ -85,6 +92,27 @@ fn job(name: &str, path: &Path, source: &Arc<Source>, options: &Options<'_>, pro
         needs: file.cluster,
         fuse: file.fuse,
     })
+}
+
+/// Notes a step that runs nothing, or several files. A key that nobody knows may well be the one that is missing.
+fn check_code_keys(Entry { key: step, value, place }: &Entry, problems: &mut Problems) {
+    let is_named = |entry: &&Entry| CODE_KEYS.contains(&entry.key.as_str());
+    let there: Vec<&Entry> = value.entries().iter().filter(is_named).collect();
+    let keys = SCHEMA["$defs"]["Step"]["properties"].as_object();
+    let is_known = |entry: &Entry| keys.is_some_and(|keys| keys.contains_key(&entry.key));
+    match there.as_slice() {
+        [first, second, ..] => {
+            let message = format!("step `{step}` has `{}` and `{}`", first.key, second.key);
+            problems.error(&second.place, message).hint("a step runs one file: remove one of them");
+        }
+        [only] if !only.value.is_null() => {}
+        _ if !value.is_map() || !value.entries().iter().all(is_known) => {}
+        rest => {
+            let place = rest.first().map_or(place, |only| &only.place);
+            let problem = problems.error(place, format!("step `{step}` has no `script`"));
+            problem.hint("add one: `script: steps/<name>.py`; or `sql: steps/<name>.sql`, or `notebook: <name>.ipynb`");
+        }
+    }
 }
 
 /// Notes a table that cannot be merged, and checks that cannot hold.

@@ -6,8 +6,16 @@ use jiff::civil::date;
 use super::*;
 use crate::error::{Kind, Result};
 
-const SCRIPTS: [&str; 6] =
-    ["steps/answers.py", "steps/comments.py", "steps/one.py", "steps/questions.py", "steps/three.py", "steps/two.py"];
+const FILES: [&str; 8] = [
+    "notebooks/x.ipynb",
+    "steps/answers.py",
+    "steps/comments.py",
+    "steps/one.py",
+    "steps/questions.py",
+    "steps/three.py",
+    "steps/two.py",
+    "steps/x.sql",
+];
 
 fn parsed_with(text: &str, given: &[(&str, &str)]) -> Result<Job> {
     parsed_at(Path::new("jobs/daily.yaml"), text, given)
@@ -16,12 +24,12 @@ fn parsed_with(text: &str, given: &[(&str, &str)]) -> Result<Job> {
 fn parsed_at(path: &Path, text: &str, given: &[(&str, &str)]) -> Result<Job> {
     let parameters: Vec<(String, String)> =
         given.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    let scripts = SCRIPTS.map(PathBuf::from);
+    let files = FILES.map(PathBuf::from);
     let options = Options {
         date: date(2026, 11, 22),
         parameters: &parameters,
-        script: &|path| if scripts.iter().any(|script| script == path) { Script::There } else { Script::Missing },
-        scripts: &scripts,
+        file: &|path| if files.iter().any(|file| file == path) { CodeFile::Good } else { CodeFile::Missing },
+        files: &files,
     };
     Ok(read("daily", path, text, &options)?)
 }
@@ -54,7 +62,7 @@ fn every_invalid_job_gives_the_message_beside_it() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(seen >= 19, "only {seen} fixtures were found");
+    assert!(seen >= 20, "only {seen} fixtures were found");
 }
 
 /// A job with one step and one table, with `more` at the top level.
@@ -249,7 +257,7 @@ fn a_misspelt_section_is_one_problem_and_not_one_for_each_thing_in_it() {
 
 #[test]
 fn a_file_that_cannot_name_a_job_is_refused() {
-    let options = Options { date: date(2026, 11, 22), parameters: &[], script: &|_| Script::There, scripts: &[] };
+    let options = Options { date: date(2026, 11, 22), parameters: &[], file: &|_| CodeFile::Good, files: &[] };
     let problems = read("My Job", Path::new("jobs/My Job.yaml"), &small(""), &options).unwrap_err();
     let expected = "\
 error: `My Job` cannot name a job: a name starts with a lowercase letter and has only lowercase letters, digits, `_`, `-`
@@ -261,7 +269,7 @@ error: `My Job` cannot name a job: a name starts with a lowercase letter and has
 #[test]
 fn the_example_job_is_valid() {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs/daily.yaml")).unwrap();
-    let options = Options { date: date(2026, 11, 22), parameters: &[], script: &|_| Script::There, scripts: &[] };
+    let options = Options { date: date(2026, 11, 22), parameters: &[], file: &|_| CodeFile::Good, files: &[] };
     let job = read("daily", Path::new("jobs/daily.yaml"), &text, &options).unwrap();
     let order: Vec<&str> = job.steps.iter().map(|step| step.name.as_str()).collect();
     let expected =
@@ -310,8 +318,8 @@ fn the_documented_example_is_valid() {
     let options = Options {
         date: date(2026, 11, 22),
         parameters: &[("top".into(), "20".into())],
-        script: &|_| Script::There,
-        scripts: &[],
+        file: &|_| CodeFile::Good,
+        files: &[],
     };
     let job = read("short", Path::new("jobs/short.yaml"), &documented("yaml")[0], &options);
     assert_eq!(job.map(|job| job.steps.len()).map_err(|problems| problems.render()), Ok(2));

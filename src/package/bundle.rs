@@ -1,10 +1,13 @@
 //! The code folder as what `spark-submit` takes: one zip of all that a script can import, and the scripts.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use fs_err as fs;
 
 use super::archive::Zip;
+use super::notebook;
+use super::script::{StepSource, script_path};
 use crate::error::{Error, Kind, Result};
 use crate::names::Digest;
 
@@ -17,7 +20,7 @@ pub const CHAIN_DRIVER: &str = "soflow_chain.py";
 const CHAIN: &str = include_str!("../../engine/chain.py");
 
 /// Raised when the same files give another bundle.
-const LAYOUT: &str = "code 2";
+const LAYOUT: &str = "code 3";
 
 /// The most a file of the code folder may have: what is larger is data, and data belongs into the lake. Every
 /// executor of every step copies the zip.
@@ -38,28 +41,29 @@ pub struct Bundle {
 /// A file to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BundleFile {
-    /// Its path below the bundle's place: `soflow_code.zip`, `steps/questions.py`.
+    /// Its path below the bundle's place: `soflow_code.zip`, `steps/questions.py`, `made/steps/trends.sql.py`.
     pub name: String,
     /// Its content.
     pub bytes: Vec<u8>,
 }
 
 impl Bundle {
-    /// Returns the bundle of the code folder with the `scripts` of a job, given as paths below it.
+    /// Returns the bundle of the code folder.
     ///
     /// The zip has what a script can import on a laptop, where the folder is on Python's path: every folder with all
     /// its files, and the modules beside them. Left out are `tests` and `wheels` at the top, virtual environments, and
-    /// everywhere hidden files, compiled files and `__pycache__`.
+    /// everywhere notebooks, hidden files, compiled files and `__pycache__`. Beside it are the scripts: all Python files
+    /// that are in no package, and one for each SQL file and notebook that can be run.
     ///
     /// # Errors
     /// `Usage` for a file above 64 MB, for a link that leaves the folder or leads to a folder, and for a name that is
     /// not UTF-8.
-    pub fn read<'a>(code: &Path, scripts: impl IntoIterator<Item = &'a Path>) -> Result<Self> {
+    pub fn read(code: &Path) -> Result<Self> {
         let mut reader = CodeReader { root: fs::canonicalize(code)?, entries: Vec::new() };
         reader.walk("")?;
         let mut zip = Zip::new();
         let mut parts = vec![LAYOUT.as_bytes().to_vec()];
-        for entry in &reader.entries {
+        for entry in reader.entries.iter().filter(|entry| !is_notebook(&entry.name)) {
             match &entry.bytes {
                 Some(bytes) => zip.file(&entry.name, bytes)?,
                 None => zip.folder(&entry.name)?,
@@ -67,14 +71,9 @@ impl Bundle {
             parts.extend([entry.name.as_bytes().to_vec(), entry.bytes.clone().unwrap_or_default()]);
         }
         let mut files = vec![BundleFile { name: CODE_ARCHIVE.into(), bytes: zip.finish()? }];
-        let mut scripts: Vec<&Path> = scripts.into_iter().collect();
-        scripts.sort();
-        scripts.dedup();
-        for script in scripts {
-            let name = script.to_string_lossy().into_owned();
-            let bytes = reader.content(&name)?;
-            parts.extend([name.as_bytes().to_vec(), bytes.clone()]);
-            files.push(BundleFile { name, bytes });
+        for script in reader.scripts()? {
+            parts.extend([script.name.as_bytes().to_vec(), script.bytes.clone()]);
+            files.push(script);
         }
         parts.push(CHAIN.into());
         files.push(BundleFile { name: CHAIN_DRIVER.into(), bytes: CHAIN.into() });
@@ -88,7 +87,12 @@ impl Bundle {
     pub fn sources(code: &Path) -> Result<Vec<(String, Vec<u8>)>> {
         let mut reader = CodeReader { root: fs::canonicalize(code)?, entries: Vec::new() };
         reader.walk("")?;
-        Ok(reader.entries.into_iter().filter_map(|entry| Some((entry.name, entry.bytes?))).collect())
+        let file = |entry: CodeEntry| {
+            let bytes = entry.bytes?;
+            let bytes = if is_notebook(&entry.name) { notebook::stripped(&bytes) } else { bytes };
+            Some((entry.name, bytes))
+        };
+        Ok(reader.entries.into_iter().filter_map(file).collect())
     }
 }
 
@@ -133,6 +137,29 @@ impl CodeReader {
         Ok(())
     }
 
+    /// Returns the files that steps run, sorted by name.
+    fn scripts(&self) -> Result<Vec<BundleFile>> {
+        let packages: BTreeSet<&str> =
+            self.entries.iter().filter_map(|entry| entry.name.strip_suffix("/__init__.py")).collect();
+        let mut scripts = Vec::new();
+        for entry in &self.entries {
+            let (Some(bytes), path) = (&entry.bytes, Path::new(&entry.name)) else { continue };
+            let in_package =
+                path.ancestors().skip(1).any(|folder| folder.to_str().is_some_and(|f| packages.contains(f)));
+            if path.extension().is_some_and(|extension| extension == "py") && !in_package {
+                scripts.push(BundleFile { name: entry.name.clone(), bytes: bytes.clone() });
+            // One that cannot be run is told of by the job that names it.
+            } else if StepSource::is_one(path)
+                && let Ok(source) = StepSource::parse(path, bytes)
+            {
+                let name = script_path(path).to_string_lossy().into_owned();
+                scripts.push(BundleFile { name, bytes: source.script()?.into_bytes() });
+            }
+        }
+        scripts.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(scripts)
+    }
+
     fn is_code(&self, folder: &str, name: &str, is_folder: bool) -> bool {
         let top = folder.is_empty();
         if name.starts_with('.') || name == "__pycache__" || name.ends_with(".pyc") {
@@ -142,7 +169,7 @@ impl CodeReader {
             return !(top && (NO_CODE.contains(&name) || self.root.join(name).join("pyvenv.cfg").exists()));
         }
         // Beside the packages there are settings of tools and locks; only modules can be imported.
-        !top || name.ends_with(".py")
+        !top || name.ends_with(".py") || StepSource::is_one(Path::new(name))
     }
 
     fn content(&self, name: &str) -> Result<Vec<u8>> {
@@ -162,6 +189,10 @@ impl CodeReader {
         }
         Ok(fs::read(real)?)
     }
+}
+
+fn is_notebook(name: &str) -> bool {
+    name.ends_with(".ipynb")
 }
 
 fn refused(name: &str, what: &str) -> Error {

@@ -148,7 +148,9 @@ impl StepResult {
 
     /// Returns the prefixes of what it wrote, relative to the curated location.
     pub fn prefixes(&self) -> impl Iterator<Item = String> {
-        self.tables.keys().map(|table| super::run_prefix(table, &self.run))
+        let written = self.tables.values().flat_map(|written| &written.partitions);
+        let own = self.tables.keys().map(|table| super::run_prefix(table, &self.run));
+        own.chain(written.map(|partition| partition.prefix.clone()))
     }
 }
 

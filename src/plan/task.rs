@@ -46,7 +46,8 @@ pub fn scratch(artifacts: &Uri, run: &RunId) -> Uri {
 
 /// Returns the prefix a run writes a table's partitions to, relative to the curated location.
 pub fn run_prefix(table: &str, run: &RunId) -> String {
-    format!("{table}/run={run}")
+    // No `run=`: readers would take that for a partition column.
+    format!("{table}/run-{run}")
 }
 
 fn input_json(facts: &Facts<'_>, input: &Input, run: &RunId) -> Json {
@@ -69,11 +70,19 @@ fn input_json(facts: &Facts<'_>, input: &Input, run: &RunId) -> Json {
                 Some(Upstream::Earlier(earlier)) => Some(earlier),
             };
             json!({
+                "partition_by": partition_by(facts, name),
                 "published": by_prefix(facts, partitions, Some(changed)),
                 "upstream": writer.map(|writer| facts.lake.curated.join(&run_prefix(name, writer))),
             })
         }
     }
+}
+
+/// Returns the partition columns of a table: as this job's steps write it, or as it is published.
+fn partition_by<'a>(facts: &'a Facts<'_>, table: &str) -> &'a [String] {
+    let is_ours = facts.job.steps.iter().flat_map(|step| &step.writes).any(|output| output.table == table);
+    let published = facts.current(table).filter(|_| !is_ours).map(|version| version.partition_by.as_slice());
+    published.or_else(|| Some(facts.job.tables.get(table)?.partition_by.as_slice())).unwrap_or_default()
 }
 
 fn object_json(object: &RawObject) -> Json {

@@ -10,7 +10,7 @@ use jiff::civil::{Date, date};
 
 use super::*;
 use crate::config::Lake;
-use crate::job::{Job, Needs, Output, Source, Step, Table, Update};
+use crate::job::{Job, Needs, Output, Source, Step, StepCode, Table, Update};
 use crate::names::{Digest, PartitionValues, RunId, Uri};
 
 fn step(name: &str, reads: &[&str], writes: &[&str]) -> Step {
@@ -27,7 +27,7 @@ fn step(name: &str, reads: &[&str], writes: &[&str]) -> Step {
     };
     Step {
         name: name.into(),
-        script: PathBuf::from(format!("steps/{name}.py")),
+        code: StepCode::Script(format!("steps/{name}.py").into()),
         reads: reads.iter().map(source).collect(),
         writes: writes.iter().map(output).collect(),
         parameters: BTreeMap::new(),
@@ -228,7 +228,7 @@ fn a_new_day_merges_and_leaves_untouched_partitions_alone() {
     assert_eq!(planned.steps[0].scope, Scope::Changed);
     assert_eq!(planned.steps[0].outputs[0].kept.len(), 2);
     world.submit(NEXT, &[("questions", &[("month", "2026-10")]), ("trends", &[("year", "2026")])]);
-    let expected = ["2026-09 questions/run=daily.2026-10-01.1", "2026-10 questions/run=daily.2026-10-02.2"];
+    let expected = ["2026-09 questions/run-daily.2026-10-01.1", "2026-10 questions/run-daily.2026-10-02.2"];
     assert_eq!(world.partitions("questions"), expected);
 }
 
@@ -267,7 +267,7 @@ fn running_a_date_again_replaces_what_that_date_did() {
     let planned = plan(&world.facts(DAY)).unwrap();
     assert_eq!((planned.steps[0].outputs[0].base.clone(), planned.steps[0].outputs[0].kept.len()), (None, 0));
     world.submit(DAY, &[("questions", &[("month", "2026-10")]), ("trends", &[("year", "2026")])]);
-    assert_eq!(world.partitions("questions"), ["2026-10 questions/run=daily.2026-10-01.2"]);
+    assert_eq!(world.partitions("questions"), ["2026-10 questions/run-daily.2026-10-01.2"]);
 }
 
 #[test]
@@ -324,13 +324,13 @@ fn one_step_alone_needs_its_inputs_published() {
 fn steps_share_a_table_by_partition_and_clear_only_their_own() {
     let mut world = World::new();
     world.first_day();
-    assert_eq!(world.partitions("quarantine"), ["2026-10-01/answers quarantine/run=daily.2026-10-01.1"]);
+    assert_eq!(world.partitions("quarantine"), ["2026-10-01/answers quarantine/run-daily.2026-10-01.1"]);
     world.pages("questions", DAY, "q1 broken");
     world.submit(DAY, &[("quarantine", &[("endpoint", "questions"), ("dt", "2026-10-01")])]);
     assert_eq!(world.partitions("quarantine").len(), 2, "the answers' rows stay");
     world.pages("answers", DAY, "a1 mended");
     world.submit(DAY, &[]);
-    assert_eq!(world.partitions("quarantine"), ["2026-10-01/questions quarantine/run=daily.2026-10-01.2"]);
+    assert_eq!(world.partitions("quarantine"), ["2026-10-01/questions quarantine/run-daily.2026-10-01.2"]);
 }
 
 #[test]
@@ -352,16 +352,16 @@ fn the_task_tells_a_step_all_it_needs() {
     let planned = plan(&facts).unwrap();
     let run: RunId = "daily.2026-10-02.2".parse().unwrap();
     let questions = task(&facts, &planned.steps[0], &run);
-    assert_eq!(questions["outputs"]["questions"]["prefix"], "file:///lake/curated/questions/run=daily.2026-10-02.2");
+    assert_eq!(questions["outputs"]["questions"]["prefix"], "file:///lake/curated/questions/run-daily.2026-10-02.2");
     let current = &questions["outputs"]["questions"]["current"][0];
-    assert_eq!(current["prefix"], "file:///lake/curated/questions/run=daily.2026-10-01.1");
+    assert_eq!(current["prefix"], "file:///lake/curated/questions/run-daily.2026-10-01.1");
     assert_eq!(current["partitions"], serde_json::json!([{ "month": "2026-09" }, { "month": "2026-10" }]));
     assert_eq!(
         questions["outputs"]["quarantine"]["only"],
         serde_json::json!({ "endpoint": "questions", "dt": "2026-10-02" })
     );
     let health = task(&facts, &planned.steps[3], &run);
-    assert_eq!(health["inputs"]["questions"]["upstream"], "file:///lake/curated/questions/run=daily.2026-10-02.2");
+    assert_eq!(health["inputs"]["questions"]["upstream"], "file:///lake/curated/questions/run-daily.2026-10-02.2");
     assert_eq!(health["inputs"]["answers"]["published"][0]["changed"], serde_json::json!([]));
 }
 

@@ -1,4 +1,4 @@
-//! The digest of a step's code: its script, everything of the project that it imports, directly or not, and the files
+//! The digest of a step's code: its file, everything of the project that it imports, directly or not, and the files
 //! beside the code that these name.
 
 mod names;
@@ -14,6 +14,7 @@ use self::names::{Module, Names};
 use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::names::Digest;
+use crate::package::StepSource;
 
 /// The stack of the thread that parses, in bytes. Python itself gives up at some thousand nested expressions, each of
 /// which takes the parser a few kilobytes.
@@ -27,7 +28,7 @@ const STACK: usize = 64 << 20;
 pub fn code_digests(root: &Path, job: &Job) -> Result<BTreeMap<String, Digest>> {
     let digests = || {
         let mut reader = CodeReader::new(root);
-        job.steps.iter().map(|step| Ok((step.name.clone(), reader.digest(&step.script)?))).collect()
+        job.steps.iter().map(|step| Ok((step.name.clone(), reader.digest(step.code.path())?))).collect()
     };
     std::thread::scope(|scope| {
         let thread =
@@ -93,9 +94,14 @@ impl<'a> CodeReader<'a> {
             return Ok(known.clone());
         }
         let whole = self.root.join(path);
-        let content = if whole.is_file() { fs::read(whole)? } else { Vec::new() };
+        let mut content = if whole.is_file() { fs::read(whole)? } else { Vec::new() };
         let python = path.extension().is_some_and(|extension| extension == "py");
-        let names = if python { Names::of(&String::from_utf8_lossy(&content)) } else { Names::default() };
+        let mut names = if python { Names::of(&String::from_utf8_lossy(&content)) } else { Names::default() };
+        // What running a notebook leaves in it is no code. A file that is neither is data of a script.
+        if let Some(source) = StepSource::is_one(path).then(|| StepSource::parse(path, &content).ok()).flatten() {
+            names = Names::of(&source.python());
+            content = source.identity();
+        }
         let file = Rc::new(File { content, names });
         self.read.insert(path.to_path_buf(), file.clone());
         Ok(file)

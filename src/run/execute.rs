@@ -251,7 +251,7 @@ impl<'a> ActiveRun<'a> {
         StepOrder {
             run: self.record.run.clone(),
             step: step.step.name.clone(),
-            script: step.step.script.clone(),
+            code: step.step.code.path().to_path_buf(),
             task: task_uri(&facts.lake.artifacts, &self.record.run, &step.step.name),
             logs: logs_of(&facts.lake.logs, &self.record.run, &step.step.name),
             spark: step.step.spark.clone(),

@@ -199,7 +199,12 @@ async fn results(job: &Job, lake: &Lake, store: &dyn Store) -> Result<BTreeMap<D
 /// Returns whether the files of a result are there.
 pub(super) async fn is_whole(result: &StepResult, lake: &Lake, store: &dyn Store) -> Result<bool> {
     for (table, written) in &result.tables {
-        let prefix = lake.curated.join(&crate::plan::run_prefix(table, &result.run));
+        let prefix = crate::plan::run_prefix(table, &result.run);
+        // An older soflow called the folders otherwise.
+        if written.partitions.iter().any(|partition| partition.prefix != prefix) {
+            return Ok(false);
+        }
+        let prefix = lake.curated.join(&prefix);
         let bytes: u64 = store.list(&prefix).await?.iter().map(|object| object.bytes).sum();
         // Another step of that run may have written other partitions of the same table.
         if bytes < written.bytes() {

@@ -16,13 +16,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::gather::{Gathered, read_result, result_uri};
-use super::live::{LiveSet, Liveness, OpenRuns, prefixes_of};
+use super::live::{LiveSet, Liveness, OpenRuns, folders_of, prefixes_of};
 use super::records::{Runs, must_be_whole};
 use crate::catalog::{Catalog, Index, TableHistory, VersionFile};
 use crate::config::Lake;
 use crate::error::Result;
 use crate::names::{Digest, RunId, Uri};
-use crate::plan::{self, Plan, StepResult, TableFacts};
+use crate::plan::{Plan, StepResult, TableFacts};
 use crate::store::{Object, Store, is_unfinished};
 
 /// What can be removed.
@@ -109,7 +109,7 @@ impl Collection<'_> {
         let about = self.unnamed(&there.versions, &index, &going);
         for file in &about {
             live.name(catalog.version(&file.table, &file.run).await.ok().flatten().iter().flat_map(prefixes_of));
-            live.name([plan::run_prefix(&file.table, &file.run)]);
+            live.name(folders_of(&file.table, &file.run));
         }
         old.iter().filter_map(|(_, result)| result.as_ref()).for_each(|result| live.name(result.prefixes()));
         let is_told = |file: &&&VersionFile| garbage.versions.contains(&(file.table.clone(), file.run.clone()));

@@ -6,10 +6,10 @@ use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::gather::{Code, Gathered, table_facts};
-use super::record::RunRecord;
+use super::record::{RECORD_VERSION, RunRecord};
 use crate::catalog::{Catalog, Index, TableHistory};
 use crate::config::Lake;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::job::Job;
 use crate::names::RunId;
 use crate::plan::{Facts, Plan, Select, StepPlan};
@@ -51,9 +51,13 @@ impl Intent {
     /// Returns the facts that finishing the run of `record` needs.
     ///
     /// # Errors
-    /// Those of the catalog.
+    /// `Usage` for a run of an older soflow, whose folders are called otherwise; those of the catalog.
     pub async fn gathered<'a>(&'a self, record: &RunRecord, lake: &'a Lake, catalog: &Catalog) -> Result<Gathered<'a>> {
         let (run, Code { steps: code, engine, shipped }) = (&record.run, self.code(record));
+        if record.record_version < RECORD_VERSION {
+            let message = format!("run `{run}` was begun by an older soflow, which keeps its results elsewhere");
+            return Err(Error::new(Kind::Usage, message).hint(format!("end it, and begin anew: `soflow cancel {run}`")));
+        }
         let read = self.tables.iter().map(|(name, seen)| async {
             let mut facts = table_facts(name, catalog.version(name, seen), &self.job, run.date, catalog).await?;
             facts.current = Some(seen.clone());

@@ -8,7 +8,7 @@ use super::records::{AT_ONCE, Runs};
 use crate::catalog::{Catalog, Index};
 use crate::config::Lake;
 use crate::error::Result;
-use crate::names::{PartitionValues, RunId, parse_partition_path};
+use crate::names::{PartitionValues, RunId, parse_partition_path, run_of_folder};
 use crate::plan::{self, StepResult, Version};
 use crate::store::Store;
 
@@ -84,6 +84,11 @@ pub enum Liveness {
     Hidden,
 }
 
+/// Returns the folders of a table that a run may have written, as they are called and as they were before.
+pub fn folders_of(table: &str, run: &RunId) -> [String; 2] {
+    [plan::run_prefix(table, run), format!("{table}/run={run}")]
+}
+
 impl LiveSet {
     /// Keeps all that `going` refers to.
     pub fn by_runs(going: &OpenRuns) -> Self {
@@ -118,7 +123,7 @@ impl LiveSet {
     }
 
     fn keep(&mut self, version: &Version) {
-        self.written.insert(plan::run_prefix(&version.table, &version.run));
+        self.written.extend(folders_of(&version.table, &version.run));
         for partition in &version.partitions {
             let prefix = partition.prefix.clone();
             self.columns.entry(prefix.clone()).or_default().insert(version.partition_by.clone());
@@ -135,9 +140,9 @@ impl LiveSet {
         let parts: Vec<&str> = below.split('/').collect();
         let hidden = |part: &&str| part.is_empty() || part.starts_with(['.', '_']) || part.ends_with("_$folder$");
         let others = if parts.iter().any(hidden) { Liveness::Hidden } else { Liveness::Unknown };
-        let [table, run, rest @ ..] = parts.as_slice() else { return Ok(others) };
-        let Some(run) = run.strip_prefix("run=").and_then(|run| run.parse::<RunId>().ok()) else { return Ok(others) };
-        let prefix = plan::run_prefix(table, &run);
+        let [table, folder, rest @ ..] = parts.as_slice() else { return Ok(others) };
+        let Some(run) = run_of_folder(folder) else { return Ok(others) };
+        let prefix = format!("{table}/{folder}");
         if self.runs.contains(&run) || self.whole.contains(&prefix) {
             return Ok(Liveness::Live);
         }
@@ -168,7 +173,7 @@ impl LiveSet {
         }
         if !self.named.contains(&prefix) && self.asked.insert(run.clone()) {
             let wrote = runs.wrote(store, &run).await?;
-            self.named.extend(wrote.iter().map(|table| plan::run_prefix(table, &run)));
+            self.named.extend(wrote.iter().map(|table| format!("{table}/{folder}")));
         }
         Ok(if self.named.contains(&prefix) { Liveness::Garbage } else { others })
     }

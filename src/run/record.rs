@@ -18,7 +18,7 @@ use crate::store::lease::Claim;
 use crate::targets::{Bill, Cause, Placed, Shipped, Stay};
 
 /// Version of the record's form, its field `record_version`.
-pub const RECORD_VERSION: u32 = 1;
+pub const RECORD_VERSION: u32 = 2;
 
 /// A run.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -146,7 +146,12 @@ fn part(object: &Object, range: Range<u64>) -> Result<Option<Bytes>> {
 
 /// Removes the folders of a run above `path` that have become empty: an object store has no such thing.
 fn remove_empty_above(path: &Path) {
-    let is_run = |folder: &&Path| folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with("run="));
+    let is_run = |folder: &&Path| {
+        folder
+            .file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| name.starts_with("run=") || name.starts_with("run-"))
+    };
     let Some(run) = path.ancestors().skip(1).find(is_run) else { return };
     for folder in path.ancestors().skip(1).take_while(|folder| folder.starts_with(run)) {
         if fs::remove_dir(folder).is_err() {

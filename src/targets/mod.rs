@@ -26,8 +26,8 @@ pub struct StepOrder {
     pub run: RunId,
     /// Its name.
     pub step: String,
-    /// The script, relative to the code folder.
-    pub script: PathBuf,
+    /// The script, SQL file or notebook, relative to the code folder.
+    pub code: PathBuf,
     /// Where its task file is.
     pub task: Uri,
     /// The prefix for what it prints.

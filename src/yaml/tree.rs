@@ -57,6 +57,11 @@ impl Node {
         matches!(&self.content, Content::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
+    /// Returns whether it is a mapping.
+    pub fn is_map(&self) -> bool {
+        matches!(self.content, Content::Map(_))
+    }
+
     /// Returns the text of a scalar, empty for anything else.
     pub fn text(&self) -> &str {
         match &self.content {

@@ -36,7 +36,12 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("ingest", with(&["store", "net"])),
         ("parity", with(&["audit", "store"])),
         ("query", with(&["aws", "config", "plan", "spark_connect"])),
-        ("run", with(&["config", "job", "plan", "cost", "store", "aws", "catalog", "targets", "audit", "ingest"])),
+        (
+            "run",
+            with(&[
+                "config", "job", "plan", "cost", "store", "aws", "catalog", "package", "targets", "audit", "ingest",
+            ]),
+        ),
         ("doctor", with(&["config", "aws", "cost"])),
         ("deploy", with(&["config", "yaml", "aws", "store"])),
         ("report", with(&[])),

@@ -103,7 +103,7 @@ fn a_table_without_rows_has_its_columns() {
         assert_eq!(shown["Parameters"]["soflow.run"], run);
         assert_eq!(lab.places(table).len(), 0);
     }
-    assert_eq!(lab.table("whole")["StorageDescriptor"]["Location"], format!("s3://form-empty/curated/whole/run={run}"));
+    assert_eq!(lab.table("whole")["StorageDescriptor"]["Location"], format!("s3://form-empty/curated/whole/run-{run}"));
 }
 
 #[test]

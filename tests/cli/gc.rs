@@ -47,7 +47,7 @@ fn looking_removes_nothing_and_removing_leaves_what_readers_see() {
     project.soflow(["submit", "small", "--date", "2025-10-31", "--param", "upto=7"]).succeeded();
     project.write("config/soflow.yaml", "keep-for: 0s\n");
     shot!(project.soflow(["gc", "--dry-run"]));
-    let before = project.path().join(".soflow/lake/curated/counts/run=small.2025-10-31.1/part-0.parquet");
+    let before = project.path().join(".soflow/lake/curated/counts/run-small.2025-10-31.1/part-0.parquet");
     assert!(before.exists());
     shot!("gc_removes", project.soflow(["gc"]));
     assert!(!before.exists());
@@ -58,7 +58,7 @@ fn looking_removes_nothing_and_removing_leaves_what_readers_see() {
 fn what_it_does_not_know_it_lists_and_leaves_alone() {
     let project = versions(3);
     let elsewhere = project.path().parent().unwrap().join("elsewhere");
-    let run = "run=small.2025-10-31.1";
+    let run = "run-small.2025-10-31.1";
     let theirs = [
         elsewhere.join("thesis.parquet"),
         elsewhere.join(run).join("part-0.parquet"),
@@ -66,7 +66,7 @@ fn what_it_does_not_know_it_lists_and_leaves_alone() {
         lake(&project).join("curated/research/part-0.parquet"),
         // Copies keep the names of the folders that were copied.
         lake(&project).join(format!("curated/counts_copy/{run}/part-0.parquet")),
-        lake(&project).join("curated/counts/run=small.2025-10-31.9/part-0.parquet"),
+        lake(&project).join("curated/counts/run-small.2025-10-31.9/part-0.parquet"),
         lake(&project).join(format!("curated/counts/{run}/notes.txt")),
         lake(&project).join("artifacts/results/small/notes.json"),
         lake(&project).join("artifacts/scratch/mine/notes.txt"),

@@ -36,7 +36,7 @@ fn the_files_that_readers_see_and_no_others() {
     for upto in ["upto=3", "upto=5"] {
         project.soflow(["submit", "small", "--date", "2025-10-31", "--param", upto]).succeeded();
     }
-    let file = |run: u32| format!(".soflow/lake/curated/counts/run=small.2025-10-31.{run}/part-0.parquet");
+    let file = |run: u32| format!(".soflow/lake/curated/counts/run-small.2025-10-31.{run}/part-0.parquet");
     assert!(project.path().join(file(1)).is_file(), "the replaced version is gone");
     assert_eq!(project.soflow(["tables", "paths", "counts"]).stdout, format!("/project/{}\n", file(2)));
     let document = project.soflow(["tables", "paths", "counts", "--output", "json"]).json();

@@ -46,7 +46,7 @@ tables:
 const EACH: u32 = 25;
 
 /// Collections in all, on each kind of lake.
-const ALL: u32 = 250;
+const ALL: u32 = 125;
 
 /// A lake that everybody works on.
 struct World {
@@ -326,7 +326,7 @@ fn json_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn job(date: Date) -> Job {
-    let options = soflow::job::Options { date, parameters: &[], script: &|_| soflow::job::Script::There, scripts: &[] };
+    let options = soflow::job::Options { date, parameters: &[], file: &|_| soflow::job::CodeFile::Good, files: &[] };
     soflow::job::read("mini", Path::new("jobs/mini.yaml"), JOB, &options)
         .unwrap_or_else(|problems| panic!("{}", problems.render()))
 }

@@ -16,7 +16,7 @@ use soflow::event::Event;
 use soflow::ingest::pages;
 use soflow::job::{self, Job};
 use soflow::names::{RunId, Uri};
-use soflow::plan::{Plan, Select, StepResult, Version};
+use soflow::plan::{Partition, Plan, Select, StepResult, Version};
 use soflow::run::{self, Code, Driven, Gathered, Outcome, Services};
 use soflow::store::{FileStore, Store};
 use soflow::targets::Stop;
@@ -208,6 +208,40 @@ impl Lab {
         tables
     }
 
+    /// Asserts that each table's Delta log has the live files and no other, once all is shown that is published.
+    pub async fn logs_must_be_right(&self, when: &str) {
+        let catalog = self.catalog(&Process::healthy());
+        catalog.settle().await.unwrap();
+        for (table, entry) in &catalog.index().await.unwrap().tables {
+            let version = catalog.version(table, &entry.current).await.unwrap().unwrap();
+            let root = self.lake.curated.join(table).to_path().unwrap();
+            let place =
+                |part: &Partition| self.lake.curated.join(&part.place(&version.partition_by)).to_path().unwrap();
+            let live: BTreeSet<PathBuf> =
+                version.partitions.iter().flat_map(|partition| files_in(&place(partition))).collect();
+            let mut commits: Vec<PathBuf> = fs::read_dir(root.join("_delta_log"))
+                .map(|entries| entries.map(|entry| entry.unwrap().path()).collect())
+                .unwrap_or_default();
+            commits.retain(|path| path.file_name().is_some_and(|name| !name.to_string_lossy().starts_with('.')));
+            commits.sort();
+            assert_eq!(commits.is_empty(), version.schema.is_empty(), "{when}: {table}");
+            let mut told = BTreeSet::new();
+            for line in commits
+                .iter()
+                .flat_map(|file| fs::read_to_string(file).unwrap().lines().map(String::from).collect::<Vec<_>>())
+            {
+                let action: Value = serde_json::from_str(&line).unwrap();
+                if let Some(path) = action["add"]["path"].as_str() {
+                    assert!(told.insert(root.join(path)), "{when}: {table}: {path} is added twice");
+                }
+                if let Some(path) = action["remove"]["path"].as_str() {
+                    assert!(told.remove(&root.join(path)), "{when}: {table}: {path} is removed, and was not there");
+                }
+            }
+            assert_eq!(told, live, "{when}: {table}");
+        }
+    }
+
     pub fn rows(&self, version: &Version, when: &str) -> Vec<Row> {
         let mut rows = Vec::new();
         for partition in &version.partitions {
@@ -249,7 +283,7 @@ fn body(items: &[Item]) -> String {
 }
 
 pub fn job_of(date: Date) -> Job {
-    let options = job::Options { date, parameters: &[], script: &|_| job::Script::There, scripts: &[] };
+    let options = job::Options { date, parameters: &[], file: &|_| job::CodeFile::Good, files: &[] };
     job::read("mini", Path::new("jobs/mini.yaml"), JOB, &options)
         .unwrap_or_else(|problems| panic!("{}", problems.render()))
 }

@@ -24,7 +24,7 @@ fn writers(lab: &Lab, table: &str) -> BTreeMap<String, String> {
     partitions
         .map(|part| {
             let values: Vec<&str> = part.values.values().map(String::as_str).collect();
-            (values.join("/"), part.prefix.rsplit_once("run=").unwrap().1.to_string())
+            (values.join("/"), part.prefix.rsplit_once("run-").unwrap().1.to_string())
         })
         .collect()
 }

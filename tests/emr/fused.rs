@@ -3,12 +3,9 @@
 use std::process::Child;
 use std::time::Duration;
 
-use serde_json::Value;
-
-use crate::emr::kill::{kill_everywhere, killed_at};
+use crate::emr::kill::{Calls, kill_everywhere, killed_at};
 use crate::emr::lab::{DATE, Lab, STEPS, Said, ended, signal};
 use crate::emr::submit::told;
-use crate::emr::whole;
 use crate::twin::{Fault, FaultKind, Loss, Moment};
 
 pub fn fused() -> Lab {
@@ -129,8 +126,8 @@ fn of_a_chain_that_fails_what_had_completed_is_kept_and_a_retry_does_the_rest() 
 }
 
 #[test]
-fn a_client_killed_at_any_call_is_followed_by_one_that_finishes() {
-    kill_everywhere(fused);
+fn a_client_killed_while_a_chain_runs_is_followed_by_one_that_finishes() {
+    kill_everywhere(fused, Calls::OfSteps);
 }
 
 #[test]
@@ -285,28 +282,4 @@ fn of_a_step_that_has_not_had_its_turn_there_are_no_logs() {
     let said = lab.run(&["logs", &run(), "three"]);
     assert!(said.stderr.contains("step `three` did not run"), "{said}");
     succeeded(&lab.run(&["logs", &run(), "two"]));
-}
-
-#[test]
-fn the_daily_job_as_one_chain_writes_what_its_steps_write_alone() {
-    let Some(lab) = whole::daily("fused") else { return };
-    let mut rows: Vec<Value> = Vec::new();
-    for fuse in [false, true] {
-        set(&lab, fuse);
-        lab.twin.reset_calls();
-        let began = std::time::Instant::now();
-        let said = lab.run(&["submit", "daily", "--sample", "--force"]);
-        succeeded(&said);
-        let (took, calls) = (began.elapsed().as_secs_f64(), lab.twin.calls().len());
-        println!("the daily job, fused: {fuse}: {took:.1} s, {calls} calls");
-        let cluster = lab.clusters().pop().unwrap();
-        let steps = lab.steps(&cluster).into_iter().filter(|(name, _)| name.contains(&format!(".{}/", rows.len() + 1)));
-        assert_eq!(steps.count(), if fuse { 3 } else { 8 });
-        let runs = lab.json(&["runs"]);
-        let id = runs[0]["run"].as_str().or(runs["runs"][0]["run"].as_str()).unwrap_or_else(|| panic!("{runs:#}"));
-        let shown = lab.json(&["runs", "show", id]);
-        let steps = shown["steps"].as_array().unwrap_or_else(|| panic!("{shown:#}"));
-        rows.push(steps.iter().map(|step| step["rows"].clone()).collect());
-    }
-    assert_eq!(rows[0], rows[1]);
 }

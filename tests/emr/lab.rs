@@ -1,6 +1,5 @@
 //! A project, a lake in S3 and an EMR to run it on.
 
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,7 +11,7 @@ use parquet::arrow::ArrowWriter;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::twin::{Exec, Options, Twin};
+use crate::twin::{Exec, Moto, Options, Twin};
 
 /// Three steps, each on what the one before has written.
 pub const JOB: &str = "
@@ -63,7 +62,8 @@ impl Lab {
         let home = tempfile::tempdir().unwrap();
         let launcher = home.path().join("launcher.py");
         fs::write(&launcher, include_str!("launcher.py").replace("@PARQUET@", &parquet())).unwrap();
-        let exec = Exec { python: PathBuf::from("python3"), launcher };
+        // The interpreter itself, as fast as it starts: `python3` may be a script that looks for one, and takes longer.
+        let exec = Exec { python: Moto::python(), options: &["-I", "-S"], launcher };
         let twin =
             Twin::with(options(Options { exec: Some(exec), pace: Duration::from_millis(5), ..Options::default() }));
         twin.bucket(&bucket);

@@ -121,7 +121,7 @@ fn a_run_whose_results_are_gone_says_so_and_does_them_again() {
     let result = lab.twin.calls_of("s3", "PutObject").into_iter().find(|call| call.detail.contains("/results/"));
     lab.twin.remove(&format!("s3://{}", result.unwrap().detail));
     lab.twin
-        .remove(&format!("{}/part-0.parquet", artifacts.replace("artifacts", "curated/first/run=chain.2026-11-22.1")));
+        .remove(&format!("{}/part-0.parquet", artifacts.replace("artifacts", "curated/first/run-chain.2026-11-22.1")));
     let said = lab.run(&["attach", RUN]);
     assert_eq!(said.code, Some(0), "{said}");
     assert!(said.stderr.contains("what step `one` had written is gone"), "{said}");

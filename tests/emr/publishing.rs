@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::cli::readers;
 use crate::emr::lab::{DATE, Lab, TABLES};
 use crate::twin::{Fault, FaultKind};
 
@@ -24,6 +25,27 @@ fn hand_over(lab: &Lab, job: &str, date: &str) {
 fn attach(lab: &Lab, run: &str) {
     let said = lab.run(&["attach", run]);
     assert_eq!(said.code, Some(0), "{said}");
+}
+
+#[test]
+fn readers_of_s3_and_of_glue_count_what_is_published() {
+    let lab = Lab::new();
+    let steps = "steps: { one: { script: steps/one.py, reads: [], writes: [first] } }";
+    lab.write("jobs/chain.yaml", &format!("{steps}\ntables: {{ first: {{ partition-by: [part] }} }}\n"));
+    let mut environment = lab.twin.environment();
+    environment.push(("DATABASE", lab.bucket.replace('-', "_")));
+    environment.push(("HOME", lab.home.path().display().to_string()));
+    let curated = format!("s3://{}/lake/curated", lab.bucket);
+    for (parts, rows) in [("a", 3), ("a b%2Fc", 6)] {
+        lab.write("pyspark/steps/one.py", &format!("# partitions: {parts}\n"));
+        let said = lab.submit();
+        assert_eq!(said.code, Some(0), "{said}");
+        let Some(seen) = readers::counted("first", &curated, lab.home.path(), &environment) else { return };
+        readers::all_count(&seen, rows, 3);
+    }
+    assert_eq!(lab.run(&["rollback", "first"]).code, Some(0));
+    let seen = readers::counted("first", &curated, lab.home.path(), &environment).unwrap();
+    readers::all_count(&seen, 3, 3);
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn odd_partition_values_come_back_through_glue() {
     };
     let shown: BTreeMap<String, String> = found["Partitions"].as_array().unwrap().iter().map(place).collect();
     assert_eq!(shown.keys().cloned().collect::<Vec<_>>(), sorted(values), "{shown:#?}");
-    let prefix = format!("s3://{}/lake/curated/odd/run=odd.{DATE}.1/", lab.bucket);
+    let prefix = format!("s3://{}/lake/curated/odd/run-odd.{DATE}.1/", lab.bucket);
     for (value, place) in &shown {
         let spelled = parse_partition_path(&["tag".into()], place.strip_prefix(&prefix).unwrap()).unwrap();
         assert_eq!(spelled["tag"], *value, "{place}");

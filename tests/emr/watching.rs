@@ -17,7 +17,9 @@ fn many(lab: &Lab, steps: usize, table: &str) {
 #[test]
 fn more_steps_than_a_cluster_takes_are_added_as_others_end() {
     // The twin refuses more than 256 active steps, as EMR does. Nothing is written: the steps only end.
-    let lab = Lab::with("", |options| Options { exec: None, pace: Duration::from_millis(1), ..options });
+    // Each look is at all of the steps.
+    let rarely = "    poll-fastest: 200ms\n    poll-slowest: 500ms\n";
+    let lab = Lab::with(rarely, |options| Options { exec: None, pace: Duration::from_millis(1), ..options });
     many(&lab, 300, "{}");
     let said = lab.run(&["submit", "many", "--date", DATE]);
     assert_eq!(said.code, Some(0), "{said}");

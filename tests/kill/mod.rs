@@ -92,7 +92,7 @@ impl Seen {
 
     /// Whether a table has a Parquet file of the new run, also one that is being written.
     fn parquet(&self, table: &str) -> bool {
-        let mine = |name: &String| name.starts_with(&format!("run=mini.{NEW}")) && name.contains("parquet");
+        let mine = |name: &String| name.starts_with(&format!("run-mini.{NEW}")) && name.contains("parquet");
         self.names(&format!("curated/{table}")).iter().any(mine)
     }
 

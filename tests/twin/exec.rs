@@ -25,7 +25,7 @@ pub fn find() -> Option<Exec> {
         Some((ready, entry.path()))
     };
     let (_, newest) = fs::read_dir(home).ok()?.filter_map(made).max()?;
-    Some(Exec { python: newest.join("venv/bin/python"), launcher: root.join("engine/launch.py") })
+    Some(Exec { python: newest.join("venv/bin/python"), options: &[], launcher: root.join("engine/launch.py") })
 }
 
 /// Runs a step to its end, or until `stopped` fires or its other end is dropped.
@@ -68,7 +68,7 @@ async fn submit(
     let path = std::env::join_paths(path).map_err(|error| error.to_string())?;
     let exec = shared.options.exec.as_ref().expect("a step runs for real only when there is an engine");
     let mut command = Command::new(&exec.python);
-    command.arg("-u").arg(&exec.launcher).args(["step", "--engine", "sail"]);
+    command.arg("-u").args(exec.options).arg(&exec.launcher).args(["step", "--engine", "sail"]);
     command.args(submission.conf.iter().flat_map(|pair| ["--conf", pair.as_str()]));
     command.arg("--script").arg(script).arg("--").args(&submission.arguments);
     command.env("PYTHONPATH", path).env("PYTHONNOUSERSITE", "1").env("PYTHONDONTWRITEBYTECODE", "1");

@@ -86,6 +86,8 @@ impl Default for Options {
 pub struct Exec {
     /// The interpreter of an engine environment.
     pub python: PathBuf,
+    /// Its options.
+    pub options: &'static [&'static str],
     /// The launcher script.
     pub launcher: PathBuf,
 }

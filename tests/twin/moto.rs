@@ -1,5 +1,6 @@
 //! A moto server: its environment is made once, it runs once a process, and it ends with the process.
 
+use std::path::PathBuf;
 use std::process::Child;
 use std::sync::OnceLock;
 
@@ -26,6 +27,11 @@ impl Moto {
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Moto> = OnceLock::new();
         SHARED.get_or_init(Self::start)
+    }
+
+    /// Returns the interpreter of its environment.
+    pub fn python() -> PathBuf {
+        tools::python("moto", LOCK).get_program().into()
     }
 
     /// Starts a moto on a free port.

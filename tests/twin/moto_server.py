@@ -6,6 +6,7 @@ says how long a second of a state machine's waits and retries lasts.
 
 import functools
 import gc
+import io
 import json
 import logging
 import os
@@ -20,7 +21,6 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.core.config import default_user_config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from moto.s3.responses import S3Response
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
@@ -59,15 +59,17 @@ def with_s3s_list_of_parts(serve):
     return answer
 
 
-def one_at_a_time(respond):
-    """S3 compares an object and replaces it at once. moto does so in two steps, between which another call may win as well,
-    and closes what a third one still reads."""
-    lock = threading.RLock()
+def one_at_a_time(serve):
+    """moto is not made for threads: it goes through lists that another call changes, compares an object and replaces it in
+    two steps, and closes what a third call still reads. What it runs in threads of its own, executions, comes in here too."""
+    lock = threading.Lock()
 
-    @functools.wraps(respond)
-    def answer(*arguments):
+    def answer(environ, start):
+        # Before the lock: whoever sends a body slowly holds up nobody.
+        length = -1 if environ.get("wsgi.input_terminated") else int(environ.get("CONTENT_LENGTH") or 0)
+        environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(length))
         with lock:
-            return respond(*arguments)
+            return serve(environ, start)
 
     return answer
 
@@ -117,7 +119,6 @@ def invoke(parameters, region, state_credentials):
 
 # moto looks through its own folder twice for each call.
 DomainDispatcherApplication.get_backend_for_host = functools.cache(DomainDispatcherApplication.get_backend_for_host)
-S3Response._key_response = one_at_a_time(S3Response._key_response)
 expressions._eval_jsonata = evaluate
 WaitFunction._wait_interval = wait
 retrier_decl.time = types.SimpleNamespace(sleep=lambda seconds: time.sleep(seconds * SECOND))
@@ -126,7 +127,7 @@ lambda_eval_utils._invoke_lambda_function = invoke
 logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
 default_user_config["stepfunctions"] = {"execute_state_machine": True}
 
-application = with_s3s_list_of_parts(DomainDispatcherApplication(create_backend_app))
+application = one_at_a_time(with_s3s_list_of_parts(DomainDispatcherApplication(create_backend_app)))
 server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet)
 threading.Thread(target=end_with_parent, daemon=True).start()
 # What is there now stays: not to be looked through for garbage again and again.

@@ -47,7 +47,7 @@ pub fn counted() -> Option<&'static Daily> {
 
 /// Returns the project with a day's pages, or `None` after saying why there is none.
 fn project(name: &str) -> Option<Emr> {
-    let emr = whole::daily(name)?;
+    let emr = whole::daily(name, "")?;
     // Longer than a function stays: how often one looks at EMR is not how fast this machine is.
     let settings = fs::read_to_string(emr.home.path().join("config/soflow.yaml")).unwrap();
     let settings =

@@ -55,7 +55,7 @@ fn gone(handler: &'static str) -> BTreeSet<Right> {
     let held = lab.hold_at(handler, "*", "");
     let execution = lab.start(&input());
     held.wait();
-    lab.emr.twin.remove(&format!("s3://{}/lake/curated/first/run=chain.{DATE}.1/part-0.parquet", lab.emr.bucket));
+    lab.emr.twin.remove(&format!("s3://{}/lake/curated/first/run-chain.{DATE}.1/part-0.parquet", lab.emr.bucket));
     lab.emr.twin.step_fate("two", StepFate::Completes);
     drop(held);
     lab.succeeded(&lab.finish(&execution), handler);
@@ -86,7 +86,7 @@ fn moves(handler: &'static str) -> BTreeSet<Right> {
     let execution = lab.start(&input());
     held.wait();
     // What a step has left half-written.
-    lab.emr.twin.put(&format!("s3://{}/lake/curated/third/run=chain.{DATE}.1/half", lab.emr.bucket), "half");
+    lab.emr.twin.put(&format!("s3://{}/lake/curated/third/run-chain.{DATE}.1/half", lab.emr.bucket), "half");
     lab.emr.twin.lose_cluster(&lab.emr.clusters()[0], Loss::Spot, None);
     drop(held);
     lab.succeeded(&lab.finish(&execution), handler);

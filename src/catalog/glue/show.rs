@@ -7,11 +7,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
+use super::GlueTables;
 use super::calls::{DELETE_AT_ONCE, EXISTS, GluePartition, GlueTable, NOT_FOUND, WRITE_AT_ONCE};
 use super::table::{LAKE, RUN, ShownVersion, same};
-use super::{GlueTables, LENGTH};
 use crate::aws::CallError;
 use crate::catalog::Catalog;
+use crate::catalog::follow::LENGTH;
 use crate::catalog::state::CatalogState;
 use crate::error::{Error, Kind, Result};
 

@@ -17,10 +17,6 @@ fn folder(names: &[&str]) -> tempfile::TempDir {
     folder
 }
 
-fn bundle(folder: &Path) -> Result<Bundle> {
-    Bundle::read(folder, [Path::new("steps/a.py")])
-}
-
 fn zipped(bundle: &Bundle) -> BTreeMap<String, String> {
     let mut zip = zip::ZipArchive::new(std::io::Cursor::new(&bundle.files[0].bytes)).unwrap();
     let mut found = BTreeMap::new();
@@ -39,7 +35,7 @@ const CODE: &[&str] = &["steps/a.py", "steps/b.py", "pkg/__init__.py", "pkg/one.
 fn the_zip_has_what_a_step_can_import_and_nothing_else() {
     let folder = folder(CODE);
     let root = folder.path();
-    let clean = bundle(root).unwrap();
+    let clean = Bundle::read(root).unwrap();
     for name in [
         "tests/test_a.py",
         "pkg/__pycache__/one.cpython-311.pyc",
@@ -54,7 +50,7 @@ fn the_zip_has_what_a_step_can_import_and_nothing_else() {
     ] {
         write(root, name, "not code");
     }
-    let cluttered = bundle(root).unwrap();
+    let cluttered = Bundle::read(root).unwrap();
     assert_eq!(cluttered, clean);
     let names: Vec<_> = zipped(&clean).into_keys().collect();
     let wanted = [
@@ -71,9 +67,9 @@ fn the_zip_has_what_a_step_can_import_and_nothing_else() {
     assert_eq!(names, wanted);
     assert_eq!(
         clean.files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>(),
-        [CODE_ARCHIVE, "steps/a.py", CHAIN_DRIVER]
+        [CODE_ARCHIVE, "alone.py", "steps/a.py", "steps/b.py", CHAIN_DRIVER]
     );
-    assert_eq!(clean.files[1].bytes, b"NAME = 'steps/a.py'\n");
+    assert_eq!(clean.files[2].bytes, b"NAME = 'steps/a.py'\n");
 }
 
 #[test]
@@ -82,11 +78,11 @@ fn the_same_code_is_the_same_bundle_in_any_folder_and_order() {
     let (first, second) = (folder(CODE), folder(&backwards));
     let old = fs::File::open(second.path().join("pkg/one.py")).unwrap();
     old.file().set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000)).unwrap();
-    assert_eq!(bundle(first.path()).unwrap(), bundle(second.path()).unwrap());
+    assert_eq!(Bundle::read(first.path()).unwrap(), Bundle::read(second.path()).unwrap());
     for name in ["steps/a.py", "pkg/one.py", "pkg/data/words.txt", "pkg/new.py"] {
         let changed = folder(CODE);
         write(changed.path(), name, "changed");
-        assert_ne!(bundle(changed.path()).unwrap().digest, bundle(first.path()).unwrap().digest, "{name}");
+        assert_ne!(Bundle::read(changed.path()).unwrap().digest, Bundle::read(first.path()).unwrap().digest, "{name}");
     }
 }
 
@@ -95,7 +91,7 @@ fn python_imports_from_the_zip_what_it_imports_from_the_folder() {
     let folder =
         folder(&["steps/a.py", "pkg/__init__.py", "pkg/one.py", "bare/two.py", "bare/deep/three.py", "alone.py"]);
     let zip = folder.path().join("out.zip");
-    fs::write(&zip, &bundle(folder.path()).unwrap().files[0].bytes).unwrap();
+    fs::write(&zip, &Bundle::read(folder.path()).unwrap().files[0].bytes).unwrap();
     let script = "import alone, pkg.one, bare.two, bare.deep.three as three; print(three.NAME)";
     let ran = Command::new("python3").args(["-c", script]).env("PYTHONPATH", &zip).current_dir("/").output().unwrap();
     assert_eq!(String::from_utf8_lossy(&ran.stdout), "bare/deep/three.py\n", "{ran:?}");
@@ -109,7 +105,7 @@ fn links_that_leave_the_folder_and_large_files_are_refused() {
     let refused = |prepare: &dyn Fn(&Path)| {
         let folder = folder(CODE);
         prepare(folder.path());
-        bundle(folder.path()).unwrap_err().message
+        Bundle::read(folder.path()).unwrap_err().message
     };
     let leaving = refused(&|root| symlink(secret.path().join("key"), root.join("pkg/key.py")).unwrap());
     assert_eq!(leaving, "`pkg/key.py` in the code folder is a link that leaves the code folder");
@@ -117,8 +113,6 @@ fn links_that_leave_the_folder_and_large_files_are_refused() {
     assert_eq!(to_folder, "`pkg/again` in the code folder is a link to a folder");
     let dangling = refused(&|root| symlink("nowhere", root.join("pkg/gone.py")).unwrap());
     assert_eq!(dangling, "`pkg/gone.py` in the code folder cannot be read");
-    let script = refused(&|root| fs::remove_file(root.join("steps/a.py")).unwrap());
-    assert_eq!(script, "`steps/a.py` in the code folder cannot be read");
     let large = refused(&|root| {
         let file = fs::File::create(root.join("pkg/big.bin")).unwrap();
         file.set_len(LARGEST_FILE + 1).unwrap();
@@ -130,5 +124,32 @@ fn links_that_leave_the_folder_and_large_files_are_refused() {
 fn a_link_within_the_folder_is_the_file() {
     let folder = folder(CODE);
     std::os::unix::fs::symlink("one.py", folder.path().join("pkg/same.py")).unwrap();
-    assert_eq!(zipped(&bundle(folder.path()).unwrap())["pkg/same.py"], "NAME = 'pkg/one.py'\n");
+    assert_eq!(zipped(&Bundle::read(folder.path()).unwrap())["pkg/same.py"], "NAME = 'pkg/one.py'\n");
+}
+
+#[test]
+fn a_sql_file_and_a_notebook_are_shipped_as_the_scripts_that_run_them() {
+    let folder = folder(CODE);
+    let root = folder.path();
+    let notebook = |output: &str| {
+        let cell = r#"{"cell_type":"code","metadata":{},"source":["x = 'ü\"'\n","x"],"outputs":[{"text":"OUT"}]}"#;
+        let text = format!(r#"{{"nbformat":4,"metadata":{{}},"cells":[{cell}]}}"#).replace("OUT", output);
+        write(root, "notebooks/n.ipynb", &text);
+    };
+    notebook("private");
+    write(root, "steps/t.sql", "select 1 as a;\n");
+    write(root, "steps/broken.ipynb", "{");
+    let first = Bundle::read(root).unwrap();
+    let names: Vec<_> = first.files.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(names[1..4], ["alone.py", "made/notebooks/n.ipynb.py", "made/steps/t.sql.py"]);
+    assert!(!zipped(&first).contains_key("notebooks/n.ipynb") && zipped(&first).contains_key("steps/t.sql"));
+    let sources = Bundle::sources(root).unwrap();
+    let all: Vec<u8> = sources.iter().flat_map(|(_, bytes)| bytes.clone()).collect();
+    assert!(!String::from_utf8_lossy(&all).contains("private"));
+    notebook("other");
+    assert_eq!(Bundle::read(root).unwrap(), first);
+    let script = String::from_utf8(first.files[2].bytes.clone()).unwrap();
+    let line = script.lines().find_map(|line| line.strip_prefix("SOURCE = ")).unwrap();
+    let given: serde_json::Value = serde_json::from_str(&serde_json::from_str::<String>(line).unwrap()).unwrap();
+    assert_eq!(given["cells"][0], serde_json::json!({ "name": "cell 1", "python": "x = 'ü\"'\nx" }));
 }

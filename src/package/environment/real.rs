@@ -47,7 +47,7 @@ fn the_steps_import_what_they_need_from_the_archive() {
     let unpacked = folder.path().join("environment");
     unpack(&archive, &unpacked, &version, &home);
     let Some(spark) = pyspark(root, folder.path()) else { return skip("built, but there is no Spark engine here") };
-    let bundle = Bundle::read(&root.join("pyspark"), []).unwrap();
+    let bundle = Bundle::read(&root.join("pyspark")).unwrap();
     let code = folder.path().join("soflow_code.zip");
     fs::write(&code, &bundle.files[0].bytes).unwrap();
     let script = "\

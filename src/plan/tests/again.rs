@@ -89,7 +89,7 @@ fn what_an_older_date_had_brought_is_taken_away_when_it_runs_again() {
     let dates: Vec<_> = objects.iter().map(|object| object["date"].as_str()).collect();
     assert_eq!(dates, [None, Some("2026-10-02")]);
     world.submit(DAY, &[("questions", &[("month", "2026-10")]), ("questions", &[("month", "2026-11")])]);
-    let run = "questions/run=daily.2026-10-01.3";
+    let run = "questions/run-daily.2026-10-01.3";
     assert_eq!(world.partitions("questions"), [format!("2026-10 {run}"), format!("2026-11 {run}")]);
     assert_eq!((world.running(DAY), world.running(NEXT)), (Vec::new(), Vec::new()));
     world.pages("questions", DAY, "q1");

@@ -1,8 +1,6 @@
 //! Brings to S3 what steps need and is not there yet: code, Python packages, bootstrap scripts. Names tell content, so what
 //! is there is never sent again, and a running step's code never changes.
 
-use std::path::{Path, PathBuf};
-
 use fs_err as fs;
 use serde::Serialize;
 
@@ -106,8 +104,7 @@ impl Clusters {
         let bundle = match self.bundle.get() {
             Some(bundle) => bundle,
             None => {
-                let scripts = scripts(&self.settings.code)?;
-                let bundle = Bundle::read(&self.settings.code, scripts.iter().map(PathBuf::as_path))?;
+                let bundle = Bundle::read(&self.settings.code)?;
                 self.bundle.get_or_init(|| bundle)
             }
         };
@@ -170,19 +167,6 @@ impl Clusters {
         }
         Ok(self.bootstrap_places())
     }
-}
-
-/// Returns the scripts below `steps/` of the code.
-fn scripts(code: &Path) -> Result<Vec<PathBuf>> {
-    let mut scripts = Vec::new();
-    for entry in fs::read_dir(code.join("steps"))? {
-        let script = Path::new("steps").join(entry?.file_name());
-        if script.extension().is_some_and(|extension| extension == "py") {
-            scripts.push(script);
-        }
-    }
-    scripts.sort();
-    Ok(scripts)
 }
 
 /// Refuses a bootstrap script that a node would not run, for what an editor made of its text. A program is none.

@@ -12,7 +12,7 @@ use super::send_once::{UniqueRequest, left, send_once};
 use crate::aws::CallError;
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
-use crate::package::{CHAIN_DRIVER, CODE_ARCHIVE, INTERPRETER};
+use crate::package::{CHAIN_DRIVER, CODE_ARCHIVE, INTERPRETER, script_path};
 use crate::targets::{Shipped, StepOrder, Stop, asked};
 
 /// Most characters of a step's jar and arguments together. Source: EMR's API model, HadoopJarStepConfig.
@@ -111,7 +111,7 @@ impl StepForm<'_> {
             args.extend([self.shipped.code.join(CHAIN_DRIVER).to_string(), done.to_string()]);
         }
         for order in orders {
-            args.push(self.shipped.code.join(&order.script.to_string_lossy()).to_string());
+            args.push(self.shipped.code.join(&script_path(&order.code).to_string_lossy()).to_string());
             args.extend(["--task".to_string(), order.task.to_string()]);
         }
         args

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Seek};
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use crate::diagnose::{Class, Explainer, Place};
 use crate::error::{Error, Kind, Result};
 use crate::event::Sink;
 use crate::machine::python;
+use crate::package::StepSource;
 use crate::targets::{Cause, Ended, StepEnd, StepOrder, Stop, Target, asked};
 
 /// How long a step gets to end by itself after it was asked to stop.
@@ -76,6 +77,17 @@ impl LocalTarget {
         self.engine.memory.map(|memory| memory / self.slots as u64)
     }
 
+    /// Returns the Python script of a step; one that is made of another file is put beside its logs.
+    fn script(&self, order: &StepOrder, folder: &Path) -> Result<PathBuf> {
+        let code = &self.engine.code;
+        if !StepSource::is_one(&order.code) {
+            return Ok(code.join(&order.code));
+        }
+        let script = folder.join("step.py");
+        fs::write(&script, StepSource::read(code, &order.code)?.script()?)?;
+        Ok(script)
+    }
+
     /// Starts a step; its output goes to files in its folder of logs.
     fn begin(&self, order: &StepOrder) -> Result<StepProcess> {
         let folder = order.logs.to_path().ok_or_else(|| {
@@ -91,7 +103,7 @@ impl LocalTarget {
             arguments.extend(["--conf".into(), format!("{}={value}", launcher::spark_property(key)).into()]);
         }
         arguments.extend(self.share().into_iter().flat_map(launcher::memory));
-        arguments.extend(["--script".into(), self.engine.code.join(&order.script).into()]);
+        arguments.extend(["--script".into(), self.script(order, &folder)?.into()]);
         arguments.extend(["--", "--task", order.task.as_str()].map(OsString::from));
         let process = self.engine.run("step", &arguments, &stdout, &stderr)?;
         Ok(StepProcess { process, stdout, stderr })

@@ -91,7 +91,12 @@ fn changed(file: &Path) -> SystemTime {
 }
 
 fn json_files(folder: &Path) -> Vec<PathBuf> {
-    files(folder).into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "json")).collect()
+    // A line of a Delta log is a document of its own.
+    let is_document = |file: &PathBuf| {
+        let in_log = file.components().any(|part| part.as_os_str() == "_delta_log");
+        !in_log && file.extension().is_some_and(|extension| extension == "json")
+    };
+    files(folder).into_iter().filter(is_document).collect()
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

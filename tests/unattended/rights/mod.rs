@@ -52,6 +52,11 @@ const UNREACHED: &[(&[&str], &[&str], &str)] = &[
         "EMR asks for it with the first cluster of an account, in the name of who makes that",
     ),
     (
+        &["PublishRole", "EndedRole"],
+        &["s3:DeleteObject _delta_log"],
+        "of a table that Delta has shown, and that got a column for which Delta has no type",
+    ),
+    (
         &["SubmitRole"],
         &["elasticmapreduce:DescribeStep"],
         "of a step that is behind a thousand newer ones on its cluster",

@@ -7,7 +7,7 @@ fn order(step: &str, spark: &[(&str, &str)]) -> StepOrder {
     StepOrder {
         run: "daily.2026-11-22.3".parse().unwrap(),
         step: step.into(),
-        script: format!("steps/{step}.py").into(),
+        code: format!("steps/{step}.py").into(),
         task: Uri::in_bucket("a", &format!("runs/daily/2026-11-22/3/tasks/{step}.json")),
         logs: Uri::in_bucket("a", "logs"),
         spark: spark.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
