@@ -208,8 +208,18 @@ TAG_PAIRS_MONTHLY: Columns = (
     ("_run_id", "string"),
 )
 
+QUESTION_TAGS: Columns = (
+    ("site", "string"),
+    ("question_id", "bigint"),
+    ("tag", "string"),
+    ("position", "int"),  # in the question's list of tags, from 1
+    ("created_at", "timestamp"),
+    ("_run_id", "string"),
+)
+
 TABLES: dict[str, Columns] = {
     "questions": QUESTIONS,
+    "question_tags": QUESTION_TAGS,
     "answers": ANSWERS,
     "comments": COMMENTS,
     "quarantine": QUARANTINE,
@@ -223,6 +233,7 @@ TABLES: dict[str, Columns] = {
 
 PARTITIONS: dict[str, Columns] = {
     "questions": (("created_month", "string"),),  # yyyy-MM of created_at, UTC
+    "question_tags": (("created_month", "string"),),
     "answers": (("created_month", "string"),),
     "comments": (("created_month", "string"),),
     "quarantine": (("endpoint", "string"), ("dt", "string")),  # dt: the logical date

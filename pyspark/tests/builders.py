@@ -13,6 +13,7 @@ from soflow_jobs.task import Published, Task, parse_task
 SITE = "stackoverflow"
 NEEDS = {
     "questions": (["raw.questions"], ["questions", "quarantine", "ingest_audit"]),
+    "question_tags": (["questions"], ["question_tags"]),
     "answers": (["raw.answers", "questions"], ["answers", "quarantine", "ingest_audit"]),
     "comments": (["raw.comments"], ["comments", "quarantine", "ingest_audit"]),
     "sentiment": (["questions", "answers", "comments"], ["text_sentiment"]),

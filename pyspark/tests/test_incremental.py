@@ -14,6 +14,7 @@ ON_SAIL = os.environ.get("SOFLOW_TEST_ENGINE", "sail") == "sail"
 
 KEYS = {
     "questions": ["question_id"],
+    "question_tags": ["question_id", "tag"],
     "answers": ["answer_id"],
     "comments": ["comment_id"],
     "text_sentiment": ["unit_type", "unit_id"],

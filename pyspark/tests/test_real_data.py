@@ -9,11 +9,22 @@ from pathlib import Path
 import pytest
 from builders import NEEDS, TestLake
 
-from soflow_jobs import answers, comments, gold, questions, tag_health, tag_pairs, tag_sentiment, tag_trends
+from soflow_jobs import (
+    answers,
+    comments,
+    gold,
+    question_tags,
+    questions,
+    tag_health,
+    tag_pairs,
+    tag_sentiment,
+    tag_trends,
+)
 from soflow_jobs import text_sentiment as sentiment
 
 STEPS = {
     "questions": questions,
+    "question_tags": question_tags,
     "answers": answers,
     "comments": comments,
     "sentiment": sentiment,
@@ -129,6 +140,13 @@ def test_sentiment_agrees_with_people(real_data):
     found = gold.evaluate(f"{real_data}/senti4sd/train3098itemPOLARITY.csv")
     assert found["macro_f1"] >= 0.78
     assert found["recall"]["neutral"] >= 0.60
+
+
+def test_every_tag_of_every_question_is_one_row(spark, real):
+    lake, items = real
+    rows = lake.rows(spark, "question_tags", "question_id", "position", "tag")
+    expected = [(q["question_id"], at, tag) for q in items["questions"] for at, tag in enumerate(q["tags"], 1)]
+    assert rows == sorted(expected, key=repr)
 
 
 def test_every_step_was_run(real):

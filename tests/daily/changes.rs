@@ -48,7 +48,7 @@ fn only_what_has_changed_runs_again() {
     lab.run(&["ingest", "pages", "pages/1", "--date", "2026-11-20"]).expect(0);
     lab.run(&["submit", "daily", "--date", "2026-11-20"]).expect(0);
     let first = states(&lab, "daily.2026-11-20.1");
-    assert_eq!(with_state(&first, "completed").len(), 8, "{first:?}");
+    assert_eq!(with_state(&first, "completed").len(), 9, "{first:?}");
 
     // Neither an engine nor a Python is to be found: nothing to do must not look for them.
     let nowhere = lab.home().join("nowhere").display().to_string();

@@ -10,9 +10,10 @@ use serde_json::Value;
 use super::bad::column;
 use super::lab::{Lab, real_pages, walk};
 
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     "answers",
     "comments",
+    "question_tags",
     "questions",
     "tag_health_monthly",
     "tag_pairs_monthly",

@@ -16,10 +16,11 @@ use crate::emr::lab::{DATE, Lab};
 use crate::twin::{Exec, Options, Twin};
 
 /// The tables of the daily job and the key of each.
-const TABLES: [(&str, &[&str]); 9] = [
+const TABLES: [(&str, &[&str]); 10] = [
     ("answers", &["site", "answer_id"]),
     ("comments", &["site", "comment_id"]),
     ("ingest_audit", &["site", "endpoint", "dt", "raw_run"]),
+    ("question_tags", &["site", "question_id", "tag"]),
     ("questions", &["site", "question_id"]),
     ("tag_health_monthly", &["site", "month", "tag"]),
     ("tag_pairs_monthly", &["site", "month", "tag_a", "tag_b"]),
@@ -43,7 +44,7 @@ fn the_daily_job_on_a_cluster_gives_what_it_gives_here() {
     let cluster = lab.clusters().pop().unwrap();
     let first = steps_of(&lab, &cluster, 1);
     assert_eq!(lab.clusters().len(), 1);
-    // Two of the eight have Spark options of their own.
+    // One of the nine has Spark options of its own.
     assert_eq!(first.len(), 3, "{first:?}");
 
     let mut rows = 0;
