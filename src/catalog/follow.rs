@@ -16,7 +16,7 @@ use jiff::SignedDuration;
 use super::delta::{DeltaHead, DeltaLog};
 use super::glue::{self, GlueTables, GlueTurn};
 use super::state::CatalogState;
-use super::{Catalog, duckdb};
+use super::{Catalog, Index, duckdb};
 use crate::error::{Error, Kind, Result};
 use crate::names::{RunId, Uri};
 use crate::plan::Version;
@@ -45,7 +45,7 @@ impl Catalog {
     /// # Errors
     /// Those of Glue and of the store.
     pub async fn settle(&self) -> Result<()> {
-        self.follow(&nonce(), self.state().await?).await
+        self.follow(&nonce(), self.state().await?, &Index::default()).await
     }
 
     /// Takes the turn to write to Glue, if there is any and nobody else has it.
@@ -55,22 +55,22 @@ impl Catalog {
         }
     }
 
-    /// Shows what is not shown yet.
-    pub(super) async fn follow(&self, by: &str, state: CatalogState) -> Result<()> {
+    /// Shows what is not shown yet; `seen` has versions that were current before.
+    pub(super) async fn follow(&self, by: &str, state: CatalogState, seen: &Index) -> Result<()> {
         match &self.glue {
-            Some(glue) => self.follow_in_turn(by, state, glue).await,
-            None => self.follow_alone(state).await,
+            Some(glue) => self.follow_in_turn(by, state, seen, glue).await,
+            None => self.follow_alone(state, seen).await,
         }
     }
 
     /// Shows what is not shown yet where no Glue is: others may do so at the same time.
-    async fn follow_alone(&self, mut state: CatalogState) -> Result<()> {
+    async fn follow_alone(&self, mut state: CatalogState, seen: &Index) -> Result<()> {
         loop {
             let pending = state.pending();
             if pending.is_empty() {
                 return Ok(());
             }
-            let (shown, failed) = self.show_everywhere(&pending, &state, None).await;
+            let (shown, failed) = self.show_everywhere(&pending, &state, seen, None).await;
             let note = |state: &mut CatalogState| {
                 state.note_shown(&shown);
                 Ok(true)
@@ -83,7 +83,7 @@ impl Catalog {
     }
 
     /// Shows what is not shown yet; waits while someone else is at it, who may show ours as well.
-    async fn follow_in_turn(&self, by: &str, mut state: CatalogState, glue: &GlueTables) -> Result<()> {
+    async fn follow_in_turn(&self, by: &str, mut state: CatalogState, seen: &Index, glue: &GlueTables) -> Result<()> {
         loop {
             let pending = state.pending();
             if pending.is_empty() && !state.is_lent_to(by) {
@@ -104,7 +104,7 @@ impl Catalog {
                 continue;
             };
             let turn = GlueTurn::new(self, glue, by, until);
-            let (shown, failed) = self.show_everywhere(&pending, &state, Some(&turn)).await;
+            let (shown, failed) = self.show_everywhere(&pending, &state, seen, Some(&turn)).await;
             // Someone may have published meanwhile and be waiting for this turn to end: then it goes on.
             let note = |state: &mut CatalogState| {
                 if state.is_lent_to(by) {
@@ -130,11 +130,12 @@ impl Catalog {
         &self,
         pending: &BTreeMap<String, RunId>,
         state: &CatalogState,
+        seen: &Index,
         turn: Option<&GlueTurn<'_>>,
     ) -> (BTreeMap<String, DeltaHead>, Option<Error>) {
         let mut tables = Vec::new();
         for (table, run) in pending {
-            tables.push(self.show(table, run, state, turn).boxed());
+            tables.push(self.show((table, run), state, seen, turn).boxed());
         }
         let ended = futures_util::stream::iter(tables).buffer_unordered(TABLES_AT_ONCE);
         let (mut shown, mut failed) = (BTreeMap::new(), None);
@@ -153,25 +154,28 @@ impl Catalog {
     /// Shows one table; returns its name, and how far its Delta log is.
     async fn show(
         &self,
-        table: &str,
-        run: &RunId,
+        (table, run): (&str, &RunId),
         state: &CatalogState,
+        seen: &Index,
         turn: Option<&GlueTurn<'_>>,
     ) -> Result<(String, DeltaHead)> {
         let version = self.of_state(state, table, run).await?;
-        let head = self.show_in_delta(state.delta.get(table), &version).await?;
+        let head = self.show_in_delta(state.delta.get(table), seen, &version).await?;
         if let Some(turn) = turn.filter(|_| state.shown.get(table) != Some(run)) {
             glue::show(turn, turn.glue.wanted(&version, state.generation)).await?;
         }
         Ok((table.into(), head))
     }
 
-    async fn show_in_delta(&self, head: Option<&DeltaHead>, version: &Version) -> Result<DeltaHead> {
+    async fn show_in_delta(&self, head: Option<&DeltaHead>, seen: &Index, version: &Version) -> Result<DeltaHead> {
         if let Some(head) = head.filter(|head| head.run == version.run) {
             return Ok(head.clone());
         }
         let known = match head {
-            Some(head) => self.version(&version.table, &head.run).await?.map(|before| (head, before)),
+            Some(head) => match seen.versions.get(&version.table).filter(|before| before.run == head.run) {
+                Some(before) => Some((head, before.clone())),
+                None => self.version(&version.table, &head.run).await?.map(|before| (head, before)),
+            },
             None => None,
         };
         let log = DeltaLog { store: self.store.as_ref(), curated: &self.curated, table: &version.table };

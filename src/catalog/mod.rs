@@ -116,7 +116,7 @@ impl Catalog {
             Ok(changed)
         });
         match published.await {
-            Ok(state) => Ok(self.follow(&by, state).await.err()),
+            Ok(state) => Ok(self.follow(&by, state, seen).await.err()),
             Err(error) => {
                 if error.kind == Kind::Held {
                     self.take_back(versions).await;
@@ -148,7 +148,7 @@ impl Catalog {
             Ok(true)
         };
         let state = self.change(point).await?;
-        Ok(self.follow(&by, state).await.err())
+        Ok(self.follow(&by, state, seen).await.err())
     }
 
     /// Forgets versions; the current ones are always kept. Their files stay, for runs that have begun with them: who
