@@ -135,7 +135,7 @@ impl Catalog {
     ) -> (BTreeMap<String, DeltaHead>, Option<Error>) {
         let mut tables = Vec::new();
         for (table, run) in pending {
-            tables.push(self.show((table, run), state, seen, turn).boxed());
+            tables.push(self.show((table.as_str(), run), state, seen, turn).boxed());
         }
         let ended = futures_util::stream::iter(tables).buffer_unordered(TABLES_AT_ONCE);
         let (mut shown, mut failed) = (BTreeMap::new(), None);

@@ -13,7 +13,7 @@ steps:
 tables:
   orders: { key: [order_id] }
   sales: { key: [day], partition-by: [weekday] }
-  best: {}
+  best: { partition-by: [weekday] }
 ";
 
 const ORDERS: &str = "\
@@ -57,14 +57,21 @@ const CELLS: &[(&str, &str, &[&str])] = &[
     ("code", "save('best', best)", &[]),
 ];
 
+/// Returns the files of a job in three languages, by their paths in a project.
+pub fn files() -> [(&'static str, String); 5] {
+    [
+        ("jobs/sold.yaml", JOB.into()),
+        ("pyspark/lake.py", include_str!("../../templates/minimal/pyspark/lake.py").into()),
+        ("pyspark/steps/orders.py", ORDERS.into()),
+        ("pyspark/steps/sales.sql", SALES.into()),
+        ("pyspark/notebooks/best.ipynb", notebook(CELLS, "first")),
+    ]
+}
+
 fn project() -> Project {
     engine_is_there();
     let project = Project::empty();
-    project.soflow(["init", "."]).succeeded();
-    project.write("jobs/sold.yaml", JOB);
-    project.step("orders", ORDERS);
-    project.write("pyspark/steps/sales.sql", SALES);
-    project.write("pyspark/notebooks/best.ipynb", &notebook(CELLS, "first"));
+    files().iter().for_each(|(name, text)| project.write(name, text));
     project
 }
 
@@ -109,6 +116,17 @@ fn a_step_in_sql_and_one_in_a_notebook_run_and_run_again_when_their_code_has_cha
     assert_eq!(planned(&project), ["orders: up-to-date", "sales: run", "best: run"]);
     project.soflow(SUBMIT).succeeded();
     assert_eq!(rows(&project, "select count(*) as n from best")["rows"], json!([{ "n": 1 }]));
+}
+
+#[test]
+fn both_engines_make_the_same_of_sql_and_of_notebooks() {
+    if std::env::var_os("SOFLOW_TEST_PARITY").is_none_or(|value| value != "1") {
+        println!("skipped: parity of SQL and notebooks: SOFLOW_TEST_PARITY is not 1");
+        return;
+    }
+    let said = project().soflow(["parity", "sold", "--date", "2026-11-22"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert!(said.stdout.contains("Sail and Spark agree on"), "{said}");
 }
 
 #[test]

@@ -27,7 +27,7 @@ mod help;
 mod ingest;
 mod init;
 mod interrupt;
-mod languages;
+pub mod languages;
 mod logs;
 mod output;
 mod plan;

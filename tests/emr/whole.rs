@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use soflow::names::{PartitionValues, parse_partition_path};
 use soflow::parity;
 
+use crate::cli::languages;
 use crate::daily::lab::{block_on, side};
 use crate::emr::lab::{DATE, Lab};
 use crate::twin::{Exec, Options, Twin};
@@ -50,7 +51,7 @@ fn the_daily_job_on_a_cluster_gives_what_it_gives_here() {
     let mut rows = 0;
     for (table, key) in TABLES {
         let (partition_by, there) = in_glue(&lab, table);
-        let here = on_disk(&lab, table, &partition_by);
+        let here = on_disk(&lab, table, "daily", &partition_by);
         let values = |files: &Files| {
             let mut values: Vec<PartitionValues> = files.iter().map(|(_, values)| values.clone()).collect();
             values.sort();
@@ -83,6 +84,30 @@ fn the_daily_job_on_a_cluster_gives_what_it_gives_here() {
     let sent = lab.twin.calls_of("s3", "PutObject").into_iter().map(|call| call.detail);
     let sent: Vec<String> = sent.filter(|key| key.contains("/code/") || key.contains("/dependencies/")).collect();
     assert!(sent.is_empty(), "sent again: {sent:?}");
+}
+
+#[test]
+fn steps_in_sql_and_in_notebooks_give_on_a_cluster_what_they_give_here() {
+    for fuse in [false, true] {
+        let name = if fuse { "languages-fused" } else { "languages" };
+        let Some(lab) = daily(name, &format!("    fuse: {fuse}\n")) else { return };
+        let settings = fs::read_to_string(lab.home.path().join("config/soflow.yaml")).unwrap();
+        let own = settings.lines().filter(|line| !line.starts_with("jobs:") && !line.starts_with("code:"));
+        lab.write("config/soflow.yaml", &own.map(|line| format!("{line}\n")).collect::<String>());
+        languages::files().iter().for_each(|(name, text)| lab.write(name, text));
+        for target in ["twin", "local"] {
+            let ran = lab.run(&["submit", "sold", "--date", DATE, "--target", target]);
+            assert_eq!(ran.code, Some(0), "{target}: {ran}");
+        }
+        assert_eq!(lab.steps(&lab.clusters()[0]).len(), if fuse { 1 } else { 3 });
+        for (table, key) in [("sales", "day"), ("best", "weekday")] {
+            let by = ["weekday".to_string()];
+            let (there, here) = (in_glue(&lab, table).1, on_disk(&lab, table, "sold", &by));
+            let (there, here) = (side("cluster", there), side("laptop", here));
+            let diff = block_on(parity::compare(&there, &here, &[key.to_string()], &[], 0.0)).unwrap();
+            assert!(diff.is_equal() && diff.rows_left > 1, "{}", parity::describe(table, &diff));
+        }
+    }
 }
 
 /// Returns a project whose steps share applications, and the folder of the pages, or `None` after saying why the test is skipped.
@@ -193,8 +218,8 @@ fn listed(lab: &Lab, bucket: &str, prefix: &str) -> String {
 }
 
 /// Returns the files that the local run has written for a table: its first run, so all of them are live.
-fn on_disk(lab: &Lab, table: &str, partition_by: &[String]) -> Files {
-    let root = lab.home.path().join(format!(".soflow/lake/curated/{table}/run-daily.{DATE}.1"));
+fn on_disk(lab: &Lab, table: &str, job: &str, partition_by: &[String]) -> Files {
+    let root = lab.home.path().join(format!(".soflow/lake/curated/{table}/run-{job}.{DATE}.1"));
     let mut files = Files::new();
     let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {
