@@ -63,7 +63,7 @@ fn all_tables_are_there_when_they_are_listed() {
     let mut names: Vec<_> =
         said.json()["rows"].as_array().unwrap().iter().map(|row| row["tableName"].clone()).collect();
     names.sort_by_key(ToString::to_string);
-    assert_eq!((names.len(), &names[0], &names[9]), (10, &"answers".into(), &"text_sentiment".into()));
+    assert_eq!((names.len(), &names[0], &names[10]), (11, &"answers".into(), &"text_sentiment".into()));
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_person_completes_recalls_interrupts_and_leaves() {
     let mut terminal = Terminal::start(&project, ["sql"]);
     let at_prompt = |screen: &str| screen.trim_end().ends_with("local>");
     terminal.wait_for(at_prompt);
-    terminal.type_keys("select count(*) as n\rfrom quest\t;\r");
+    terminal.type_keys("select count(*) as n\rfrom answ\t;\r");
     terminal.wait_for(|screen| screen.contains("(1 row)") && at_prompt(screen));
     terminal.type_keys("select sum(1) both;\r");
     terminal.wait_for(|screen| screen.contains("hint: `both`") && at_prompt(screen));
@@ -109,5 +109,5 @@ fn a_person_completes_recalls_interrupts_and_leaves() {
     terminal.wait_for(|screen| screen.contains("the query was stopped") && at_prompt(screen));
     terminal.type_keys("\\q\r");
     shot!(terminal.end());
-    assert!(project.read(".soflow/sql-history").contains("from questions;"));
+    assert!(project.read(".soflow/sql-history").contains("from answers;"));
 }
