@@ -1,7 +1,7 @@
 """Runs a SQL file or the code cells of a notebook as a step of a job.
 
-soflow puts the file's code behind this text, as `SOURCE`, and runs the whole as the step's script: on a laptop, and with
-`spark-submit` on a cluster. It needs Python 3.9, PySpark from 3.4 on and nothing else.
+soflow puts the file's code behind this text, as `SOURCE`, and runs the whole as the step's script: on a laptop, and
+with `spark-submit` on a cluster. It needs Python 3.9, PySpark from 3.4 on and nothing else.
 
 In a cell there are `spark`, `save(table, frame)` and `parameters`; the tables that the step reads are views of their
 names, also for SQL. In SQL `:name` is the parameter of that name.
@@ -29,8 +29,8 @@ ESCAPED = set("\"#%'*/:=?\\\x7f{[]^") | {chr(code) for code in range(1, 32)}
 
 
 def main(source):
-    """Runs `source`, whose `path` people know it by and whose `cells` have a `name`, a text `python` or `sql`, and for SQL
-    the name that its result gets, `into`."""
+    """Runs `source`, whose `path` people know it by and whose `cells` have a `name`, a text `python` or `sql`, and for
+    SQL the name that its result gets, `into`."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--task", required=True, metavar="URI")
     arguments = parser.parse_args()
@@ -159,8 +159,8 @@ def make_view(spark, name, given):
 
 
 def read(spark, prefix, by):
-    """Returns the rows below a prefix, partition columns as texts; those of its columns' file when there is none; None when
-    that is missing too."""
+    """Returns the rows below a prefix, partition columns as texts; none, when there is no more than a file of columns;
+    None when that is missing too."""
     for place in (prefix, f"{prefix}/{COLUMNS}"):
         try:
             found = spark.read.parquet(place).schema

@@ -140,8 +140,14 @@ def test_a_failure_is_told_with_its_cell_and_line(run, lake):
     ("cell", "told"),
     [
         ("x = 1", "the notebook did not save out: `save(table, frame)` does"),
-        ("save('other', spark.range(1))", "ValueError: the step does not write `other`: in the job file its `writes` are out"),
-        ("save('out', spark.range(1))", "ValueError: `out` is partitioned by `month`, which is no column of what is saved"),
+        (
+            "save('other', spark.range(1))",
+            "ValueError: the step does not write `other`: in the job file its `writes` are out",
+        ),
+        (
+            "save('out', spark.range(1))",
+            "ValueError: `out` is partitioned by `month`, which is no column of what is saved",
+        ),
         (
             "f = spark.sql(\"select 1 as a, 'm' as month\")\nsave('out', f)\nsave('out', f)",
             "ValueError: `out` has been saved before",

@@ -40,6 +40,15 @@ struct LogFile {
     modified: Timestamp,
 }
 
+/// What a commit changes.
+struct Change {
+    new: Vec<LogFile>,
+    /// The paths of files that are no more the table's.
+    gone: Vec<String>,
+    /// The columns, when they are others than before.
+    schema: Option<Value>,
+}
+
 /// What a log says.
 #[derive(Debug, Default)]
 pub struct Replayed {
@@ -79,7 +88,7 @@ impl DeltaLog<'_> {
         let gone = gone.into_iter().map(|file| file.path).collect();
         let new = self.files(&version.partition_by, new).await?;
         let is_same = before.is_some_and(|before| self::schema(&before).as_ref() == Some(&schema));
-        self.commit(last, version, (!is_same).then_some(&schema), &new, gone).await
+        self.commit(last, version, Change { new, gone, schema: Some(schema).filter(|_| !is_same) }).await
     }
 
     /// Does what [`Self::extend`] does, from what the log really says.
@@ -94,7 +103,7 @@ impl DeltaLog<'_> {
         let paths: BTreeSet<&String> = all.iter().map(|file| &file.path).collect();
         let gone = log.live.iter().filter(|path| !paths.contains(path)).cloned().collect();
         let new: Vec<LogFile> = all.iter().filter(|file| !log.live.contains(&file.path)).cloned().collect();
-        self.commit(log.last, version, schema(version).as_ref(), &new, gone).await
+        self.commit(log.last, version, Change { new, gone, schema: schema(version) }).await
     }
 
     fn folder(&self) -> Uri {
@@ -130,21 +139,14 @@ impl DeltaLog<'_> {
     }
 
     /// Writes the commit after `last`; returns how far the log is then, or `None` when someone else has written one.
-    async fn commit(
-        &self,
-        last: Option<u64>,
-        version: &Version,
-        schema: Option<&Value>,
-        new: &[LogFile],
-        gone: Vec<String>,
-    ) -> Result<Option<DeltaHead>> {
+    async fn commit(&self, last: Option<u64>, version: &Version, change: Change) -> Result<Option<DeltaHead>> {
         let number = last.map_or(0, |last| last + 1);
         let at = self.store.now().as_millisecond();
         let mut actions = vec![json!({ "commitInfo": {
             "timestamp": at, "operation": "WRITE", "operationParameters": { "mode": "Overwrite" },
             "engineInfo": concat!("soflow/", env!("CARGO_PKG_VERSION")), "soflow.run": version.run,
         } })];
-        if let Some(schema) = schema {
+        if let Some(schema) = change.schema {
             actions.push(json!({ "protocol": protocol(version) }));
             actions.push(json!({ "metaData": {
                 "id": self.id(), "name": self.table, "format": { "provider": "parquet", "options": {} },
@@ -159,8 +161,8 @@ impl DeltaLog<'_> {
                 "modificationTime": file.modified.as_millisecond(), "dataChange": true,
             } })
         };
-        actions.extend(gone.into_iter().map(removed));
-        actions.extend(new.iter().map(added));
+        actions.extend(change.gone.into_iter().map(removed));
+        actions.extend(change.new.iter().map(added));
         let body: String = actions.iter().map(|action| format!("{action}\n")).collect();
         let uri = self.folder().join(&format!("{number:020}.json"));
         let written = self.store.put_if_absent(&uri, body.as_bytes()).await?;

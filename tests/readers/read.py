@@ -31,7 +31,9 @@ if in_s3:
 
     os.environ["AWS_DEFAULT_REGION"] = os.environ["AWS_REGION"]
 
-    counts["awswrangler, Delta"] = len(awswrangler.s3.read_deltalake(place, s3_additional_kwargs=options | {"PROFILE_NAME": ""}))
+    counts["awswrangler, Delta"] = len(
+        awswrangler.s3.read_deltalake(place, s3_additional_kwargs=options | {"PROFILE_NAME": ""})
+    )
     glue = {"database": os.environ["DATABASE"], "table": table}
     by_partition = awswrangler.s3.read_parquet_table(**glue, partition_filter=lambda partition: True)
     counts["awswrangler, Glue's partitions"] = len(by_partition)
