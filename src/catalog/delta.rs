@@ -33,7 +33,7 @@ pub struct DeltaHead {
 
 /// A file of a table, as the log names it.
 #[derive(Clone, Debug)]
-struct LogFile {
+struct AddedFile {
     path: String,
     values: Value,
     bytes: u64,
@@ -41,8 +41,8 @@ struct LogFile {
 }
 
 /// What a commit changes.
-struct Change {
-    new: Vec<LogFile>,
+struct LogChange {
+    new: Vec<AddedFile>,
     /// The paths of files that are no more the table's.
     gone: Vec<String>,
     /// The columns, when they are others than before.
@@ -73,7 +73,10 @@ impl DeltaLog<'_> {
     /// Those of the store.
     pub async fn extend(&self, known: Option<(&DeltaHead, Version)>, version: &Version) -> Result<Option<DeltaHead>> {
         let Some(schema) = schema(version) else {
-            self.store.remove(&self.folder()).await?;
+            // What a log of before says is wrong from now on.
+            if known.is_none_or(|(head, _)| head.commit.is_some()) {
+                self.store.remove(&self.folder()).await?;
+            }
             return Ok(Some(DeltaHead { run: version.run.clone(), commit: None }));
         };
         let (last, before) = match known {
@@ -88,7 +91,7 @@ impl DeltaLog<'_> {
         let gone = gone.into_iter().map(|file| file.path).collect();
         let new = self.files(&version.partition_by, new).await?;
         let is_same = before.is_some_and(|before| self::schema(&before).as_ref() == Some(&schema));
-        self.commit(last, version, Change { new, gone, schema: Some(schema).filter(|_| !is_same) }).await
+        self.commit(last, version, LogChange { new, gone, schema: Some(schema).filter(|_| !is_same) }).await
     }
 
     /// Does what [`Self::extend`] does, from what the log really says.
@@ -102,8 +105,8 @@ impl DeltaLog<'_> {
         let all = self.files(&version.partition_by, version.partitions.iter().collect()).await?;
         let paths: BTreeSet<&String> = all.iter().map(|file| &file.path).collect();
         let gone = log.live.iter().filter(|path| !paths.contains(path)).cloned().collect();
-        let new: Vec<LogFile> = all.iter().filter(|file| !log.live.contains(&file.path)).cloned().collect();
-        self.commit(log.last, version, Change { new, gone, schema: schema(version) }).await
+        let new: Vec<AddedFile> = all.iter().filter(|file| !log.live.contains(&file.path)).cloned().collect();
+        self.commit(log.last, version, LogChange { new, gone, schema: schema(version) }).await
     }
 
     fn folder(&self) -> Uri {
@@ -111,7 +114,7 @@ impl DeltaLog<'_> {
     }
 
     /// Returns the files of partitions: one listing for each run that wrote some of them.
-    async fn files(&self, by: &[String], partitions: Vec<&Partition>) -> Result<Vec<LogFile>> {
+    async fn files(&self, by: &[String], partitions: Vec<&Partition>) -> Result<Vec<AddedFile>> {
         let mut prefixes: BTreeMap<&str, BTreeMap<String, &Partition>> = BTreeMap::new();
         for partition in partitions.into_iter().filter(|partition| partition.files > 0) {
             prefixes.entry(&partition.prefix).or_default().insert(partition.place(by), partition);
@@ -128,7 +131,7 @@ impl DeltaLog<'_> {
             let (place, name) = below.rsplit_once('/')?;
             let partition = wanted.get(place).filter(|_| !is_hidden(name) && name.ends_with(".parquet"))?;
             let path = below.strip_prefix(self.table)?.trim_start_matches('/');
-            Some(LogFile {
+            Some(AddedFile {
                 path: utf8_percent_encode(path, KEPT).to_string(),
                 values: values(by, partition),
                 bytes: object.bytes,
@@ -139,7 +142,7 @@ impl DeltaLog<'_> {
     }
 
     /// Writes the commit after `last`; returns how far the log is then, or `None` when someone else has written one.
-    async fn commit(&self, last: Option<u64>, version: &Version, change: Change) -> Result<Option<DeltaHead>> {
+    async fn commit(&self, last: Option<u64>, version: &Version, change: LogChange) -> Result<Option<DeltaHead>> {
         let number = last.map_or(0, |last| last + 1);
         let at = self.store.now().as_millisecond();
         let mut actions = vec![json!({ "commitInfo": {
@@ -155,7 +158,7 @@ impl DeltaLog<'_> {
             } }));
         }
         let removed = |path: String| json!({ "remove": { "path": path, "dataChange": true, "deletionTimestamp": at } });
-        let added = |file: &LogFile| {
+        let added = |file: &AddedFile| {
             json!({ "add": {
                 "path": file.path, "partitionValues": file.values, "size": file.bytes,
                 "modificationTime": file.modified.as_millisecond(), "dataChange": true,

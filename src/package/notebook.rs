@@ -55,12 +55,12 @@ struct RawCell {
     cell_type: String,
     #[serde(default)]
     metadata: Value,
-    source: Text,
+    source: SourceText,
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Text {
+enum SourceText {
     Whole(String),
     Lines(Vec<String>),
 }
@@ -163,7 +163,7 @@ fn python_cell(name: &str, python: String) -> Result<CellCode, SourceProblem> {
     Ok(CellCode::Python { python })
 }
 
-impl Text {
+impl SourceText {
     fn joined(self) -> String {
         match self {
             Self::Whole(text) => text,

@@ -46,7 +46,7 @@ pub struct StepSource {
 
 /// What the driver is given of a source.
 #[derive(Serialize)]
-struct Given<'a> {
+struct DriverSource<'a> {
     path: &'a str,
     language: &'a str,
     cells: &'a [Cell],
@@ -89,7 +89,7 @@ impl StepSource {
     /// # Errors
     /// Never for what was read from a file.
     pub fn script(&self) -> Result<String> {
-        let given = Given { path: &self.path, language: self.language, cells: &self.cells };
+        let given = DriverSource { path: &self.path, language: self.language, cells: &self.cells };
         // A text in JSON is a text in Python.
         let literal = serde_json::to_string(&given).and_then(|given| serde_json::to_string(&given));
         let literal = literal.map_err(|error| Error::new(Kind::Internal, "a step has no text").caused_by(error))?;
