@@ -220,8 +220,12 @@ fn a_run_stays_as_it_was_claimed_whatever_is_set_since() {
 #[test]
 fn a_chain_that_came_a_second_time_is_ended_and_told() {
     let lab = fused();
+    lab.write("pyspark/steps/two.py", "# waits\n");
     lab.twin.fault(Fault::new("emr", "AddJobFlowSteps", FaultKind::Late(Duration::from_millis(1500))));
-    let said = lab.submit();
+    let child = lab.begin(&[]);
+    lab.twin.until("both to come", |_| !lab.clusters().is_empty() && on_cluster(&lab, 0).len() == 2);
+    let_go(&lab);
+    let said = ended(child);
     succeeded(&said);
     assert!(said.stderr.contains("step chain.2026-11-22.1/one+2 came to cluster"), "{said}");
     let mut steps = on_cluster(&lab, 0);
