@@ -15,6 +15,9 @@ STOPPED = {signal.SIGTERM: 143, signal.SIGINT: 130}
 # soflow is gone, so nobody reads this code; it is the shell's for SIGHUP, which says the same thing.
 ORPHANED = 129
 
+# How often the removal of a folder is tried, a hundredth of a second apart: an engine that starts makes files in it.
+REMOVALS = 100
+
 _scratch = None
 _children = []
 _ending = threading.Lock()
@@ -121,8 +124,17 @@ def leave(code):
             pass
     if _scratch:
         os.chdir("/")
-        shutil.rmtree(_scratch, ignore_errors=True)
+        remove(_scratch)
     os._exit(code)
+
+
+def remove(folder):
+    """Removes a folder in which threads of the engine may still be making files."""
+    for _ in range(REMOVALS):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not os.path.exists(folder):
+            break
+        time.sleep(0.01)
 
 
 def kill_session(process):

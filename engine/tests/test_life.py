@@ -64,3 +64,19 @@ def test_killing_soflow_ends_the_launcher(engine, tmp_path):
     assert process.stdout.readline() == b"busy\n"
     process.kill()
     assert all_gone(tmp_path)
+
+
+def test_what_threads_still_write_into_scratch_goes_too(step, tmp_path):
+    """They write for a while after the script has ended; whoever looked once would have left some of it."""
+    found = step("""
+import os, tempfile, threading, time
+folder, until = os.getcwd(), time.monotonic() + 0.3
+def write(number):
+    os.makedirs(f"{folder}/made/{number}")
+    while time.monotonic() < until and os.path.isdir(f"{folder}/made/{number}"):
+        open(f"{folder}/made/{number}/{time.monotonic()}", "w").close()
+for number in range(4):
+    threading.Thread(target=write, args=(number,), daemon=True).start()
+""")
+    assert found.code == 0, found.err
+    assert os.listdir(tmp_path / "tmp") == []
