@@ -35,6 +35,20 @@ STEPS = {
 }
 
 
+# On Spark the posts of these years, in seconds since 1970: it takes minutes to write a file for each of 170 months.
+YEARS = range(1_514_764_800, 1_577_836_800)
+ON_SAIL = os.environ.get("SOFLOW_TEST_ENGINE", "sail") == "sail"
+
+
+def wanted(body):
+    """The page as it is, or on Spark with the posts of two years."""
+    if ON_SAIL:
+        return body
+    read = json.loads(gzip.decompress(body))
+    read["items"] = [item for item in read["items"] if item["creation_date"] in YEARS]
+    return gzip.compress(json.dumps(read).encode())
+
+
 @pytest.fixture(scope="module")
 def real(spark, tmp_path_factory):
     """The lake after one run over the real pages, and the raw items by endpoint."""
@@ -44,7 +58,8 @@ def real(spark, tmp_path_factory):
     lake, items = TestLake(tmp_path_factory.mktemp("real")), {}
     for endpoint in ("questions", "answers", "comments"):
         bodies = [
-            Path(path).read_bytes() for path in sorted(glob.glob(f"{folder}/stackoverflow-pages/{endpoint}/*.gz"))
+            wanted(Path(path).read_bytes())
+            for path in sorted(glob.glob(f"{folder}/stackoverflow-pages/{endpoint}/*.gz"))
         ]
         lake.raw(endpoint, *bodies)
         items[endpoint] = [item for body in bodies for item in json.loads(gzip.decompress(body))["items"]]
@@ -60,7 +75,7 @@ def test_every_raw_item_is_one_row(spark, real, endpoint, key):
     lake, items = real
     rows = lake.rows(spark, endpoint, key)
     assert [row[0] for row in rows] == sorted((item[key] for item in items[endpoint]), key=repr)
-    assert len(rows) == len(set(rows)) > 1000
+    assert len(rows) == len(set(rows)) > (1000 if ON_SAIL else 100)
 
 
 def test_the_values_of_every_question_are_the_raw_ones(spark, real):
