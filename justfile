@@ -27,6 +27,10 @@ sentiment-gold FILE:
 lambda ARCHITECTURE="arm64":
     bash lambda/build.sh {{ARCHITECTURE}}
 
+# Make what is released, for x86_64 and arm64 Linux: archives, checksums, components
+release *ARCHITECTURES:
+    release/archives.sh {{ARCHITECTURES}}
+
 # Pin the engines' packages anew (needs uv)
 relock:
     bash engine/relock.sh
