@@ -93,7 +93,8 @@ def test_day_by_day_equals_all_at_once(spark, tmp_path, seed, monkeypatch):
     # Few questions a month: let the thresholds be met.
     monkeypatch.setattr("soflow_jobs.tag_pairs.MIN_BOTH", 2)
     monkeypatch.setattr("soflow_jobs.tag_trends.MIN_QUESTIONS", 4)
-    check_daily_equals_at_once(spark, tmp_path, some_days(seed))
+    # Spark takes a minute for each day.
+    check_daily_equals_at_once(spark, tmp_path, some_days(seed)[0 if ON_SAIL else 1 :])
 
 
 def a_run(fetched, asked=(), answered=()):
