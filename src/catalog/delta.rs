@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::AT_ONCE;
 use super::ddl::{ColumnType, delta_field};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::names::{Digest, NULL_PARTITION, RunId, Uri};
 use crate::plan::{Partition, Version};
 use crate::store::{Object, Store, is_hidden};
@@ -172,10 +172,10 @@ impl DeltaLog<'_> {
         Ok(written.map(|_| DeltaHead { run: version.run.clone(), commit: Some(number) }))
     }
 
-    /// Reads the whole log.
+    /// Reads the whole log; one that is damaged is removed, to be begun anew.
     ///
     /// # Errors
-    /// `Machine` for a log that is damaged; those of the store.
+    /// Those of the store.
     pub async fn replay(&self) -> Result<Replayed> {
         let commits = self.store.list_all(&self.folder()).await?;
         let number = |object: &Object| {
@@ -191,14 +191,14 @@ impl DeltaLog<'_> {
         }
         let bodies: Vec<Option<Vec<u8>>> = futures_util::stream::iter(read).buffered(AT_ONCE).try_collect().await?;
         let mut log = Replayed::default();
-        for ((number, uri), body) in numbered.iter().zip(bodies) {
+        for ((number, _), body) in numbered.iter().zip(bodies) {
             log.last = Some(*number);
             for line in String::from_utf8_lossy(&body.unwrap_or_default()).lines() {
-                let action: Value = serde_json::from_str(line).map_err(|error| {
-                    let message = format!("the Delta log `{uri}` is damaged");
-                    let hint = format!("remove the folder `{}`: the next publication writes it anew", self.folder());
-                    Error::new(Kind::Machine, message).caused_by(error).hint(hint)
-                })?;
+                let Ok(action) = serde_json::from_str::<Value>(line) else {
+                    // It says nothing that the catalog does not know.
+                    self.store.remove(&self.folder()).await?;
+                    return Ok(Replayed::default());
+                };
                 if let Some(path) = action["add"]["path"].as_str() {
                     log.live.insert(path.into());
                 }

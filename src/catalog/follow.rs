@@ -18,7 +18,7 @@ use super::glue::{self, GlueTables, GlueTurn};
 use super::state::CatalogState;
 use super::{Catalog, Index, duckdb};
 use crate::error::{Error, Kind, Result};
-use crate::names::{RunId, Uri};
+use crate::names::RunId;
 use crate::plan::Version;
 use crate::store::document::nonce;
 
@@ -202,12 +202,7 @@ impl Catalog {
             versions.push(self.of_state(state, table, &entry.current).await?);
         }
         let text = duckdb::views(&self.curated, &versions);
-        self.store.put(&self.views_uri(), text.as_bytes()).await
-    }
-
-    /// Returns where the views for DuckDB are.
-    pub fn views_uri(&self) -> Uri {
-        self.root.join(duckdb::FILE)
+        self.store.put(&self.root.join(duckdb::FILE), text.as_bytes()).await
     }
 
     async fn of_state(&self, state: &CatalogState, table: &str, run: &RunId) -> Result<Version> {

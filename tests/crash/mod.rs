@@ -189,6 +189,22 @@ async fn a_rollback_happens_or_does_not() {
 }
 
 #[tokio::test]
+async fn a_log_that_others_have_written_to_or_damaged_is_put_right() {
+    let start = Lab::new().await;
+    start.submit_well(FIRST).await;
+    let foreign =
+        r#"{"add":{"path":"theirs.parquet","partitionValues":{},"size":1,"modificationTime":0,"dataChange":true}}"#;
+    for (body, first) in [(foreign, 3), ("{", 1)] {
+        let lab = start.copy();
+        let log = lab.lake.curated.join("best/_delta_log").to_path().unwrap();
+        fs_err::write(log.join("00000000000000000001.json"), body).unwrap();
+        lab.submit_well(SECOND).await;
+        lab.logs_must_be_right(body).await;
+        assert_eq!(fs_err::read_dir(&log).unwrap().count(), first, "{body}");
+    }
+}
+
+#[tokio::test]
 async fn a_collection_that_is_cut_short_removes_nothing_that_is_needed() {
     let start = Lab::new().await;
     for date in [FIRST, SECOND, THIRD] {
