@@ -1,5 +1,7 @@
 //! The checks of the job file, applied to what landed.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +65,7 @@ impl Subject {
         let rows = self.opened.landed.rows;
         match check {
             Check::RowsAtLeast(least) => Ok((rows >= *least, format!("{} landed", counted(rows, "row")))),
+            Check::Columns(wanted) => Ok(self.columns_are(wanted)),
             Check::DropAtMost(share) => Ok(drop_at_most(*share, self.before, self.after)),
             Check::Fresh { column, within_seconds } => values::fresh(self, column, *within_seconds).await,
             _ if rows == 0 => Ok((true, "no rows landed".into())),
@@ -76,6 +79,24 @@ impl Subject {
     /// Returns the column as the footers describe it; `None` for a partition column.
     pub(super) fn column(&self, name: &str) -> Option<&LandedColumn> {
         self.opened.landed.schema.iter().find(|column| column.name == name)
+    }
+
+    /// Compares the columns that landed with those that are wanted; partition columns are not in files.
+    fn columns_are(&self, wanted: &BTreeMap<String, String>) -> Verdict {
+        let landed = &self.opened.landed.schema;
+        let other = |(name, kind): (&String, &String)| match self.column(name) {
+            None => Some(format!("`{name}` is not there")),
+            Some(column) if column.kind != *kind => Some(format!("`{name}` is `{}`", column.kind)),
+            Some(_) => None,
+        };
+        let more = landed.iter().filter(|column| !wanted.contains_key(&column.name));
+        let more = more.map(|column| format!("`{}` is there, too, as `{}`", column.name, column.kind));
+        let differences: Vec<String> = wanted.iter().filter_map(other).chain(more).collect();
+        match (landed.is_empty(), differences.is_empty()) {
+            (true, _) => (true, "no columns landed".into()),
+            (_, true) => (true, counted(landed.len() as u64, "column")),
+            _ => (false, differences.join(", ")),
+        }
     }
 
     /// Returns what to say when the table lacks a column of the check.
@@ -95,7 +116,7 @@ impl Subject {
 
 fn columns(check: &Check) -> Vec<&String> {
     match check {
-        Check::RowsAtLeast(_) | Check::DropAtMost(_) => Vec::new(),
+        Check::RowsAtLeast(_) | Check::DropAtMost(_) | Check::Columns(_) => Vec::new(),
         Check::NotNull(columns) | Check::Unique(columns) => columns.iter().collect(),
         Check::Accepted { column, .. } | Check::Range { column, .. } | Check::Fresh { column, .. } => vec![column],
     }
@@ -132,6 +153,10 @@ fn written(check: &Check) -> String {
         }
         Check::Fresh { column, within_seconds } => {
             format!("fresh: {{ column: {column}, within: {} }}", duration(*within_seconds))
+        }
+        Check::Columns(columns) => {
+            let column = |(name, kind): (&String, &String)| format!("{name}: {kind}");
+            format!("columns: {{ {} }}", columns.iter().map(column).collect::<Vec<_>>().join(", "))
         }
         Check::DropAtMost(share) => format!("drop-at-most: {share}"),
     }

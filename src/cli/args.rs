@@ -13,6 +13,7 @@ use super::deploy::{CompileArgs, DeployArgs, DestroyArgs, Driver};
 use super::engine::EngineCommand;
 use super::ingest::IngestCommand;
 use super::init::InitArgs;
+use super::new::NewCommand;
 use super::sql::{QueryArgs, SqlArgs};
 use super::watch::WatchArgs;
 
@@ -73,6 +74,9 @@ pub enum Command {
     Backfill(BackfillArgs),
     /// Make a project of your own: settings, a job, its code
     Init(InitArgs),
+    /// Add a step to a job, from SQL, from a notebook or as a script
+    #[command(subcommand)]
+    New(NewCommand),
     /// Check the settings and job files, and show every mistake
     Validate {
         /// The jobs to check [default: all in jobs/]

@@ -58,7 +58,7 @@ impl Named {
             ("job" | "jobs", _) => Some(Self::Job),
             ("run", _) | ("to", Some("RUN")) => Some(Self::Run),
             ("step", _) | (_, Some("STEP")) => Some(Self::Step),
-            ("table", _) => Some(Self::Table),
+            ("table" | "reads", _) => Some(Self::Table),
             ("target", _) => Some(Self::Target),
             ("engine", _) => Some(Self::Engine),
             _ => None,

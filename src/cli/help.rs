@@ -67,6 +67,13 @@ const GROUPS: &Groups = &[
         "Set-up",
         &[
             ("init", &["my-project", "my-project --template daily"]),
+            (
+                "new",
+                &[
+                    "step busy_tags --from-sql \"select tag, count(*) as n from question_tags group by tag\"",
+                    "step best --from-notebook best.ipynb --job daily",
+                ],
+            ),
             ("validate", &["", "daily --output json"]),
             ("config", &["show --origin"]),
             ("completions", &["bash", "fish"]),

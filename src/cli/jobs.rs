@@ -71,11 +71,25 @@ pub fn read_job(project: &Project, name: &str, params: &[String], date: Date) ->
         );
     }
     let shown = path.strip_prefix(&settings.root).unwrap_or(&path);
+    let text = yaml::Source::decode(&shown.display().to_string(), &fs::read(&path)?)?;
+    read_text(project, name, &text, params, date)
+}
+
+/// Returns what [`read_job`] does of a job whose file has `text`.
+pub fn read_text(
+    project: &Project,
+    name: &str,
+    text: &str,
+    params: &[String],
+    date: Date,
+) -> Result<Result<Job, Problems>> {
+    let settings = &project.settings;
+    let path = settings.jobs.join(format!("{name}.yaml"));
+    let shown = path.strip_prefix(&settings.root).unwrap_or(&path);
     let found = |file: &Path| code_file(&settings.code, file);
     let (parameters, files) = (parameters(params)?, code_files(&settings.code));
     let options = job::Options { date, parameters: &parameters, file: &found, files: &files };
-    let text = yaml::Source::decode(&shown.display().to_string(), &fs::read(&path)?)?;
-    Ok(job::read(name, shown, &text, &options))
+    Ok(job::read(name, shown, text, &options))
 }
 
 /// Returns what is at `path` below the code folder. A script in another encoding than UTF-8 is one if it says so, as Python
@@ -96,7 +110,7 @@ fn code_file(code: &Path, path: &Path) -> CodeFile {
 }
 
 /// Returns why a text is not one query.
-fn no_query(sql: &str) -> Option<SourceProblem> {
+pub fn no_query(sql: &str) -> Option<SourceProblem> {
     let why = statement::refusal(sql).or_else(|| {
         let other =
             || format!("only a query has rows to keep, not `{}`", sql.split_whitespace().next().unwrap_or_default());

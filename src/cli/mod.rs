@@ -17,6 +17,7 @@ mod init;
 mod jobs;
 mod lambda;
 mod logs;
+mod new;
 mod parity;
 mod plan;
 mod project;
@@ -103,6 +104,7 @@ impl App {
             Command::Plan(selection) => plan::plan(self, selection).await,
             Command::Backfill(args) => backfill::backfill(self, args).await,
             Command::Init(args) => init::init(self, args),
+            Command::New(command) => new::new(self, command).await,
             Command::Validate { jobs } => config::validate(self, jobs),
             Command::Retry(args) => submit::retry(self, args).await,
             Command::Attach { run, watching } => attach::attach(self, run, *watching).await,

@@ -253,6 +253,9 @@ pub enum Check {
         #[schemars(schema_with = "units::duration", description = "The age allowed.")]
         within_seconds: i64,
     },
+    /// The columns in the files are these, and have these types: name and type as Spark's DDL has it. Partition columns are
+    /// not among them.
+    Columns(#[schemars(schema_with = "typed_columns")] BTreeMap<String, String>),
     /// The whole table has at most this share of rows less than the version before: 0 to 1.
     DropAtMost(#[schemars(schema_with = "units::share")] f64),
 }
@@ -270,6 +273,15 @@ pub struct Insight {
 
 fn columns(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "array", "items": { "type": "string", "format": "column name" }, "uniqueItems": true })
+}
+
+fn typed_columns(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "propertyNames": { "format": "column name" },
+        "additionalProperties": { "type": "string" },
+        "minProperties": 1,
+    })
 }
 
 fn partition_columns(_: &mut SchemaGenerator) -> Schema {

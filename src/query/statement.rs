@@ -1,6 +1,7 @@
 //! SQL statements as text: where one ends, and which may be run. Published tables change by publishing alone, so only
 //! statements that read are.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -68,6 +69,13 @@ pub fn for_sail(sql: &str) -> String {
         }
         _ => sql.to_string(),
     }
+}
+
+/// Returns the names in a statement, each once, without quotes: of tables, columns and functions, and its keywords.
+pub fn words(sql: &str) -> BTreeSet<String> {
+    let tokens = TOKEN.find_iter(sql).map(|token| token.as_str().trim_matches('`'));
+    let is_word = |token: &&str| token.starts_with(|c: char| c.is_alphabetic() || c == '_');
+    tokens.filter(is_word).map(String::from).collect()
 }
 
 /// Returns whether a statement is a query, of whose rows some can be asked for, and not one about tables or plans.

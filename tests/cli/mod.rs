@@ -29,6 +29,7 @@ mod init;
 mod interrupt;
 pub mod languages;
 mod logs;
+mod new;
 mod output;
 mod plan;
 mod query;

@@ -52,6 +52,10 @@ fn fresh(column: &str, hours: i64) -> Check {
     Check::Fresh { column: column.into(), within_seconds: hours * 3600 }
 }
 
+fn typed(columns: &[(&str, &str)]) -> Check {
+    Check::Columns(columns.iter().map(|(name, kind)| (name.to_string(), kind.to_string())).collect())
+}
+
 #[track_caller]
 fn fails(verdict: (bool, String), found: &str) {
     assert_eq!(verdict, (false, found.to_string()));
@@ -73,6 +77,7 @@ fn checks_read_as_in_a_job_file() {
         (fresh("at", 36), "fresh: { column: at, within: 36h }"),
         (fresh("at", 48), "fresh: { column: at, within: 2d }"),
         (Check::DropAtMost(0.2), "drop-at-most: 0.2"),
+        (typed(&[("b", "date"), ("a", "bigint")]), "columns: { a: bigint, b: date }"),
     ] {
         assert_eq!(written(&check), expected);
     }
@@ -92,6 +97,14 @@ fn a_table_that_shrinks_too_much_fails() {
     passes(drop_at_most(0.0, Some(1), 2), "1 row before, 2 after");
     passes(drop_at_most(0.0, Some(0), 0), "0 rows before, 0 after");
     passes(drop_at_most(0.0, None, 0), "there is no version before");
+}
+
+#[test]
+fn columns_that_are_others_are_told() {
+    let columns = || vec![ints("id", &[Some(7)]), texts("name", &[None])];
+    passes(one(columns(), typed(&[("id", "bigint"), ("name", "string")])), "2 columns");
+    let found = "`id` is `bigint`, `note` is not there, `name` is there, too, as `string`";
+    fails(one(columns(), typed(&[("id", "int"), ("note", "string")])), found);
 }
 
 #[test]
