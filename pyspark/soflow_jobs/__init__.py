@@ -12,5 +12,6 @@ In the order data flows:
     questions, answers, comments                    the base tables
     text_sentiment (sentiment, neutral_words)       one row a text
     tag_trends, tag_health, tag_sentiment, tag_pairs   one row a tag and period
+    findings    what of these is more than chance
     schemas     what every table looks like
 """

@@ -113,7 +113,8 @@ def read(
         partitions = [p for p in each.partitions if keep is None or keep(p)]
         if partitions:
             frame = spark.read.schema(ddl(schema)).parquet(each.prefix)
-            frames.append(frame.where(is_one_of(partitions, PARTITIONS[table])).select(*wanted))
+            live = frame.where(is_one_of(partitions, PARTITIONS[table])) if PARTITIONS[table] else frame
+            frames.append(live.select(*wanted))
     if not frames:
         return empty(spark, schema).select(*wanted)
     return reduce(lambda above, below: above.unionByName(below), frames)

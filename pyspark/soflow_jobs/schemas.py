@@ -143,14 +143,20 @@ TAG_TRENDS_WEEKLY: Columns = (
     ("site", "string"),
     ("week_start", "date"),  # a Monday, UTC
     ("tag", "string"),
-    ("n_questions", "bigint"),  # 0: a tag with 30 or more in the 12 weeks before that fell silent
+    ("n_questions", "bigint"),  # 0: a tag with 30 or more in the 104 weeks up to this one
     ("site_questions", "bigint"),  # distinct questions of the site in that week
     ("share", "double"),  # n_questions / site_questions
     ("share_lo", "double"),  # Wilson, 95 %
     ("share_hi", "double"),
     ("growth_12w_log2", "double"),  # null: no question of the site in the 12 weeks before; shrunk, so finite
     ("yoy_log2", "double"),  # null: no question of the site 52 weeks before; shrunk
-    ("z", "double"),  # null: as growth, or every question or none has the tag; share against the 12 weeks before
+    ("n_52w", "bigint"),  # questions with the tag in the 52 weeks up to this one
+    ("site_52w", "bigint"),
+    ("n_52w_before", "bigint"),  # in the 52 weeks before those
+    ("site_52w_before", "bigint"),
+    ("z", "double"),  # null: fewer than 30 in 104 weeks, or one week only; Cochran-Armitage over the 104 weeks
+    ("p", "double"),  # null: as z; two-sided
+    ("q", "double"),  # null: as z; Benjamini-Hochberg over the tags of the week
     ("status", "string"),  # rising, falling, stable, new, low_n
     ("partial", "boolean"),  # the week was not over when the newest page was fetched
     ("_run_id", "string"),
@@ -166,15 +172,20 @@ TAG_HEALTH_MONTHLY: Columns = (
     ("not_answered_rate", "double"),  # is_answered = false
     ("answered_1h", "double"),  # null: n_cohort = 0; share of the cohort with another's answer within 1 hour
     ("answered_24h", "double"),  # null: n_cohort = 0
+    ("answered_24h_lo", "double"),  # null: n_cohort = 0; Wilson, 95 %
+    ("answered_24h_hi", "double"),  # null: n_cohort = 0
     ("answered_7d", "double"),  # null: n_cohort = 0
     ("median_ttfa_s", "bigint"),  # null: not mature, or fewer than half answered within 7 days; seconds
     ("self_answered_rate", "double"),  # share of n whose asker answered
     ("accepted_rate", "double"),
     ("closed_rate", "double"),
+    ("closed_rate_lo", "double"),  # Wilson, 95 %
+    ("closed_rate_hi", "double"),
     ("neg_score_rate", "double"),
     ("median_score", "double"),
     ("distinct_askers", "bigint"),  # deleted accounts are not counted
     ("mature", "boolean"),  # every question of the month is in the cohort
+    ("low_n", "boolean"),  # fewer than 30 in the cohort: the rates say little
     ("_run_id", "string"),
 )
 
@@ -202,9 +213,12 @@ TAG_PAIRS_MONTHLY: Columns = (
     ("n_a", "bigint"),
     ("n_b", "bigint"),
     ("lift", "double"),
+    ("lift_lo", "double"),  # 95 %: Wilson of n_both among the questions of the rarer tag
+    ("lift_hi", "double"),
     ("npmi", "double"),  # -1 to 1
     ("rank", "int"),  # 1 = most questions with both, in the month
     ("delta_rank_12m", "int"),  # null: not ranked 12 months before; positive = climbed
+    ("low_n", "boolean"),  # fewer than 10 questions with both
     ("_run_id", "string"),
 )
 
@@ -214,6 +228,26 @@ QUESTION_TAGS: Columns = (
     ("tag", "string"),
     ("position", "int"),  # in the question's list of tags, from 1
     ("created_at", "timestamp"),
+    ("_run_id", "string"),
+)
+
+FINDINGS: Columns = (
+    ("site", "string"),
+    ("kind", "string"),  # trend, answered, mood, pair
+    ("subject", "string"),  # a tag; of a pair `tag_a + tag_b`
+    ("since", "date"),  # first day of what is compared
+    ("until", "date"),  # last day of it
+    ("n_now", "bigint"),  # trend: questions with the tag; answered: questions; mood: texts; pair: questions with both
+    ("n_before", "bigint"),  # the same of the span before; mood: all other texts; pair: questions with the rarer tag
+    ("value_now", "double"),  # trend, answered: a share; mood: mean polarity; pair: n_now / n_before
+    ("value_before", "double"),  # of the other side; pair: the commoner tag's share of all questions
+    ("effect", "double"),  # value_now - value_before; pair: value_now / value_before, the lift
+    ("effect_lo", "double"),  # 95 %
+    ("effect_hi", "double"),
+    ("p", "double"),  # two-sided
+    ("q", "double"),  # Benjamini-Hochberg over all that were tested of the kind
+    ("stands_out", "boolean"),  # q below the level, and of a pair effect_lo of 2 or more
+    ("detectable", "double"),  # null: a pair; the smallest effect that four of five times would have stood out
     ("_run_id", "string"),
 )
 
@@ -229,6 +263,7 @@ TABLES: dict[str, Columns] = {
     "tag_health_monthly": TAG_HEALTH_MONTHLY,
     "tag_sentiment_weekly": TAG_SENTIMENT_WEEKLY,
     "tag_pairs_monthly": TAG_PAIRS_MONTHLY,
+    "findings": FINDINGS,
 }
 
 PARTITIONS: dict[str, Columns] = {
@@ -243,6 +278,7 @@ PARTITIONS: dict[str, Columns] = {
     "tag_health_monthly": (("year", "int"),),
     "tag_sentiment_weekly": (("year", "int"),),
     "tag_pairs_monthly": (("year", "int"),),
+    "findings": (),
 }
 
 

@@ -16,11 +16,12 @@ from pyspark.sql import functions as F
 
 from soflow_jobs.lake import Lake, say
 from soflow_jobs.periods import month_start, years_between
-from soflow_jobs.stats import share_where
+from soflow_jobs.stats import share_where, wilson_high, wilson_low
 from soflow_jobs.task import Task
 
 HOUR, DAY = 3_600, 86_400  # seconds
 HORIZON = 7 * DAY
+LOW_N = 30  # of fewer questions the rates say little
 
 THREAD = ["site", "question_id"]
 QUESTION = (
@@ -113,12 +114,16 @@ def aggregates() -> list[Column]:
 
 
 def finish(groups: DataFrame) -> DataFrame:
-    """The median where there is one, and the flags as booleans."""
+    """The median where there is one, intervals, and the flags as booleans."""
     mature = F.col("all_mature") == 1
     half = F.ceil(F.col("n") / 2).cast("int")
     median = F.when(mature & (F.size("ttfas") >= half), F.element_at("ttfas", F.greatest(half, F.lit(1))))
     finished = groups.withColumn("median_ttfa_s", median.cast("bigint")).withColumn("mature", mature)
-    return finished.drop("ttfas", "all_mature")
+    for rate, count in (("answered_24h", "n_cohort"), ("closed_rate", "n")):
+        seen, total = F.round(F.col(rate) * F.col(count)), F.col(count)
+        for end, interval in (("lo", wilson_low), ("hi", wilson_high)):
+            finished = finished.withColumn(f"{rate}_{end}", F.when(total > 0, interval(seen, total)))
+    return finished.withColumn("low_n", F.col("n_cohort") < LOW_N).drop("ttfas", "all_mature")
 
 
 def touched_years(

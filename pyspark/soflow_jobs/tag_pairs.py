@@ -10,9 +10,11 @@ from pyspark.sql import functions as F
 
 from soflow_jobs.lake import Lake, say
 from soflow_jobs.periods import month_start
+from soflow_jobs.stats import wilson_high, wilson_low
 from soflow_jobs.task import Task
 
 MIN_BOTH = 5  # rarer pairs are chance
+LOW_N = 10  # of fewer the lift is hardly known
 PAIR = ["site", "tag_a", "tag_b"]
 
 
@@ -57,6 +59,7 @@ def tag_pairs(questions: DataFrame) -> DataFrame:
 def describe(rows: DataFrame) -> DataFrame:
     """Counts -> lift, npmi and rank."""
     lift = F.col("n_both") * F.col("n_all") / (F.col("n_a") * F.col("n_b"))
+    rarer, chance = F.least("n_a", "n_b"), F.greatest("n_a", "n_b") / F.col("n_all")
     return rows.select(
         "site",
         "month",
@@ -66,8 +69,11 @@ def describe(rows: DataFrame) -> DataFrame:
         "n_a",
         "n_b",
         lift.alias("lift"),
+        (wilson_low(F.col("n_both"), rarer) / chance).alias("lift_lo"),
+        (wilson_high(F.col("n_both"), rarer) / chance).alias("lift_hi"),
         npmi(lift, F.col("n_both"), F.col("n_all")).alias("npmi"),
         F.row_number().over(_by_rank()).alias("rank"),
+        (F.col("n_both") < LOW_N).alias("low_n"),
     )
 
 

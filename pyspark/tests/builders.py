@@ -21,6 +21,7 @@ NEEDS = {
     "tag_health": (["questions", "answers"], ["tag_health_monthly"]),
     "tag_sentiment": (["text_sentiment", "questions"], ["tag_sentiment_weekly"]),
     "tag_pairs": (["questions"], ["tag_pairs_monthly"]),
+    "findings": (["tag_trends_weekly", "tag_health_monthly", "text_sentiment", "questions"], ["findings"]),
 }
 
 

@@ -39,8 +39,9 @@ def test_statistics_against_published_and_hand_computed_values(spark):
     n, t, b, u = (F.col(name) for name in "ntbu")
     columns = [wilson_low(n, t), wilson_high(n, t), shrunk_log2_ratio(n, t, b, u), two_shares_z(n, t, b, u)]
     first, nothing, whole, never = (tuple(row) for row in one.select(*columns).collect())
-    # Wilson for 10 of 100: 0.0552 to 0.1744 (Newcombe 1998). Expected 5, so log2(12 / 7). z: pooled share 70 / 1300.
-    assert first == pytest.approx((0.05522914, 0.17436566, 0.77760758, 2.1282896), abs=1e-5)
+    # Wilson for 10 of 100: 0.0552 to 0.1744 (Newcombe 1998). Expected 5, so log2(12 / 7). z: pooled share
+    # 70 / 1300, less by the square root of 1299 / 1300.
+    assert first == pytest.approx((0.05522914, 0.17436566, 0.77760758, 2.1274709), abs=1e-5)
     assert nothing[:2] == pytest.approx((0.0, 0.07134759), abs=1e-6)
     assert nothing[2:] == (None, None)
     assert whole == (pytest.approx(0.56551772, abs=1e-6), 1.0, 0.0, None)

@@ -22,6 +22,7 @@ KEYS = {
     "tag_health_monthly": ["month", "tag"],
     "tag_sentiment_weekly": ["week_start", "tag", "unit_type"],
     "tag_pairs_monthly": ["month", "tag_a", "tag_b"],
+    "findings": ["kind", "subject"],
 }
 WORDS = ["I love it!", "I hate it.", "It throws.", "Thanks, excellent.", "Awful docs.", "Port 80 is open."]
 
@@ -93,6 +94,8 @@ def test_day_by_day_equals_all_at_once(spark, tmp_path, seed, monkeypatch):
     # Few questions a month: let the thresholds be met.
     monkeypatch.setattr("soflow_jobs.tag_pairs.MIN_BOTH", 2)
     monkeypatch.setattr("soflow_jobs.tag_trends.MIN_QUESTIONS", 4)
+    for name in ("MIN_ASKED", "MIN_TEXTS", "MIN_THREADS", "MIN_TAG"):
+        monkeypatch.setattr(f"soflow_jobs.findings.{name}", 3)
     # Spark takes a minute for each day.
     check_daily_equals_at_once(spark, tmp_path, some_days(seed)[0 if ON_SAIL else 1 :])
 

@@ -12,6 +12,7 @@ from builders import NEEDS, TestLake
 from soflow_jobs import (
     answers,
     comments,
+    findings,
     gold,
     question_tags,
     questions,
@@ -32,6 +33,7 @@ STEPS = {
     "tag_health": tag_health,
     "tag_sentiment": tag_sentiment,
     "tag_pairs": tag_pairs,
+    "findings": findings,
 }
 
 

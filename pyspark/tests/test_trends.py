@@ -1,5 +1,6 @@
 """tag_trends: weekly shares, lookbacks and the status, by hand."""
 
+import datetime
 import math
 
 import pytest
@@ -47,8 +48,53 @@ def test_growth_looks_at_12_weeks_and_counts_the_empty_ones(spark):
     row = trends(spark, groups)["2026-01-05", "x"]
     # 2025-10-06 is 13 weeks back. Before: 6 of 120; now 10 of 20; expected 1.
     assert row["growth_12w_log2"] == pytest.approx(math.log2((10 + 2) / (1 + 2)))
-    pooled = 16 / 140
-    assert row["z"] == pytest.approx((0.5 - 0.05) / math.sqrt(pooled * (1 - pooled) * (1 / 20 + 1 / 120)))
+
+
+def cochran_armitage(weeks):
+    """z of the trend of a share over weeks: (number, with the tag, all) each."""
+    x, n = sum(w[1] for w in weeks), sum(w[2] for w in weeks)
+    mean = sum(t * total for t, _, total in weeks) / n
+    above = sum((t - mean) * count for t, count, _ in weeks)
+    spread = sum((t - mean) ** 2 * total for t, _, total in weeks)
+    return above / math.sqrt(x / n * (1 - x / n) * spread)
+
+
+def test_a_trend_is_over_104_weeks(spark):
+    counts = [(0, 60, 100), (1, 9, 30), (52, 12, 60), (60, 5, 50), (103, 20, 50), (104, 14, 20)]
+    groups = []
+    for number, tagged, total in counts:
+        monday = str(datetime.date(2024, 1, 8) + datetime.timedelta(weeks=number))
+        groups += [(monday, ["x"], tagged), (monday, ["y"], total - tagged)]
+    rows = trends(spark, groups, seen="2027-01-01")
+    x, y = rows["2026-01-05", "x"], rows["2026-01-05", "y"]
+    z = cochran_armitage(counts[1:])
+    p = math.erfc(abs(z) / math.sqrt(2))
+    assert (x["z"], x["p"], y["z"]) == pytest.approx((z, p, -z), rel=1e-9)
+    # Two tags, both with this p: each is the other's opposite.
+    assert (x["q"], y["q"]) == pytest.approx((p, p), rel=1e-9)
+    found = (x["n_52w"], x["site_52w"], x["n_52w_before"], x["site_52w_before"])
+    assert found == (5 + 20 + 14, 120, 9 + 12, 90)
+
+
+def test_a_chance_among_many_tags_is_none(spark):
+    from pyspark.sql import functions as F
+
+    from soflow_jobs.stats import with_q
+
+    given = [
+        ("a", 1, 0.01),
+        ("a", 2, 0.04),
+        ("a", 3, 0.03),
+        ("a", 4, 0.9),
+        ("a", 5, None),
+        ("b", 6, 0.2),
+        ("b", 7, 0.2),
+    ]
+    frame = spark.createDataFrame(given, "family string, id int, p double")
+    q = {row["id"]: row["q"] for row in with_q(frame, ["family"]).collect()}
+    assert q == {1: 0.04, 2: pytest.approx(0.16 / 3), 3: pytest.approx(0.16 / 3), 4: 0.9, 5: None, 6: 0.2, 7: 0.2}
+    ten = {row["id"]: row["q"] for row in with_q(frame, ["family"], F.lit(10)).collect()}
+    assert (ten[1], ten[4]) == (0.1, 1.0)
 
 
 def test_the_year_before_is_52_weeks_back_also_over_new_year(spark):
@@ -58,15 +104,15 @@ def test_the_year_before_is_52_weeks_back_also_over_new_year(spark):
 
 
 def status_of(spark, before, now, others=100):
-    """The status of tag x: `before` in an earlier week, `now` in this one, among others."""
-    long_ago = [("2025-01-06", ["x", "y"], 1)]
+    """The status of tag x: `before` in the week before, `now` in this one, among others."""
     weeks = [
+        ("2022-01-03", ["x", "y"], 1),
         ("2026-01-05", ["x"], before),
         ("2026-01-05", ["y"], others),
         ("2026-01-12", ["x"], now),
         ("2026-01-12", ["y"], others),
     ]
-    return trends(spark, long_ago + weeks).get(("2026-01-12", "x"), {}).get("status")
+    return trends(spark, weeks).get(("2026-01-12", "x"), {}).get("status")
 
 
 @pytest.mark.parametrize(
@@ -75,8 +121,9 @@ def status_of(spark, before, now, others=100):
         (30, 60, "rising"),
         (60, 30, "falling"),
         (30, 32, "stable"),
-        (29, 29, "low_n"),
-        (5, 30, "rising"),
+        (40, 55, "stable"),  # p = 0.17
+        (10, 19, "low_n"),
+        (2, 28, "rising"),
         (30, 0, "falling"),
         (29, 0, None),
     ],
@@ -85,13 +132,23 @@ def test_a_direction_needs_30_questions_and_a_clear_difference(spark, before, no
     assert status_of(spark, before, now) == expected
 
 
-def test_a_tag_is_new_for_26_weeks_if_the_site_is_older(spark):
-    old = [("2025-01-06", ["y"], 1)]
-    weeks = [("2026-01-05", ["x"], 40), ("2026-06-29", ["x"], 40), ("2026-07-06", ["x"], 40)]
+def test_a_tag_that_fell_silent_has_rows_for_two_years(spark):
+    weeks = [("2023-01-02", ["x"], 30), ("2023-01-02", ["y"], 30), ("2024-12-23", ["y"], 9), ("2024-12-30", ["y"], 9)]
+    rows = trends(spark, weeks, seen="2026-01-01")
+    assert [key for key in rows if key[1] == "x"] == [("2023-01-02", "x"), ("2024-12-23", "x")]
+    silent = rows["2024-12-23", "x"]
+    assert (silent["n_questions"], silent["share"], silent["status"]) == (0, 0.0, "falling")
+
+
+def test_a_tag_is_new_for_26_weeks_if_the_site_is_much_older(spark):
+    old = [("2024-01-01", ["y"], 1)]
+    weeks = [("2026-01-05", ["x"], 40), ("2026-06-29", ["x"], 40), ("2026-07-06", ["x"], 40), ("2026-07-06", ["r"], 1)]
     rows = trends(spark, old + weeks, seen="2027-01-01")
     found = [rows[week, "x"]["status"] for week in ("2026-01-05", "2026-06-29", "2026-07-06")]
     assert found == ["new", "new", "stable"]
-    assert trends(spark, weeks[:1])["2026-01-05", "x"]["status"] == "stable"
+    assert rows["2026-07-06", "r"]["status"] == "low_n"
+    # Where the lake begins nobody knows what was there before.
+    assert trends(spark, [("2025-06-02", ["y"], 1), *weeks[:1]])["2026-01-05", "x"]["status"] == "rising"
 
 
 def test_the_week_that_was_not_over_is_partial(spark):
@@ -112,7 +169,7 @@ def test_only_the_years_asked_for_come_out_and_look_back_beyond_them(spark):
     ("months", "seen", "expected"),
     [
         ({"2024-03"}, "2026-06-01", {2024, 2025, 2026}),  # its weeks, those that look back, those that were partial
-        ({"2026-01"}, "2026-06-01", {2025, 2026, 2027}),
+        ({"2026-01"}, "2026-06-01", {2025, 2026, 2027, 2028}),
     ],
 )
 def test_years_that_a_changed_month_touches(spark, months, seen, expected):
@@ -125,7 +182,7 @@ def test_a_first_question_found_late_touches_the_years_in_which_the_tag_was_new(
 
     groups = [("2010-01-04", ["x"], 1), ("2015-11-02", ["x", "z"], 1), ("2012-01-02", ["z"], 1)]
     changed = F.col("created_month") == "2010-01"
-    assert tag_trends.years_no_longer_new(frame(spark, groups), changed) == {2015, 2016, 2012}
+    assert tag_trends.years_no_longer_new(frame(spark, groups), changed) == {2012, 2013, 2015, 2016, 2017}
 
 
 def test_days_of_the_type(spark):

@@ -273,8 +273,8 @@ fn the_example_job_is_valid() {
     let job = read("daily", Path::new("jobs/daily.yaml"), &text, &options).unwrap();
     let order: Vec<&str> = job.steps.iter().map(|step| step.name.as_str()).collect();
     let base = ["questions", "answers", "comments", "question_tags", "sentiment"];
-    assert_eq!(order, [&base[..], &["tag_trends", "tag_health", "tag_sentiment", "tag_pairs"]].concat());
-    assert_eq!((job.tables.len(), job.insights.len()), (11, 5));
+    assert_eq!(order, [&base[..], &["tag_trends", "tag_health", "tag_sentiment", "tag_pairs", "findings"]].concat());
+    assert_eq!((job.tables.len(), job.insights.len()), (12, 5));
     assert_eq!(job.downstream("sentiment"), ["tag_sentiment"]);
 }
 

@@ -48,7 +48,7 @@ fn only_what_has_changed_runs_again() {
     lab.run(&["ingest", "pages", "pages/1", "--date", "2026-11-20"]).expect(0);
     lab.run(&["submit", "daily", "--date", "2026-11-20"]).expect(0);
     let first = states(&lab, "daily.2026-11-20.1");
-    assert_eq!(with_state(&first, "completed").len(), 9, "{first:?}");
+    assert_eq!(with_state(&first, "completed").len(), 10, "{first:?}");
 
     // Neither an engine nor a Python is to be found: nothing to do must not look for them.
     let nowhere = lab.home().join("nowhere").display().to_string();
@@ -64,7 +64,7 @@ fn only_what_has_changed_runs_again() {
     lab.run(&["submit", "daily", "--date", "2026-11-20"]).expect(0);
     let second = states(&lab, "daily.2026-11-20.2");
     let ran: Vec<String> = with_state(&second, "completed").into_iter().collect();
-    assert_eq!(ran, ["sentiment", "tag_sentiment"], "{second:?}");
+    assert_eq!(ran, ["findings", "sentiment", "tag_sentiment"], "{second:?}");
     assert_eq!(with_state(&second, "up-to-date").len(), 7, "{second:?}");
 
     // A new date: a newer version of question 2, and a new one of this month. September is left alone.

@@ -10,9 +10,10 @@ use serde_json::Value;
 use super::bad::column;
 use super::lab::{Lab, real_pages, walk};
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "answers",
     "comments",
+    "findings",
     "question_tags",
     "questions",
     "tag_health_monthly",
@@ -82,7 +83,8 @@ fn real_pages_are_counted_to_the_last_row() {
         println!("{endpoint}: {} rows in {} months, as counted", counted.values().sum::<u64>(), counted.len());
     }
     assert_eq!(lab.version("text_sentiment").rows(), texts);
-    for table in TABLES {
+    // Of these years no tag has enough for a comparison.
+    for table in TABLES.into_iter().filter(|table| *table != "findings") {
         assert!(lab.version(table).rows() > 0, "{table} is empty");
     }
 }

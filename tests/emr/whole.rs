@@ -17,9 +17,10 @@ use crate::emr::lab::{DATE, Lab};
 use crate::twin::{Exec, Options, Twin};
 
 /// The tables of the daily job and the key of each.
-const TABLES: [(&str, &[&str]); 10] = [
+const TABLES: [(&str, &[&str]); 11] = [
     ("answers", &["site", "answer_id"]),
     ("comments", &["site", "comment_id"]),
+    ("findings", &["site", "kind", "subject"]),
     ("ingest_audit", &["site", "endpoint", "dt", "raw_run"]),
     ("question_tags", &["site", "question_id", "tag"]),
     ("questions", &["site", "question_id"]),
@@ -45,7 +46,7 @@ fn the_daily_job_on_a_cluster_gives_what_it_gives_here() {
     let cluster = lab.clusters().pop().unwrap();
     let first = steps_of(&lab, &cluster, 1);
     assert_eq!(lab.clusters().len(), 1);
-    // One of the nine has Spark options of its own.
+    // One of the ten has Spark options of its own.
     assert_eq!(first.len(), 3, "{first:?}");
 
     let mut rows = 0;
