@@ -11,14 +11,19 @@ use crate::twin::tools;
 
 const LOCK: &str = include_str!("../readers/readers.lock");
 
-/// Returns what readers count in a table, or `None` after saying why they are not asked.
-pub fn counted(table: &str, curated: &str, paths: &Path, environment: &[(&str, String)]) -> Option<Value> {
+/// Returns a Python that has the readers, or `None` after saying why they are not asked.
+pub fn python() -> Option<Command> {
     if std::env::var_os("SOFLOW_TEST_READERS").is_none_or(|value| value != "1") {
         println!("skipped: readers of the lake: SOFLOW_TEST_READERS is not 1");
         return None;
     }
+    Some(tools::python("readers", LOCK))
+}
+
+/// Returns what readers count in a table, or `None` when they are not asked.
+pub fn counted(table: &str, curated: &str, paths: &Path, environment: &[(&str, String)]) -> Option<Value> {
+    let mut python = python()?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readers/read.py");
-    let mut python: Command = tools::python("readers", LOCK);
     let environment = environment.iter().map(|(name, value)| (*name, value.as_str()));
     let output = python.arg(script).args([curated, table]).arg(paths).envs(environment).output().unwrap();
     Some(tools::json(&output))

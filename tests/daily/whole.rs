@@ -8,7 +8,8 @@ use fs_err as fs;
 use serde_json::Value;
 
 use super::bad::column;
-use super::lab::{Lab, real_pages, walk};
+use super::lab::{Lab, ran, real_pages, repository, walk};
+use crate::cli::readers;
 
 const TABLES: [&str; 10] = [
     "answers",
@@ -56,6 +57,21 @@ fn the_sample_gives_every_table() {
         assert_eq!(aside, quarantined, "{endpoint}");
     }
     lab.no_process_is_left("after the run");
+    is_what_others_compute(&lab);
+}
+
+/// Computes derived tables and findings again from the tables that they are made from, by a script that has nothing of ours.
+fn is_what_others_compute(lab: &Lab) {
+    let Some(mut python) = readers::python() else { return };
+    let files = lab.home().join("files.json");
+    let tables = lab.index();
+    let found = tables.keys().map(|table| {
+        let files = lab.files(table).into_iter().map(|(file, _)| file.display().to_string());
+        (table.clone(), files.collect::<Vec<_>>())
+    });
+    fs::write(&files, serde_json::to_vec(&found.collect::<BTreeMap<_, _>>()).unwrap()).unwrap();
+    python.arg(repository().join("tests/independent/recompute.py")).arg(files);
+    ran(python).expect(0).says("tag_trends_weekly: ");
 }
 
 #[test]
@@ -87,6 +103,7 @@ fn real_pages_are_counted_to_the_last_row() {
     for table in TABLES.into_iter().filter(|table| *table != "findings") {
         assert!(lab.version(table).rows() > 0, "{table} is empty");
     }
+    is_what_others_compute(&lab);
 }
 
 /// Returns the sum of a column of `ingest_audit` for an endpoint.

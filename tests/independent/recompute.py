@@ -1,0 +1,440 @@
+"""Computes the derived tables of a lake again from the tables that they are made from, and compares every value.
+
+    recompute.py FILES
+
+FILES is a JSON object of lists of Parquet files by table, as `soflow tables paths` prints them. Knows the definitions
+of docs/tables.md and nothing of the code that soflow runs: pandas, and the formulas written out. Prints a line a table,
+and each difference above 1e-9; exits with 1 when there is one.
+"""
+
+import json
+import math
+import re
+import sys
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+
+Z95 = NormalDist().inv_cdf(0.975)
+LEVEL = 0.0125
+DAY = pd.Timedelta(days=1)
+PARTITION = re.compile(r"([^/=]+)=([^/]*)/")
+
+
+def load(files):
+    """A table: its files one below the other, with the partition columns of their folders."""
+    frames = []
+    for file in files:
+        frame = pd.read_parquet(file, partitioning=None)
+        for name, value in PARTITION.findall(file):
+            frame[name] = value
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def wilson(count, total):
+    share, z2 = count / total, Z95**2
+    middle = (share + z2 / (2 * total)) / (1 + z2 / total)
+    half = Z95 * np.sqrt(share * (1 - share) / total + z2 / (4 * total**2)) / (1 + z2 / total)
+    return np.minimum(share, np.maximum(0, middle - half)), np.maximum(share, np.minimum(1, middle + half))
+
+
+def newcombe(now, total, before, total_before):
+    one, other = now / total, before / total_before
+    (low, high), (low_before, high_before) = wilson(now, total), wilson(before, total_before)
+    below = np.sqrt((one - low) ** 2 + (high_before - other) ** 2)
+    return one - other - below, one - other + np.sqrt((high - one) ** 2 + (other - low_before) ** 2)
+
+
+def two_shares(now, total, before, total_before):
+    both = total + total_before
+    pooled = (now + before) / both
+    if not 0 < pooled < 1:
+        return 0.0
+    error = math.sqrt(pooled * (1 - pooled) * (1 / total + 1 / total_before) * both / (both - 1))
+    return (now / total - before / total_before) / error
+
+
+def p_of(z):
+    return math.erfc(abs(z) / math.sqrt(2))
+
+
+def benjamini_hochberg(p, tests=None):
+    """q of each p, in the order given."""
+    order = np.argsort(p, kind="stable")
+    raw = np.array(p)[order] * (tests or len(p)) / np.arange(1, len(p) + 1)
+    q = np.minimum(1, np.minimum.accumulate(raw[::-1])[::-1])
+    return pd.Series(q, index=order).sort_index().to_numpy()
+
+
+def monday(moments):
+    days = moments.dt.tz_convert("UTC").dt.tz_localize(None).dt.normalize()
+    return days - pd.to_timedelta(days.dt.day_of_week, unit="D")
+
+
+def month(moments):
+    return moments.dt.tz_convert("UTC").dt.tz_localize(None).dt.to_period("M").dt.to_timestamp()
+
+
+def question_tags(tables):
+    rows = tables["questions"][["site", "question_id", "tags", "created_at"]].copy()
+    rows["tag"] = [list(dict.fromkeys(tags)) for tags in rows["tags"]]
+    rows["position"] = [list(range(1, len(tags) + 1)) for tags in rows["tag"]]
+    return rows.explode(["tag", "position"]).drop(columns="tags")
+
+
+def tag_trends_weekly(tables):
+    questions = tables["questions"]
+    frame = pd.DataFrame(
+        {"site": questions["site"], "week": monday(questions["created_at"]), "tags": questions["tags"]}
+    )
+    seen = questions.groupby("site")["observed_at"].max()
+    found = []
+    for site, asked in frame.groupby("site"):
+        totals = asked.groupby("week").size()
+        first, last = totals.index.min(), totals.index.max()
+        weeks = pd.date_range(first, last, freq="7D")
+        all_weeks = totals.reindex(weeks, fill_value=0).to_numpy()
+        tagged = asked.explode("tags").groupby(["tags", "week"]).size()
+        for tag in tagged.index.get_level_values(0).unique():
+            counts = tagged[tag].reindex(weeks, fill_value=0).to_numpy()
+            began = weeks[np.nonzero(counts)[0][0]]
+            for at, week in enumerate(weeks):
+                row = a_week(counts, all_weeks, at)
+                if all_weeks[at] == 0 or not (counts[at] > 0 or row["trend_n"] >= 30):
+                    continue
+                over = (week + 7 * DAY).tz_localize("UTC") <= seen[site]
+                is_new = began > week - 26 * 7 * DAY and first <= week - 78 * 7 * DAY
+                found.append({"site": site, "week_start": week, "tag": tag, "partial": not over, "new": is_new, **row})
+    rows = pd.DataFrame(found)
+    rows["q"] = np.nan
+    for _, family in rows[rows["p"].notna()].groupby(["site", "week_start"]):
+        rows.loc[family.index, "q"] = benjamini_hochberg(family["p"])
+    stands_out = rows["q"] < LEVEL
+    direction = np.where(
+        stands_out & (rows["z"] > 0), "rising", np.where(stands_out & (rows["z"] < 0), "falling", "stable")
+    )
+    rows["status"] = np.where(rows["trend_n"] < 30, "low_n", np.where(rows["new"], "new", direction))
+    return rows.drop(columns=["trend_n", "new"])
+
+
+def a_week(counts, totals, at):
+    """What is said of a tag in the week at an index."""
+
+    def span(values, first, last):
+        return values[max(0, at - first) : at - last + 1] if at - last >= 0 else values[:0]
+
+    n, total = counts[at], totals[at]
+    low, high = wilson(n, total) if total else (0, 0)
+    prior, site_prior = span(counts, 12, 1).sum(), span(totals, 12, 1).sum()
+    year_ago, site_year_ago = span(counts, 52, 52).sum(), span(totals, 52, 52).sum()
+    x, all_x = span(counts, 103, 0), span(totals, 103, 0)
+    z = trend(x, all_x) if x.sum() >= 30 else None
+    recent, site_recent = span(counts, 51, 0).sum(), span(totals, 51, 0).sum()
+    return {
+        "n_questions": n,
+        "site_questions": total,
+        "share": n / total if total else 0,
+        "share_lo": low,
+        "share_hi": high,
+        "growth_12w_log2": math.log2((n + 2) / (total * prior / site_prior + 2)) if site_prior else None,
+        "yoy_log2": math.log2((n + 2) / (total * year_ago / site_year_ago + 2)) if site_year_ago else None,
+        "n_52w": recent,
+        "site_52w": site_recent,
+        "n_52w_before": x.sum() - recent,
+        "site_52w_before": all_x.sum() - site_recent,
+        "z": z,
+        "p": None if z is None else p_of(z),
+        "trend_n": x.sum(),
+    }
+
+
+def trend(counts, totals):
+    """z of Cochran and Armitage."""
+    time, n = np.arange(len(counts)), totals.sum()
+    share, mean = counts.sum() / n, (time * totals).sum() / n
+    variance = share * (1 - share) * ((time - mean) ** 2 * totals).sum()
+    return ((time - mean) * counts).sum() / math.sqrt(variance) if variance > 0 else None
+
+
+def tag_health_monthly(tables):
+    questions, answers = tables["questions"], tables["answers"]
+    seen = pd.concat(
+        [questions.groupby("site")["observed_at"].max(), answers.groupby("site")["observed_at"].max()], axis=1
+    )
+    seen = seen.min(axis=1, skipna=False)
+    own = answers["is_self_answer"].fillna(False).astype(bool)
+    thread = ["site", "question_id"]
+    first = answers[~own].groupby(thread)["created_at"].min().rename("first_at")
+    selfish = answers[own].groupby(thread).size().rename("selfish")
+    rows = questions.merge(first, on=thread, how="left").merge(selfish, on=thread, how="left")
+    seconds = rows["first_at"].dt.floor("s") - rows["created_at"].dt.floor("s")
+    rows["ttfa"] = seconds.dt.total_seconds().clip(lower=0)
+    until = rows["site"].map(seen)
+    rows["month"] = month(rows["created_at"])
+    rows["cohort"] = until - rows["created_at"] >= 7 * DAY
+    rows["old"] = until - (rows["month"] + pd.offsets.MonthBegin(1)).dt.tz_localize("UTC") >= 7 * DAY
+    found = []
+    for (site, first_day, tag), group in rows.explode("tags").groupby(["site", "month", "tags"]):
+        n, cohort, mature = len(group), group[group["cohort"]], bool(group["old"].all())
+
+        def within(seconds, cohort=cohort):
+            return (cohort["ttfa"] <= seconds).mean() if len(cohort) else None
+
+        in_time = sorted(group["ttfa"][group["ttfa"] <= 7 * 86_400])
+        half = math.ceil(n / 2)
+        answered, closed = within(86_400), group["closed_at"].notna().sum()
+        low, high = wilson(round(answered * len(cohort)), len(cohort)) if len(cohort) else (None, None)
+        closed_low, closed_high = wilson(closed, n)
+        found.append(
+            {
+                "site": site,
+                "month": first_day,
+                "tag": tag,
+                "n": n,
+                "n_cohort": len(cohort),
+                "no_answer_rate": (group["answer_count"] == 0).mean(),
+                "not_answered_rate": (~group["is_answered"].astype(bool)).mean(),
+                "answered_1h": within(3_600),
+                "answered_24h": answered,
+                "answered_24h_lo": low,
+                "answered_24h_hi": high,
+                "answered_7d": within(7 * 86_400),
+                "median_ttfa_s": in_time[half - 1] if mature and len(in_time) >= half else None,
+                "self_answered_rate": group["selfish"].notna().mean(),
+                "accepted_rate": group["accepted_answer_id"].notna().mean(),
+                "closed_rate": closed / n,
+                "closed_rate_lo": closed_low,
+                "closed_rate_hi": closed_high,
+                "neg_score_rate": (group["score"] < 0).mean(),
+                "median_score": group["score"].median(),
+                "distinct_askers": group["owner_user_id"].nunique(),
+                "mature": mature,
+                "low_n": len(cohort) < 30,
+            }
+        )
+    return pd.DataFrame(found)
+
+
+def tag_pairs_monthly(tables):
+    questions = tables["questions"]
+    frame = pd.DataFrame({"site": questions["site"], "month": month(questions["created_at"])})
+    frame["tags"] = [sorted(set(tags)) for tags in questions["tags"]]
+    found = []
+    for (site, first_day), group in frame.groupby(["site", "month"]):
+        both, single = counted(group["tags"])
+        for (a, b), n in both.items():
+            if n >= 5:
+                low, high = wilson(n, min(single[a], single[b]))
+                chance, lift = max(single[a], single[b]) / len(group), n * len(group) / (single[a] * single[b])
+                npmi = 1.0 if n == len(group) else min(1, max(-1, math.log(lift) / -math.log(n / len(group))))
+                row = {"n_both": n, "n_a": single[a], "n_b": single[b], "lift": lift, "npmi": npmi, "low_n": n < 10}
+                row |= {"lift_lo": low / chance, "lift_hi": high / chance}
+                found.append({"site": site, "month": first_day, "tag_a": a, "tag_b": b, **row})
+    rows = pd.DataFrame(found)
+    rows["product"] = rows["n_a"] * rows["n_b"]
+    rows = rows.sort_values(["n_both", "product", "tag_a", "tag_b"], ascending=[False, True, True, True])
+    rows["rank"] = rows.groupby(["site", "month"]).cumcount() + 1
+    key = ["site", "month", "tag_a", "tag_b"]
+    before = rows[[*key, "rank"]].assign(month=rows["month"] + pd.DateOffset(years=1))
+    rows = rows.merge(before, on=key, how="left", suffixes=("", "_before"))
+    return rows.assign(delta_rank_12m=rows["rank_before"] - rows["rank"]).drop(columns=["product", "rank_before"])
+
+
+def counted(lists):
+    """How many lists have two tags, and one."""
+    both, single = {}, {}
+    for tags in lists:
+        for at, one in enumerate(tags):
+            single[one] = single.get(one, 0) + 1
+            for other in tags[at + 1 :]:
+                both[one, other] = both.get((one, other), 0) + 1
+    return both, single
+
+
+def findings(tables):
+    trends = tables["tag_trends_weekly"]
+    over = trends[~trends["partial"]]
+    newest = pd.to_datetime(over["week_start"]).groupby(over["site"]).max()
+    found = []
+    for site, week in newest.items():
+        families = {
+            "trend": told_trends(trends[trends["site"] == site], week),
+            "answered": told_answered(tables["tag_health_monthly"], site),
+            "mood": told_moods(tables, site, week),
+            "pair": told_pairs(tables["questions"], site),
+        }
+        for kind, rows in families.items():
+            tests = rows.pop("tests") if "tests" in rows else None
+            if len(rows) and "q" not in rows:
+                rows["p"] = [p_of(z) for z in rows["z"]]
+                rows["q"] = benjamini_hochberg(rows["p"], None if tests is None else tests.iloc[0])
+                rows["stands_out"] = (rows["q"] < LEVEL) & ((kind != "pair") | (rows["effect_lo"] >= 2))
+            if len(rows) and kind != "pair":
+                asked = NormalDist().inv_cdf(1 - LEVEL / len(rows) / 2) + NormalDist().inv_cdf(0.8)
+                rows["detectable"] = asked * (rows["effect_hi"] - rows["effect_lo"]) / (2 * Z95)
+            found.append(rows.assign(site=site, kind=kind).drop(columns="z", errors="ignore"))
+    return pd.concat(found, ignore_index=True)
+
+
+def side(subject, span, now, before, of_all, z):
+    low, high = newcombe(*now, *before)
+    n_now, n_before = (now[1], before[1]) if of_all else (now[0], before[0])
+    return {
+        "subject": subject,
+        "since": span[0],
+        "until": span[1],
+        "n_now": n_now,
+        "n_before": n_before,
+        "value_now": now[0] / now[1],
+        "value_before": before[0] / before[1],
+        "effect": now[0] / now[1] - before[0] / before[1],
+        "effect_lo": low,
+        "effect_hi": high,
+        "z": z,
+    }
+
+
+def told_trends(trends, week):
+    rows = trends[
+        (pd.to_datetime(trends["week_start"]) == week) & trends["q"].notna() & (trends["site_52w_before"] > 0)
+    ]
+    span = (week - 51 * 7 * DAY, week + 6 * DAY)
+    found = []
+    for row in rows.itertuples():
+        now, before = (row.n_52w, row.site_52w), (row.n_52w_before, row.site_52w_before)
+        told = {"p": row.p, "q": row.q, "stands_out": row.status in ("rising", "falling")}
+        found.append({**side(row.tag, span, now, before, False, 0.0), **told})
+    return pd.DataFrame(found)
+
+
+def told_answered(health, site):
+    mature = health[(health["site"] == site) & health["mature"] & (health["n_cohort"] > 0)].copy()
+    if mature.empty:
+        return pd.DataFrame()
+    mature["month"] = pd.to_datetime(mature["month"])
+    newest = mature["month"].max()
+    mature = mature[mature["month"] > newest - pd.DateOffset(months=12)]
+    mature["answered"] = (mature["answered_24h"] * mature["n_cohort"]).round()
+    recent = mature["month"] > newest - pd.DateOffset(months=6)
+    span = (newest - pd.DateOffset(months=5), newest + pd.offsets.MonthEnd(0))
+    found = []
+    for tag, rows in mature.groupby("tag"):
+        now, before = rows[recent[rows.index]], rows[~recent[rows.index]]
+        now, before = (
+            (now["answered"].sum(), now["n_cohort"].sum()),
+            (before["answered"].sum(), before["n_cohort"].sum()),
+        )
+        if min(now[1], before[1]) >= 20:
+            found.append(side(tag, span, now, before, True, two_shares(*now, *before)))
+    return pd.DataFrame(found)
+
+
+def told_moods(tables, site, week):
+    units = spoken(tables["text_sentiment"])
+    units = units[(units["site"] == site) & (units["week"] <= week) & (units["week"] > week - 52 * 7 * DAY)].copy()
+    units["off"] = units["polarity_net"] - units.groupby(["week", "unit_type"])["polarity_net"].transform("mean")
+    tags = tables["questions"][["site", "question_id", "tags"]].explode("tags")
+    found = []
+    for tag, rows in units.merge(tags, on=["site", "question_id"]).groupby("tags"):
+        threads = rows.groupby("question_id")["off"].agg(["sum", "size"])
+        if len(rows) < 30 or len(threads) < 20:
+            continue
+        effect, freedom = rows["off"].mean(), len(threads) - 1
+        squares = ((threads["sum"] - threads["size"] * effect) ** 2).sum()
+        error = math.sqrt(squares * len(threads) / freedom) / len(rows)
+        scale = (8 * freedom + 1) / (8 * freedom + 3)
+        half = error * math.sqrt(freedom * math.expm1((Z95 / scale) ** 2 / freedom))
+        t = effect / error if error > 0 and abs(effect) > 1e-9 else 0.0
+        z = math.copysign(scale * math.sqrt(freedom * math.log1p(t * t / freedom)), t)
+        mean = rows["polarity_net"].mean()
+        row = {"subject": tag, "since": week - 51 * 7 * DAY, "until": week + 6 * DAY, "n_now": len(rows)}
+        row |= {"n_before": len(units) - len(rows), "value_now": mean, "value_before": mean - effect, "effect": effect}
+        found.append({**row, "effect_lo": effect - half, "effect_hi": effect + half, "z": z})
+    return pd.DataFrame(found)
+
+
+def spoken(units):
+    units = units[units["n_sentences"] > 0].copy()
+    units["week"] = monday(units["created_at"])
+    return units
+
+
+def told_pairs(questions, site):
+    asked = questions[questions["site"] == site]
+    this_month = asked["observed_at"].max().tz_convert("UTC").tz_localize(None).to_period("M").to_timestamp()
+    months = month(asked["created_at"])
+    asked = asked[(months < this_month) & (months >= this_month - pd.DateOffset(months=12))]
+    both, single = counted(sorted(set(tags)) for tags in asked["tags"])
+    enough = {tag: n for tag, n in single.items() if n >= 10}
+    span, total, found = (this_month - pd.DateOffset(months=12), this_month - DAY), len(asked), []
+    for (a, b), n in both.items():
+        if a in enough and b in enough:
+            rarer, commoner = sorted((single[a], single[b]))
+            (low, high), chance = wilson(n, rarer), commoner / total
+            row = {"subject": f"{a} + {b}", "since": span[0], "until": span[1], "n_now": n, "n_before": rarer}
+            row |= {"value_now": n / rarer, "value_before": chance, "effect": n / rarer / chance}
+            row |= {"effect_lo": low / chance, "effect_hi": high / chance, "detectable": None}
+            z = two_shares(n, rarer, commoner - n, total - rarer) if total > rarer else 0.0
+            found.append({**row, "z": z, "tests": len(enough) * (len(enough) - 1) / 2})
+    return pd.DataFrame(found)
+
+
+MADE = {
+    "question_tags": (question_tags, ["site", "question_id", "tag"]),
+    "tag_trends_weekly": (tag_trends_weekly, ["site", "week_start", "tag"]),
+    "tag_health_monthly": (tag_health_monthly, ["site", "month", "tag"]),
+    "tag_pairs_monthly": (tag_pairs_monthly, ["site", "month", "tag_a", "tag_b"]),
+    "findings": (findings, ["site", "kind", "subject"]),
+}
+
+
+def plain(frame, key):
+    """The rows by key, days as days."""
+    frame = frame.drop(columns=[name for name in ("year", "created_month", "_run_id") if name in frame])
+    for name in ("week_start", "month", "since", "until"):
+        if name in frame:
+            frame[name] = pd.to_datetime(frame[name]).dt.strftime("%Y-%m-%d")
+    return frame.set_index(key).sort_index()
+
+
+def differences(found, expected):
+    """What differs between the rows of a table, each a line of text."""
+    missing, more = expected.index.difference(found.index), found.index.difference(expected.index)
+    if len(missing) or len(more):
+        yield f"{len(missing)} rows are missing, {list(missing[:3])}; {len(more)} are too many, {list(more[:3])}"
+        return
+    if set(found.columns) != set(expected.columns):
+        yield f"other columns: {sorted(set(found.columns) ^ set(expected.columns))}"
+        return
+    for name in expected.columns:
+        one, other = found[name], expected.loc[found.index, name]
+        if one.dtype.kind in "OTM" or name in ("status",):
+            same = (one.astype(str) == other.astype(str)) | (one.isna() & other.isna())
+        else:
+            one, other = one.astype(float), other.astype(float)
+            same = (one.isna() & other.isna()) | np.isclose(one, other, rtol=1e-9, atol=1e-9)
+        for key in found.index[~same][:3]:
+            yield f"{name} of {key}: {found.loc[key, name]!r}, expected {expected.loc[key, name]!r}"
+
+
+def main():
+    with open(sys.argv[1], encoding="utf-8") as file:
+        tables = {name: load(files) for name, files in json.load(file).items() if files}
+    wrong = 0
+    for name, (make, key) in MADE.items():
+        if name not in tables:
+            continue
+        expected = make(tables)
+        if expected.empty and tables[name].empty:
+            print(f"{name}: no rows")
+            continue
+        found = list(differences(plain(tables[name], key), plain(expected, key)))
+        print(f"{name}: {len(expected)} rows{''.join(f'{chr(10)}  {line}' for line in found)}")
+        wrong += bool(found)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
