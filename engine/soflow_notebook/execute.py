@@ -12,8 +12,9 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from soflow_launch import life
+from traitlets.config import Config
 
-from soflow_notebook.link import Link
+from soflow_notebook.link import ON_SOCKETS, Link
 
 # The start of an engine on a machine that is busy.
 START_SECONDS = 300
@@ -23,7 +24,8 @@ def main(kernel, path):
     link = Link(lambda: os._exit(life.ORPHANED))
     document = nbformat.read(path, as_version=4)
     place = {"metadata": {"path": os.path.dirname(os.path.abspath(path))}}
-    client = NotebookClient(document, kernel_name=kernel, startup_timeout=START_SECONDS, timeout=None, resources=place)
+    options = {"startup_timeout": START_SECONDS, "timeout": None, "resources": place}
+    client = NotebookClient(document, kernel_name=kernel, config=Config({"KernelManager": ON_SOCKETS}), **options)
     failed = None
     try:
         client.execute()

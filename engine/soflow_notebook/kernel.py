@@ -37,7 +37,8 @@ def main():
     script.importable(wanted.code)
     os.environ["SAIL_SPARK__SESSION_TIMEOUT_SECS"] = str(IDLE_SECONDS)
     try:
-        importlib.import_module(f"soflow_launch.{wanted.engine}").start(wanted)
+        # What it returns keeps the engine's server alive.
+        running = importlib.import_module(f"soflow_launch.{wanted.engine}").start(wanted)
     except trouble.EngineError as error:
         life.leave(trouble.report(error))
     # Engines leave files where they are started. Notebooks name files from where they are.
@@ -48,6 +49,7 @@ def main():
     app.initialize(["-f", wanted.connection])
     shell.prepare(app.shell, link)
     app.start()
+    running.stop(succeeded=True)
     life.end(0)
 
 

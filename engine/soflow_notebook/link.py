@@ -7,6 +7,9 @@ import threading
 
 from soflow_launch import life
 
+# How Jupyter and a kernel speak: over sockets in a folder of this person's, which nobody else can open.
+ON_SOCKETS = {"transport": "ipc"}
+
 
 class Link:
     """A line of JSON for each question and for each answer."""

@@ -7,7 +7,7 @@ import os
 
 from soflow_launch import life
 
-from soflow_notebook.link import Link
+from soflow_notebook.link import ON_SOCKETS, Link
 
 
 def main():
@@ -24,7 +24,8 @@ def main():
     from jupyterlab.labapp import LabApp
 
     # No news, no search for updates: the person's own settings win.
-    options = {"LabApp.app_settings_dir": os.path.join(os.path.dirname(__file__), "settings"), **wanted["options"]}
+    options = {"LabApp.app_settings_dir": os.path.join(os.path.dirname(__file__), "settings")}
+    options |= {f"KernelManager.{name}": value for name, value in ON_SOCKETS.items()} | wanted["options"]
     # Like those of a command line, which win over files that the person has for servers of their own.
     app = LabApp.initialize_server(argv=[f"--{name}={value}" for name, value in options.items()])
     link.ask("ready", port=app.port)
