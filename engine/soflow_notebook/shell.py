@@ -16,6 +16,10 @@ LONGEST = 300
 class Refused(Exception):
     """Why something cannot be done, told in one line instead of a traceback."""
 
+    def _render_traceback_(self):
+        """Returns the lines that IPython shows."""
+        return [str(self)]
+
 
 class Tables(dict):
     """The published tables, by name; shows what there is."""
@@ -44,7 +48,6 @@ def prepare(shell, link):
     from pyspark.sql import SparkSession
 
     notebook = Notebook(shell, SparkSession.builder.getOrCreate(), link)
-    shell.set_custom_exc((Refused,), lambda _shell, _kind, error, _frames, tb_offset=None: [str(error)])
     shell.register_magic_function(notebook.sql, "cell", "sql")
     shell.register_magic_function(notebook.reload, "line", "tables")
     names = {"spark": notebook.spark, "tables": notebook.tables, "save": notebook.save, "parameters": {}}

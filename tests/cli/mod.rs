@@ -29,6 +29,7 @@ mod init;
 mod interrupt;
 pub mod languages;
 mod logs;
+pub mod notebook;
 mod output;
 mod plan;
 mod query;

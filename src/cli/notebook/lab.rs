@@ -1,7 +1,7 @@
 //! JupyterLab, and notebooks that are executed without it.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use fs_err as fs;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -22,17 +22,17 @@ const PORT: u16 = 8888;
 /// How many ports after it are tried. Source: jupyter_server, `ServerApp.port_retries`.
 const RETRIES: u16 = 50;
 
-/// JupyterLab's log level: warnings.
-const WARNINGS: u8 = 30;
+/// JupyterLab's log level: errors. It warns of its own defaults. Source: logging, of Python's library.
+const ERRORS: u8 = 40;
 
 /// Opens JupyterLab until Ctrl-C, or until it is shut down from its menu.
 ///
 /// # Errors
-/// `Usage` for a file that is none; `Machine` when JupyterLab does not start.
+/// `Machine` when JupyterLab does not start.
 pub async fn open(place: &NotebookPlace<'_>, args: &NotebookArgs) -> Result<u8> {
     let app = place.work.app;
     let own = OwnFolder::new(place)?;
-    let file = args.file.as_deref().map(|file| absolute(place, file)).transpose()?;
+    let file = args.file.as_ref().map(|file| place.work.project.cwd.join(file));
     if let Some(file) = file.as_ref().filter(|file| !file.exists()) {
         fs::write(file, format!("{:#}\n", first_notebook(&own.spec)))?;
         app.tell(Event::Note { text: format!("Made {}.", file.display()) });
@@ -55,7 +55,7 @@ pub async fn open(place: &NotebookPlace<'_>, args: &NotebookArgs) -> Result<u8> 
         "ServerApp.root_dir": root,
         // In a container there is nobody else to be.
         "ServerApp.allow_root": true,
-        "ServerApp.log_level": WARNINGS,
+        "Application.log_level": ERRORS,
         "IdentityProvider.token": token,
         "LabApp.default_url": page,
         "MultiKernelManager.default_kernel_name": own.spec.name,
@@ -81,13 +81,10 @@ pub async fn open(place: &NotebookPlace<'_>, args: &NotebookArgs) -> Result<u8> 
 /// Runs the cells of a notebook.
 ///
 /// # Errors
-/// `Job` when a cell fails; `Usage` for a file that is none; `Interrupted` by Ctrl-C, and the file is as it was.
+/// `Job` when a cell fails; `Interrupted` by Ctrl-C, and the file is as it was.
 pub async fn execute(place: &NotebookPlace<'_>, file: &Path) -> Result<u8> {
     let own = OwnFolder::new(place)?;
-    let path = absolute(place, file)?;
-    if !path.is_file() {
-        return Err(Error::new(Kind::Usage, format!("there is no notebook `{}`", file.display())));
-    }
+    let path = place.work.project.cwd.join(file);
     let mut failed = None;
     let answer = async |question| match question {
         Question::Failed { cell, error } => {
@@ -134,13 +131,6 @@ impl OwnFolder {
         let path = self.others.as_ref().map_or_else(|| own.to_string(), |others| format!("{own}:{others}"));
         [("JUPYTER_PATH", path.into()), ("JUPYTER_RUNTIME_DIR", runtime.into())]
     }
-}
-
-fn absolute(place: &NotebookPlace<'_>, file: &Path) -> Result<PathBuf> {
-    if file.extension().is_none_or(|ending| ending != "ipynb") {
-        return Err(Error::new(Kind::Usage, format!("`{}` is not a notebook: its name must end in `.ipynb`", file.display())));
-    }
-    Ok(place.work.project.cwd.join(file))
 }
 
 fn escaped(path: &Path) -> String {

@@ -43,8 +43,10 @@ pub struct NotebookArgs {
 
 /// Runs notebooks, or the kernel of one.
 pub async fn notebook(app: &App, args: &NotebookArgs) -> Result<u8> {
-    // Told before AWS is looked for.
-    let local = local(&app.read_project(&TargetOptions::default())??, args.here)?;
+    // Told before AWS is looked for and packages are.
+    let project = app.read_project(&TargetOptions::default())??;
+    let local = local(&project, args.here)?;
+    args.file.as_ref().map_or(Ok(()), |file| check(&project, file, args.execute))?;
     let work = app.open(&TargetOptions::default(), Watching::default()).await?;
     let engine = LocalEngine::new(&local, &app.host(), &work.project.settings.code);
     let notebooks = engine.prepare_notebooks(app.sink().as_mut())?;
@@ -55,6 +57,18 @@ pub async fn notebook(app: &App, args: &NotebookArgs) -> Result<u8> {
         None if args.execute => lab::execute(&place, args.file.as_deref().unwrap_or(Path::new(""))).await,
         None => lab::open(&place, args).await,
     }
+}
+
+fn check(project: &Project, file: &Path, is_there: bool) -> Result<()> {
+    let name = file.display();
+    if file.extension().is_none_or(|ending| ending != "ipynb") {
+        return Err(Error::new(Kind::Usage, format!("`{name}` is no notebook: its name must end in `.ipynb`")));
+    }
+    if is_there && !project.cwd.join(file).is_file() {
+        return Err(Error::new(Kind::Usage, format!("there is no notebook `{name}`"))
+            .hint(format!("`soflow notebook {name}` makes one and opens it")));
+    }
+    Ok(())
 }
 
 /// Where notebooks run, and on what.
