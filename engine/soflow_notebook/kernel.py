@@ -1,6 +1,6 @@
 """The kernel: IPython in one process with the engine.
 
-    python -m soflow_notebook.kernel --engine sail|spark --code DIR --connection FILE
+python -m soflow_notebook.kernel --engine sail|spark --code DIR --connection FILE
 """
 
 import argparse

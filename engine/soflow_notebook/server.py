@@ -1,6 +1,6 @@
 """JupyterLab, for one person at one machine: on loopback, behind a token that is on no command line.
 
-    python -m soflow_notebook.server
+python -m soflow_notebook.server
 """
 
 import os

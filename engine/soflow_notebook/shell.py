@@ -4,13 +4,14 @@ Source of what a step has: `run_source.py`.
 """
 
 import difflib
+import logging
 
 from soflow_launch import query
 
 # Most rows of a result that are fetched to be looked at.
 SHOWN = 1000
-# Longest message of the engine, in characters: some hold the whole plan.
-LONGEST = 300
+# Longest line about a failure, in characters: some hold the whole plan.
+LONGEST = 500
 
 
 class Refused(Exception):
@@ -47,6 +48,8 @@ def prepare(shell, link):
     """Gives an IPython shell its names and magics."""
     from pyspark.sql import SparkSession
 
+    # What a statement is refused for it would log, too, with the frames of its own code.
+    logging.getLogger("pyspark.sql.connect.logging").setLevel(logging.CRITICAL)
     notebook = Notebook(shell, SparkSession.builder.getOrCreate(), link)
     shell.register_magic_function(notebook.sql, "cell", "sql")
     shell.register_magic_function(notebook.reload, "line", "tables")
@@ -96,11 +99,12 @@ class Notebook:
         name = line.strip()
         if name and not name.isidentifier():
             raise Refused(f"`{name}` is no name for a result: `%%sql NAME`, and the statement on the next line")
+        text = cell.strip().rstrip(";")
         try:
-            frame = self.run(cell.strip().rstrip(";"))
+            frame = self.run(text)
             rows = frame.limit(SHOWN + 1).toPandas()
         except Exception as error:
-            raise Refused(reason(error)) from None
+            raise self.refused(error, text) from None
         if name:
             self.shell.push({name: frame})
             frame.createOrReplaceTempView(name)
@@ -120,9 +124,8 @@ class Notebook:
         try:
             print(f"{table}: {frame.count():,} rows of {columns}. Nothing is written here: a step of a job does that.")
         except Exception as error:
-            raise Refused(reason(error)) from None
+            raise self.refused(error, "") from None
 
-
-def reason(error):
-    """Returns what the engine says, as one line."""
-    return " ".join(query.trimmed(error).split())[:LONGEST]
+    def refused(self, error, sql):
+        """Returns what the engine says of a statement, in the words that `soflow query` has for it."""
+        return Refused(self.link.ask("refused", message=query.trimmed(error), sql=sql)["error"][:LONGEST])

@@ -53,7 +53,11 @@ const CELLS: &[(&str, &str, &[&str])] = &[
     ("markdown", "# The best days", &[]),
     ("code", "%matplotlib inline\n", &["scratch"]),
     ("code", "%%sql best\nselect weekday, total from sales\norder by total desc limit 2", &[]),
-    ("code", "from pyspark.sql import functions as F\nbest = best.withColumn('note', F.lit('ü'))\nassert tables['sales'].count() > 2", &[]),
+    (
+        "code",
+        "from pyspark.sql import functions as F\nbest = best.withColumn('note', F.lit('ü'))\nassert tables['sales'].count() > 2",
+        &[],
+    ),
     ("code", "save('best', best)", &[]),
 ];
 

@@ -23,6 +23,7 @@ mod config;
 mod engine;
 mod failures;
 mod gc;
+mod guides;
 mod help;
 mod ingest;
 mod init;

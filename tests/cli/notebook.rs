@@ -71,7 +71,8 @@ fn cells_read_what_is_published_and_write_nothing() {
     assert_eq!(shown[3], "(2, 2, 2414)");
     assert_eq!(shown[5], "   enough\n0    True");
     for (cell, table) in [(6, "top_tags"), (7, "rows")] {
-        let text = format!("{table}: 2 rows of tag string, n bigint. Nothing is written here: a step of a job does that.\n");
+        let text =
+            format!("{table}: 2 rows of tag string, n bigint. Nothing is written here: a step of a job does that.\n");
         assert_eq!(shown[cell], text);
     }
     assert_eq!(shown[8], "nothing new is published\n");
@@ -87,7 +88,7 @@ fn what_cannot_be_done_is_one_line() {
     let project = Project::published();
     for (cell, told) in [
         ("%%sql\nselect tagg from questions", "tagg"),
-        ("%%sql\nselct 1", "found selct"),
+        ("%%sql\nselct 1", "unexpected `selct`"),
         ("%%sql 1st\nselect 1", "`1st` is no name for a result"),
         ("tables['question']", "there is no table `question`; did you mean `questions`?"),
     ] {
@@ -169,7 +170,10 @@ fn jupyterlab_is_one_persons_and_asks_nobody_for_news() {
     let settings = asked(port, "/lab/api/settings/@jupyterlab/apputils-extension:notification", token).1;
     let settings: Value = serde_json::from_str(&settings).unwrap();
     let properties = &settings["schema"]["properties"];
-    assert_eq!((&properties["fetchNews"]["default"], &properties["checkForUpdates"]["default"]), (&"false".into(), &false.into()));
+    assert_eq!(
+        (&properties["fetchNews"]["default"], &properties["checkForUpdates"]["default"]),
+        (&"false".into(), &false.into())
+    );
 
     assert!(Command::new("kill").args(["-s", "INT", &lab.id().to_string()]).status().unwrap().success());
     let ended = lab.wait_with_output().unwrap();

@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::NotebookPlace;
 use crate::config::TargetKind;
 use crate::error::{Error, Kind, Result};
-use crate::query::View;
+use crate::query::{View, sail};
 use crate::targets::local::Question;
 
 /// How often is looked whether Jupyter is still there. A kernel does the same.
@@ -29,6 +29,7 @@ pub async fn run(place: &NotebookPlace<'_>, file: &Path) -> Result<u8> {
     arguments.extend(["--code".into(), code.into(), "--connection".into(), file.into()]);
     let answer = async |question| match question {
         Question::Tables => tables(place).await,
+        Question::Refused { message, sql } => Err(sail::refused(&message, &sql)),
         _ => Err(Error::new(Kind::Internal, "a kernel asks what only JupyterLab may")),
     };
     let status = place.notebooks.run("kernel", &arguments, &way_to_lake(place)?, parent_gone(), answer).await?;

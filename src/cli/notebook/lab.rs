@@ -64,7 +64,9 @@ pub async fn open(place: &NotebookPlace<'_>, args: &NotebookArgs) -> Result<u8> 
         Question::Settings => Ok(json!({ "options": options })),
         Question::Ready { port } => {
             let url = format!("http://127.0.0.1:{port}{page}?token={token}");
-            app.tell(Event::Note { text: format!("JupyterLab runs in {}; Ctrl-C ends it and its kernels.", root.display()) });
+            app.tell(Event::Note {
+                text: format!("JupyterLab runs in {}; Ctrl-C ends it and its kernels.", root.display()),
+            });
             app.answer(&json!({ "url": url }), |_| format!("{url}\n"))?;
             Ok(json!({}))
         }
@@ -74,7 +76,8 @@ pub async fn open(place: &NotebookPlace<'_>, args: &NotebookArgs) -> Result<u8> 
     if status.success() {
         return Ok(0);
     }
-    Err(Error::new(Kind::Machine, "JupyterLab has ended").detail("What it said is above.")
+    Err(Error::new(Kind::Machine, "JupyterLab has ended")
+        .detail("What it said is above.")
         .hint("if its port is taken, name another one: `--port 9999`"))
 }
 

@@ -104,7 +104,8 @@ fn local(project: &Project, here: bool) -> Result<Local> {
 }
 
 fn elsewhere(target: &str, emr: &Emr) -> Error {
-    let here = format!("or read its tables with the engine of this machine: `soflow notebook --target {target} --here`");
+    let here =
+        format!("or read its tables with the engine of this machine: `soflow notebook --target {target} --here`");
     if emr.shape.release.starts_with("emr-spark-") {
         return Error::new(Kind::Usage, format!("`{target}` has no notebooks: releases `emr-spark-…` come without JupyterHub"))
             .detail("Their sessions of Spark Connect are not used: how a client is to show its token to them is not documented.")

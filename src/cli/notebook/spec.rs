@@ -37,7 +37,8 @@ impl KernelSpec {
         command.extend([settings.root.display().to_string(), "--target".into(), settings.target.clone()]);
         command.extend(["--events", "quiet", "notebook", "--connect", "{connection_file}"].map(String::from));
         command.extend(place.here.then(|| "--here".into()));
-        let kept = KEPT.iter().filter_map(|name| Some(((*name).to_string(), app.environment.get(*name)?.clone().into())));
+        let kept =
+            KEPT.iter().filter_map(|name| Some(((*name).to_string(), app.environment.get(*name)?.clone().into())));
         let title = format!("soflow ({})", words.join(", "));
         let json = json!({
             "argv": command,
@@ -88,7 +89,8 @@ fn data_folder(app: &App) -> Result<PathBuf> {
         return Ok(folder);
     }
     let home = named("HOME").ok_or_else(|| {
-        Error::new(Kind::Machine, "there is no folder for kernels: HOME is not set").hint("`export JUPYTER_DATA_DIR=FOLDER`")
+        Error::new(Kind::Machine, "there is no folder for kernels: HOME is not set")
+            .hint("`export JUPYTER_DATA_DIR=FOLDER`")
     });
     if cfg!(target_os = "macos") {
         return Ok(home?.join("Library/Jupyter"));

@@ -127,7 +127,9 @@ impl EngineEnvironment {
     /// Returns whether what is below has stayed where it was, and is of the same Python.
     fn is_above_its_engine(&self) -> bool {
         let layer = || fs::read_to_string(packages(&self.folder).ok()?.join(LAYER)).ok();
-        self.below.as_ref().is_none_or(|below| layer().is_some_and(|text| self.layer(below).is_ok_and(|now| now == text)))
+        self.below
+            .as_ref()
+            .is_none_or(|below| layer().is_some_and(|text| self.layer(below).is_ok_and(|now| now == text)))
     }
 
     /// Returns the folders from which it imports besides its own packages.

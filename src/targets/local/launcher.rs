@@ -60,7 +60,10 @@ const NOTEBOOK_FILES: &[(&str, &str)] = &[
     ("soflow_notebook/kernel.py", include_str!("../../../engine/soflow_notebook/kernel.py")),
     ("soflow_notebook/link.py", include_str!("../../../engine/soflow_notebook/link.py")),
     ("soflow_notebook/server.py", include_str!("../../../engine/soflow_notebook/server.py")),
-    ("soflow_notebook/settings/overrides.json", include_str!("../../../engine/soflow_notebook/settings/overrides.json")),
+    (
+        "soflow_notebook/settings/overrides.json",
+        include_str!("../../../engine/soflow_notebook/settings/overrides.json"),
+    ),
     ("soflow_notebook/shell.py", include_str!("../../../engine/soflow_notebook/shell.py")),
     ("soflow_notebook/warm.py", include_str!("../../../engine/soflow_notebook/warm.py")),
 ];
@@ -187,8 +190,7 @@ mod tests {
                 there.filter(|name| name.ends_with(".py")).map(|name| format!("{package}/{name}")).collect();
             there.sort();
             let carried = contents.files().iter().map(|(name, _)| *name);
-            let carried: Vec<&str> =
-                carried.filter(|name| *name != "launch.py" && name.ends_with(".py")).collect();
+            let carried: Vec<&str> = carried.filter(|name| *name != "launch.py" && name.ends_with(".py")).collect();
             assert_eq!(carried, there);
         }
     }

@@ -37,6 +37,13 @@ pub struct Notebooks {
 pub enum Question {
     /// Which tables are published, and how they are read.
     Tables,
+    /// What people are told when the engine refuses a statement.
+    Refused {
+        /// What it says.
+        message: String,
+        /// The statement.
+        sql: String,
+    },
     /// What JupyterLab is to be started with.
     Settings,
     /// JupyterLab listens.
@@ -96,9 +103,10 @@ impl Notebooks {
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         command.stdin(OwnedFd::from(theirs));
-        let mut child = Command::from(command).kill_on_drop(true).spawn().map_err(|error| {
-            Error::new(Kind::Machine, "the Python of notebooks cannot be started").caused_by(error)
-        })?;
+        let mut child = Command::from(command)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| Error::new(Kind::Machine, "the Python of notebooks cannot be started").caused_by(error))?;
         let (questions, mut answers) = tokio::net::UnixStream::from_std(ours)?.into_split();
         let mut questions = BufReader::new(questions).lines();
         let (mut stop, mut is_open) = (pin!(stop), true);
