@@ -1,7 +1,7 @@
 """Prints downloads.json: the size in bytes of what each lock downloads on Linux x86_64 with Python 3.11.
 
 soflow shows the sum before an installation and moves its bar by these sizes. On other machines they are a few per cent
-off. pip's own report has no sizes, so all files are downloaded, 480 MB; needs pip, setuptools and a network.
+off. pip's own report has no sizes, so all files are downloaded, 550 MB; needs pip, setuptools and a network.
 """
 
 import json
@@ -49,5 +49,5 @@ def package_of(file, names):
 
 if __name__ == "__main__":
     interpreter = python()
-    report = {name: sizes(interpreter, name) for name in ("build", "sail", "spark", "jre")}
+    report = {name: sizes(interpreter, name) for name in ("build", "sail", "spark", "jre", "notebook")}
     print(json.dumps(report, indent=2))

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Regenerates the six locks and downloads.json from the .in files. Needs uv and python3.11 on the PATH.
+# Regenerates the seven locks and downloads.json from the .in files. Needs uv and python3.11 on the PATH.
 set -eu
 cd "$(dirname "$0")"
 for name in installer build sail spark jre; do
@@ -13,4 +13,10 @@ uv pip compile --quiet --universal --generate-hashes --python-version 3.10 --no-
 for package in pandas pyarrow numpy vadersentiment; do
   [ "$(grep "^$package==" sail.lock)" = "$(grep "^$package==" spark.lock)" ] || { echo "$package differs between the locks" >&2; exit 1; }
 done
+# JupyterLab sees the engine's packages, so what both engines have is left out.
+uv pip compile --quiet --universal --generate-hashes --python-version 3.10 --no-emit-index-url \
+  --no-annotate --no-header --upgrade --constraints sail.lock notebook.in --output-file notebook.lock
+grep -Fx "$(grep == sail.lock)" spark.lock |
+  awk 'NR == FNR { there[$0]; next } /^[a-z]/ { wanted = !($0 in there) } wanted' - notebook.lock >notebook.new
+mv notebook.new notebook.lock
 python3.11 downloads.py >downloads.json

@@ -3,8 +3,8 @@
 soflow puts the file's code behind this text, as `SOURCE`, and runs the whole as the step's script: on a laptop, and
 with `spark-submit` on a cluster. It needs Python 3.9, PySpark from 3.4 on and nothing else.
 
-In a cell there are `spark`, `save(table, frame)` and `parameters`; the tables that the step reads are views of their
-names, also for SQL. In SQL `:name` is the parameter of that name.
+In a cell there are `spark`, `tables`, `save(table, frame)` and `parameters`; the tables that the step reads are views of
+their names, also for SQL. In SQL `:name` is the parameter of that name.
 """
 
 import argparse
@@ -52,6 +52,7 @@ def run_cells(spark, source, task, outputs):
     scope = {
         "__name__": "__main__",
         "spark": spark,
+        "tables": Tables(spark),
         "save": outputs.save,
         "parameters": task["parameters"],
         "display": print,
@@ -93,6 +94,16 @@ def print_trimmed(error, name, is_sql):
         print("".join(traceback.format_exception_only(type(error), error)), end="", file=sys.stderr)
         return
     traceback.print_exception(type(error), error.with_traceback(frames), frames, file=sys.stderr)
+
+
+class Tables:
+    """The tables that the step reads, by name: `tables["orders"]`."""
+
+    def __init__(self, spark):
+        self.spark = spark
+
+    def __getitem__(self, name):
+        return self.spark.table(name)
 
 
 class Outputs:

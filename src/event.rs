@@ -61,7 +61,7 @@ pub enum Event {
     },
     /// An engine environment is about to be made.
     EngineInstall {
-        /// `sail` or `spark`.
+        /// `sail`, `spark`, or `notebook` for JupyterLab.
         engine: String,
         /// What will be downloaded when nothing is cached, in bytes.
         bytes: u64,
@@ -77,7 +77,7 @@ pub enum Event {
     },
     /// The engine environment is complete.
     EngineReady {
-        /// `sail` or `spark`.
+        /// `sail`, `spark`, or `notebook` for JupyterLab.
         engine: String,
         /// Where it is.
         path: String,
@@ -107,7 +107,7 @@ pub enum Event {
         run: RunId,
         /// The target's name.
         target: String,
-        /// `sail` or `spark`.
+        /// `sail`, `spark`, or `notebook` for JupyterLab.
         engine: String,
         /// All steps in order, with what will be done with each.
         steps: Vec<PlannedStep>,

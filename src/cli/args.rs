@@ -14,6 +14,7 @@ use super::engine::EngineCommand;
 use super::ingest::IngestCommand;
 use super::init::InitArgs;
 use super::new::NewCommand;
+use super::notebook::NotebookArgs;
 use super::sql::{QueryArgs, SqlArgs};
 use super::watch::WatchArgs;
 
@@ -123,6 +124,8 @@ pub enum Command {
     Query(QueryArgs),
     /// Run SQL statements that are typed or piped in
     Sql(SqlArgs),
+    /// Open JupyterLab on the published tables, or install its kernel
+    Notebook(NotebookArgs),
     /// Make readers see an earlier version of a table
     Rollback {
         /// The table

@@ -22,6 +22,9 @@ pub enum EngineCommand {
         /// The engine: sail or spark [default: the target's]
         #[arg(long, value_name = "ENGINE")]
         engine: Option<String>,
+        /// Make what notebooks need, too: `soflow notebook`
+        #[arg(long)]
+        notebook: bool,
         /// Make it again although it is whole
         #[arg(long)]
         force: bool,
@@ -42,7 +45,7 @@ pub enum EngineCommand {
 /// Looks after environments.
 pub async fn engine(app: &App, command: &EngineCommand) -> Result<u8> {
     match command {
-        EngineCommand::Install { engine, force } => install(app, engine, *force),
+        EngineCommand::Install { engine, notebook, force } => install(app, engine, *notebook, *force),
         EngineCommand::Status => status(app),
         EngineCommand::Python { engine, arguments } => python(app, engine, arguments).await,
     }
@@ -65,12 +68,14 @@ fn chosen(app: &App, engine: &Option<String>) -> Result<(Project, EngineEnvironm
     Ok((project, environment))
 }
 
-fn install(app: &App, engine: &Option<String>, force: bool) -> Result<u8> {
+fn install(app: &App, engine: &Option<String>, notebook: bool, force: bool) -> Result<u8> {
     let (_, environment) = chosen(app, engine)?;
-    if force {
-        environment.remove()?;
+    for made in [Some(environment.clone()), notebook.then(|| environment.notebook())].into_iter().flatten() {
+        if force {
+            made.remove()?;
+        }
+        let _in_use = made.ensure(app.sink().as_mut())?;
     }
-    let _in_use = environment.ensure(app.sink().as_mut())?;
     let (engine, path) = (environment.engine, &environment.folder);
     app.answer(&json!({ "engine": engine, "path": path }), |_| format!("{}\n", path.display()))
 }
@@ -78,21 +83,22 @@ fn install(app: &App, engine: &Option<String>, force: bool) -> Result<u8> {
 fn status(app: &App) -> Result<u8> {
     let project = app.project(&TargetOptions::default())?;
     let local = project.local()?;
-    let engines = [Engine::Sail, Engine::Spark].map(|engine| {
-        let environment = EngineEnvironment::new(&Local { engine, ..local.clone() }, &app.host());
+    let of = |engine| EngineEnvironment::new(&Local { engine, ..local.clone() }, &app.host());
+    let all = [of(Engine::Sail), of(Engine::Spark), of(local.engine).notebook()];
+    let engines = all.map(|environment| {
         let state = match (environment.folder.exists(), environment.is_whole()) {
             (_, true) => "ready",
             (true, false) => "damaged",
             (false, _) => "not made",
         };
-        (engine, state, environment.folder.display().to_string())
+        (environment.name(), state, environment.folder.display().to_string())
     });
     let document =
         engines.each_ref().map(|(engine, state, path)| json!({ "engine": engine, "state": state, "path": path }));
     app.answer(&json!({ "engines": document }), |layout| {
         let rows = engines.each_ref().map(|(engine, state, path)| {
             let colour = if *state == "damaged" { layout.style.bad } else { layout.style.dim };
-            [engine.name().into(), TextCell::from(*state).styled(colour), path.as_str().into()]
+            [(*engine).into(), TextCell::from(*state).styled(colour), path.as_str().into()]
         });
         let command = paint(layout.style.command, "soflow engine install");
         let table = layout.table(["engine", "state", "path"], rows);

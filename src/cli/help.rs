@@ -43,6 +43,7 @@ const GROUPS: &Groups = &[
                 ],
             ),
             ("sql", &["", "-c \"select count(*) from questions\"", "-f report.sql --csv"]),
+            ("notebook", &["", "trends.ipynb", "trends.ipynb --execute", "--kernel-only"]),
         ],
     ),
     (

@@ -18,6 +18,7 @@ mod jobs;
 mod lambda;
 mod logs;
 mod new;
+mod notebook;
 mod parity;
 mod plan;
 mod project;
@@ -120,6 +121,7 @@ impl App {
             Command::Tables { command } => tables::tables(self, command.as_ref()).await,
             Command::Query(args) => sql::query(self, args).await,
             Command::Sql(args) => sql::sql(self, args).await,
+            Command::Notebook(args) => notebook::notebook(self, args).await,
             Command::Rollback { table, to } => tables::rollback(self, table, to.as_deref()).await,
             Command::Gc { dry_run } => tables::gc(self, *dry_run).await,
             Command::Ingest(command) => ingest::ingest(self, command).await,

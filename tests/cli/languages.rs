@@ -34,7 +34,7 @@ group by day;
 ";
 
 /// Returns a notebook of cells, each a kind, a source, and tags.
-fn notebook(cells: &[(&str, &str, &[&str])], printed: &str) -> String {
+pub fn notebook(cells: &[(&str, &str, &[&str])], printed: &str) -> String {
     let cells = cells.iter().enumerate().map(|(at, (kind, source, tags))| {
         let lines: Vec<&str> = source.split_inclusive('\n').collect();
         let id = format!("{printed}-{at}");
@@ -53,7 +53,11 @@ const CELLS: &[(&str, &str, &[&str])] = &[
     ("markdown", "# The best days", &[]),
     ("code", "%matplotlib inline\n", &["scratch"]),
     ("code", "%%sql best\nselect weekday, total from sales\norder by total desc limit 2", &[]),
-    ("code", "from pyspark.sql import functions as F\nbest = best.withColumn('note', F.lit('ü'))", &[]),
+    (
+        "code",
+        "from pyspark.sql import functions as F\nbest = best.withColumn('note', F.lit('ü'))\nassert tables['sales'].count() > 2",
+        &[],
+    ),
     ("code", "save('best', best)", &[]),
 ];
 

@@ -9,12 +9,20 @@ use serde_json::Value;
 use super::support::{Project, engine_is_there};
 use crate::twin::tools;
 
-const LOCK: &str = include_str!("../readers/readers.lock");
+pub const LOCK: &str = include_str!("../readers/readers.lock");
 
-/// Returns a Python that has the readers, or `None` after saying why they are not asked.
-pub fn python() -> Option<Command> {
-    if std::env::var_os("SOFLOW_TEST_READERS").is_none_or(|value| value != "1") {
+/// Returns whether readers are to be asked: their packages are a download of 300 MB.
+pub fn is_wanted() -> bool {
+    let wanted = std::env::var_os("SOFLOW_TEST_READERS").is_some_and(|value| value == "1");
+    if !wanted {
         println!("skipped: readers of the lake: SOFLOW_TEST_READERS is not 1");
+    }
+    wanted
+}
+
+/// Returns a Python that has the readers, or `None` when they are not asked.
+pub fn python() -> Option<Command> {
+    if !is_wanted() {
         return None;
     }
     Some(tools::python("readers", LOCK))

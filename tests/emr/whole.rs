@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use soflow::names::{PartitionValues, parse_partition_path};
 use soflow::parity;
 
-use crate::cli::languages;
+use crate::cli::{languages, notebook};
 use crate::daily::lab::{block_on, side};
 use crate::emr::lab::{DATE, Lab};
 use crate::twin::{Exec, Options, Twin};
@@ -109,6 +109,29 @@ fn steps_in_sql_and_in_notebooks_give_on_a_cluster_what_they_give_here() {
             assert!(diff.is_equal() && diff.rows_left > 1, "{}", parity::describe(table, &diff));
         }
     }
+}
+
+#[test]
+fn a_notebook_on_this_machine_reads_what_a_cluster_has_published() {
+    if !notebook::is_wanted() {
+        return;
+    }
+    let Some(lab) = daily("notebook", "") else { return };
+    let settings = fs::read_to_string(lab.home.path().join("config/soflow.yaml")).unwrap();
+    let own = settings.lines().filter(|line| !line.starts_with("jobs:") && !line.starts_with("code:"));
+    lab.write("config/soflow.yaml", &own.map(|line| format!("{line}\n")).collect::<String>());
+    languages::files().iter().for_each(|(name, text)| lab.write(name, text));
+    let ran = lab.run(&["submit", "sold", "--date", DATE]);
+    assert_eq!(ran.code, Some(0), "{ran}");
+    let cells: [(&str, &str, &[&str]); 2] = [
+        ("code", "%%sql\nselect count(*) as orders, sum(amount) > 1000 as enough from orders", &[]),
+        ("code", "sorted(tables), tables['best'].count()", &[]),
+    ];
+    lab.write("looks.ipynb", &languages::notebook(&cells, "never shown"));
+    let ran = lab.run(&["notebook", "looks.ipynb", "--execute", "--here"]);
+    assert_eq!(ran.code, Some(0), "{ran}");
+    let shown = notebook::shown(&fs::read_to_string(lab.home.path().join("looks.ipynb")).unwrap());
+    assert_eq!(shown, ["   orders  enough\n0    1000    True", "(['best', 'orders', 'sales'], 2)"]);
 }
 
 /// Returns a project whose steps share applications, and the folder of the pages, or `None` after saying why the test is skipped.

@@ -10,7 +10,8 @@ use std::time::UNIX_EPOCH;
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use super::{launcher, process};
+use super::launcher::{self, Contents};
+use super::process;
 use crate::config::{Engine, Local, Network};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
@@ -26,17 +27,22 @@ const READY: &str = "ready.json";
 /// What to do about a folder in which no environment can be.
 const CHOOSE_ANOTHER: &str = "choose another: `engine-dir` in config/soflow.yaml, or `SOFLOW_ENGINE_DIR=FOLDER`";
 
-/// An engine's Python environment.
+/// Where an environment above another one names the folders below: Python reads it at its start. Source: site, of
+/// Python's library.
+const LAYER: &str = "soflow-engine.pth";
+
+/// An engine's Python environment, or one above it.
 #[derive(Clone, Debug)]
 pub struct EngineEnvironment {
     /// The engine.
     pub engine: Engine,
     /// Its folder, named after the lock.
     pub folder: PathBuf,
-    /// Whether it brings its own Java.
-    pub with_jre: bool,
     /// What it sees of the network.
     pub network: Network,
+    contents: Contents,
+    /// The engine's environment, of one that is above it.
+    below: Option<PathBuf>,
     python: Option<PathBuf>,
     host: Host,
 }
@@ -61,16 +67,37 @@ impl EngineEnvironment {
     /// Returns the environment of `engine` under the settings' engine folder; makes nothing.
     pub fn new(local: &Local, host: &Host) -> Self {
         let with_jre = local.engine == Engine::Spark && java(host).is_none();
-        let lock = launcher::environment_digest(local.engine, with_jre);
-        let folder = local.engine_dir.join(format!("{}-{}", local.engine.name(), lock.short()));
+        let contents = Contents::Engine { engine: local.engine, with_jre };
+        let folder = local.engine_dir.join(format!("{}-{}", contents.name(), contents.digest().short()));
         Self {
             engine: local.engine,
             folder,
-            with_jre,
             network: local.network,
+            contents,
+            below: None,
             python: local.python.clone(),
             host: host.clone(),
         }
+    }
+
+    /// Returns the environment of notebooks above this one; makes nothing. It is used while this one is in use, too.
+    pub fn notebook(&self) -> Self {
+        let contents = Contents::Notebook;
+        let below = self.folder.file_name().unwrap_or_default().to_string_lossy();
+        let digest = Digest::of([contents.digest().short(), &below]);
+        Self {
+            folder: self.home().join(format!("{}-{}", contents.name(), digest.short())),
+            contents,
+            below: Some(self.folder.clone()),
+            // Packages that are compiled fit one version of Python.
+            python: Some(self.interpreter()),
+            ..self.clone()
+        }
+    }
+
+    /// Returns what it is called: `sail`, `spark` or `notebook`.
+    pub const fn name(&self) -> &'static str {
+        self.contents.name()
     }
 
     /// Returns the environment's interpreter.
@@ -83,10 +110,33 @@ impl EngineEnvironment {
         self.folder.join("launcher/launch.py")
     }
 
+    fn called(&self) -> String {
+        match self.contents {
+            Contents::Engine { engine, .. } => format!("the {} engine", engine.name()),
+            Contents::Notebook => "JupyterLab".into(),
+        }
+    }
+
     /// Returns whether the environment is there and every file is as it was made.
     pub fn is_whole(&self) -> bool {
         let ready = fs::read(self.folder.join(READY)).ok().and_then(|body| serde_json::from_slice::<Ready>(&body).ok());
         ready.is_some_and(|ready| fingerprint(&self.folder).is_ok_and(|files| files == ready.files))
+            && self.is_above_its_engine()
+    }
+
+    /// Returns whether what is below has stayed where it was, and is of the same Python.
+    fn is_above_its_engine(&self) -> bool {
+        let layer = || fs::read_to_string(packages(&self.folder).ok()?.join(LAYER)).ok();
+        self.below
+            .as_ref()
+            .is_none_or(|below| layer().is_some_and(|text| self.layer(below).is_ok_and(|now| now == text)))
+    }
+
+    /// Returns the folders from which it imports besides its own packages.
+    fn layer(&self, below: &Path) -> Result<String> {
+        let folders = [self.folder.join("launcher"), packages(below)?, below.join("launcher")];
+        let folders = folders.map(|folder| Ok(std::path::absolute(folder)?.display().to_string()));
+        Ok(folders.into_iter().collect::<Result<Vec<_>>>()?.join("\n") + "\n")
     }
 
     /// Makes the environment unless it is whole, and keeps it from being made anew for as long as the result lives.
@@ -200,11 +250,15 @@ impl EngineEnvironment {
             });
             fs::remove_dir_all(&self.folder)?;
         }
-        // The lock is held, so nobody else is making one of this engine.
-        let making = unfinished(home, self.engine.name())?;
+        // The lock is held, so nobody else is making one of this name.
+        let making = unfinished(home, self.name())?;
         let python = python::find(&self.host, self.python.as_deref(), "the local engine")?;
-        let uv = self.install(&python, &making.path().join("venv"), sink)?;
-        launcher::write(&making.path().join("launcher"))?;
+        let venv = making.path().join("venv");
+        let uv = self.install(&python, &venv, sink)?;
+        self.contents.write(&making.path().join("launcher"))?;
+        if let Some(below) = &self.below {
+            fs::write(packages(making.path())?.join(LAYER), self.layer(below)?)?;
+        }
         let ready = Ready { files: fingerprint(making.path())?, python: python.display().to_string() };
         let body = serde_json::to_vec(&ready)
             .map_err(|error| Error::new(Kind::Internal, "cannot write JSON").caused_by(error))?;
@@ -214,23 +268,23 @@ impl EngineEnvironment {
         fs::rename(making.keep(), &self.folder)?;
         self.try_out(sink)?;
         let path = self.folder.display().to_string();
-        sink.emit(Event::EngineReady { engine: self.engine.name().into(), path });
+        sink.emit(Event::EngineReady { engine: self.name().into(), path });
         Ok(())
     }
 
     /// Makes a venv with all packages, each pinned by its hash; returns the uv that did.
     fn install(&self, python: &Path, venv: &Path, sink: &mut dyn Sink) -> Result<Uv> {
-        let (downloads, mut done) = (launcher::downloads(self.engine, self.with_jre)?, 0);
+        let (downloads, mut done) = (self.contents.downloads()?, 0);
         sink.emit(Event::EngineInstall {
-            engine: self.engine.name().into(),
+            engine: self.name().into(),
             bytes: downloads.values().sum(),
             packages: downloads.len() as u64,
         });
-        let uv = Uv::get(&self.host, python, self.home(), self.engine.name())?;
+        let uv = Uv::get(&self.host, python, self.home(), self.name())?;
         uv.venv(venv)?;
-        let mut options: Vec<OsString> = vec!["--no-binary".into(), launcher::source_only(self.engine).into()];
-        options.extend(["--python".into(), venv.join("bin/python").into()]);
-        for lock in launcher::locks(self.engine, self.with_jre) {
+        let mut options: Vec<OsString> = vec!["--python".into(), venv.join("bin/python").into()];
+        options.extend(self.contents.source_only().into_iter().flat_map(|name| ["--no-binary".into(), name.into()]));
+        for lock in self.contents.locks() {
             let file = venv.join(format!("{}.lock", lock.name));
             fs::write(&file, lock.text)?;
             if lock.name == launcher::BUILD.name {
@@ -242,16 +296,27 @@ impl EngineEnvironment {
             done += downloads.get(name).copied().unwrap_or(0);
             sink.emit(Event::EnginePackage { name: name.into(), done });
         })?;
-        installed.map_err(|failure| failure.error("the engine's packages cannot be installed"))?;
+        installed.map_err(|failure| failure.error(format!("the packages of {} cannot be installed", self.called())))?;
         Ok(uv)
     }
 
     /// Runs a small step that touches what real steps touch, and keeps what it loads: compiled Python and, on Spark, the
     /// archive of loaded classes save every later step seconds. Both hold paths, so they are made in the final place.
     fn try_out(&self, sink: &mut dyn Sink) -> Result<()> {
-        sink.emit(Event::Note { text: format!("Trying out the {} engine.", self.engine.name()) });
-        let mut command = process::launch(self, "step");
-        command.args(["--archive", "--script"]).arg(self.folder.join("launcher/soflow_launch/warm.py"));
+        sink.emit(Event::Note { text: format!("Trying out {}.", self.called()) });
+        let launcher = self.folder.join("launcher");
+        let mut command = match self.contents {
+            Contents::Engine { .. } => {
+                let mut command = process::launch(self, "step");
+                command.args(["--archive", "--script"]).arg(launcher.join("soflow_launch/warm.py"));
+                command
+            }
+            Contents::Notebook => {
+                let mut command = python::command(&self.interpreter());
+                command.arg(launcher.join("soflow_notebook/warm.py")).stdin(Stdio::piped());
+                command
+            }
+        };
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let ended = process::output(command)?;
         if ended.status.success() {
@@ -259,7 +324,7 @@ impl EngineEnvironment {
         }
         let cause = process::probable_cause(ended.stderr.as_slice(), "stderr", "it printed nothing");
         fs::remove_dir_all(&self.folder)?;
-        Err(Error::new(Kind::Machine, format!("the {} engine does not work on this machine", self.engine.name()))
+        Err(Error::new(Kind::Machine, format!("{} does not work on this machine", self.called()))
             .detail(cause.excerpt)
             .hint("please report this with the lines above, the operating system and the Python version"))
     }
@@ -280,6 +345,18 @@ fn java(host: &Host) -> Option<PathBuf> {
 /// Returns whether a file could not be opened because it is another user's, or on a read-only file system.
 fn is_refused(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
+}
+
+/// Returns the folder of an environment's packages, whose name tells the version of Python.
+fn packages(folder: &Path) -> Result<PathBuf> {
+    let library = folder.join("venv/lib");
+    for entry in fs::read_dir(&library)? {
+        let path = entry?.path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("python")) {
+            return Ok(path.join("site-packages"));
+        }
+    }
+    Err(Error::new(Kind::Machine, format!("`{}` has no Python in it", library.display())))
 }
 
 /// Returns a digest over the names, sizes and times of all files: 10,000 `stat` calls, no reading.

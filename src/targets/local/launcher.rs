@@ -25,6 +25,8 @@ pub struct Lock {
 pub const BUILD: Lock = Lock { name: "build", text: include_str!("../../../engine/build.lock") };
 const SAIL: Lock = Lock { name: "sail", text: include_str!("../../../engine/sail.lock") };
 const SPARK: Lock = Lock { name: "spark", text: include_str!("../../../engine/spark.lock") };
+/// JupyterLab, without what both engines have.
+const NOTEBOOK: Lock = Lock { name: "notebook", text: include_str!("../../../engine/notebook.lock") };
 const JRE: Lock = Lock { name: "jre", text: include_str!("../../../engine/jre.lock") };
 
 const DOWNLOADS: &str = include_str!("../../../engine/downloads.json");
@@ -51,20 +53,97 @@ const FILES: &[(&str, &str)] = &[
     ("soflow_launch/warm.py", include_str!("../../../engine/soflow_launch/warm.py")),
 ];
 
-/// Returns the locks of an engine's environment.
-pub fn locks(engine: Engine, with_jre: bool) -> Vec<Lock> {
-    match (engine, with_jre) {
-        (Engine::Sail, _) => vec![BUILD, SAIL],
-        (Engine::Spark, false) => vec![BUILD, SPARK],
-        (Engine::Spark, true) => vec![BUILD, SPARK, JRE],
-    }
+/// The files of the kernel and of what starts JupyterLab; a test compares the list with the folder.
+const NOTEBOOK_FILES: &[(&str, &str)] = &[
+    ("soflow_notebook/__init__.py", include_str!("../../../engine/soflow_notebook/__init__.py")),
+    ("soflow_notebook/execute.py", include_str!("../../../engine/soflow_notebook/execute.py")),
+    ("soflow_notebook/kernel.py", include_str!("../../../engine/soflow_notebook/kernel.py")),
+    ("soflow_notebook/link.py", include_str!("../../../engine/soflow_notebook/link.py")),
+    ("soflow_notebook/server.py", include_str!("../../../engine/soflow_notebook/server.py")),
+    (
+        "soflow_notebook/settings/overrides.json",
+        include_str!("../../../engine/soflow_notebook/settings/overrides.json"),
+    ),
+    ("soflow_notebook/shell.py", include_str!("../../../engine/soflow_notebook/shell.py")),
+    ("soflow_notebook/warm.py", include_str!("../../../engine/soflow_notebook/warm.py")),
+];
+
+/// What an environment is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contents {
+    /// An engine, and the launcher that starts it.
+    Engine {
+        /// The engine.
+        engine: Engine,
+        /// Whether it brings its own Java.
+        with_jre: bool,
+    },
+    /// JupyterLab and its kernel, which see an engine's packages.
+    Notebook,
 }
 
-/// Returns the package that is built here: it has no wheel.
-pub const fn source_only(engine: Engine) -> &'static str {
-    match engine {
-        Engine::Sail => "pyspark-client",
-        Engine::Spark => "pyspark",
+impl Contents {
+    /// Returns what its folder's name begins with.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Engine { engine, .. } => engine.name(),
+            Self::Notebook => "notebook",
+        }
+    }
+
+    /// Returns its packages.
+    pub fn locks(self) -> Vec<Lock> {
+        match self {
+            Self::Engine { engine: Engine::Sail, .. } => vec![BUILD, SAIL],
+            Self::Engine { engine: Engine::Spark, with_jre: false } => vec![BUILD, SPARK],
+            Self::Engine { engine: Engine::Spark, with_jre: true } => vec![BUILD, SPARK, JRE],
+            Self::Notebook => vec![NOTEBOOK],
+        }
+    }
+
+    /// Returns the package that is built here: it has no wheel.
+    pub const fn source_only(self) -> Option<&'static str> {
+        match self {
+            Self::Engine { engine: Engine::Sail, .. } => Some("pyspark-client"),
+            Self::Engine { engine: Engine::Spark, .. } => Some("pyspark"),
+            Self::Notebook => None,
+        }
+    }
+
+    const fn files(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Engine { .. } => FILES,
+            Self::Notebook => NOTEBOOK_FILES,
+        }
+    }
+
+    /// Returns the digest of all that goes into it: packages, Java, files of ours.
+    pub fn digest(self) -> Digest {
+        let locks = self.locks().into_iter().map(|lock| lock.text);
+        Digest::of(locks.chain(self.files().iter().map(|(_, text)| *text)).chain([LAYOUT]))
+    }
+
+    /// Writes the files of ours into `folder`.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn write(self, folder: &Path) -> Result<()> {
+        for (name, text) in self.files() {
+            let file = folder.join(name);
+            fs::create_dir_all(file.parent().unwrap_or(folder))?;
+            fs::write(file, text)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the size in bytes of each package's artifact for the most common platform, by normalised name.
+    ///
+    /// # Errors
+    /// `Internal` when the list is damaged.
+    pub fn downloads(self) -> Result<BTreeMap<String, u64>> {
+        let mut known: BTreeMap<String, BTreeMap<String, u64>> = serde_json::from_str(DOWNLOADS)
+            .map_err(|error| Error::new(Kind::Internal, "the list of downloads is damaged").caused_by(error))?;
+        Ok(self.locks().iter().flat_map(|lock| known.remove(lock.name).unwrap_or_default()).collect())
     }
 }
 
@@ -80,29 +159,7 @@ pub fn packaged_version(engine: Engine) -> &'static str {
 
 /// Returns the digest of an engine's packages: part of what makes results comparable.
 pub fn packages_digest(engine: Engine) -> Digest {
-    Digest::of(locks(engine, false).iter().map(|lock| lock.text))
-}
-
-/// Returns the digest of all that goes into an environment: packages, Java, launcher.
-pub fn environment_digest(engine: Engine, with_jre: bool) -> Digest {
-    let locks = locks(engine, with_jre).into_iter().map(|lock| lock.text);
-    Digest::of(locks.chain(FILES.iter().map(|(_, text)| *text)).chain([LAYOUT]))
-}
-
-/// Writes the launcher's files into `folder`.
-pub fn write(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder.join("soflow_launch"))?;
-    for (name, text) in FILES {
-        fs::write(folder.join(name), text)?;
-    }
-    Ok(())
-}
-
-/// Returns the size in bytes of each package's artifact for the most common platform, by normalised name.
-pub fn downloads(engine: Engine, with_jre: bool) -> Result<BTreeMap<String, u64>> {
-    let mut known: BTreeMap<String, BTreeMap<String, u64>> = serde_json::from_str(DOWNLOADS)
-        .map_err(|error| Error::new(Kind::Internal, "the list of downloads is damaged").caused_by(error))?;
-    Ok(locks(engine, with_jre).iter().flat_map(|lock| known.remove(lock.name).unwrap_or_default()).collect())
+    Digest::of(Contents::Engine { engine, with_jre: false }.locks().iter().map(|lock| lock.text))
 }
 
 /// Returns what tells the launcher how many bytes of memory a process may take.
@@ -124,21 +181,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_of_the_launcher_is_carried_along() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("engine/soflow_launch");
-        let there = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let mut there: Vec<String> =
-            there.filter(|name| name.ends_with(".py")).map(|name| format!("soflow_launch/{name}")).collect();
-        there.sort();
-        let carried: Vec<&str> = FILES.iter().map(|(name, _)| *name).filter(|name| *name != "launch.py").collect();
-        assert_eq!(carried, there);
+    fn every_file_is_carried_along() {
+        let engine = Contents::Engine { engine: Engine::Sail, with_jre: false };
+        for (contents, package) in [(engine, "soflow_launch"), (Contents::Notebook, "soflow_notebook")] {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("engine").join(package);
+            let there = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+            let mut there: Vec<String> =
+                there.filter(|name| name.ends_with(".py")).map(|name| format!("{package}/{name}")).collect();
+            there.sort();
+            let carried = contents.files().iter().map(|(name, _)| *name);
+            let carried: Vec<&str> = carried.filter(|name| *name != "launch.py" && name.ends_with(".py")).collect();
+            assert_eq!(carried, there);
+        }
     }
 
     #[test]
     fn every_locked_package_has_a_size() {
-        for (engine, jre) in [(Engine::Sail, false), (Engine::Spark, true)] {
-            let sizes = downloads(engine, jre).unwrap();
-            for lock in locks(engine, jre) {
+        let engine = |engine, with_jre| Contents::Engine { engine, with_jre };
+        for contents in [engine(Engine::Sail, false), engine(Engine::Spark, true), Contents::Notebook] {
+            let sizes = contents.downloads().unwrap();
+            for lock in contents.locks() {
                 let pinned = lock.text.lines().filter(|line| !line.starts_with([' ', '#']) && line.contains("=="));
                 let names: Vec<&str> = pinned.filter_map(|line| line.split("==").next()).collect();
                 assert!(!names.is_empty(), "{}", lock.name);

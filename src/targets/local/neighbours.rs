@@ -27,10 +27,18 @@ pub fn warning(environment: &EngineEnvironment) -> Result<Option<String>> {
     }
 }
 
+/// Returns what to say where other people have processes on this machine and a notebook's engine is there for all.
+pub fn notebook_warning() -> Option<String> {
+    match others() {
+        0 => None,
+        others => Some(told(others, "cells may want the network, so a notebook's engine has none of its own")),
+    }
+}
+
 fn told(others: usize, why: &str) -> String {
     let people = if others == 1 { "another user has" } else { "other users have" };
     format!(
-        "{people} processes on this machine and can reach the engine while a step runs, and so run code as you: {why}; \
+        "{people} processes on this machine and can reach the engine while it runs, and so run code as you: {why}; \
          docs/decisions/017-engine-network.md says what to do"
     )
 }

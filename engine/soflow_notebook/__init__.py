@@ -1,0 +1,1 @@
+"""JupyterLab and its kernel. Both are started by soflow, and end with it."""
