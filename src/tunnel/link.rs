@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn tokens_do_not_leave_this_machine_in_the_clear() {
-        let at = |url| address(url);
+        let at = |url: &str| address(url);
         assert_eq!(at("wss://a.example/v1?x=y"), Some("https://a.example/v1?x=y".into()));
         for local in ["127.0.0.1:5", "[::1]:5"] {
             assert_eq!(at(&format!("ws://{local}/v1")), Some(format!("http://{local}/v1")));

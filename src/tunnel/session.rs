@@ -1,6 +1,8 @@
 //! Sessions of AWS Systems Manager: made and ended by its API, used through a WebSocket. Source: its API reference, and
 //! botocore's model of `ssm`.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -8,6 +10,9 @@ use crate::aws::{CallError, SSM, Session};
 
 /// The document of Systems Manager that opens a port of an instance.
 pub const DOCUMENT: &str = "AWS-StartPortForwardingSession";
+
+/// How long the end of a session is asked for.
+const ENDING: Duration = Duration::from_secs(10);
 
 /// A port of an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +61,8 @@ impl SessionStart {
 
     /// Ends the session. What fails now is done by Systems Manager when it has been idle.
     pub async fn terminate(&self, aws: &Session) {
-        let ended: Result<serde_json::Value, _> =
-            aws.call(&SSM, "TerminateSession", &json!({ "SessionId": self.session_id })).await;
-        drop(ended);
+        let request = json!({ "SessionId": self.session_id });
+        let ended = aws.call::<serde_json::Value>(&SSM, "TerminateSession", &request);
+        drop(tokio::time::timeout(ENDING, ended).await);
     }
 }

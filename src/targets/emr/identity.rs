@@ -117,7 +117,7 @@ pub(super) fn maker(token: &str) -> &str {
 }
 
 /// Returns what stands for a lake.
-fn lake_mark(lake: &Lake) -> String {
+pub(super) fn lake_mark(lake: &Lake) -> String {
     Digest::of([lake.artifacts.as_str()]).as_str()[..8].into()
 }
 
