@@ -12,6 +12,7 @@ use super::app::App;
 use super::cluster::the_one;
 use super::runs;
 use super::workspace::{Workspace, told_to_stop};
+use crate::aws::SECRETS_MANAGER;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Sink};
 use crate::names::RunId;
@@ -20,7 +21,7 @@ use crate::targets::emr::Clusters;
 use crate::targets::emr::answers::Cluster;
 use crate::targets::emr::web::{Reached, WebPage};
 use crate::tunnel::{Remote, Told};
-use ways::{Way, Wanted};
+use ways::{Wanted, Way};
 
 #[derive(Debug, Args)]
 pub struct OpenArgs {
@@ -159,13 +160,16 @@ impl Opened<'_> {
             _ = &mut stop => return Err(Error::new(Kind::Interrupted, "interrupted before it was open")),
         };
         let url = self.args.page.local_url(port);
+        if self.args.page == WebPage::JupyterHub {
+            self.look_for_password().await?;
+        }
         let access = self.access();
         let mut document = self.document(way.name(), &url);
-        for (key, _, value) in &access {
-            document[*key] = value.as_str().into();
+        for (name, value) in &access {
+            document[*name] = value.as_str().into();
         }
         self.app.answer(&document, |_| {
-            let lines = access.iter().map(|(_, name, value)| format!("  {name:<11} {value}\n"));
+            let lines = access.iter().map(|(name, value)| format!("  {name:<11} {value}\n"));
             format!("{} is at {url}\n{}", self.title(), lines.collect::<String>())
         })?;
         if !self.args.no_browser {
@@ -176,12 +180,26 @@ impl Opened<'_> {
         Ok(0)
     }
 
-    /// Returns who gets in, as a field for programs, a name for people, and what it is.
-    fn access(&self) -> Vec<(&'static str, &'static str, String)> {
+    /// Says when nobody can know JupyterHub's password. Who may not look finds out with the command that shows it.
+    async fn look_for_password(&self) -> Result<()> {
+        let request = json!({ "SecretId": self.clusters.jupyter_secret() });
+        let found = self.work.session()?.call::<Json>(&SECRETS_MANAGER, "DescribeSecret", &request).await;
+        if found.is_err_and(|error| error.code == "ResourceNotFoundException") {
+            let text =
+                "there is no password of JupyterHub in Secrets Manager: the cluster's instance profile may not put it \
+                        there (docs/open.md), or the cluster was made by an earlier soflow"
+                    .into();
+            self.app.tell(Event::Warning { text });
+        }
+        Ok(())
+    }
+
+    /// Returns who gets in, and what else is to be known, by name.
+    fn access(&self) -> Vec<(&'static str, String)> {
         match self.args.page {
             WebPage::Hue => vec![
-                ("user", "user", "yours: whoever logs in first becomes the superuser, with the password given then".into()),
-                ("editors", "editors", "Hive and Trino see the tables".into()),
+                ("user", "yours: whoever logs in first becomes the superuser, with the password given then".into()),
+                ("editors", "Hive and Trino see the tables".into()),
             ],
             WebPage::JupyterHub => {
                 let secret = self.clusters.jupyter_secret();
@@ -190,14 +208,14 @@ impl Opened<'_> {
                     "aws secretsmanager get-secret-value --region {region} --secret-id {secret} --query SecretString --output text"
                 );
                 vec![
-                    ("user", "user", "jovyan".into()),
-                    ("password", "password", command),
-                    ("certificate", "certificate", "the cluster's own: the browser asks whether to trust it".into()),
+                    ("user", "jovyan".into()),
+                    ("password", command),
+                    ("certificate", "the cluster's own: the browser asks whether to trust it".into()),
                 ]
             }
             WebPage::Trino => vec![
-                ("user", "user", "any name, no password".into()),
-                ("idle", "idle", "queries do not keep the cluster: it ends after its `idle-timeout`".into()),
+                ("user", "any name, no password".into()),
+                ("idle", "queries do not keep the cluster: it ends after its `idle-timeout`".into()),
             ],
             _ => Vec::new(),
         }
@@ -226,7 +244,8 @@ async fn carry(way: Way, page: WebPage, sink: &mut dyn Sink, stop: impl Future<O
                 }
                 Told::NotConnected if !warned => {
                     warned = true;
-                    let text = format!("nothing listens at {}'s port of the cluster: it may still be starting", page.name());
+                    let text =
+                        format!("nothing listens at {}'s port of the cluster: it may still be starting", page.name());
                     sink.emit(Event::Warning { text });
                 }
                 Told::NotConnected => {}

@@ -30,6 +30,9 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// How long the agent may take to say that the session is over.
 const GOODBYE: Duration = Duration::from_secs(2);
 
+/// How often at most it is told how much has been carried.
+const TELL_EVERY: Duration = Duration::from_millis(250);
+
 /// What is told while connections are carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
@@ -97,16 +100,18 @@ impl Forward {
         let (mut local, mut pieces) = (LocalConnections::default(), Pieces::default());
         let (mut ping, mut alive) = (interval(PING), Instant::now());
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut told = Traffic::default();
+        let (mut told, mut told_at) = (Traffic::default(), Instant::now());
         loop {
             self.flush();
-            if told != local.traffic() {
-                told = local.traffic();
+            let traffic = local.traffic();
+            if traffic.open != told.open || (traffic != told && told_at.elapsed() > TELL_EVERY) {
+                (told, told_at) = (traffic, Instant::now());
                 tell(Told::Traffic(told));
             }
             let (due, room) = (self.channel.due(), self.channel.has_room());
             let lost = tokio::select! {
                 () = &mut stop => {
+                    tell(Told::Traffic(traffic));
                     self.end().await;
                     return Ok(());
                 }

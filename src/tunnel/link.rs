@@ -137,7 +137,7 @@ fn address(url: &str) -> Option<String> {
         return Some(format!("https://{rest}"));
     }
     let rest = url.strip_prefix("ws://")?;
-    let host = rest.parse::<http::Uri>().ok()?.host()?.trim_matches(['[', ']']).to_string();
+    let host = url.parse::<http::Uri>().ok()?.host()?.trim_matches(['[', ']']).to_string();
     host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback()).then(|| format!("http://{rest}"))
 }
 

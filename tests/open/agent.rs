@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 
 /// How long the agent waits for an acknowledgement.
-const AGAIN: Duration = Duration::from_millis(100);
+const AGAIN: Duration = Duration::from_millis(5);
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, Default)]
@@ -106,7 +106,8 @@ impl Session {
     #[expect(clippy::result_large_err, reason = "the form that the library asks for")]
     async fn serve(self: Arc<Self>, stream: TcpStream) {
         let look = |request: &Request, answer: Response| {
-            let header = |name: &str| request.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_string();
+            let header =
+                |name: &str| request.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_string();
             self.seen.lock().unwrap().signatures.push(header("authorization"));
             if self.faults.refuses {
                 return Err(hyper::http::Response::builder().status(403).body(None).unwrap());
@@ -150,8 +151,11 @@ impl Session {
         let is_new = state.sent == 0;
         state.socket = Some(socket);
         state.put(pack("start_publication", b"", (0, 3), 0));
+        // What was on its way when the connection broke is lost.
+        state.unacknowledged.values().for_each(|raw| state.put(raw.clone()));
         if is_new {
-            let mut actions = vec![json!({ "ActionType": "SessionType", "ActionParameters": { "SessionType": "Port" } })];
+            let mut actions =
+                vec![json!({ "ActionType": "SessionType", "ActionParameters": { "SessionType": "Port" } })];
             if self.faults.encrypted {
                 actions.insert(0, json!({ "ActionType": "KMSEncryption", "ActionParameters": { "KMSKeyId": "k" } }));
             }

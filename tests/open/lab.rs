@@ -89,7 +89,8 @@ impl Open {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let said = serde_json::Deserializer::from_reader(&mut stdout).into_iter().next();
-        let Some(Ok(said)) = said else { panic!("it is not open: {}", ended(child)) };
+        let said: Value = said.unwrap_or(Ok(Value::Null)).unwrap();
+        assert!(said["url"].is_string(), "it is not open: {said}");
         Self { child, stdout, said }
     }
 

@@ -1,6 +1,7 @@
 //! `soflow open`: pages of clusters by links and through tunnels, against the twin and a double of the SSM agent.
 
 mod agent;
+mod jupyterhub;
 mod lab;
 mod links;
 mod tunnels;

@@ -43,10 +43,7 @@ fn pages_come_whole_and_ctrl_c_ends_the_session_on_both_sides() {
 fn lost_messages_are_sent_again_in_both_directions() {
     let (lab, _, agent) = with_agent(Faults { drops: true, ..Faults::default() });
     let open = Open::begin(&lab, &["livy"]);
-    std::thread::scope(|scope| {
-        let loads: Vec<_> = (1..=10).map(|number| scope.spawn(|| downloads(open.url(), 9_000))).collect();
-        assert!(loads.into_iter().all(|load| load.join().unwrap()));
-    });
+    pages_come_whole(&open);
     let seen = agent.seen();
     assert!(seen.dropped >= 4, "{seen:?}");
     assert_eq!(open.interrupt().code, Some(0));
@@ -120,14 +117,18 @@ fn refused(lab: &crate::emr::lab::Lab, args: &[&str], code: i32, parts: &[&str])
 
 #[test]
 fn each_reason_why_nothing_opens_is_one_error_with_what_to_do() {
-    let settings = "clusters:\n  standard:\n    applications: [Spark, Hue]\n";
+    let settings = "clusters:\n  standard:\n    applications: [Spark, Hue]\n    cloudwatch-logs: false\n";
     let (lab, id) = with_cluster(settings);
     // Neither a plugin nor a key for SSH.
     refused(
         &lab,
         &["hue"],
         3,
-        &["no agent of Systems Manager is connected", "AmazonSSMManagedInstanceCore", "ssh: the cluster's nodes know no key"],
+        &[
+            "no agent of Systems Manager is connected",
+            "AmazonSSMManagedInstanceCore",
+            "ssh: the cluster's nodes know no key",
+        ],
     );
     lab.twin.fault(Fault::new("ssm", "StartSession", FaultKind::AccessDenied));
     refused(&lab, &["hue"], 3, &["does not allow `StartSession`", "ssm:StartSession"]);
@@ -142,7 +143,11 @@ fn each_reason_why_nothing_opens_is_one_error_with_what_to_do() {
         let agent = super::agent::Agent::start(1, faults);
         lab.twin.connect_agent(&agent.url);
         refused(&lab, &["hue"], 3, &[says, "session-manager-plugin: it is not on PATH"]);
-        let status = agent.seen().handshakes.first().map(|told: &Value| told["ProcessedClientActions"][0]["ActionStatus"].clone());
+        let status = agent
+            .seen()
+            .handshakes
+            .first()
+            .map(|told: &Value| told["ProcessedClientActions"][0]["ActionStatus"].clone());
         assert!(status.is_none_or(|status| status == 3), "it went on unencrypted");
         assert_eq!(agent.seen().connections, 0);
     }
@@ -154,7 +159,8 @@ fn each_reason_why_nothing_opens_is_one_error_with_what_to_do() {
 
 #[test]
 fn a_release_without_the_application_says_what_there_is_instead() {
-    let settings = "clusters:\n  standard:\n    release: emr-spark-8.1.0\n    applications: [Spark]\n    cloudwatch-logs: false\n";
+    let settings =
+        "clusters:\n  standard:\n    release: emr-spark-8.1.0\n    applications: [Spark]\n    cloudwatch-logs: false\n";
     let (lab, _) = with_cluster(settings);
     refused(&lab, &["jupyterhub"], 2, &["has no JupyterHub", "is of the line that has Spark 4", "`soflow sql`"]);
 }

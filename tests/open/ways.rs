@@ -1,6 +1,6 @@
 //! Ways for accounts where soflow's own is none.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 
 use fs_err as fs;
 

@@ -44,7 +44,9 @@ pub fn show_secretly(work: &Workspace<'_>, url: &str) -> Result<()> {
 
 fn redirect(url: &str) -> String {
     let url = url.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
-    format!("<!doctype html><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"0; url={url}\"><title>soflow</title>\n")
+    format!(
+        "<!doctype html><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"0; url={url}\"><title>soflow</title>\n"
+    )
 }
 
 #[cfg(test)]

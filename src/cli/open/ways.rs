@@ -188,7 +188,9 @@ pub fn link_commands(cluster: &Cluster, page: WebPage, application: Option<&str>
         Some(application) => ("ApplicationMaster", format!(" --application-id {application}")),
         None => (on_cluster.as_str(), String::new()),
     };
-    format!("aws emr get-on-cluster-app-ui-presigned-url --cluster-id {id} --on-cluster-app-ui-type {kind}{application}\n")
+    format!(
+        "aws emr get-on-cluster-app-ui-presigned-url --cluster-id {id} --on-cluster-app-ui-type {kind}{application}\n"
+    )
 }
 
 impl Program {

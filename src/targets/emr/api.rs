@@ -209,9 +209,14 @@ impl Api {
         let get = self.client.get_on_cluster_app_ui_presigned_url().cluster_id(cluster);
         let get = get.on_cluster_app_ui_type(page.clone()).set_application_id(application.map(String::from));
         let get = get.set_execution_role_arn(role.map(String::from));
-        self.send("GetOnClusterAppUIPresignedURL", Retry::Safe, || get.clone().send(), |answer| {
-            Ok(answer.presigned_url.filter(|url| answer.presigned_url_ready != Some(false) && !url.is_empty()))
-        })
+        self.send(
+            "GetOnClusterAppUIPresignedURL",
+            Retry::Safe,
+            || get.clone().send(),
+            |answer| {
+                Ok(answer.presigned_url.filter(|url| answer.presigned_url_ready != Some(false) && !url.is_empty()))
+            },
+        )
         .await
     }
 
@@ -233,9 +238,14 @@ impl Api {
     pub async fn link_to_pages(&self, id: &str, kind: PersistentAppUiType) -> Result<Option<String>, CallError> {
         let get = self.client.get_persistent_app_ui_presigned_url().persistent_app_ui_id(id);
         let get = get.persistent_app_ui_type(kind);
-        self.send("GetPersistentAppUIPresignedURL", Retry::Safe, || get.clone().send(), |answer| {
-            Ok(answer.presigned_url.filter(|url| answer.presigned_url_ready != Some(false) && !url.is_empty()))
-        })
+        self.send(
+            "GetPersistentAppUIPresignedURL",
+            Retry::Safe,
+            || get.clone().send(),
+            |answer| {
+                Ok(answer.presigned_url.filter(|url| answer.presigned_url_ready != Some(false) && !url.is_empty()))
+            },
+        )
         .await
     }
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use aws_sdk_emr::types::{InstanceFleetType, OnClusterAppUiType, PersistentAppUiType, ProfilerType};
 use tokio::time::Instant;
 
-use super::{Clusters, PollInterval};
 use super::answers::{Cluster, has_ended, is_ending, is_ready};
 use super::identity::{ClusterName, lake_mark};
 use super::steps::run_of;
+use super::{Clusters, PollInterval};
 use crate::aws::{Meaning, advice};
 use crate::error::{Error, Kind, Result};
 use crate::store::lease::{Claim, Lease};
@@ -123,9 +123,9 @@ impl WebPage {
                 .hint("query the tables from here: `soflow sql`; or take a shape with `release: emr-7.14.0`"));
         }
         let there = cluster.applications.join(", ");
-        Err(error
-            .detail(format!("it has {there}"))
-            .hint(format!("add `{application}` to `applications` of the shape; new clusters have it: `soflow cluster up`")))
+        Err(error.detail(format!("it has {there}")).hint(format!(
+            "add `{application}` to `applications` of the shape; new clusters have it: `soflow cluster up`"
+        )))
     }
 }
 

@@ -71,7 +71,8 @@ fn a_window_is_what_may_be_on_its_way_and_another_connection_gets_all_of_it() {
 #[test]
 fn a_handshake_is_answered_and_one_that_asks_for_encryption_is_refused() {
     let asked = |kinds: &[&str]| {
-        let actions: Vec<Json> = kinds.iter().map(|kind| json!({ "ActionType": kind, "ActionParameters": {} })).collect();
+        let actions: Vec<Json> =
+            kinds.iter().map(|kind| json!({ "ActionType": kind, "ActionParameters": {} })).collect();
         json!({ "AgentVersion": "3.3", "RequestedClientActions": actions }).to_string().into_bytes()
     };
     let answered = |channel: &mut Channel| -> Json {
