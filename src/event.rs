@@ -139,6 +139,17 @@ pub enum Event {
         /// Who is before it, and until when.
         holders: String,
     },
+    /// Connections of this machine are carried to a cluster.
+    Tunnel {
+        /// How many are open.
+        open: u64,
+        /// How many there have been.
+        connections: u64,
+        /// Bytes that were carried, both ways.
+        bytes: u64,
+        /// Whether no more will be.
+        ended: bool,
+    },
     /// Something is being written to the lake.
     Uploading {
         /// What: `code`, `dependencies`.

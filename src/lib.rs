@@ -32,6 +32,7 @@ pub mod query;
 pub mod spark_connect;
 pub mod store;
 pub mod targets;
+pub mod tunnel;
 
 pub mod cli;
 pub mod report;

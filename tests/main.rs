@@ -20,6 +20,7 @@ mod emr;
 mod examples;
 mod ingest;
 mod kill;
+mod open;
 mod query;
 mod stack;
 mod stackexchange;

@@ -4,7 +4,7 @@
 //! Two protocols: AWS JSON 1.1, and the AWS Query protocol with EC2's dialect of it, where a form goes there and XML comes
 //! back.
 
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningInstructions, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
@@ -127,33 +127,55 @@ impl Session {
     }
 
     async fn signed(&self, request: &SignedRequest<'_>) -> Result<HttpRequest> {
-        fn internal(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-            Error::new(Kind::Internal, "a request cannot be signed").caused_by(error)
-        }
         let (endpoint, region) = self.place(request.service.name, request.service.host);
         let address = format!("{}/", endpoint.trim_end_matches('/'));
-        let identity = self.credentials().await?.into();
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&region)
-            .name(request.service.host)
-            .time(std::time::SystemTime::now())
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(internal)?
-            .into();
         let named = request.headers.iter().map(|(name, value)| (*name, value.as_str()));
         let signable =
-            SignableRequest::new("POST", &address, named, SignableBody::Bytes(&request.body)).map_err(internal)?;
-        let (instructions, _) = sign(signable, &params).map_err(internal)?.into_parts();
+            SignableRequest::new("POST", &address, named, SignableBody::Bytes(&request.body)).map_err(unsigned)?;
+        let signature = self.signature(request.service.host, &region, signable).await?;
         let mut post = http::Request::post(&address).header("user-agent", AGENT);
         for (name, value) in &request.headers {
             post = post.header(*name, value);
         }
-        let mut post = post.body(SdkBody::from(request.body.as_slice())).map_err(internal)?;
-        instructions.apply_to_request_http1x(&mut post);
-        HttpRequest::try_from(post).map_err(internal)
+        let mut post = post.body(SdkBody::from(request.body.as_slice())).map_err(unsigned)?;
+        signature.apply_to_request_http1x(&mut post);
+        HttpRequest::try_from(post).map_err(unsigned)
     }
+
+    /// Returns the headers that sign a `GET` of `address` without a body, in the name of `service` as policies call it: for
+    /// what is no call, such as a WebSocket.
+    ///
+    /// # Errors
+    /// `Machine` when there are no credentials.
+    pub async fn sign_get(&self, service: &str, address: &str) -> Result<Vec<(&'static str, String)>> {
+        let signable = SignableRequest::new("GET", address, std::iter::empty(), SignableBody::empty());
+        let signature = self.signature(service, self.region(), signable.map_err(unsigned)?).await?;
+        let (headers, _) = signature.into_parts();
+        Ok(headers.into_iter().map(|header| (header.name(), header.value().to_string())).collect())
+    }
+
+    async fn signature(
+        &self,
+        service: &str,
+        region: &str,
+        request: SignableRequest<'_>,
+    ) -> Result<SigningInstructions> {
+        let identity = self.credentials().await?.into();
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(region)
+            .name(service)
+            .time(std::time::SystemTime::now())
+            .settings(SigningSettings::default())
+            .build()
+            .map_err(unsigned)?
+            .into();
+        Ok(sign(request, &params).map_err(unsigned)?.into_parts().0)
+    }
+}
+
+fn unsigned(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(Kind::Internal, "a request cannot be signed").caused_by(error)
 }
 
 /// What a service answers with.

@@ -28,6 +28,7 @@ pub use errors::{CUT, CallError, OperationError, s3_failed};
 pub use pace::Pace;
 pub use retry::{Retry, RetryPolicy, jitter};
 pub use service::{
-    ATHENA, CLOUDFORMATION, EC2, GLUE, IAM, LOGS, SECRETS_MANAGER, SERVICE_QUOTAS, SNS, Service, permission, resource,
+    ATHENA, CLOUDFORMATION, EC2, GLUE, IAM, LOGS, SECRETS_MANAGER, SERVICE_QUOTAS, SNS, SSM, Service, permission,
+    resource,
 };
 pub use session::{Session, SessionOptions, timeouts};

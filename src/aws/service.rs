@@ -41,6 +41,9 @@ pub const EC2: Service = Service { name: "EC2", host: "ec2", api: "2016-11-15" }
 /// Simple Notification Service: messages to people. Takes forms.
 pub const SNS: Service = Service { name: "SNS", host: "sns", api: "2010-03-31" };
 
+/// Systems Manager: sessions with instances. Settings call it `SSM`, as its API model does.
+pub const SSM: Service = Service { name: "SSM", host: "ssm", api: "AmazonSSM" };
+
 /// CloudFormation. Takes forms.
 pub const CLOUDFORMATION: Service = Service { name: "CloudFormation", host: "cloudformation", api: "2010-05-15" };
 
@@ -146,7 +149,7 @@ pub fn permission(service: &str, operation: &str) -> String {
         "STS" => "sts",
         "Step Functions" => "states",
         _ => {
-            let known = [GLUE, ATHENA, LOGS, SECRETS_MANAGER, SERVICE_QUOTAS, IAM, EC2, SNS, CLOUDFORMATION];
+            let known = [GLUE, ATHENA, LOGS, SECRETS_MANAGER, SERVICE_QUOTAS, IAM, EC2, SNS, SSM, CLOUDFORMATION];
             known.iter().find(|known| known.name == service).map_or(service, |known| known.host)
         }
     };

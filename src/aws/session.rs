@@ -45,6 +45,7 @@ pub struct Session {
     pub(super) keys: CachedCredentials,
     region: String,
     clock: ServerClock,
+    way: WayOut,
     /// What to type when there are no credentials.
     sign_in: String,
     pub(super) policy: RetryPolicy,
@@ -129,7 +130,7 @@ impl Session {
             .credentials_provider(SharedCredentialsProvider::new(keys.clone()));
         sdk.set_app_name(name);
         let (sdk, pace, clock) = (sdk.build(), Pace::new(quota), ServerClock::default());
-        Ok(Self { http, pace, region, clock, keys, sign_in, policy, sdk })
+        Ok(Self { http, pace, region, clock, way: way.clone(), keys, sign_in, policy, sdk })
     }
 
     /// Returns the region.
@@ -150,6 +151,11 @@ impl Session {
     /// Returns the time as AWS sees it.
     pub fn clock(&self) -> &ServerClock {
         &self.clock
+    }
+
+    /// Returns the way out of this machine, for what is no call.
+    pub fn way(&self) -> &WayOut {
+        &self.way
     }
 
     /// Returns a client of EMR. Its operations are sent through [`Session::send`]: what is sent again, and when, is the

@@ -15,6 +15,7 @@ use super::ingest::IngestCommand;
 use super::init::InitArgs;
 use super::new::NewCommand;
 use super::notebook::NotebookArgs;
+use super::open::OpenArgs;
 use super::sql::{QueryArgs, SqlArgs};
 use super::watch::WatchArgs;
 
@@ -100,6 +101,8 @@ pub enum Command {
     /// Make, list, show and end clusters
     #[command(subcommand)]
     Cluster(ClusterCommand),
+    /// Open a web page of a cluster: Hue, JupyterHub, Spark, YARN, Trino and others, without a public port
+    Open(OpenArgs),
     /// Look for what would stop a run on EMR: roles, network, quotas
     Doctor,
     /// Bring the stack that runs jobs unattended to what the settings say

@@ -87,7 +87,7 @@ async fn up(app: &App, clusters: &Clusters, no_wait: bool) -> Result<u8> {
 }
 
 /// Returns the cluster a person means: the one named, or the only one there is.
-async fn the_one(clusters: &Clusters, named: Option<&str>) -> Result<String> {
+pub async fn the_one(clusters: &Clusters, named: Option<&str>) -> Result<String> {
     if let Some(named) = named {
         return Ok(named.into());
     }
@@ -115,6 +115,7 @@ fn list(clusters: &[Listed], layout: &Layout) -> String {
         let colour = if one.cluster.fits { layout.style.good } else { layout.style.dim };
         // In brackets are those who do not watch it.
         let held = one.holders.iter().map(|claim| claim.what.clone());
+        let held = held.chain(one.viewers.iter().map(|claim| claim.what.clone()));
         let users: Vec<String> = held.chain(one.left.iter().map(|run| format!("({run})"))).collect();
         let used_by = if users.is_empty() { "-".into() } else { users.join(", ") };
         let queue = if one.queue.is_empty() { String::new() } else { format!(", {} waiting", one.queue.len()) };
@@ -143,6 +144,7 @@ fn document(shown: &Shown) -> Json {
         "queue": shown.book.queue,
         "forced": shown.book.forced,
         "left": shown.left,
+        "viewers": shown.viewers,
         "steps": shown.active.iter().map(step).collect::<Vec<_>>(),
         "instances": shown.instances.len(),
     })
@@ -167,6 +169,7 @@ fn all_about(shown: &Shown, layout: &Layout) -> String {
     // EMR shows Hadoop's old scheme, which other tools do not take.
     line("logs", cluster.log_uri.replacen("s3n://", "s3://", 1));
     line("used by", users(&shown.book.holders, &shown.left));
+    line("pages", if shown.viewers.is_empty() { String::new() } else { describe(&shown.viewers) });
     line("waiting", if shown.book.queue.is_empty() { String::new() } else { describe(&shown.book.queue) });
     for forced in &shown.book.forced {
         line("forced", format!("{} took it from {} at {:.0}", forced.by, forced.from.what, forced.at));

@@ -54,7 +54,14 @@ const GROUPS: &Groups = &[
             ("gc", &["--dry-run"]),
         ],
     ),
-    ("Clusters", &[("cluster", &["up", "list", "reap --dry-run"]), ("doctor", &["--target dev"])]),
+    (
+        "Clusters",
+        &[
+            ("cluster", &["up", "list", "reap --dry-run"]),
+            ("open", &["hue", "spark daily.2026-11-22.3", "jupyterhub --print"]),
+            ("doctor", &["--target dev"]),
+        ],
+    ),
     (
         "Unattended",
         &[

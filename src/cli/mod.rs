@@ -19,6 +19,7 @@ mod lambda;
 mod logs;
 mod new;
 mod notebook;
+mod open;
 mod parity;
 mod plan;
 mod project;
@@ -110,6 +111,7 @@ impl App {
             Command::Retry(args) => submit::retry(self, args).await,
             Command::Attach { run, watching } => attach::attach(self, run, *watching).await,
             Command::Cancel { run } => attach::cancel(self, run).await,
+            Command::Open(args) => open::open(self, args).await,
             Command::Cluster(command) => cluster::cluster(self, command).await,
             Command::Deploy(args) => deploy::deploy(self, args).await,
             Command::Destroy(args) => deploy::destroy(self, args).await,

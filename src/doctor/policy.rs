@@ -95,6 +95,7 @@ mod tests {
             "EC2",
             "S3",
             "SNS",
+            "SSM",
         ];
         let mut known: BTreeSet<String> = statements().into_iter().flat_map(|statement| statement.actions).collect();
         known.extend(ELSEWHERE.map(String::from));

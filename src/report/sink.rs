@@ -74,7 +74,7 @@ impl Sink for Ndjson {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Closed, Shared, clock, clusters, fetching, packaging, reading, story};
+    use super::super::testing::{Closed, Shared, clock, clusters, fetching, packaging, reading, story, tunnel};
     use super::*;
 
     #[test]
@@ -109,6 +109,7 @@ mod tests {
             .chain(clusters())
             .chain(reading().into_iter().take(1))
             .chain(fetching().into_iter().take(2))
+            .chain(tunnel())
             .for_each(|event| sink.emit(event));
         out.text()
     }
@@ -155,6 +156,8 @@ mod tests {
         {"v":1,"time":"2026-11-23T10:00:33.000Z","event":"reading","what":"so.7z/Posts.xml","done":0,"total":100000000,"rows":0}
         {"v":1,"time":"2026-11-23T10:00:34.000Z","event":"fetched","endpoint":"questions","pages":12,"items":1188,"left":9987,"ended":false}
         {"v":1,"time":"2026-11-23T10:00:35.000Z","event":"waiting","seconds":12.0,"reason":"the API wants `/questions` to rest"}
+        {"v":1,"time":"2026-11-23T10:00:36.000Z","event":"tunnel","open":2,"connections":3,"bytes":3145728,"ended":false}
+        {"v":1,"time":"2026-11-23T10:00:37.000Z","event":"tunnel","open":0,"connections":3,"bytes":3145728,"ended":true}
         "#);
     }
 

@@ -48,6 +48,9 @@ fn words(event: &Event) -> Option<String> {
         Event::Fetched { endpoint, pages, items, ended: true, .. } => {
             format!("fetched {endpoint}: {}, {}", plural(*pages, "page"), plural(*items, "item"))
         }
+        Event::Tunnel { connections, bytes: size, ended: true, .. } => {
+            format!("closed after {}, {}", plural(*connections, "connection"), bytes(*size))
+        }
         Event::Waiting { seconds: duration, reason } => format!("waiting {}: {reason}", seconds(*duration)),
         Event::StepChanged { step, state, rows, seconds: duration } => {
             let word = state_word(*state);
@@ -80,7 +83,7 @@ fn words(event: &Event) -> Option<String> {
             format!("{date}  {}{why}", date_word(*state))
         }
         Event::RunFinished { run, state, seconds: duration } => format!("run {run} {}", ended(*state, *duration)),
-        Event::Uploading { .. } | Event::Reading { .. } | Event::Fetched { .. } => return None,
+        Event::Uploading { .. } | Event::Reading { .. } | Event::Fetched { .. } | Event::Tunnel { .. } => return None,
         Event::EnginePackage { .. } | Event::PackagingItem { .. } | Event::StepProgress { .. } => return None,
     })
 }

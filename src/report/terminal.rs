@@ -40,6 +40,7 @@ enum Bar {
     Read,
     Fetch,
     Upload,
+    Tunnel,
 }
 
 /// Draws the bars. Threads of `indicatif` keep the clocks in them going.
@@ -184,6 +185,15 @@ impl Sink for Terminal {
             }
             Event::Uploading { what, done, total } => {
                 self.measure(Bar::Upload, &event, format!("Uploading {}", text::line(what)), (*done, *total));
+            }
+            Event::Tunnel { ended: true, .. } => {
+                self.end(Bar::Tunnel);
+                self.tell(&event);
+            }
+            Event::Tunnel { open, bytes: size, .. } => {
+                let bar = self.bar(Bar::Tunnel, UNBOUNDED, 0);
+                bar.set_prefix(format!("{}, {}", plural(*open, "connection"), bytes(*size)));
+                bar.set_message("  Ctrl-C ends it");
             }
             Event::Fetched { ended: true, .. } => {
                 self.end(Bar::Fetch);

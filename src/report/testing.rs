@@ -146,6 +146,12 @@ pub(super) fn reading() -> Vec<Event> {
     ]
 }
 
+/// What is told while a page of a cluster is open.
+pub(super) fn tunnel() -> Vec<Event> {
+    let of = |open, ended| Event::Tunnel { open, connections: 3, bytes: 3_145_728, ended };
+    vec![of(2, false), of(0, true)]
+}
+
 /// What is told while an endpoint of the API is read.
 pub(super) fn fetching() -> Vec<Event> {
     let of =

@@ -28,6 +28,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("diagnose", with(&[])),
         ("catalog", with(&["plan", "store", "aws"])),
         ("spark_connect", vec![]),
+        ("tunnel", vec!["aws", "error", "net"]),
         (
             "targets",
             with(&["plan", "config", "cost", "store", "aws", "machine", "package", "diagnose", "spark_connect"]),
@@ -69,6 +70,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
                 "doctor",
                 "deploy",
                 "spark_connect",
+                "tunnel",
             ]),
         ),
     ])

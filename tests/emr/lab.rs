@@ -99,7 +99,8 @@ impl Lab {
         fs::write(path, text).unwrap();
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    /// Returns the program, to be started.
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_soflow"));
         command.args(["--events", "plain"]).args(args).current_dir(self.home.path()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.home.path()).env("USER", "anna");

@@ -30,6 +30,7 @@ pub mod moto;
 mod recognise;
 mod replies;
 mod server;
+mod sessions;
 mod spoil;
 mod submission;
 pub mod tools;

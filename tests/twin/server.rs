@@ -23,6 +23,7 @@ use super::emr::Emr;
 use super::forward::{Body, Forward};
 use super::lambda::{End, Functions, Sandbox, is_runtime};
 use super::moto::PERSON;
+use super::sessions::Sessions;
 use super::spoil::spoil;
 use super::witness::{Hook, Witness};
 use super::{Act, Call, Fault, FaultKind, Moment, Options, faults, recognise};
@@ -52,6 +53,7 @@ pub struct Shared {
     /// Ends a step that runs for real.
     pub stops: Mutex<HashMap<String, oneshot::Sender<()>>>,
     pub functions: Functions,
+    pub sessions: Mutex<Sessions>,
     /// How many seconds the time that answers tell is ahead.
     pub ahead: AtomicI64,
 }
@@ -71,6 +73,7 @@ pub async fn start(options: Options, listener: TcpListener, port: u16) -> Arc<Sh
         turn: tokio::sync::Mutex::default(),
         stops: Mutex::default(),
         functions: Functions::default(),
+        sessions: Mutex::default(),
         ahead: AtomicI64::new(0),
         options,
     });
@@ -144,6 +147,7 @@ async fn handle(
     if executes {
         let executed = match (call.service.as_str(), call.operation.as_str()) {
             ("emr", operation) => shared.emr_call(operation, &json).await,
+            ("ssm", "StartSession" | "ResumeSession" | "TerminateSession") => shared.ssm_call(&call.operation, &json),
             ("lambda", "Invoke") if !shared.options.deployable => {
                 let waits = parts.headers.get("x-amz-invocation-type").is_none_or(|kind| kind != "Event");
                 let event = body.collect().await.map_err(|_| Closed)?.to_bytes();

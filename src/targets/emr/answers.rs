@@ -54,6 +54,14 @@ pub struct Cluster {
     pub log_uri: String,
     /// Whether it must be unprotected before it can be ended.
     pub termination_protected: bool,
+    /// Its ARN.
+    pub arn: String,
+    /// The applications on it, as EMR spells them.
+    pub applications: Vec<String>,
+    /// The EC2 key pair that its nodes know.
+    pub key_name: Option<String>,
+    /// The host name of its primary node.
+    pub primary_host: Option<String>,
 }
 
 /// Why a cluster changed its state.
@@ -89,6 +97,10 @@ impl Cluster {
             release: String::new(),
             log_uri: String::new(),
             termination_protected: false,
+            arn: String::new(),
+            applications: Vec::new(),
+            key_name: None,
+            primary_host: None,
         })
     }
 
@@ -101,6 +113,10 @@ impl Cluster {
             release: told.release_label.unwrap_or_default(),
             log_uri: told.log_uri.unwrap_or_default(),
             termination_protected: told.termination_protected == Some(true),
+            arn: told.cluster_arn.unwrap_or_default(),
+            applications: told.applications.into_iter().flatten().filter_map(|application| application.name).collect(),
+            key_name: told.ec2_instance_attributes.and_then(|about| about.ec2_key_name),
+            primary_host: told.master_public_dns_name.filter(|name| !name.is_empty()),
             ..Self::new(told.id, told.name, told.status)?
         })
     }

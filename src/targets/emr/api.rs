@@ -7,7 +7,9 @@ use aws_sdk_emr::Client;
 use aws_sdk_emr::config::interceptors::AfterDeserializationInterceptorContextRef;
 use aws_sdk_emr::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_emr::error::BoxError;
+use aws_sdk_emr::operation::create_persistent_app_ui::CreatePersistentAppUiOutput;
 use aws_sdk_emr::operation::describe_cluster::DescribeClusterOutput;
+use aws_sdk_emr::operation::describe_persistent_app_ui::DescribePersistentAppUiOutput;
 use aws_sdk_emr::operation::describe_step::DescribeStepOutput;
 use aws_sdk_emr::operation::list_clusters::ListClustersOutput;
 use aws_sdk_emr::operation::list_instances::ListInstancesOutput;
@@ -15,7 +17,10 @@ use aws_sdk_emr::operation::list_steps::ListStepsOutput;
 use aws_sdk_emr::operation::run_job_flow::RunJobFlowOutput;
 use aws_sdk_emr::operation::run_job_flow::builders::RunJobFlowInputBuilder;
 use aws_sdk_emr::primitives::DateTime;
-use aws_sdk_emr::types::{InstanceFleetType, StepCancellationOption, StepConfig, StepSummary};
+use aws_sdk_emr::types::{
+    InstanceFleetType, OnClusterAppUiType, PersistentAppUi, PersistentAppUiType, ProfilerType, StepCancellationOption,
+    StepConfig, StepSummary,
+};
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
@@ -187,6 +192,60 @@ impl Api {
             let read = |answer: ListInstancesOutput| page(answer.instances, answer.marker, Instance::listed);
             self.send("ListInstances", Retry::Safe, call, read).await
         })
+        .await
+    }
+}
+
+impl Api {
+    /// Returns a link that opens a page of a running cluster, once there is one. `application`: YARN's name of the application
+    /// that the page is of; `role`: whose steps it may show, on clusters whose steps have roles.
+    pub async fn cluster_page(
+        &self,
+        cluster: &str,
+        page: &OnClusterAppUiType,
+        application: Option<&str>,
+        role: Option<&str>,
+    ) -> Result<Option<String>, CallError> {
+        let get = self.client.get_on_cluster_app_ui_presigned_url().cluster_id(cluster);
+        let get = get.on_cluster_app_ui_type(page.clone()).set_application_id(application.map(String::from));
+        let get = get.set_execution_role_arn(role.map(String::from));
+        self.send(
+            "GetOnClusterAppUIPresignedURL",
+            Retry::Safe,
+            || get.clone().send(),
+            |answer| {
+                Ok(answer.presigned_url.filter(|url| answer.presigned_url_ready != Some(false) && !url.is_empty()))
+            },
+        )
+        .await
+    }
+
+    /// Has the pages made that outlive a cluster, or finds them; returns their id.
+    pub async fn create_pages(&self, arn: &str, kind: ProfilerType) -> Result<String, CallError> {
+        let create = self.client.create_persistent_app_ui().target_resource_arn(arn).profiler_type(kind);
+        let read = |made: CreatePersistentAppUiOutput| made.persistent_app_ui_id.ok_or("the id of the pages");
+        self.send("CreatePersistentAppUI", Retry::Safe, || create.clone().send(), read).await
+    }
+
+    /// Returns what EMR says of pages that outlive a cluster.
+    pub async fn describe_pages(&self, id: &str) -> Result<PersistentAppUi, CallError> {
+        let call = || self.client.describe_persistent_app_ui().persistent_app_ui_id(id).send();
+        let read = |told: DescribePersistentAppUiOutput| told.persistent_app_ui.ok_or("the pages");
+        self.send("DescribePersistentAppUI", Retry::Safe, call, read).await
+    }
+
+    /// Returns a link that opens such pages, once there is one.
+    pub async fn link_to_pages(&self, id: &str, kind: PersistentAppUiType) -> Result<Option<String>, CallError> {
+        let get = self.client.get_persistent_app_ui_presigned_url().persistent_app_ui_id(id);
+        let get = get.persistent_app_ui_type(kind);
+        self.send(
+            "GetPersistentAppUIPresignedURL",
+            Retry::Safe,
+            || get.clone().send(),
+            |answer| {
+                Ok(answer.presigned_url.filter(|url| answer.presigned_url_ready != Some(false) && !url.is_empty()))
+            },
+        )
         .await
     }
 }

@@ -143,7 +143,8 @@ impl Clusters {
     pub(super) async fn end_unused(&self, id: &str, what: &str) -> Result<bool> {
         let lease = self.lease(id, what);
         let free = matches!(&lease.take(LeaseMode::Once).await?, Turn::Ours { beside, .. } if beside.is_empty())
-            && self.api.active_steps(id).await?.is_empty();
+            && self.api.active_steps(id).await?.is_empty()
+            && self.viewing(id).await?.is_empty();
         if free {
             self.api.terminate(id).await?;
         }

@@ -47,7 +47,7 @@ impl Identity {
         let mut parts = vec![
             shape.release.clone(),
             applications.join(","),
-            configurations(shape).iter().map(text).collect::<Json>().to_string(),
+            configurations(shape, lake).iter().map(text).collect::<Json>().to_string(),
             shape.service_role.clone(),
             shape.instance_profile.clone(),
             shape.subnets.join(","),
@@ -59,6 +59,9 @@ impl Identity {
             types(&shape.core),
             shape.task.as_ref().map(types).unwrap_or_default(),
         ];
+        // Those of soflow's own are at the end, and their names tell all about them.
+        let own = bootstrap.get(shape.bootstrap.len()..).unwrap_or_default();
+        parts.extend(own.iter().map(ToString::to_string));
         let actions = shape.bootstrap.iter().zip(bootstrap);
         parts.extend(actions.map(|(action, script)| format!("{} {script} {:?}", action.name, action.args)));
         let size = |fleet: &crate::config::Fleet| fleet.on_demand + fleet.spot;
@@ -117,7 +120,7 @@ pub(super) fn maker(token: &str) -> &str {
 }
 
 /// Returns what stands for a lake.
-fn lake_mark(lake: &Lake) -> String {
+pub(super) fn lake_mark(lake: &Lake) -> String {
     Digest::of([lake.artifacts.as_str()]).as_str()[..8].into()
 }
 

@@ -42,6 +42,8 @@ pub struct Listed {
     pub queue: Vec<Claim>,
     /// Runs without the lease whose steps have not ended: nobody watches them.
     pub left: Vec<String>,
+    /// Who looks at its pages.
+    pub viewers: Vec<Claim>,
 }
 
 impl Listed {
@@ -75,6 +77,8 @@ pub struct Shown {
     pub book: LeaseState,
     /// Runs without the lease whose steps have not ended.
     pub left: Vec<String>,
+    /// Who looks at its pages.
+    pub viewers: Vec<Claim>,
 }
 
 /// A cluster that `reap` ends, or would end.
@@ -138,7 +142,8 @@ impl Clusters {
     pub async fn list(&self) -> Result<Vec<Listed>> {
         let slots = self.settings.emr.shape.step_concurrency as usize;
         let listed = self.there().await?.into_iter().map(|cluster| async {
-            let LeaseState { holders, queue, .. } = self.lease(&cluster.id, "list").look().await?;
+            let (lease, viewers) = (self.lease(&cluster.id, "list"), self.viewing(&cluster.id));
+            let (LeaseState { holders, queue, .. }, viewers) = futures_util::try_join!(lease.look(), viewers)?;
             // One that waits for steps has none; what is on one that is ending is being cancelled.
             let active = match cluster.state {
                 ClusterState::Waiting | ClusterState::Terminating => Vec::new(),
@@ -149,7 +154,7 @@ impl Clusters {
                 },
             };
             let left = left_behind(&active, &holders);
-            let mut listed = Listed { cluster, holders, queue, left };
+            let mut listed = Listed { cluster, holders, queue, left, viewers };
             if listed.cluster.fits && listed.taken() >= slots {
                 listed.cluster.reason = HELD.into();
             }
@@ -183,14 +188,15 @@ impl Clusters {
     pub async fn show(&self, id: &str) -> Result<Shown> {
         let cluster = self.described(id).await?;
         let lease = self.lease(id, "show");
-        let (instances, active, book) =
-            futures_util::future::join3(self.api.instances(id, None), self.api.active_steps(id), lease.look()).await;
+        let (instances, active) = (self.api.instances(id, None), self.api.active_steps(id));
+        let (instances, active, book, viewers) =
+            futures_util::future::join4(instances, active, lease.look(), self.viewing(id)).await;
         let (active, book) = (active?, book?);
         let left = left_behind(&active, &book.holders);
-        Ok(Shown { cluster, instances: instances?, active, book, left })
+        Ok(Shown { cluster, instances: instances?, active, book, left, viewers: viewers? })
     }
 
-    async fn described(&self, id: &str) -> Result<Cluster> {
+    pub(super) async fn described(&self, id: &str) -> Result<Cluster> {
         self.api.describe_cluster(id).await.map_err(|error| {
             if error.is_unknown_cluster() {
                 Error::new(Kind::Usage, format!("there is no cluster `{id}` here"))
@@ -229,6 +235,11 @@ impl Clusters {
             let what = format!("step `{}` is {}, and {} in all have not ended", step.name, step.state, active.len());
             return Err(in_use(id, &what));
         }
+        let viewers = if force { Vec::new() } else { self.viewing(id).await? };
+        if !viewers.is_empty() {
+            lease.release().await?;
+            return Err(in_use(id, &format!("its pages are looked at: {}", describe(&viewers))));
+        }
         self.api.terminate(id).await?;
         // It takes no steps any more. Whoever was put out is told by what is left of the lease.
         lease.release().await?;
@@ -264,7 +275,9 @@ impl Clusters {
         (is, wanted): (&Identity, &Identity),
         twin: Option<&Cluster>,
     ) -> Result<Option<String>> {
-        if !self.lease(&cluster.id, "cluster reap").look().await?.holders.is_empty() {
+        if !self.lease(&cluster.id, "cluster reap").look().await?.holders.is_empty()
+            || !self.viewing(&cluster.id).await?.is_empty()
+        {
             return Ok(None);
         }
         let steps = self.api.steps_page(&cluster.id, &[], None).await?.items;

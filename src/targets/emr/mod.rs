@@ -8,7 +8,7 @@
 //! All of it asks EMR through `api` and reads `answers`.
 //!
 //! ```text
-//! manage (what people do with clusters), logs, bill, cancel
+//! manage (what people do with clusters), web (their web pages), logs, bill, cancel
 //! ```
 
 pub mod answers;
@@ -29,6 +29,7 @@ mod send_once;
 mod ship;
 mod steps;
 mod watch;
+pub mod web;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

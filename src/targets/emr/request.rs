@@ -15,7 +15,7 @@ use aws_sdk_emr::types::{
 };
 
 use super::Clusters;
-use crate::config::{Bootstrap, Classification, Disk, Fleet, InstanceType, Scaling, Shape, SpotFallback};
+use crate::config::{Bootstrap, Classification, Disk, Fleet, InstanceType, Lake, Scaling, Shape, SpotFallback};
 use crate::names::Uri;
 
 /// Lets Spark, Hive and others use Glue as their metastore. Source: EMR release guide, "Using the AWS Glue Data Catalog".
@@ -25,7 +25,7 @@ const GLUE_FACTORY: &str = "com.amazonaws.glue.catalog.metastore.AWSGlueDataCata
 const MANAGED_POLICY_TAG: (&str, &str) = ("for-use-with-amazon-emr-managed-policies", "true");
 
 impl Clusters {
-    /// Returns the request for a cluster. `bootstrap`: where each script is in S3, in the shape's order; `name`: what tells
+    /// Returns the request for a cluster. `bootstrap`: where the script of each bootstrap action is in S3; `name`: what tells
     /// this request from all others.
     pub(super) fn cluster_request(&self, bootstrap: &[Uri], name: &str) -> RunJobFlowInputBuilder {
         let shape = &self.settings.emr.shape;
@@ -33,7 +33,8 @@ impl Clusters {
             let logs = CloudWatchLogConfiguration::builder().enabled(true).build();
             MonitoringConfiguration::builder().cloud_watch_log_configuration(logs).build()
         });
-        let scripts = shape.bootstrap.iter().zip(bootstrap);
+        let actions = self.bootstrap();
+        let scripts = actions.iter().zip(bootstrap);
         let bootstrap = (!bootstrap.is_empty()).then(|| scripts.map(bootstrap_action).collect());
         let applications = shape.applications.iter().map(|name| Application::builder().name(name).build());
         let idle = AutoTerminationPolicy::builder().idle_timeout(shape.idle_seconds.cast_signed());
@@ -48,7 +49,7 @@ impl Clusters {
             .scale_down_behavior(ScaleDownBehavior::TerminateAtTaskCompletion)
             .visible_to_all_users(true)
             .auto_termination_policy(idle.build())
-            .set_configurations(Some(configurations(shape).iter().map(configuration).collect()))
+            .set_configurations(Some(configurations(shape, &self.settings.lake).iter().map(configuration).collect()))
             .set_tags(Some(self.tags()))
             .instances(instances(shape))
             .set_managed_scaling_policy(shape.scaling.as_ref().map(scaling_policy))
@@ -153,8 +154,9 @@ fn instance_type(kind: &InstanceType, disk: &Disk) -> InstanceTypeConfig {
         .build()
 }
 
-/// Returns the shape's classifications over those that make the tables visible to every application.
-pub fn configurations(shape: &Shape) -> Vec<Classification> {
+/// Returns the shape's classifications over those that make the tables visible to every application, and notebooks outlive
+/// their cluster.
+pub fn configurations(shape: &Shape, lake: &Lake) -> Vec<Classification> {
     let has = |name: &str| shape.applications.iter().any(|application| application == name);
     let made = |classification: &str, key: &str, value: &str| Classification {
         classification: classification.into(),
@@ -174,6 +176,15 @@ pub fn configurations(shape: &Shape) -> Vec<Classification> {
     }
     if has("Trino") {
         all.push(made("trino-connector-hive", "hive.metastore", "glue"));
+    }
+    if has("JupyterHub")
+        && let Some((bucket, _)) = lake.artifacts.bucket_and_key()
+    {
+        // EMR lets nobody choose where in the bucket: below `jupyter/`. Source: EMR release guide, "Configuring persistence
+        // for notebooks in Amazon S3".
+        let mut persistence = made("jupyter-s3-conf", "s3.persistence.enabled", "true");
+        persistence.properties.insert("s3.persistence.bucket".into(), bucket.into());
+        all.push(persistence);
     }
     for wanted in &shape.configurations {
         merge(&mut all, wanted);

@@ -5,12 +5,16 @@ use fs_err as fs;
 use serde::Serialize;
 
 use super::Clusters;
+use crate::config::Bootstrap;
 use crate::encoding;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::names::{Digest, Uri};
 use crate::package::{Architecture, Bundle, CODE_ARCHIVE, Environment, Platform};
 use crate::targets::{Notes, Shipped};
+
+/// The script that replaces JupyterHub's default password.
+const JUPYTERHUB: &[u8] = include_bytes!("jupyterhub.sh");
 
 /// Something that steps need in S3.
 #[derive(Clone, Debug, Serialize)]
@@ -143,29 +147,50 @@ impl Clusters {
         self.store.put_file(&place, &archive, &told).await
     }
 
-    /// Returns where the shape's bootstrap scripts are, or will be.
+    /// Returns the bootstrap actions of the target's clusters: those of the shape, and soflow's own.
+    pub(super) fn bootstrap(&self) -> Vec<Bootstrap> {
+        let shape = &self.settings.emr.shape;
+        let own = shape.applications.iter().any(|name| name.eq_ignore_ascii_case("JupyterHub")).then(|| Bootstrap {
+            name: "soflow: JupyterHub's password".into(),
+            script: self.in_bootstrap(JUPYTERHUB, "jupyterhub.sh"),
+            args: vec![self.jupyter_secret(), self.api.session().region().into()],
+        });
+        shape.bootstrap.iter().cloned().chain(own).collect()
+    }
+
+    /// Returns where the scripts of the bootstrap actions are, or will be.
     pub(super) fn bootstrap_places(&self) -> Vec<Uri> {
-        self.settings.emr.shape.bootstrap.iter().map(|action| self.bootstrap_place(&action.script)).collect()
+        self.bootstrap().iter().map(|action| self.bootstrap_place(&action.script)).collect()
     }
 
     fn bootstrap_place(&self, script: &Uri) -> Uri {
         let Some(path) = script.to_path() else { return script.clone() };
         // One that cannot be read is told of when it is uploaded.
-        let digest = Digest::of([fs::read(&path).unwrap_or_default()]);
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        self.settings.lake.artifacts.join(&format!("bootstrap/{}/{name}", digest.as_str()))
+        self.in_bootstrap(&fs::read(&path).unwrap_or_default(), &name)
+    }
+
+    fn in_bootstrap(&self, body: &[u8], name: &str) -> Uri {
+        self.settings.lake.artifacts.join(&format!("bootstrap/{}/{name}", Digest::of([body]).as_str()))
     }
 
     pub(super) async fn upload_bootstrap(&self) -> Result<Vec<Uri>> {
-        for action in &self.settings.emr.shape.bootstrap {
-            let Some(path) = action.script.to_path() else { continue };
-            let (body, place) = (fs::read(&path)?, self.bootstrap_place(&action.script));
-            check_script(&path.display().to_string(), &body)?;
-            if self.store.size(&place).await?.is_none() {
-                self.store.put(&place, &body).await?;
+        let places = self.bootstrap_places();
+        for (action, place) in self.bootstrap().iter().zip(&places) {
+            let body = match action.script.to_path() {
+                Some(path) => {
+                    let body = fs::read(&path)?;
+                    check_script(&path.display().to_string(), &body)?;
+                    body
+                }
+                None if *place == self.in_bootstrap(JUPYTERHUB, "jupyterhub.sh") => JUPYTERHUB.to_vec(),
+                None => continue,
+            };
+            if self.store.size(place).await?.is_none() {
+                self.store.put(place, &body).await?;
             }
         }
-        Ok(self.bootstrap_places())
+        Ok(places)
     }
 }
 

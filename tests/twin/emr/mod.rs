@@ -7,6 +7,7 @@ mod instances;
 mod limits;
 mod lists;
 mod operations;
+mod pages;
 mod policies;
 mod reasons;
 mod refusal;
@@ -22,6 +23,7 @@ use serde_json::Value;
 
 pub use cluster::Cluster;
 use fates::{Fate, Loss, StepFate};
+use pages::Pages;
 pub use refusal::Refusal;
 pub use step::{Outcome, Step};
 
@@ -62,6 +64,8 @@ pub struct Emr {
     pub fates: VecDeque<Fate>,
     pub step_fates: Vec<(String, StepFate)>,
     pub security: BTreeMap<String, String>,
+    /// Pages that outlive their clusters.
+    pages: BTreeMap<String, Pages>,
     pub effects: Vec<Effect>,
     /// Requests that are executed when their time has come, whose clients have gone.
     late: Vec<(Duration, String, Value)>,
@@ -80,6 +84,7 @@ impl Emr {
             fates: VecDeque::new(),
             step_fates: Vec::new(),
             security: BTreeMap::new(),
+            pages: BTreeMap::new(),
             effects: Vec::new(),
             late: Vec::new(),
             idle_second: options.idle_second,

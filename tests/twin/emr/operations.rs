@@ -36,6 +36,9 @@ impl Emr {
             }
             "PutManagedScalingPolicy" | "GetManagedScalingPolicy" => self.managed_scaling(operation, body),
             "GetOnClusterAppUIPresignedURL" => self.presigned_url(body),
+            "CreatePersistentAppUI" => self.create_pages(body),
+            "DescribePersistentAppUI" => self.describe_pages(body),
+            "GetPersistentAppUIPresignedURL" => self.link_to_pages(body),
             _ => Err(Refusal::unknown_operation()),
         }
     }

@@ -68,16 +68,4 @@ impl Emr {
         let created = self.clock.epoch(std::time::Duration::ZERO);
         Ok(json!({ "Name": name, "SecurityConfiguration": found, "CreationDateTime": created }))
     }
-
-    pub fn presigned_url(&self, body: &Value) -> Result<Value, Refusal> {
-        let cluster = self.named(body)?;
-        if cluster.ready.is_none() || cluster.is_over() {
-            return Err(Refusal::invalid("Cluster must be in RUNNING or WAITING state."));
-        }
-        let page = body["OnClusterAppUIType"].as_str().unwrap_or("SparkHistoryServer");
-        // Only such a link, which is a secret, opens the page.
-        let url =
-            format!("https://{}.emrappui-prod.us-east-1.amazonaws.com/{page}?X-Amz-Security-Token=TWIN", cluster.id);
-        Ok(json!({ "PresignedURLReady": true, "PresignedURL": url }))
-    }
 }

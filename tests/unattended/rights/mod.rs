@@ -87,6 +87,11 @@ const UNREACHED: &[(&[&str], &[&str], &str)] = &[
         &["kms:DescribeKey", "kms:Encrypt", "kms:ReEncrypt*"],
         "disks and objects that the nodes encrypt themselves: EMR's guide to encryption at rest asks for these",
     ),
+    (
+        &["EmrNodeRole"],
+        &["s3:GetObject /jupyter/", "s3:PutObject /jupyter/", "secretsmanager:*"],
+        "JupyterHub keeps notebooks, and its password is made: what stands in for EMR has no JupyterHub",
+    ),
     (&["EmrNodeRole"], &["glue:*"], "Spark with Glue as its metastore, and notebooks: the local engine has none"),
     (
         &["EmrNodeRole"],
