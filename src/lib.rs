@@ -34,5 +34,6 @@ pub mod store;
 pub mod targets;
 
 pub mod cli;
+pub mod page;
 pub mod report;
 pub mod run;

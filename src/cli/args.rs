@@ -13,6 +13,7 @@ use super::deploy::{CompileArgs, DeployArgs, DestroyArgs, Driver};
 use super::engine::EngineCommand;
 use super::ingest::IngestCommand;
 use super::init::InitArgs;
+use super::report::ReportArgs;
 use super::sql::{QueryArgs, SqlArgs};
 use super::watch::WatchArgs;
 
@@ -105,6 +106,8 @@ pub enum Command {
     Status,
     /// Print the state machine that runs a job unattended
     Compile(CompileArgs),
+    /// Write a page about a job: what its tables say, how its latest run went, what comes from what
+    Report(ReportArgs),
     /// List runs, or show one
     Runs(RunsArgs),
     /// Print what a step printed

@@ -11,12 +11,12 @@ use super::workspace::Workspace;
 use super::{attach, sql};
 use crate::config::Lake;
 use crate::error::{Error, Kind, Result};
-use crate::event::{RunState, Sink};
+use crate::event::{Event, RunState, Sink};
 use crate::ingest::sample;
 use crate::job::Job;
 use crate::names::RunId;
 use crate::plan::{Action, Plan, Select, StepResult, TableFacts, Version, Written};
-use crate::report::{RunSummary, SetAside, TableLine, TableState};
+use crate::report::{InsightLines, RunSummary, SetAside, TableLine, TableState};
 use crate::run::{self, Attached, Code, Driven, Gathered, LakeLock, Outcome, PlanRequest, RunRecord, Services};
 
 /// The site the sample pretends to be from.
@@ -118,6 +118,14 @@ pub struct Submission {
     pub code: Code,
 }
 
+/// What is told after a publication.
+#[derive(Default)]
+struct Told {
+    insights: Vec<InsightLines>,
+    /// The command that shows the page, when there is one.
+    report: Option<String>,
+}
+
 /// What came of a submission.
 pub enum SubmitOutcome {
     /// All of it was published before.
@@ -180,9 +188,9 @@ impl Submission {
     /// A run of the same job and date that is going on is attached to instead of begun a second time.
     pub async fn run(self, work: &Workspace<'_>, services: &Services, mut sink: Box<dyn Sink>) -> Result<u8> {
         let outcome = self.execute(work, services, sink.as_mut()).await?;
-        let insights = match &outcome {
-            SubmitOutcome::Published(..) => sql::insights(work, &self.job, sink.as_mut()).await,
-            _ => Vec::new(),
+        let said = match &outcome {
+            SubmitOutcome::Published(outcome) => self.tell(work, outcome, sink.as_mut()).await?,
+            _ => Told::default(),
         };
         // The live view must be off the terminal before the answer is printed.
         drop(sink);
@@ -193,11 +201,26 @@ impl Submission {
                 said + &format!("  soflow tables\n  soflow submit {job} --date {date} --force\n")
             }),
             SubmitOutcome::Published(outcome) => {
-                print(work.app, &RunSummary { insights, ..published(&outcome) }, outcome.unshown)
+                let summary = published(&outcome);
+                let next = said.report.into_iter().chain(summary.next).collect();
+                print(work.app, &RunSummary { insights: said.insights, next, ..summary }, outcome.unshown)
             }
             SubmitOutcome::Over(record) => attach::over(work.app, &record),
             SubmitOutcome::Left(record) => super::deploy::hand_over(work, &record).await,
         }
+    }
+
+    /// Asks the tables of this machine what they say, and writes the page about it.
+    async fn tell(&self, work: &Workspace<'_>, outcome: &Outcome, sink: &mut dyn Sink) -> Result<Told> {
+        if work.session.is_some() {
+            let text = "What the tables say costs a query each here: `soflow report` asks, `soflow query` asks one.".into();
+            sink.emit(Event::Note { text });
+            return Ok(Told::default());
+        }
+        let said = sql::said(work, &self.job, sink).await;
+        let insights = said.insights.clone();
+        let page = super::report::after(work, &self.job, &outcome.record, said, sink).await;
+        Ok(Told { insights, report: page.map(|_| format!("soflow report {} --open", self.job.name)) })
     }
 
     /// Plans and runs, or goes on with the run that is going on.

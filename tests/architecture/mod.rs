@@ -45,6 +45,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("doctor", with(&["config", "aws", "cost"])),
         ("deploy", with(&["config", "yaml", "aws", "store"])),
         ("report", with(&[])),
+        ("page", with(&["audit", "catalog", "job", "report", "run"])),
         (
             "cli",
             with(&[
@@ -65,6 +66,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
                 "parity",
                 "query",
                 "run",
+                "page",
                 "report",
                 "doctor",
                 "deploy",
