@@ -1,12 +1,10 @@
-//! `soflow report`: one page about a job, to be looked at, sent or put into a CI summary; also written after each publication
-//! on this machine.
+//! `soflow report`: one page about a job, to be looked at, sent or put into a CI summary.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use fs_err as fs;
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -14,13 +12,13 @@ use super::app::{App, yesterday};
 use super::workspace::Workspace;
 use super::{jobs, runs, sql};
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, Sink};
 use crate::ingest::sample;
 use crate::job::Job;
+use crate::names::Uri;
 use crate::page::{Page, Source};
 use crate::report::bytes;
 use crate::run::{self, RunRecord};
-use crate::store::S3Store;
+use crate::store::{FileStore, S3Store, Store as _};
 
 /// How long a link can be opened: a working day, and as long as the credentials of a role last at most.
 const LINK_LASTS: Duration = Duration::from_secs(12 * 3600);
@@ -68,7 +66,7 @@ pub async fn report(app: &App, args: &ReportArgs) -> Result<u8> {
     // What a parameter was does not matter to what is published.
     let job = jobs::read_job(&work.project, &name, &[], date)??;
     let mut sink = app.sink();
-    let page = page(&work, &job, latest.as_ref(), sql::said(&work, &job, sink.as_mut()).await).await?;
+    let page = page(&work, &job, latest.as_ref(), sql::said(&work, &job, &job.report, sink.as_mut()).await).await?;
     drop(sink);
     let body = match args.format {
         PageFormat::Html => page.html()?,
@@ -82,7 +80,7 @@ pub async fn report(app: &App, args: &ReportArgs) -> Result<u8> {
         Some(file) => work.project.cwd.join(file),
         None => place(&work, &job.name),
     };
-    write(&path, &body)?;
+    FileStore.put(&Uri::from_path(&path), body.as_bytes()).await?;
     let link = match &latest {
         Some(record) if args.link => Some(linked(&work, record, &body).await?),
         _ => None,
@@ -96,21 +94,6 @@ pub async fn report(app: &App, args: &ReportArgs) -> Result<u8> {
         let how = if args.open && !opened { "; there is no browser to open it here" } else { "" };
         format!("{shown}  ({size}{how})\n") + &link.map_or_else(String::new, |link| format!("\n{link}\n"))
     })
-}
-
-/// Writes the page after a publication on this machine and returns where it is. What keeps it from being written is a
-/// warning: the tables are published.
-pub async fn after(work: &Workspace<'_>, job: &Job, record: &RunRecord, said: sql::Said, sink: &mut dyn Sink) -> Option<PathBuf> {
-    let path = place(work, &job.name);
-    let written = async { write(&path, &page(work, job, Some(record), said).await?.html()?) };
-    match written.await {
-        Ok(()) => Some(path),
-        Err(error) => {
-            let why = error.causes().first().map_or_else(String::new, |cause| format!(": {cause}"));
-            sink.emit(Event::Warning { text: format!("the report cannot be written: {error}{why}") });
-            None
-        }
-    }
 }
 
 /// Returns where the page of a job is kept.
@@ -136,16 +119,6 @@ async fn page(work: &Workspace<'_>, job: &Job, run: Option<&RunRecord>, said: sq
     };
     let sql::Said { insights, figures } = said;
     Ok(Page::new(Source { job, run, index: &index, made_up, insights, figures, now: Timestamp::now() }))
-}
-
-/// Writes a file beside its place and then renames it: who reloads the page never sees a half of it.
-fn write(path: &Path, body: &str) -> Result<()> {
-    let folder = path.parent().unwrap_or(path);
-    fs::create_dir_all(folder)?;
-    let unfinished = tempfile::NamedTempFile::new_in(folder)?;
-    fs::write(unfinished.path(), body)?;
-    unfinished.persist(path).map_err(|error| Error::from(error.error))?;
-    Ok(())
 }
 
 /// Keeps the page beside the record of its run, and returns an address of it.

@@ -11,12 +11,12 @@ use super::workspace::Workspace;
 use super::{attach, sql};
 use crate::config::Lake;
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, RunState, Sink};
+use crate::event::{RunState, Sink};
 use crate::ingest::sample;
 use crate::job::Job;
 use crate::names::RunId;
 use crate::plan::{Action, Plan, Select, StepResult, TableFacts, Version, Written};
-use crate::report::{InsightLines, RunSummary, SetAside, TableLine, TableState};
+use crate::report::{RunSummary, SetAside, TableLine, TableState};
 use crate::run::{self, Attached, Code, Driven, Gathered, LakeLock, Outcome, PlanRequest, RunRecord, Services};
 
 /// The site the sample pretends to be from.
@@ -118,14 +118,6 @@ pub struct Submission {
     pub code: Code,
 }
 
-/// What is told after a publication.
-#[derive(Default)]
-struct Told {
-    insights: Vec<InsightLines>,
-    /// The command that shows the page, when there is one.
-    report: Option<String>,
-}
-
 /// What came of a submission.
 pub enum SubmitOutcome {
     /// All of it was published before.
@@ -188,9 +180,9 @@ impl Submission {
     /// A run of the same job and date that is going on is attached to instead of begun a second time.
     pub async fn run(self, work: &Workspace<'_>, services: &Services, mut sink: Box<dyn Sink>) -> Result<u8> {
         let outcome = self.execute(work, services, sink.as_mut()).await?;
-        let said = match &outcome {
-            SubmitOutcome::Published(outcome) => self.tell(work, outcome, sink.as_mut()).await?,
-            _ => Told::default(),
+        let insights = match &outcome {
+            SubmitOutcome::Published(..) => sql::said(work, &self.job, &[], sink.as_mut()).await.insights,
+            _ => Vec::new(),
         };
         // The live view must be off the terminal before the answer is printed.
         drop(sink);
@@ -201,26 +193,11 @@ impl Submission {
                 said + &format!("  soflow tables\n  soflow submit {job} --date {date} --force\n")
             }),
             SubmitOutcome::Published(outcome) => {
-                let summary = published(&outcome);
-                let next = said.report.into_iter().chain(summary.next).collect();
-                print(work.app, &RunSummary { insights: said.insights, next, ..summary }, outcome.unshown)
+                print(work.app, &RunSummary { insights, ..published(&outcome) }, outcome.unshown)
             }
             SubmitOutcome::Over(record) => attach::over(work.app, &record),
             SubmitOutcome::Left(record) => super::deploy::hand_over(work, &record).await,
         }
-    }
-
-    /// Asks the tables of this machine what they say, and writes the page about it.
-    async fn tell(&self, work: &Workspace<'_>, outcome: &Outcome, sink: &mut dyn Sink) -> Result<Told> {
-        if work.session.is_some() {
-            let text = "What the tables say costs a query each here: `soflow report` asks, `soflow query` asks one.".into();
-            sink.emit(Event::Note { text });
-            return Ok(Told::default());
-        }
-        let said = sql::said(work, &self.job, sink).await;
-        let insights = said.insights.clone();
-        let page = super::report::after(work, &self.job, &outcome.record, said, sink).await;
-        Ok(Told { insights, report: page.map(|_| format!("soflow report {} --open", self.job.name)) })
     }
 
     /// Plans and runs, or goes on with the run that is going on.
@@ -314,7 +291,8 @@ pub fn published(outcome: &Outcome) -> RunSummary {
     let lines = table_lines(before, plan, versions, results);
     let (shared, mut tables): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| is_shared(&line.name));
     tables.extend(shared.into_iter().filter(|line| line.rows > 0));
-    let mut next = vec!["soflow tables".to_string(), format!("soflow runs show {}", record.run)];
+    let report = format!("soflow report {} --open", record.run.job);
+    let mut next = vec![report, "soflow tables".to_string(), format!("soflow runs show {}", record.run)];
     next.extend(tables.first().map(|table| format!("soflow query \"select * from {} limit 5\"", table.name)));
     if !quarantined.is_empty() {
         next.push(format!("soflow query \"select reason, count(*) from {QUARANTINE} group by reason\""));

@@ -138,15 +138,14 @@ fn escaped(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Re
 /// Returns text that Markdown shows as it is, also in a cell of a table.
 fn for_markdown(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
+    // What looks like an address, or names a person, would become a link.
+    let text = text.replace("://", ":\u{200b}//").replace("www.", "www\u{200b}.").replace('@', "@\u{200b}");
     for c in text.chars() {
         match c {
             '&' => safe.push_str("&amp;"),
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
             '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' => safe.extend(['\\', c]),
-            // A name that is an address, or a person's, would become a link.
-            '@' => safe.push_str("&#64;"),
-            ':' => safe.push_str("&#58;"),
             c if c.is_control() => safe.push(' '),
             c => safe.push(c),
         }

@@ -53,7 +53,7 @@ pub(super) fn range(values: impl Iterator<Item = f64>, free: bool) -> (f64, f64)
 /// Returns a value as it is shown.
 pub(super) fn shown(value: f64, show_as: ShowAs) -> String {
     match show_as {
-        ShowAs::Percent => format!("{} %", trimmed(value * 100.0, if value.abs() < 0.1 { 1 } else { 0 })),
+        ShowAs::Percent => format!("{} %", trimmed(value * 100.0, usize::from(value.abs() < 0.1 && value != 0.0))),
         ShowAs::Signed => {
             let text = trimmed(value.abs(), 2);
             let is_nothing = text.chars().all(|c| matches!(c, '0' | '.'));
@@ -153,6 +153,7 @@ mod tests {
         for (value, show_as, text) in [
             (0.0456, ShowAs::Percent, "4.6 %"),
             (0.64, ShowAs::Percent, "64 %"),
+            (0.0, ShowAs::Percent, "0 %"),
             (0.174, ShowAs::Signed, "+0.17"),
             (-0.003, ShowAs::Signed, "0.00"),
             (-0.12, ShowAs::Signed, "−0.12"),

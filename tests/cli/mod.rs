@@ -33,6 +33,7 @@ mod output;
 mod plan;
 mod query;
 pub mod readers;
+mod report;
 mod retry;
 mod rollback;
 mod runs;

@@ -8,9 +8,10 @@ use fs_err as fs;
 use serde_json::Value;
 
 use super::bad::column;
+use super::report;
 use super::lab::{Lab, real_pages, walk};
 
-const TABLES: [&str; 9] = [
+pub const TABLES: [&str; 9] = [
     "answers",
     "comments",
     "question_tags",
@@ -55,6 +56,7 @@ fn the_sample_gives_every_table() {
         assert_eq!(aside, quarantined, "{endpoint}");
     }
     lab.no_process_is_left("after the run");
+    report::says_what_the_tables_say(&lab);
 }
 
 #[test]

@@ -27,23 +27,28 @@ pub struct Said {
     pub figures: Vec<Figure>,
 }
 
-/// Returns what the tables say now. What cannot be computed is a warning: the tables are published.
-pub async fn said(work: &Workspace<'_>, job: &Job, sink: &mut dyn Sink) -> Said {
-    asked(work, job, sink).await.unwrap_or_else(|error| {
+/// Returns what the tables say now: the job's insights, and these of its charts. What cannot be computed is a warning: the
+/// tables are published.
+pub async fn said(work: &Workspace<'_>, job: &Job, charts: &[Chart], sink: &mut dyn Sink) -> Said {
+    asked(work, job, charts, sink).await.unwrap_or_else(|error| {
         let why = error.causes().first().map_or_else(String::new, |cause| format!(": {cause}"));
         sink.emit(Event::Warning { text: format!("what the tables say cannot be computed: {error}{why}") });
         Said::default()
     })
 }
 
-async fn asked(work: &Workspace<'_>, job: &Job, sink: &mut dyn Sink) -> Result<Said> {
+async fn asked(work: &Workspace<'_>, job: &Job, charts: &[Chart], sink: &mut dyn Sink) -> Result<Said> {
     let published = work.catalog.index().await?.tables;
     // A run of some steps only may leave tables that a query asks for unpublished: that is no mistake.
     let is_there = |sql: &str| words(sql).all(|word| !job.tables.contains_key(&word) || published.contains_key(&word));
+    if work.session.is_some() && charts.is_empty() && !job.insights.is_empty() {
+        let text = "What the tables say costs a query each here: `soflow report` asks, `soflow query` asks one.".into();
+        sink.emit(Event::Note { text });
+    }
     // Athena's SQL is not Spark's: a chart is written in what both understand, an insight in Spark's.
     let insights = job.insights.iter().filter(|insight| work.session.is_none() && is_there(&insight.sql));
     let insights: Vec<&Insight> = insights.collect();
-    let charts: Vec<&Chart> = job.report.iter().filter(|chart| is_there(&chart.sql)).collect();
+    let charts: Vec<&Chart> = charts.iter().filter(|chart| is_there(&chart.sql)).collect();
     if insights.is_empty() && charts.is_empty() {
         return Ok(Said::default());
     }

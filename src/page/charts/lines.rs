@@ -11,8 +11,9 @@ const FIRST: usize = 2;
 /// How many colours there are for lines.
 const COLOURS: usize = 5;
 
-/// Least pixels from the name at the end of a line to the next one.
+/// Least pixels from the name at the end of a line to the next one, and from one below an axis.
 const NAME: f64 = 15.0;
+const NAME_BELOW: f64 = 56.0;
 
 /// The rows of one label, in the order of `x`.
 pub(in super::super) struct Series {
@@ -183,18 +184,14 @@ fn below(svg: &mut Svg, series: &[&Series], x: &Scale) {
     named_below(svg, &moments, x, INSIDE.1.0 + 20.0);
 }
 
-/// Writes the names of moments in a line, none over another; a year is named where it begins.
+/// Writes the names of moments in a line, as many as fit; a year is named where it begins.
 pub(super) fn named_below(svg: &mut Svg, moments: &[(&Moment, f64)], x: &Scale, height: f64) {
-    let mut free = f64::NEG_INFINITY;
+    let apart = (x.to.1 - x.to.0) / moments.len().max(1) as f64;
+    let every = (NAME_BELOW / apart).ceil().max(1.0) as usize;
     let mut year = None;
-    for (moment, at) in moments {
-        let text = moment.short(moment.year() != year);
-        let half = text.chars().count() as f64 * 3.4 + 4.0;
-        if x.at(*at) - half < free {
-            continue;
-        }
-        svg.text((x.at(*at), height), Anchor::Middle, "tick", &text);
-        (free, year) = (x.at(*at) + half, moment.year());
+    for (moment, at) in moments.iter().step_by(every) {
+        svg.text((x.at(*at), height), Anchor::Middle, "tick", &moment.short(moment.year() != year));
+        year = moment.year();
     }
 }
 

@@ -8,6 +8,10 @@ use super::{Row, WIDTH, number};
 
 const HEIGHT: f64 = 520.0;
 
+/// How far nodes push each other, in distances of their own: farther, and parts without an edge between them fly apart while
+/// what belongs together becomes a heap.
+const REACH: f64 = 2.5;
+
 /// How often all nodes are moved. More changes nothing that is seen.
 const ROUNDS: u32 = 400;
 
@@ -57,6 +61,9 @@ fn layout(nodes: usize, links: &[(usize, usize)]) -> Vec<Point> {
         for a in 0..nodes {
             for b in 0..a {
                 let ((dx, dy), far) = between(places[a], places[b]);
+                if far > REACH * ideal {
+                    continue;
+                }
                 let force = ideal * ideal / far;
                 push(&mut moves, (a, b), (dx * force / far, dy * force / far));
             }

@@ -76,7 +76,7 @@ fn numbers(svg: &mut Svg, row: &Row, y: f64, show_as: ShowAs) {
 
 /// Draws the values along the top and lines down from them.
 fn across(svg: &mut Svg, x: &Scale, show_as: ShowAs, height: f64) {
-    for value in x.ticks(5.0) {
+    for value in x.ticks(7.0) {
         svg.line((x.at(value), 24.0), (x.at(value), height), if value == 0.0 { "zero" } else { "grid" });
         svg.text((x.at(value), 14.0), Anchor::Middle, "tick", &shown(value, show_as));
     }
@@ -97,10 +97,10 @@ pub(super) fn columns(rows: &[Row], show_as: ShowAs, label: &str) -> String {
     for (at, (row, moment)) in rows.iter().zip(&moments).enumerate() {
         let Some(value) = row.value else { continue };
         let (left, title) = (x.at(at as f64) - wide / 2.0, format!("{}: {}", moment.long(), in_full(row, show_as)));
-        let part = row.part.map_or_else(String::new, |part| format!(", {} of them darker", shown(part, show_as)));
-        svg.rect((left, y.at(value)), (wide, base - y.at(value)), "bar", &format!("{title}{part}"));
+        let title = title + &row.part.map_or_else(String::new, |part| format!(", darker {}", shown(part, show_as)));
+        svg.rect((left, y.at(value)), (wide, base - y.at(value)), "bar", &title);
         if let Some(part) = row.part {
-            svg.rect((left, y.at(part)), (wide, base - y.at(part)), "bar part", &format!("{title}{part}", part = format_args!(", {} of them", shown(part, show_as))));
+            svg.rect((left, y.at(part)), (wide, base - y.at(part)), "bar part", &title);
         }
         if at == 0 || at + 1 == rows.len() {
             svg.text((x.at(at as f64), y.at(value) - 6.0), Anchor::Middle, "value", &shown(value, show_as));
