@@ -35,5 +35,6 @@ pub mod targets;
 pub mod tunnel;
 
 pub mod cli;
+pub mod page;
 pub mod report;
 pub mod run;

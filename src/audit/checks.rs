@@ -139,7 +139,7 @@ pub(super) fn counted(count: u64, what: &str) -> String {
 }
 
 /// Returns the check as one writes it in a job file.
-fn written(check: &Check) -> String {
+pub fn written(check: &Check) -> String {
     let limit = |name: &str, limit: &Option<f64>| limit.map(|limit| format!(", {name}: {limit}")).unwrap_or_default();
     match check {
         Check::RowsAtLeast(least) => format!("rows-at-least: {least}"),

@@ -21,7 +21,7 @@ pub(crate) mod testing;
 mod unique;
 mod values;
 
-pub use checks::{Finding, Subject, check};
+pub use checks::{Finding, Subject, check, written};
 pub use files::is_in;
 pub use landed::{Bound, Landed, LandedColumn, LandedPartition, Opened, read, rows_so_far};
 pub use reader::Reader;

@@ -16,6 +16,7 @@ use super::init::InitArgs;
 use super::new::NewCommand;
 use super::notebook::NotebookArgs;
 use super::open::OpenArgs;
+use super::report::ReportArgs;
 use super::sql::{QueryArgs, SqlArgs};
 use super::watch::WatchArgs;
 
@@ -113,6 +114,8 @@ pub enum Command {
     Status,
     /// Print the state machine that runs a job unattended
     Compile(CompileArgs),
+    /// Write a page about a job: what its tables say, how its latest run went, what comes from what
+    Report(ReportArgs),
     /// List runs, or show one
     Runs(RunsArgs),
     /// Print what a step printed

@@ -23,6 +23,7 @@ mod open;
 mod parity;
 mod plan;
 mod project;
+mod report;
 mod runs;
 mod sql;
 mod submit;
@@ -118,6 +119,7 @@ impl App {
             Command::Status => deploy::status(self).await,
             Command::Compile(args) => deploy::compile(self, args),
             Command::Doctor => doctor::doctor(self).await,
+            Command::Report(args) => report::report(self, args).await,
             Command::Runs(args) => runs::runs(self, args).await,
             Command::Logs(args) => logs::logs(self, args).await,
             Command::Tables { command } => tables::tables(self, command.as_ref()).await,

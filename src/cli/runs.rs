@@ -63,7 +63,10 @@ fn list(runs: &[(RunId, Result<RunRecord>)], layout: &Layout) -> String {
 }
 
 /// Adds what a run has cost to its record, if that is not in it: it goes on, or EMR could not be asked when it ended.
-async fn add_cost(work: &Workspace<'_>, record: &mut RunRecord) -> Result<()> {
+///
+/// # Errors
+/// Those of the settings.
+pub async fn add_cost(work: &Workspace<'_>, record: &mut RunRecord) -> Result<()> {
     let Some(stay) = record.stay().filter(|_| record.cost.is_none()) else { return Ok(()) };
     let TargetKind::Emr(_) = work.project.target.kind else { return Ok(()) };
     match work.clusters()?.bill(stay).await {
@@ -97,8 +100,11 @@ pub async fn load(work: &Workspace<'_>, run: &RunId) -> Result<RunRecord> {
     seen(run::load_run(work.store.as_ref(), artifacts, run).await?, artifacts)
 }
 
-/// A run that says it is running while nobody holds the lake was cut off: killed, or the machine went down.
-fn seen(mut record: RunRecord, artifacts: &Uri) -> Result<RunRecord> {
+/// Returns a run as it is: one that says it is running while nobody holds the lake was cut off, killed or with its machine.
+///
+/// # Errors
+/// `Machine` when the lock cannot be looked at.
+pub fn seen(mut record: RunRecord, artifacts: &Uri) -> Result<RunRecord> {
     // Elsewhere than on this machine a run goes on without its process.
     let ends_with_process = artifacts.to_path().is_some();
     if ends_with_process && record.state == RunState::Running && !LakeLock::is_held(artifacts)? {

@@ -181,7 +181,7 @@ impl Submission {
     pub async fn run(self, work: &Workspace<'_>, services: &Services, mut sink: Box<dyn Sink>) -> Result<u8> {
         let outcome = self.execute(work, services, sink.as_mut()).await?;
         let insights = match &outcome {
-            SubmitOutcome::Published(..) => sql::insights(work, &self.job, sink.as_mut()).await,
+            SubmitOutcome::Published(..) => sql::said(work, &self.job, &[], sink.as_mut()).await.insights,
             _ => Vec::new(),
         };
         // The live view must be off the terminal before the answer is printed.
@@ -291,7 +291,8 @@ pub fn published(outcome: &Outcome) -> RunSummary {
     let lines = table_lines(before, plan, versions, results);
     let (shared, mut tables): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| is_shared(&line.name));
     tables.extend(shared.into_iter().filter(|line| line.rows > 0));
-    let mut next = vec!["soflow tables".to_string(), format!("soflow runs show {}", record.run)];
+    let report = format!("soflow report {} --open", record.run.job);
+    let mut next = vec![report, "soflow tables".to_string(), format!("soflow runs show {}", record.run)];
     next.extend(tables.first().map(|table| format!("soflow query \"select * from {} limit 5\"", table.name)));
     if !quarantined.is_empty() {
         next.push(format!("soflow query \"select reason, count(*) from {QUARANTINE} group by reason\""));

@@ -83,6 +83,16 @@ fn unpack() -> Result<BTreeMap<String, Vec<Page>>> {
     Ok(pages)
 }
 
+/// Returns whether the pages of a date are the sample's. A lake never has both: [`refuse_mixture`].
+///
+/// # Errors
+/// Those of the store.
+pub async fn is_of(store: &dyn Store, raw: &Uri, site: &str, date: Date) -> Result<bool> {
+    let pages = raw.join(&format!("site={site}/endpoint={}/dt={date}", ENDPOINTS[0]));
+    let runs = store.folders(&pages).await?;
+    Ok(runs.iter().any(|folder| folder.strip_prefix("run=").is_some_and(|run| run.starts_with(SAMPLE_RUN))))
+}
+
 /// Refuses to write the run folder `run` into a raw location that holds pages of the other sort: a sample beside real
 /// pages, real pages beside a sample, or two samples.
 ///

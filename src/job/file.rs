@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value as Json, json};
 
+use super::chart::Chart;
 use super::model::{Insight, Needs, Table, Value};
 use crate::yaml::units;
 
@@ -30,6 +31,8 @@ pub(super) struct JobFile {
     pub(super) tables: BTreeMap<String, Table>,
     /// What the summary says about the result.
     pub(super) insights: Vec<Insight>,
+    /// The charts of its report, in order: `soflow report`.
+    pub(super) report: Vec<Chart>,
     /// What a cluster must have to run it.
     pub(super) cluster: Needs,
     /// Whether a cluster runs its steps one after another in one Spark application; without it, as the target says.

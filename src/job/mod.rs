@@ -6,6 +6,7 @@
 //!
 //! Knows no disk and no clock: what is in a step's file is asked, the date is given.
 
+mod chart;
 mod file;
 mod formats;
 mod graph;
@@ -14,6 +15,7 @@ mod model;
 mod parameters;
 mod parse;
 
+pub use chart::{Chart, ChartKind, ShowAs};
 pub use file::job_schema;
 pub use model::{Check, Insight, Job, Needs, Output, Source, Step, StepCode, Table, Update, Value};
 pub use parse::{CodeFile, Options, read};

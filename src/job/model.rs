@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::chart::Chart;
 use crate::yaml::units;
 
 /// A parameter's value: text, a number or a boolean, as YAML has them.
@@ -39,6 +40,9 @@ pub struct Job {
     pub tables: BTreeMap<String, Table>,
     /// What the summary says about the result.
     pub insights: Vec<Insight>,
+    /// The charts of its report. Of no use to whoever finishes a run, so records do not have them.
+    #[serde(skip)]
+    pub report: Vec<Chart>,
     /// What a cluster must have to run it. A local target has no cluster and passes over it.
     pub needs: Needs,
     /// Whether a cluster runs its steps one after another in one Spark application; `None`: as the target says.

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use super::file::{CODE_KEYS, JobFile, SCHEMA};
 use super::links::Draft;
 use super::model::{Check, Job, Table, Update};
-use super::{formats, links, parameters};
+use super::{chart, formats, links, parameters};
 use crate::names::name_problem;
 use crate::yaml::{self, Entry, Node, Problems, Source};
 
@@ -80,6 +80,11 @@ fn job(name: &str, path: &Path, source: &Arc<Source>, options: &Options<'_>, pro
     let parameters = parameters::resolve(group("parameters"), &mut drafts, options, problems);
     let steps = links::link(drafts, readable.then_some(&declared), problems)?;
     file.insights.iter_mut().for_each(|insight| insight.sql = formats::with_date(&insight.sql, options.date));
+    let charts = group("report").items().iter().zip(&mut file.report);
+    charts.for_each(|(node, chart)| {
+        chart::check(node, chart, problems);
+        chart.sql = formats::with_date(&chart.sql, options.date);
+    });
     file.tables.values_mut().for_each(add_key_checks);
     Some(Job {
         name: name.into(),
@@ -89,6 +94,7 @@ fn job(name: &str, path: &Path, source: &Arc<Source>, options: &Options<'_>, pro
         steps,
         tables: file.tables,
         insights: file.insights,
+        report: file.report,
         needs: file.cluster,
         fuse: file.fuse,
     })

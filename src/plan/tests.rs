@@ -61,6 +61,7 @@ fn job() -> Job {
             ("health".into(), table(&["year"], Update::Recompute)),
         ]),
         insights: Vec::new(),
+        report: Vec::new(),
         needs: Needs::default(),
         fuse: None,
     }

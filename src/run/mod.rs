@@ -28,5 +28,5 @@ pub use gather::{Code, Gathered, PlanRequest, gather, plan, site};
 pub use gc::{Collection, Garbage};
 pub use intent::Intent;
 pub use ledger::{DateEntry, DateRange, DateWork, Ledger, LedgerLease, read_ledger};
-pub use record::{RunRecord, StepRecord, load_run};
+pub use record::{RunRecord, StepRecord, load_run, run_prefix};
 pub use records::{Listed, list_runs, repair};

@@ -14,6 +14,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::operation::list_objects_v2::builders::ListObjectsV2FluentBuilder;
+use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use aws_smithy_types::retry::RetryConfig;
@@ -51,6 +52,22 @@ impl S3Store {
         // The SDK's own retries know neither our patience nor when keys are to be read again.
         let config = session.s3().config().to_builder().retry_config(RetryConfig::disabled());
         Self { client: Client::from_conf(config.build()), session: session.clone() }
+    }
+
+    /// Returns an address at which anybody can read an object of this media type for so long, or for as long as the credentials
+    /// last that sign it. Nothing is asked of S3.
+    ///
+    /// # Errors
+    /// `Usage` for more than S3 allows, a week; `Machine` without credentials.
+    pub async fn link(&self, uri: &Uri, media_type: &str, lasting: Duration) -> Result<String> {
+        let (bucket, key) = place(uri)?;
+        let lasting = PresigningConfig::expires_in(lasting)
+            .map_err(|error| Error::new(Kind::Usage, "a link cannot last so long").caused_by(error))?;
+        let get = self.client.get_object().bucket(bucket).key(key).response_content_type(media_type);
+        match get.presigned(lasting).await {
+            Ok(signed) => Ok(signed.uri().to_string()),
+            Err(error) => Err(aws::s3_failed(uri, self.told("GetObject", &error))),
+        }
     }
 
     /// Makes a call on `uri` with the patience of all calls.

@@ -46,6 +46,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("doctor", with(&["config", "aws", "cost"])),
         ("deploy", with(&["config", "yaml", "aws", "store"])),
         ("report", with(&[])),
+        ("page", with(&["audit", "catalog", "job", "report", "run"])),
         (
             "cli",
             with(&[
@@ -66,6 +67,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
                 "parity",
                 "query",
                 "run",
+                "page",
                 "report",
                 "doctor",
                 "deploy",

@@ -36,6 +36,7 @@ mod output;
 mod plan;
 mod query;
 pub mod readers;
+mod report;
 mod retry;
 mod rollback;
 mod runs;

@@ -6,4 +6,5 @@ pub mod lab;
 mod machine;
 mod origins;
 mod parity;
+mod report;
 mod whole;

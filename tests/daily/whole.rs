@@ -9,9 +9,10 @@ use serde_json::Value;
 
 use super::bad::column;
 use super::lab::{Lab, ran, real_pages, repository, walk};
+use super::report;
 use crate::cli::readers;
 
-const TABLES: [&str; 10] = [
+pub const TABLES: [&str; 10] = [
     "answers",
     "comments",
     "findings",
@@ -57,6 +58,7 @@ fn the_sample_gives_every_table() {
         assert_eq!(aside, quarantined, "{endpoint}");
     }
     lab.no_process_is_left("after the run");
+    report::says_what_the_tables_say(&lab);
     is_what_others_compute(&lab);
 }
 

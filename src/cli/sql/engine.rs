@@ -124,7 +124,7 @@ impl SqlEngine {
                 done?;
             }
             EngineKind::Spark(engine) => {
-                let mut answers = until(stop, self.tables.ask_spark(engine, &[sql], most)).await?;
+                let mut answers = until(stop, self.tables.ask_spark(engine, &[(sql, most)])).await?;
                 for batch in answers.pop().into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten() {
                     see(batch)?;
                 }
@@ -138,23 +138,24 @@ impl SqlEngine {
         Ok(None)
     }
 
-    /// Returns the first rows of each of several statements, which are ours.
+    /// Returns the first rows, at most so many, of each of several statements, which are the job file's.
     ///
     /// # Errors
     /// As [`Self::answer`], of the engine; those of a statement are its answer.
-    pub async fn answers(&mut self, statements: &[&str], most: u64) -> Result<Vec<Result<Vec<RecordBatch>>>> {
+    pub async fn answers(&mut self, statements: &[(&str, u64)]) -> Result<Vec<Result<Vec<RecordBatch>>>> {
         if let EngineKind::Spark(engine) = &self.kind {
-            return self.tables.ask_spark(engine, statements, Some(most)).await;
+            let statements: Vec<_> = statements.iter().map(|(sql, most)| (*sql, Some(*most))).collect();
+            return self.tables.ask_spark(engine, &statements).await;
         }
         let mut answers = Vec::new();
-        for sql in statements {
+        for (sql, most) in statements {
             let (_sender, stop) = watch::channel(false);
             let mut batches = Vec::new();
             let mut keep = |batch| {
                 batches.push(batch);
                 Ok(true)
             };
-            let done = self.read(sql, Some(most), stop, &mut keep).await;
+            let done = self.read(sql, Some(*most), stop, &mut keep).await;
             answers.push(match done {
                 Err(error) if error.kind != Kind::Usage => return Err(error),
                 done => done.map(|_| batches),
@@ -201,17 +202,21 @@ impl Tables {
     async fn ask_spark(
         &self,
         engine: &LocalEngine,
-        statements: &[&str],
-        most: Option<u64>,
+        statements: &[(&str, Option<u64>)],
     ) -> Result<Vec<Result<Vec<RecordBatch>>>> {
         let index = self.published().await?;
         let mut views = BTreeMap::new();
-        for name in named(&index, statements) {
+        let texts: Vec<&str> = statements.iter().map(|(sql, _)| *sql).collect();
+        for name in named(&index, &texts) {
             if let Some(view) = self.view(&index, name, Engine::Spark).await? {
                 views.insert(name.clone(), view);
             }
         }
-        let statement = |(at, sql): (usize, &&str)| Statement { id: format!("q{at}"), sql: (*sql).into(), limit: most };
+        let statement = |(at, (sql, limit)): (usize, &(&str, _))| Statement {
+            id: format!("q{at}"),
+            sql: (*sql).into(),
+            limit: *limit,
+        };
         let statements: Vec<Statement> = statements.iter().enumerate().map(statement).collect();
         let output = tempfile::tempdir()?;
         let answers = engine.query(&views, &statements, output.path()).await?;

@@ -3,15 +3,15 @@
 mod advice;
 mod engine;
 mod input;
-mod insights;
 mod output;
+mod said;
 mod shell;
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-pub use insights::insights;
+pub use said::{Said, said};
 pub use shell::sql;
 
 use super::app::App;
