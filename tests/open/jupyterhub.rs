@@ -39,7 +39,7 @@ fn node() -> tempfile::TempDir {
 }
 
 fn run(folder: &Path, args: &[&str]) -> Output {
-    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let path = format!("{}:{}", folder.display(), std::env::var_os("PATH").unwrap().display());
     Command::new("bash").arg(SCRIPT).args(args).current_dir(folder).env("PATH", path).output().unwrap()
 }
 

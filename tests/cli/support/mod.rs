@@ -11,7 +11,7 @@ mod terminal;
 pub use filters::filters;
 pub use gate::Gate;
 pub use output::Output;
-pub use project::{Project, SOFLOW, engines};
+pub use project::{Project, engines};
 pub use records::Record;
 pub use sample::engine_is_there;
 pub use terminal::Terminal;
