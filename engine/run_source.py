@@ -3,8 +3,8 @@
 soflow puts the file's code behind this text, as `SOURCE`, and runs the whole as the step's script: on a laptop, and
 with `spark-submit` on a cluster. It needs Python 3.9, PySpark from 3.4 on and nothing else.
 
-In a cell there are `spark`, `tables`, `save(table, frame)` and `parameters`; the tables that the step reads are views of
-their names, also for SQL. In SQL `:name` is the parameter of that name.
+In a cell there are `spark`, `tables`, `save(table, frame)` and `parameters`; the tables that the step reads are views
+of their names, also for SQL. In SQL `:name` is the parameter of that name.
 """
 
 import argparse

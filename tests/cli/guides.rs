@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use fs_err as fs;
 
-use super::support::{Project, SOFLOW};
+use super::support::Project;
 use super::{notebook, readers};
 use crate::twin::tools;
 
@@ -50,7 +50,7 @@ fn run(project: &Project, block: &Verified<'_>) -> Output {
 #[test]
 fn what_the_guides_say_is_printed_is() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guides");
-    let program = Path::new(SOFLOW).parent().unwrap().display();
+    let program = Path::new(env!("CARGO_BIN_EXE_soflow")).parent().unwrap().display();
     for name in ["analyst", "business", "redshift", "scientist"] {
         let guide = fs::read_to_string(folder.join(format!("{name}.md"))).unwrap();
         let blocks = verified(&guide);

@@ -32,7 +32,7 @@ pub async fn run(place: &NotebookPlace<'_>, file: &Path) -> Result<u8> {
         Question::Refused { message, sql } => Err(sail::refused(&message, &sql)),
         _ => Err(Error::new(Kind::Internal, "a kernel asks what only JupyterLab may")),
     };
-    let status = place.notebooks.run("kernel", &arguments, &way_to_lake(place)?, parent_gone(), answer).await?;
+    let status = place.notebooks.start("kernel", &arguments, &way_to_lake(place)?)?.end(parent_gone(), answer).await?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }
 

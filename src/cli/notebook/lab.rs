@@ -72,7 +72,7 @@ pub async fn open(place: &NotebookPlace<'_>, args: &NotebookArgs) -> Result<u8> 
         }
         _ => Err(Error::new(Kind::Internal, "JupyterLab asks what only a kernel may")),
     };
-    let status = place.notebooks.run("server", &[], &own.environment(), told_to_stop(), answer).await?;
+    let status = place.notebooks.start("server", &[], &own.environment())?.end(told_to_stop(), answer).await?;
     if status.success() {
         return Ok(0);
     }
@@ -101,7 +101,7 @@ pub async fn execute(place: &NotebookPlace<'_>, file: &Path) -> Result<u8> {
         Err(Error::new(Kind::Interrupted, format!("interrupted: `{}` is as it was", file.display())))
     };
     let arguments = [OsString::from(&own.spec.name), path.into()];
-    let status = place.notebooks.run("execute", &arguments, &own.environment(), stop, answer).await?;
+    let status = place.notebooks.start("execute", &arguments, &own.environment())?.end(stop, answer).await?;
     match failed {
         Some((cell, error)) => {
             let what = format!("cell {cell} of `{}` failed", file.display());

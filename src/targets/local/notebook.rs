@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use super::engine::LocalEngine;
 use super::environment::{EngineEnvironment, InUse};
@@ -85,29 +85,48 @@ impl LocalEngine {
 }
 
 impl Notebooks {
-    /// Runs a module of `soflow_notebook` until it ends or `stop` does, after which it is given some seconds. `answer`
-    /// answers what it asks.
+    /// Starts a module of `soflow_notebook`, with variables besides those that every Python of ours has.
     ///
     /// # Errors
-    /// `Machine` when Python cannot be started; those of `answer`.
-    pub async fn run(
+    /// `Machine` when Python cannot be started.
+    pub fn start(
         &self,
         module: &str,
         arguments: &[OsString],
         environment: &[(&str, OsString)],
-        stop: impl Future<Output = Result<()>>,
-        mut answer: impl AsyncFnMut(Question) -> Result<Value>,
-    ) -> Result<ExitStatus> {
+    ) -> Result<NotebookProcess> {
         let mut command = python::command(&self.environment.interpreter());
         command.args(["-m", &format!("soflow_notebook.{module}")]).args(arguments).envs(environment.iter().cloned());
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         command.stdin(OwnedFd::from(theirs));
-        let mut child = Command::from(command)
+        let child = Command::from(command)
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| Error::new(Kind::Machine, "the Python of notebooks cannot be started").caused_by(error))?;
-        let (questions, mut answers) = tokio::net::UnixStream::from_std(ours)?.into_split();
+        Ok(NotebookProcess { child, link: tokio::net::UnixStream::from_std(ours)? })
+    }
+}
+
+/// A process that asks.
+#[derive(Debug)]
+pub struct NotebookProcess {
+    child: Child,
+    link: tokio::net::UnixStream,
+}
+
+impl NotebookProcess {
+    /// Answers what the process asks until it ends or `stop` does, after which it is given some seconds.
+    ///
+    /// # Errors
+    /// Those of `stop`, which end it at once.
+    pub async fn end(
+        self,
+        stop: impl Future<Output = Result<()>>,
+        mut answer: impl AsyncFnMut(Question) -> Result<Value>,
+    ) -> Result<ExitStatus> {
+        let Self { mut child, link } = self;
+        let (questions, mut answers) = link.into_split();
         let mut questions = BufReader::new(questions).lines();
         let (mut stop, mut is_open) = (pin!(stop), true);
         loop {
