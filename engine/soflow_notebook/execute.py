@@ -23,6 +23,10 @@ START_SECONDS = 300
 def main(kernel, path):
     link = Link(lambda: os._exit(life.ORPHANED))
     document = nbformat.read(path, as_version=4)
+    for cell in document.cells:
+        if cell.cell_type == "code":
+            # What an earlier run has left would be taken for what this one did.
+            cell.outputs, cell.execution_count = [], None
     place = {"metadata": {"path": os.path.dirname(os.path.abspath(path))}}
     options = {"startup_timeout": START_SECONDS, "timeout": None, "resources": place}
     client = NotebookClient(document, kernel_name=kernel, config=Config({"KernelManager": ON_SOCKETS}), **options)
