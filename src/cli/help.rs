@@ -31,10 +31,7 @@ const GROUPS: &Groups = &[
     (
         "Look",
         &[
-            (
-                "report",
-                &["daily --open", "daily --format markdown >> $GITHUB_STEP_SUMMARY", "daily --target dev --link"],
-            ),
+            ("report", &["daily --open", "daily --format markdown", "daily --target dev --link"]),
             ("runs", &["--job daily --limit 5", "show daily.2026-11-22.3"]),
             ("logs", &["daily.2026-11-22.3 questions --stream stderr", "daily.2026-11-22.3 questions --follow"]),
             ("tables", &["", "show questions", "paths questions"]),

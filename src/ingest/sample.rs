@@ -83,7 +83,7 @@ fn unpack() -> Result<BTreeMap<String, Vec<Page>>> {
     Ok(pages)
 }
 
-/// Returns whether the pages of a date are the sample's. A lake never has both: [`refuse_mixture`].
+/// Returns whether the pages of a date are the sample's. A lake never has both: `refuse_mixture`.
 ///
 /// # Errors
 /// Those of the store.

@@ -275,7 +275,7 @@ fn the_example_job_is_valid() {
     let base = ["questions", "answers", "comments", "question_tags", "sentiment"];
     assert_eq!(order, [&base[..], &["tag_trends", "tag_health", "tag_sentiment", "tag_pairs", "findings"]].concat());
     assert_eq!((job.tables.len(), job.insights.len()), (12, 5));
-    assert_eq!(job.downstream("sentiment"), ["tag_sentiment"]);
+    assert_eq!(job.downstream("sentiment"), ["tag_sentiment", "findings"]);
 }
 
 #[test]

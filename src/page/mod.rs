@@ -5,7 +5,7 @@
 //! record of the run, job, catalog -> about_run, lineage ────────┴─► Page -> page.html, page.md
 //! ```
 //!
-//! Knows no disk, clock, network or engine. What comes from data is escaped by the templates and by [`svg`].
+//! Knows no disk, clock, network or engine. What comes from data is escaped by the templates and by `svg`.
 
 mod about_run;
 mod charts;

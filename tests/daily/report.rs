@@ -33,11 +33,7 @@ pub fn says_what_the_tables_say(lab: &Lab) {
         asked.expect(0).json()[0].clone()
     };
     // What the summary calls a tag's mood is what the chart draws.
-    let mood = first(
-        "select sum(n_units) n, sum(n_units * diff_vs_baseline) / sum(n_units) d from tag_sentiment_weekly \
-         where tag = 'rust' and week_start > (select date_sub(max(week_start), 364) from tag_sentiment_weekly)",
-    );
-    let mood = number(&mood["d"]);
+    let mood = number(&first("select effect from findings where kind = 'mood' and subject = 'rust'")["effect"]);
     assert!(html.contains(&format!("<title>rust: +{mood:.2} (")), "rust: {mood}");
     let asked = first(
         "select sum(n_cohort) n, sum(answered_24h * n_cohort) / sum(n_cohort) r from tag_health_monthly where mature and \
