@@ -44,7 +44,7 @@ pub enum Way {
     /// Our own client, and the port of this machine that it serves.
     Own(Box<Forward>, TcpListener),
     /// Another program, which serves that port itself.
-    Program(Program),
+    Program(Box<Program>),
 }
 
 impl Way {
@@ -96,7 +96,7 @@ impl Wanted<'_> {
             Ok(program) => {
                 let text = format!("through {}, since soflow's own way is none: {}", program.name, error.message);
                 app.tell(Event::Warning { text });
-                Ok(Way::Program(program))
+                Ok(Way::Program(Box::new(program)))
             }
             Err(ssh) => {
                 why.push(format!("ssh: {ssh}"));

@@ -43,12 +43,14 @@ struct LocalConnection {
     sends: bool,
 }
 
+/// Of which connection, and what it sends: nothing once that was all.
+type Unsent = (u32, Vec<u8>);
+
 /// All of them.
 pub(super) struct LocalConnections {
     connections: BTreeMap<u32, LocalConnection>,
     next: u32,
-    /// What they send: empty once it is all.
-    unsent: (mpsc::Sender<(u32, Vec<u8>)>, mpsc::Receiver<(u32, Vec<u8>)>),
+    unsent: (mpsc::Sender<Unsent>, mpsc::Receiver<Unsent>),
     waiting: Arc<Waiting>,
     traffic: Traffic,
 }
@@ -134,7 +136,7 @@ impl LocalConnections {
     }
 }
 
-async fn read(id: u32, mut from: OwnedReadHalf, unsent: mpsc::Sender<(u32, Vec<u8>)>) {
+async fn read(id: u32, mut from: OwnedReadHalf, unsent: mpsc::Sender<Unsent>) {
     let mut data = [0; LARGEST];
     loop {
         let got = from.read(&mut data).await.unwrap_or_default();
