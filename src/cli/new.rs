@@ -53,7 +53,7 @@ pub struct NewStepArgs {
 }
 
 /// What is to be added.
-struct NewStep {
+struct StepDraft {
     name: String,
     code: StepCode,
     reads: Vec<String>,
@@ -82,7 +82,7 @@ async fn add_step(app: &App, args: &NewStepArgs) -> Result<u8> {
     let job_name = job_name(&work.project, args.job.as_deref())?;
     let job = jobs::load_job(&work.project, &job_name, &args.params, yesterday())?;
     let index = work.catalog.index().await?;
-    let source = Source::of(&work.project, args)?;
+    let source = CodeOrigin::of(&work.project, args)?;
     let step = source.step(args, &job, index.tables.keys())?;
     refuse_taken(&step, &job)?;
     let mut files = NewFiles::new(&work.project.settings.code);
@@ -107,7 +107,7 @@ async fn try_and_enter(
     work: &Workspace<'_>,
     args: &NewStepArgs,
     job: Job,
-    step: &NewStep,
+    step: &StepDraft,
     files: &mut NewFiles,
 ) -> Result<BTreeMap<String, TriedTable>> {
     let path = work.project.settings.root.join(&job.path);
@@ -145,13 +145,13 @@ fn job_name(project: &Project, asked: Option<&str>) -> Result<String> {
 }
 
 /// What the step's code is made of.
-enum Source {
+enum CodeOrigin {
     Script,
     Sql(String),
     Notebook { path: PathBuf, bytes: Vec<u8> },
 }
 
-impl Source {
+impl CodeOrigin {
     fn of(project: &Project, args: &NewStepArgs) -> Result<Self> {
         let here = |path: &Path| project.cwd.join(path);
         if let Some(file) = &args.from_notebook {
@@ -177,7 +177,7 @@ impl Source {
         args: &NewStepArgs,
         job: &'a Job,
         published: impl Iterator<Item = &'a String>,
-    ) -> Result<NewStep> {
+    ) -> Result<StepDraft> {
         let name = args.name.clone();
         // Also what its file is called: Python imports no name with a `-`.
         let table = name.replace('-', "_");
@@ -206,10 +206,10 @@ impl Source {
         }
         let named = || statement::words(&text).into_iter().filter(|word| known.contains(word)).collect::<BTreeSet<_>>();
         let reads = if args.reads.is_empty() { named().into_iter().collect() } else { args.reads.clone() };
-        Ok(NewStep { name, code, reads: reads.into_iter().filter(|table| !writes.contains(table)).collect(), writes })
+        Ok(StepDraft { name, code, reads: reads.into_iter().filter(|table| !writes.contains(table)).collect(), writes })
     }
 
-    fn write(&self, step: &NewStep, files: &mut NewFiles) -> Result<()> {
+    fn write(&self, step: &StepDraft, files: &mut NewFiles) -> Result<()> {
         match self {
             Self::Script => files.write_script(step),
             Self::Sql(sql) => files.write(step.code.path(), &format!("{}\n", sql.trim_end())),
@@ -224,7 +224,7 @@ fn unreadable(file: &Path, error: std::io::Error) -> Error {
 }
 
 /// Refuses a step or tables that the job has already.
-fn refuse_taken(step: &NewStep, job: &Job) -> Result<()> {
+fn refuse_taken(step: &StepDraft, job: &Job) -> Result<()> {
     let file = job.path.display();
     if job.steps.iter().any(|known| known.name == step.name) {
         return Err(Error::new(Kind::Usage, format!("{file} has a step `{}` already", step.name)));
@@ -245,7 +245,7 @@ fn shown(project: &Project, path: &Path) -> PathBuf {
 
 fn answer(
     app: &App,
-    step: &NewStep,
+    step: &StepDraft,
     job: &str,
     written: &[PathBuf],
     tried: &BTreeMap<String, TriedTable>,

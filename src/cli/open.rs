@@ -19,9 +19,9 @@ use crate::names::RunId;
 use crate::store::lease::LeaseMode;
 use crate::targets::emr::Clusters;
 use crate::targets::emr::answers::Cluster;
-use crate::targets::emr::web::{Reached, WebPage};
-use crate::tunnel::{Remote, Told};
-use ways::{Wanted, Way};
+use crate::targets::emr::web::{PageAccess, WebPage};
+use crate::tunnel::{Remote, TunnelEvent};
+use ways::{WantedPage, Way};
 
 #[derive(Debug, Args)]
 pub struct OpenArgs {
@@ -48,11 +48,11 @@ pub async fn open(app: &App, args: &OpenArgs) -> Result<u8> {
     let (clusters, page) = (work.clusters()?, args.page);
     let cluster = clusters.ours(&cluster_of(&work, &clusters, args).await?).await?;
     page.check(&cluster)?;
-    let opened = Opened { app, work: &work, clusters: &clusters, cluster: &cluster, args };
+    let opened = OpenedPage { app, work: &work, clusters: &clusters, cluster: &cluster, args };
     match page.reached() {
-        Reached::Console => opened.console(),
-        Reached::Link(..) => opened.link().await,
-        Reached::Port(port) => opened.port(port).await,
+        PageAccess::Console => opened.console(),
+        PageAccess::Link(..) => opened.link().await,
+        PageAccess::Port(port) => opened.port(port).await,
     }
 }
 
@@ -68,7 +68,7 @@ async fn cluster_of(work: &Workspace<'_>, clusters: &Clusters, args: &OpenArgs) 
     placed.ok_or_else(|| Error::new(Kind::Usage, format!("run `{run}` has not been on a cluster")))
 }
 
-struct Opened<'a> {
+struct OpenedPage<'a> {
     app: &'a App,
     work: &'a Workspace<'a>,
     clusters: &'a Clusters,
@@ -76,7 +76,7 @@ struct Opened<'a> {
     args: &'a OpenArgs,
 }
 
-impl Opened<'_> {
+impl OpenedPage<'_> {
     fn document(&self, way: &str, url: &str) -> Json {
         json!({ "page": self.args.page.name(), "cluster": self.cluster.id, "way": way, "url": url })
     }
@@ -132,7 +132,7 @@ impl Opened<'_> {
     async fn port(&self, port: u16) -> Result<u8> {
         let page = self.args.page;
         let instance = self.clusters.primary(self.cluster, page).await?;
-        let wanted = Wanted {
+        let wanted = WantedPage {
             session: self.work.session()?,
             host: self.app.host(),
             home: self.app.environment.get("HOME").map(Into::into),
@@ -150,7 +150,7 @@ impl Opened<'_> {
         opened
     }
 
-    async fn tunnel(&self, wanted: &Wanted<'_>) -> Result<u8> {
+    async fn tunnel(&self, wanted: &WantedPage<'_>) -> Result<u8> {
         let listener = listen(wanted.remote.port).await?;
         let port = listener.local_addr()?.port();
         let stop = told_to_stop();
@@ -237,22 +237,22 @@ async fn carry(way: Way, page: WebPage, sink: &mut dyn Sink, stop: impl Future<O
             let mut last = (0, 0);
             let mut warned = false;
             let mut tell = |told| match told {
-                Told::Traffic(traffic) => {
+                TunnelEvent::Traffic(traffic) => {
                     last = (traffic.connections, traffic.bytes);
                     let open = traffic.open as u64;
                     sink.emit(Event::Tunnel { open, connections: last.0, bytes: last.1, ended: false });
                 }
-                Told::NotConnected if !warned => {
+                TunnelEvent::NotConnected if !warned => {
                     warned = true;
                     let text =
                         format!("nothing listens at {}'s port of the cluster: it may still be starting", page.name());
                     sink.emit(Event::Warning { text });
                 }
-                Told::NotConnected => {}
-                Told::Lost => {
+                TunnelEvent::NotConnected => {}
+                TunnelEvent::Lost => {
                     sink.emit(Event::Note { text: "The connection was lost, and is being made anew.".into() });
                 }
-                Told::Back => sink.emit(Event::Note { text: "The connection is there again.".into() }),
+                TunnelEvent::Back => sink.emit(Event::Note { text: "The connection is there again.".into() }),
             };
             let ended = forward.run(listener, &mut tell, stop).await;
             sink.emit(Event::Tunnel { open: 0, connections: last.0, bytes: last.1, ended: true });

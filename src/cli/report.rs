@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::ingest::sample;
 use crate::job::Job;
 use crate::names::Uri;
-use crate::page::{Page, Source};
+use crate::page::{PageSource, ReportPage};
 use crate::report::bytes;
 use crate::run::{self, RunRecord};
 use crate::store::{FileStore, S3Store, Store as _};
@@ -31,10 +31,10 @@ pub struct ReportArgs {
     #[arg(long, conflicts_with = "format")]
     pub open: bool,
     /// A page for a browser, or Markdown for the summary of a CI job, which goes to stdout
-    #[arg(long, value_enum, default_value_t = PageFormat::Html, value_name = "FORMAT")]
-    pub format: PageFormat,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Html, value_name = "FORMAT")]
+    pub format: ReportFormat,
     /// Write it to this file; `-` is stdout [default: .soflow/report/JOB.html]
-    #[arg(short, long = "out", value_name = "FILE")]
+    #[arg(short = 'o', long = "out", value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Keep the page beside the run's record in S3, and print a link that anybody can open for 12 hours
     #[arg(long, conflicts_with = "format")]
@@ -42,7 +42,7 @@ pub struct ReportArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum PageFormat {
+pub enum ReportFormat {
     Html,
     Markdown,
 }
@@ -58,8 +58,11 @@ pub async fn report(app: &App, args: &ReportArgs) -> Result<u8> {
         (Some(name), _) => name.clone(),
         (None, Some(record)) => record.run.job.clone(),
         (None, None) => {
-            return Err(Error::new(Kind::Usage, "no job has run yet: name the one to report on")
-                .hint(format!("the jobs are: {}", jobs::job_names(&work.project)?.join(", "))));
+            let error = Error::new(Kind::Usage, "no job has run yet");
+            return Err(match jobs::job_names(&work.project)?.first() {
+                Some(job) => error.hint(format!("run one first: `soflow submit {job}`")),
+                None => error.hint("`soflow init` makes a project with a job"),
+            });
         }
     };
     let date = latest.as_ref().map_or_else(yesterday, |record| record.run.date);
@@ -69,10 +72,10 @@ pub async fn report(app: &App, args: &ReportArgs) -> Result<u8> {
     let page = page(&work, &job, latest.as_ref(), sql::said(&work, &job, &job.report, sink.as_mut()).await).await?;
     drop(sink);
     let body = match args.format {
-        PageFormat::Html => page.html()?,
-        PageFormat::Markdown => page.markdown()?,
+        ReportFormat::Html => page.html()?,
+        ReportFormat::Markdown => page.markdown()?,
     };
-    let to_stdout = args.file.is_none() && args.format == PageFormat::Markdown;
+    let to_stdout = args.file.is_none() && args.format == ReportFormat::Markdown;
     if to_stdout || args.file.as_deref() == Some(Path::new("-")) {
         return app.print(&body);
     }
@@ -112,14 +115,14 @@ async fn latest(work: &Workspace<'_>, job: Option<&str>) -> Result<Option<RunRec
     Ok(Some(record))
 }
 
-async fn page(work: &Workspace<'_>, job: &Job, run: Option<&RunRecord>, said: sql::Said) -> Result<Page> {
+async fn page(work: &Workspace<'_>, job: &Job, run: Option<&RunRecord>, said: sql::TablesSay) -> Result<ReportPage> {
     let index = work.catalog.index().await?;
     let made_up = match run {
         Some(record) => sample::is_of(work.store.as_ref(), &work.lake().raw, run::site(job), record.run.date).await?,
         None => false,
     };
-    let sql::Said { insights, figures } = said;
-    Ok(Page::new(Source { job, run, index: &index, made_up, insights, figures, now: Timestamp::now() }))
+    let sql::TablesSay { insights, figures } = said;
+    Ok(ReportPage::new(PageSource { job, run, index: &index, made_up, insights, figures, now: Timestamp::now() }))
 }
 
 /// Keeps the page beside the record of its run, and returns an address of it.

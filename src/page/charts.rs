@@ -6,8 +6,8 @@ mod rows_of_marks;
 
 use serde::Serialize;
 
-use super::rows::{Cell, Row, Rows};
-use super::scale::{Moment, number, shown};
+use super::rows::{ChartCell, ChartRows, Row};
+use super::scale::{TimePoint, number, shown};
 use crate::job::{Chart, ChartKind, ShowAs};
 
 /// Natural width of a chart, in pixels: on a phone it is scrolled, so that its text can be read.
@@ -48,7 +48,7 @@ struct Tile {
 
 impl Figure {
     /// Returns the chart of the rows of its query.
-    pub fn new(chart: &Chart, rows: &Rows) -> Self {
+    pub fn new(chart: &Chart, rows: &ChartRows) -> Self {
         if let Some(column) = rows.lacks(chart.kind.columns()) {
             return Self::missing(chart, format!("its query has no column `{column}`"));
         }
@@ -76,8 +76,9 @@ impl Figure {
             ChartKind::Columns => figure.drawing = rows_of_marks::columns(&typed, chart.show_as, &label),
             ChartKind::Network => figure.drawing = network::drawn(&typed, &label),
         }
-        let of_cells =
-            |cells: &Vec<Cell>| cells.iter().zip(&rows.columns).map(|(cell, name)| told(cell, name, chart)).collect();
+        let of_cells = |cells: &Vec<ChartCell>| {
+            cells.iter().zip(&rows.columns).map(|(cell, name)| told(cell, name, chart)).collect()
+        };
         let is_number = |at: usize| {
             rows.rows.iter().all(|row| row.get(at).is_some_and(|cell| cell.number.is_some() || cell.text.is_empty()))
         };
@@ -124,12 +125,12 @@ fn heading(name: &str) -> String {
 }
 
 /// Returns a cell of the table below a chart.
-fn told(cell: &Cell, column: &str, chart: &Chart) -> String {
+fn told(cell: &ChartCell, column: &str, chart: &Chart) -> String {
     let is_value = matches!(column, "value" | "low" | "high" | "before");
     match cell.number {
         Some(value) if is_value => shown(value, chart.show_as),
         Some(value) => number(value),
-        None if column == "x" => Moment::read(&cell.text).long(),
+        None if column == "x" => TimePoint::read(&cell.text).long(),
         None => cell.text.clone(),
     }
 }

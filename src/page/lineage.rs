@@ -17,7 +17,7 @@ const LINE: f64 = 17.0;
 const LONGEST: usize = 22;
 
 /// A box: raw pages, another job's table, or a step with what it writes.
-struct Node {
+struct LineageNode {
     title: String,
     lines: Vec<(String, String)>,
     reads: Vec<String>,
@@ -47,13 +47,13 @@ pub(super) fn edges(job: &Job) -> Vec<(String, String, String)> {
     job.steps.iter().map(told).collect()
 }
 
-fn nodes(job: &Job, index: &Index) -> Vec<Node> {
+fn nodes(job: &Job, index: &Index) -> Vec<LineageNode> {
     let rows = |table: &String| {
         let entry = index.tables.get(table);
         let current = entry.and_then(|entry| entry.history.iter().find(|known| known.run == entry.current));
         current.map_or_else(|| "not published".into(), |known| plural(known.rows, "row"))
     };
-    let mut nodes: Vec<Node> = Vec::new();
+    let mut nodes: Vec<LineageNode> = Vec::new();
     for step in &job.steps {
         for source in &step.reads {
             let (source, is_raw) = (name(source), matches!(source, Source::Raw(_)));
@@ -61,7 +61,7 @@ fn nodes(job: &Job, index: &Index) -> Vec<Node> {
                 && job.steps.iter().all(|one| !written(one).contains(&source))
             {
                 let lines = if is_raw { Vec::new() } else { vec![(source.clone(), rows(&source))] };
-                nodes.push(Node {
+                nodes.push(LineageNode {
                     title: source.clone(),
                     lines,
                     reads: Vec::new(),
@@ -79,7 +79,7 @@ fn nodes(job: &Job, index: &Index) -> Vec<Node> {
         // Steps come after those that they read from.
         let before = nodes.iter().filter(|node| node.gives.iter().any(|given| reads.contains(given)));
         let depth = before.map(|node| node.depth + 1).max().unwrap_or(0);
-        nodes.push(Node { title: step.name.clone(), lines, reads, gives, depth, is_step: true });
+        nodes.push(LineageNode { title: step.name.clone(), lines, reads, gives, depth, is_step: true });
     }
     nodes
 }
@@ -88,7 +88,7 @@ fn nodes(job: &Job, index: &Index) -> Vec<Node> {
 pub(super) fn drawn(job: &Job, index: &Index) -> String {
     let nodes = nodes(job, index);
     let deepest = nodes.iter().map(|node| node.depth).max().unwrap_or(0);
-    let height = |node: &Node| 14.0 + LINE * (1 + 2 * node.lines.len()) as f64;
+    let height = |node: &LineageNode| 14.0 + LINE * (1 + 2 * node.lines.len()) as f64;
     let mut free: BTreeMap<usize, f64> = BTreeMap::new();
     let mut places = Vec::new();
     for node in &nodes {

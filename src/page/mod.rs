@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! rows of the charts' queries -> charts (SVG and a table each) ─┐
-//! record of the run, job, catalog -> about_run, lineage ────────┴─► Page -> page.html, page.md
+//! record of the run, job, catalog -> about_run, lineage ────────┴─► ReportPage -> page.html, page.md
 //! ```
 //!
 //! Knows no disk, clock, network or engine. What comes from data is escaped by the templates and by `svg`.
@@ -29,7 +29,7 @@ use crate::report::InsightLines;
 use crate::run::RunRecord;
 use about_run::{AboutRun, PublishedTable};
 pub use charts::Figure;
-pub use rows::Rows;
+pub use rows::ChartRows;
 
 const HTML: &str = include_str!("page.html");
 const MARKDOWN: &str = include_str!("page.md");
@@ -37,7 +37,7 @@ const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// What a page is made from.
-pub struct Source<'a> {
+pub struct PageSource<'a> {
     /// The job.
     pub job: &'a Job,
     /// Its latest run, if there is one.
@@ -56,7 +56,7 @@ pub struct Source<'a> {
 
 /// All that a page says.
 #[derive(Serialize)]
-pub struct Page {
+pub struct ReportPage {
     job: String,
     title: String,
     made_up: bool,
@@ -70,10 +70,10 @@ pub struct Page {
     edges: Vec<(String, String, String)>,
 }
 
-impl Page {
+impl ReportPage {
     /// Returns the page.
-    pub fn new(source: Source<'_>) -> Self {
-        let Source { job, run, index, made_up, insights, figures, now } = source;
+    pub fn new(source: PageSource<'_>) -> Self {
+        let PageSource { job, run, index, made_up, insights, figures, now } = source;
         let (tiles, figures) = figures.into_iter().partition(Figure::is_tiles);
         let title = job.description.trim_end_matches('.');
         Self {

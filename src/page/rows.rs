@@ -7,18 +7,18 @@ use arrow::util::display::array_value_to_string;
 
 /// The rows of a query as text, with numbers where they are some.
 #[derive(Clone, Debug, Default)]
-pub struct Rows {
+pub struct ChartRows {
     /// The columns in their order.
     pub(super) columns: Vec<String>,
     /// One cell a column.
-    pub(super) rows: Vec<Vec<Cell>>,
+    pub(super) rows: Vec<Vec<ChartCell>>,
     /// Whether there were more than were asked for.
     pub(super) is_cut: bool,
 }
 
 /// A value.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Cell {
+pub(super) struct ChartCell {
     pub(super) text: String,
     pub(super) number: Option<f64>,
 }
@@ -44,7 +44,7 @@ pub(super) struct Row {
     pub(super) n: Option<f64>,
 }
 
-impl Rows {
+impl ChartRows {
     /// Returns the first `most` rows of batches, which have one row more when there are more.
     pub fn read(batches: &[RecordBatch], most: usize) -> Self {
         let mut read = Self::default();
@@ -53,12 +53,12 @@ impl Rows {
             for row in 0..batch.num_rows() {
                 let cell = |column: &arrow::array::ArrayRef| {
                     if column.is_null(row) {
-                        return Cell::default();
+                        return ChartCell::default();
                     }
                     let text = array_value_to_string(column, row).unwrap_or_default();
                     let number =
                         text.parse().ok().filter(|number: &f64| column.data_type().is_numeric() && number.is_finite());
-                    Cell { text, number }
+                    ChartCell { text, number }
                 };
                 read.rows.push(batch.columns().iter().map(cell).collect());
             }
@@ -76,7 +76,7 @@ impl Rows {
 
     pub(super) fn typed(&self) -> Vec<Row> {
         let at: BTreeMap<&str, usize> = self.columns.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
-        let row = |cells: &Vec<Cell>| {
+        let row = |cells: &Vec<ChartCell>| {
             let cell = |name: &str| at.get(name).and_then(|at| cells.get(*at));
             let text = |name: &str| cell(name).map_or_else(String::new, |cell| cell.text.clone());
             let number = |name: &str| cell(name).and_then(|cell| cell.number);

@@ -89,7 +89,7 @@ fn trimmed(value: f64, digits: usize) -> String {
 
 /// A place along time or along any order, read from text: `2026-10`, `2026-10-31`, a moment, or something else.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Moment {
+pub(super) struct TimePoint {
     /// As it was read.
     pub(super) text: String,
     date: Option<Date>,
@@ -98,7 +98,7 @@ pub(super) struct Moment {
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-impl Moment {
+impl TimePoint {
     pub(super) fn read(text: &str) -> Self {
         let month = format!("{text}-01").parse::<Date>().ok().filter(|_| text.len() == 7);
         let date = month.or_else(|| text.get(..10).and_then(|day| day.parse().ok()));
@@ -176,11 +176,11 @@ mod tests {
 
     #[test]
     fn months_days_and_numbers_have_places() {
-        let place = |text| Moment::read(text).place();
+        let place = |text| TimePoint::read(text).place();
         assert_eq!(place("2026-01").unwrap() - place("2025-12").unwrap(), 1.0);
         assert_eq!(place("2026-03-01").unwrap() - place("2026-02-28 10:00:00").unwrap(), 1.0);
         assert_eq!((place("7"), place("later")), (Some(7.0), None));
-        let month = Moment::read("2026-01");
+        let month = TimePoint::read("2026-01");
         assert_eq!(
             (month.long(), month.short(true), month.short(false)),
             ("Jan 2026".into(), "Jan ’26".into(), "Jan".into())

@@ -41,11 +41,11 @@ fn figures() -> Vec<Figure> {
         ("note", text(&[BAD; 4])),
     ]);
     use ChartKind::{Bars, Columns, Intervals, Lines, Network, Tiles, Trends};
-    let rows = Rows::read(&[rows], 10);
+    let rows = ChartRows::read(&[rows], 10);
     [Tiles, Trends, Lines, Intervals, Columns, Bars, Network].map(|kind| Figure::new(&chart(kind), &rows)).into()
 }
 
-fn page(figures: Vec<Figure>) -> Page {
+fn page(figures: Vec<Figure>) -> ReportPage {
     let job = serde_json::json!({
         "name": "daily", "path": "jobs/daily.yaml", "description": BAD, "parameters": {}, "steps": [], "tables": {},
         "insights": [], "needs": {},
@@ -55,7 +55,7 @@ fn page(figures: Vec<Figure>) -> Page {
     record.error = Some(BAD.into());
     let insights = vec![InsightLines { title: BAD.into(), lines: vec![BAD.into()] }];
     let (index, now) = (Index::default(), Timestamp::UNIX_EPOCH);
-    Page::new(Source { job: &job, run: Some(&record), index: &index, made_up: true, insights, figures, now })
+    ReportPage::new(PageSource { job: &job, run: Some(&record), index: &index, made_up: true, insights, figures, now })
 }
 
 #[test]
@@ -86,9 +86,9 @@ fn nothing_is_loaded_from_anywhere() {
 
 #[test]
 fn a_chart_without_rows_or_columns_says_so() {
-    let html = |rows: &Rows| page(vec![Figure::new(&chart(ChartKind::Lines), rows)]).html().unwrap();
-    assert!(html(&Rows::default()).contains("There is nothing to show yet."));
-    let rows = Rows::read(&[batch(vec![("label", text(&["a"])), ("value", numbers(&[1.0]))])], 10);
+    let html = |rows: &ChartRows| page(vec![Figure::new(&chart(ChartKind::Lines), rows)]).html().unwrap();
+    assert!(html(&ChartRows::default()).contains("There is nothing to show yet."));
+    let rows = ChartRows::read(&[batch(vec![("label", text(&["a"])), ("value", numbers(&[1.0]))])], 10);
     assert!(html(&rows).contains("This chart cannot be drawn: its query has no column `x`."));
 }
 
@@ -101,7 +101,8 @@ fn odd_values_are_drawn_within_the_drawing() {
         ("value", numbers(&value)),
     ]);
     for kind in [ChartKind::Trends, ChartKind::Lines, ChartKind::Intervals, ChartKind::Columns, ChartKind::Bars] {
-        let html = page(vec![Figure::new(&chart(kind), &Rows::read(std::slice::from_ref(&rows), 3))]).html().unwrap();
+        let html =
+            page(vec![Figure::new(&chart(kind), &ChartRows::read(std::slice::from_ref(&rows), 3))]).html().unwrap();
         let drawn = html.split("<svg").skip(1).map(|svg| svg.split("</svg").next().unwrap()).collect::<String>();
         assert!(!drawn.contains("NaN") && !drawn.contains("inf"), "{kind:?}: {drawn}");
         assert!(html.contains("There are more rows than these."), "{kind:?}");

@@ -98,7 +98,7 @@ struct RequestedAction {
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-struct Said {
+struct AgentMessage {
     customer_message: String,
     output: String,
 }
@@ -181,7 +181,9 @@ impl Channel {
                 let told: Acknowledged = read(&frame)?;
                 self.acknowledged(told.acknowledged_message_sequence_number);
             }
-            FrameKind::Closed => return Ok(vec![Heard::Closed(read::<Said>(&frame).unwrap_or_default().output)]),
+            FrameKind::Closed => {
+                return Ok(vec![Heard::Closed(read::<AgentMessage>(&frame).unwrap_or_default().output)]);
+            }
             // Old ones have been acknowledged: that cannot get lost on a connection that stands.
             FrameKind::Output if frame.sequence >= self.expected => {
                 if frame.sequence > self.expected && self.ahead.len() >= AHEAD {
@@ -203,7 +205,7 @@ impl Channel {
             match frame.content {
                 DATA => heard.push(Heard::Data(frame.payload)),
                 HANDSHAKE if !self.shake_hands(&frame)? => heard.push(Heard::Encrypted),
-                HANDSHAKE_DONE => heard.push(Heard::Ready(read::<Said>(&frame)?.customer_message)),
+                HANDSHAKE_DONE => heard.push(Heard::Ready(read::<AgentMessage>(&frame)?.customer_message)),
                 FLAG if frame.payload == NOT_CONNECTED.to_be_bytes() => heard.push(Heard::NotConnected),
                 _ => {}
             }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use super::channel::{Channel, Heard};
 use super::link::{Gone, Link};
 use super::session::{Remote, SessionStart};
-use super::smux::Pieces;
+use super::smux::SmuxReader;
 use crate::aws::Session;
 use crate::error::{Error, Kind, Result};
 use local::LocalConnections;
@@ -35,7 +35,7 @@ const TELL_EVERY: Duration = Duration::from_millis(250);
 
 /// What is told while connections are carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum TunnelEvent {
     /// So much goes on.
     Traffic(Traffic),
     /// Nothing listens on the instance's port.
@@ -93,11 +93,11 @@ impl Forward {
     pub async fn run(
         mut self,
         listener: TcpListener,
-        tell: &mut dyn FnMut(Told),
+        tell: &mut dyn FnMut(TunnelEvent),
         stop: impl Future<Output = ()>,
     ) -> Result<()> {
         tokio::pin!(stop);
-        let (mut local, mut pieces) = (LocalConnections::default(), Pieces::default());
+        let (mut local, mut pieces) = (LocalConnections::default(), SmuxReader::default());
         let (mut ping, mut alive) = (interval(PING), Instant::now());
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut told, mut told_at) = (Traffic::default(), Instant::now());
@@ -106,12 +106,12 @@ impl Forward {
             let traffic = local.traffic();
             if traffic.open != told.open || (traffic != told && told_at.elapsed() > TELL_EVERY) {
                 (told, told_at) = (traffic, Instant::now());
-                tell(Told::Traffic(told));
+                tell(TunnelEvent::Traffic(told));
             }
             let (due, room) = (self.channel.due(), self.channel.has_room());
             let lost = tokio::select! {
                 () = &mut stop => {
-                    tell(Told::Traffic(traffic));
+                    tell(TunnelEvent::Traffic(traffic));
                     self.end().await;
                     return Ok(());
                 }
@@ -142,7 +142,7 @@ impl Forward {
                 }
             };
             if lost {
-                tell(Told::Lost);
+                tell(TunnelEvent::Lost);
                 tokio::select! {
                     () = &mut stop => {
                         self.start.terminate(&self.aws).await;
@@ -151,7 +151,7 @@ impl Forward {
                     resumed = self.resume() => resumed?,
                 }
                 alive = Instant::now();
-                tell(Told::Back);
+                tell(TunnelEvent::Back);
             }
         }
     }
@@ -161,13 +161,13 @@ impl Forward {
         &mut self,
         raw: &[u8],
         local: &mut LocalConnections,
-        pieces: &mut Pieces,
-        tell: &mut dyn FnMut(Told),
+        pieces: &mut SmuxReader,
+        tell: &mut dyn FnMut(TunnelEvent),
     ) -> Result<()> {
         for heard in self.channel.receive(raw).map_err(damaged)? {
             match heard {
                 Heard::Data(data) => pieces.next(&data).map_err(damaged)?.into_iter().for_each(|one| local.take(one)),
-                Heard::NotConnected => tell(Told::NotConnected),
+                Heard::NotConnected => tell(TunnelEvent::NotConnected),
                 Heard::Closed(why) => return Err(closed(&why)),
                 Heard::Ready(_) | Heard::Encrypted => {}
             }

@@ -12,5 +12,5 @@ mod link;
 mod session;
 mod smux;
 
-pub use forward::{Forward, NotOpened, Told, Traffic};
+pub use forward::{Forward, NotOpened, Traffic, TunnelEvent};
 pub use session::{DOCUMENT, Remote, SessionStart};

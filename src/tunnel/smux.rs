@@ -12,7 +12,7 @@ pub const LARGEST: usize = 1024 - HEADER;
 
 /// What a piece says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
+pub enum SmuxCommand {
     /// A connection begins.
     Open = 0,
     /// No more will come of a connection in this direction.
@@ -24,7 +24,7 @@ pub enum Command {
 }
 
 /// Returns a piece as it is sent. `data` is at most [`LARGEST`] long.
-pub fn piece(command: Command, connection: u32, data: &[u8]) -> Vec<u8> {
+pub fn piece(command: SmuxCommand, connection: u32, data: &[u8]) -> Vec<u8> {
     let length = u16::try_from(data.len()).unwrap_or(u16::MAX);
     let head = [&[VERSION, command as u8][..], &length.to_le_bytes(), &connection.to_le_bytes()].concat();
     [&head, data].concat()
@@ -34,7 +34,7 @@ pub fn piece(command: Command, connection: u32, data: &[u8]) -> Vec<u8> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
     /// What it says.
-    pub command: Command,
+    pub command: SmuxCommand,
     /// Of which connection.
     pub connection: u32,
     /// Its bytes.
@@ -43,11 +43,11 @@ pub struct Piece {
 
 /// Cuts what comes into pieces: messages begin and end anywhere in them.
 #[derive(Debug, Default)]
-pub struct Pieces {
+pub struct SmuxReader {
     left: Vec<u8>,
 }
 
-impl Pieces {
+impl SmuxReader {
     /// Takes what comes next; returns the pieces that it completes.
     ///
     /// # Errors
@@ -64,10 +64,10 @@ impl Pieces {
                 break;
             }
             let command = match command {
-                0 => Command::Open,
-                1 => Command::Finish,
-                2 => Command::Push,
-                3 => Command::Nothing,
+                0 => SmuxCommand::Open,
+                1 => SmuxCommand::Finish,
+                2 => SmuxCommand::Push,
+                3 => SmuxCommand::Nothing,
                 _ => return Err("the agent sent a command that smux has not"),
             };
             let connection = connection.first_chunk().map(|id| u32::from_le_bytes(*id)).unwrap_or_default();
@@ -85,17 +85,17 @@ mod tests {
 
     #[test]
     fn pieces_are_what_others_make_and_come_out_of_messages_cut_anywhere() {
-        let sent = [piece(Command::Push, 3, b"abc"), piece(Command::Finish, 3, b"")].concat();
+        let sent = [piece(SmuxCommand::Push, 3, b"abc"), piece(SmuxCommand::Finish, 3, b"")].concat();
         // As another implementation makes them.
         assert_eq!(sent, b"\x01\x02\x03\x00\x03\x00\x00\x00abc\x01\x01\x00\x00\x03\x00\x00\x00");
         let made = |command, data: &[u8]| Piece { command, connection: 3, data: data.to_vec() };
-        let expected = [made(Command::Push, b"abc"), made(Command::Finish, b"")];
+        let expected = [made(SmuxCommand::Push, b"abc"), made(SmuxCommand::Finish, b"")];
         for size in 1..=sent.len() {
-            let mut pieces = Pieces::default();
+            let mut pieces = SmuxReader::default();
             let came: Vec<Piece> = sent.chunks(size).flat_map(|cut| pieces.next(cut).unwrap()).collect();
             assert_eq!(came, expected, "in messages of {size}");
         }
-        assert!(Pieces::default().next(b"\x02\x00\x00\x00\x01\x00\x00\x00").is_err());
-        assert!(Pieces::default().next(b"\x01\x09\x00\x00\x01\x00\x00\x00").is_err());
+        assert!(SmuxReader::default().next(b"\x02\x00\x00\x00\x01\x00\x00\x00").is_err());
+        assert!(SmuxReader::default().next(b"\x01\x09\x00\x00\x01\x00\x00\x00").is_err());
     }
 }

@@ -11,7 +11,7 @@ fn insights_that_cannot_be_asked_for_leave_a_published_run_what_it_is() {
     // Where the answers would be put.
     lab.variables.insert("TMPDIR".into(), lab.home().join("gone").display().to_string());
     let ran = lab.run(&["submit", "ok", "--date", "2026-11-22"]);
-    ran.expect(0).says("1 table published").says("the insights cannot be computed");
+    ran.expect(0).says("1 table published").says("what the tables say cannot be computed");
     let record = lab.run(&["runs", "show", "ok.2026-11-22.1", "--output", "json"]).expect(0).json();
     assert_eq!(record["state"], "succeeded");
 }

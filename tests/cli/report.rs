@@ -19,7 +19,7 @@ report:
 ";
 
 const SALES: &str = "\
-select date_add(date'2026-01-01', cast(id as int)) as day, '<i>a|b</i>' as shop, id * 1000.5 as total, id as n from range(4)
+select date_add(date'2026-01-01', cast(id as int)) as day, '<i>a|b</i>' as shop, id * 1000.6 as total, id as n from range(4)
 union all select date'2026-01-01', 'http://x.example', 7.25, 1";
 
 fn published() -> Project {
@@ -52,8 +52,8 @@ fn the_page_says_what_the_tables_say() {
     assert_eq!(rows.len(), asked.stdout.lines().count() - 1, "{asked}");
     assert_eq!(rows[1], ["&lt;i&gt;a|b&lt;/i&gt;", "2026-01-02", "1,001", "1"]);
     assert_eq!(rows[4], ["http://x.example", "2026-01-01", "7.25", "1"]);
-    assert!(html.contains("<b>6,010</b>"), "the sum of all");
-    assert!(html.contains("<li>&lt;i&gt;a|b&lt;/i&gt; &amp; 3001.5"), "the insight");
+    assert!(html.contains("<b>6,011</b>"), "the sum of all");
+    assert!(html.contains("<li>&lt;i&gt;a|b&lt;/i&gt; &amp; 3001.8"), "the insight");
     assert!(html.contains("This chart cannot be drawn: "), "the chart that is wrong");
     assert!(html.contains("All 3 checks of 1 tables held"), "the checks");
     assert!(!html.contains("<i>") && !html.contains("<b>of"), "what is data became markup");

@@ -30,7 +30,7 @@ pub fn says_what_the_tables_say(lab: &Lab) {
     }
     let first = |sql: &str| {
         let asked = lab.run(&["query", sql, "--output", "json"]);
-        asked.expect(0).json()[0].clone()
+        asked.expect(0).json()["rows"][0].clone()
     };
     // What the summary calls a tag's mood is what the chart draws.
     let mood = number(&first("select effect from findings where kind = 'mood' and subject = 'rust'")["effect"]);

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use fs_err as fs;
 use regex::Regex;
 
-use super::NewStep;
+use super::StepDraft;
 use super::trial::TriedTable;
 use crate::error::{Error, Kind, Result};
 use crate::job::StepCode;
@@ -95,7 +95,7 @@ impl NewFiles {
     ///
     /// # Errors
     /// As [`Self::write`].
-    pub fn write_script(&mut self, step: &NewStep) -> Result<()> {
+    pub fn write_script(&mut self, step: &StepDraft) -> Result<()> {
         self.write(step.code.path(), &script(step))?;
         self.write_unless_there(Path::new("lake.py"), LAKE).map(drop)
     }
@@ -107,7 +107,7 @@ impl NewFiles {
     /// As [`Self::write`].
     pub fn write_test(
         &mut self,
-        step: &NewStep,
+        step: &StepDraft,
         inputs: &BTreeMap<String, Version>,
         tried: &BTreeMap<String, TriedTable>,
     ) -> Result<()> {
@@ -119,7 +119,7 @@ impl NewFiles {
     }
 }
 
-fn script(step: &NewStep) -> String {
+fn script(step: &StepDraft) -> String {
     let table = &step.writes[0];
     let (imports, arguments, given, rows) = match step.reads.as_slice() {
         [] => ("start, write", "spark".to_string(), "spark".to_string(), "spark.range(10)"),
@@ -137,7 +137,7 @@ fn script(step: &NewStep) -> String {
 }
 
 /// Returns a test that the step makes the columns of its table of tables without rows; `None` of a notebook.
-fn test(step: &NewStep, inputs: &BTreeMap<String, Version>, made: &TriedTable) -> Option<String> {
+fn test(step: &StepDraft, inputs: &BTreeMap<String, Version>, made: &TriedTable) -> Option<String> {
     let path = step.code.path();
     let (imports, call) = match &step.code {
         StepCode::Notebook(_) => return None,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use fs_err as fs;
 
-use super::NewStep;
+use super::StepDraft;
 use super::trial::TriedTable;
 use crate::error::{Error, Kind, Result};
 use crate::yaml::{self, Problems, Source};
@@ -14,7 +14,7 @@ use crate::yaml::{self, Problems, Source};
 ///
 /// # Errors
 /// `Usage` for a text that is not YAML, or that has its steps or tables in braces.
-pub fn added(text: &str, path: &Path, step: &NewStep, tried: &BTreeMap<String, TriedTable>) -> Result<String> {
+pub fn added(text: &str, path: &Path, step: &StepDraft, tried: &BTreeMap<String, TriedTable>) -> Result<String> {
     let with_step = inserted(text, path, "steps", &[step_lines(step)])?;
     let tables: Vec<Vec<String>> = step.writes.iter().map(|table| table_lines(table, tried.get(table))).collect();
     inserted(&with_step, path, "tables", &tables)
@@ -86,7 +86,7 @@ fn in_braces(path: &Path, key: &str, entries: &[Vec<String>]) -> Error {
         .hint(format!("write `{key}:` with one entry a line, and try again"))
 }
 
-fn step_lines(step: &NewStep) -> Vec<String> {
+fn step_lines(step: &StepDraft) -> Vec<String> {
     let mut lines = vec![format!("{}:", step.name), format!("  {}: {}", step.code.key(), step.code.path().display())];
     if !step.reads.is_empty() {
         lines.push(format!("  reads: [{}]", step.reads.join(", ")));
@@ -132,8 +132,8 @@ mod tests {
     use super::*;
     use crate::job::StepCode;
 
-    fn step() -> NewStep {
-        NewStep {
+    fn step() -> StepDraft {
+        StepDraft {
             name: "best".into(),
             code: StepCode::Sql(PathBuf::from("steps/best.sql")),
             reads: vec!["sales".into()],

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
-use super::NewStep;
+use super::StepDraft;
 use crate::audit::{self, Finding, Opened, Reader, Subject};
 use crate::cli::app::yesterday;
 use crate::cli::jobs;
@@ -54,7 +54,7 @@ impl TriedTable {
 ///
 /// # Errors
 /// Those of the catalog.
-pub async fn inputs(work: &Workspace<'_>, step: &NewStep) -> Result<BTreeMap<String, Version>> {
+pub async fn inputs(work: &Workspace<'_>, step: &StepDraft) -> Result<BTreeMap<String, Version>> {
     let index = work.catalog.index().await?;
     let mut inputs = BTreeMap::new();
     for table in &step.reads {
@@ -69,7 +69,7 @@ pub async fn inputs(work: &Workspace<'_>, step: &NewStep) -> Result<BTreeMap<Str
 ///
 /// # Errors
 /// `Usage` for code that cannot be read, the step's failure, `Interrupted`, `Held` when another trial goes on.
-pub async fn run(work: &Workspace<'_>, job: Job, step: &NewStep) -> Result<BTreeMap<String, TriedTable>> {
+pub async fn run(work: &Workspace<'_>, job: Job, step: &StepDraft) -> Result<BTreeMap<String, TriedTable>> {
     let services = work.services()?;
     let place = work.lake().artifacts.join("trial");
     let _lock = LakeLock::take(&place, Timestamp::now())?;
@@ -84,7 +84,7 @@ async fn run_in(
     work: &Workspace<'_>,
     services: &Services,
     job: Job,
-    step: &NewStep,
+    step: &StepDraft,
     folder: &Uri,
 ) -> Result<BTreeMap<String, TriedTable>> {
     let select = Select { steps: vec![step.name.clone()], force: true, after: Vec::new() };

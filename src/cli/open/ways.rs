@@ -15,7 +15,7 @@ use crate::event::Event;
 use crate::machine::Host;
 use crate::report::block;
 use crate::targets::emr::answers::{Cluster, is_ending};
-use crate::targets::emr::web::{Reached, WebPage};
+use crate::targets::emr::web::{PageAccess, WebPage};
 use crate::tunnel::{DOCUMENT, Forward, NotOpened, Remote, SessionStart};
 
 /// AWS's program, and the variable that it takes a session from. Source: `session.go` of aws/session-manager-plugin.
@@ -30,7 +30,7 @@ const STARTING: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What a tunnel is wanted to.
-pub struct Wanted<'a> {
+pub struct WantedPage<'a> {
     pub session: &'a Session,
     pub host: Host,
     /// The person's home folder.
@@ -65,7 +65,7 @@ pub struct Program {
     ends: Option<(SessionStart, Session)>,
 }
 
-impl Wanted<'_> {
+impl WantedPage<'_> {
     /// Opens a tunnel from `listener`'s port, and says which way it took when that is not the first one.
     ///
     /// # Errors
@@ -175,7 +175,7 @@ fn ssh_arguments(local: u16, remote: u16, key: &Path, host: &str) -> Vec<String>
 
 /// Returns the commands that make a link to a page.
 pub fn link_commands(cluster: &Cluster, page: WebPage, application: Option<&str>) -> String {
-    let Reached::Link(on_cluster, profiler, outliving) = page.reached() else { return String::new() };
+    let PageAccess::Link(on_cluster, profiler, outliving) = page.reached() else { return String::new() };
     let id = &cluster.id;
     if is_ending(&cluster.state) {
         let (arn, profiler, outliving) = (&cluster.arn, profiler.as_str(), outliving.as_str());

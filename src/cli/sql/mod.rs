@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-pub use said::{Said, said};
+pub use said::{TablesSay, said};
 pub use shell::sql;
 
 use super::app::App;

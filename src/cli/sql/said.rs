@@ -9,7 +9,7 @@ use crate::cli::workspace::Workspace;
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::job::{Chart, Insight, Job};
-use crate::page::{Figure, Rows};
+use crate::page::{ChartRows, Figure};
 use crate::report::InsightLines;
 
 /// Most lines an insight may have: the summary is to be read at a glance.
@@ -20,7 +20,7 @@ const MOST_ROWS: u64 = 1000;
 
 /// What the tables say.
 #[derive(Default)]
-pub struct Said {
+pub struct TablesSay {
     /// The insights that could be computed.
     pub insights: Vec<InsightLines>,
     /// The charts, also those that could not be.
@@ -29,35 +29,38 @@ pub struct Said {
 
 /// Returns what the tables say now: the job's insights, and these of its charts. What cannot be computed is a warning: the
 /// tables are published.
-pub async fn said(work: &Workspace<'_>, job: &Job, charts: &[Chart], sink: &mut dyn Sink) -> Said {
+pub async fn said(work: &Workspace<'_>, job: &Job, charts: &[Chart], sink: &mut dyn Sink) -> TablesSay {
     asked(work, job, charts, sink).await.unwrap_or_else(|error| {
         let why = error.causes().first().map_or_else(String::new, |cause| format!(": {cause}"));
         sink.emit(Event::Warning { text: format!("what the tables say cannot be computed: {error}{why}") });
-        Said::default()
+        TablesSay::default()
     })
 }
 
-async fn asked(work: &Workspace<'_>, job: &Job, charts: &[Chart], sink: &mut dyn Sink) -> Result<Said> {
-    let published = work.catalog.index().await?.tables;
-    // A run of some steps only may leave tables that a query asks for unpublished: that is no mistake.
-    let is_there = |sql: &str| words(sql).all(|word| !job.tables.contains_key(&word) || published.contains_key(&word));
+async fn asked(work: &Workspace<'_>, job: &Job, charts: &[Chart], sink: &mut dyn Sink) -> Result<TablesSay> {
     if work.session.is_some() && charts.is_empty() && !job.insights.is_empty() {
         let text = "What the tables say costs a query each here: `soflow report` asks, `soflow query` asks one.".into();
         sink.emit(Event::Note { text });
     }
     // Athena's SQL is not Spark's: a chart is written in what both understand, an insight in Spark's.
-    let insights = job.insights.iter().filter(|insight| work.session.is_none() && is_there(&insight.sql));
-    let insights: Vec<&Insight> = insights.collect();
+    let insights = if work.session.is_none() { job.insights.as_slice() } else { &[] };
+    if insights.is_empty() && charts.is_empty() {
+        return Ok(TablesSay::default());
+    }
+    let published = work.catalog.index().await?.tables;
+    // A run of some steps only may leave tables that a query asks for unpublished: that is no mistake.
+    let is_there = |sql: &str| words(sql).all(|word| !job.tables.contains_key(&word) || published.contains_key(&word));
+    let insights: Vec<&Insight> = insights.iter().filter(|insight| is_there(&insight.sql)).collect();
     let charts: Vec<&Chart> = charts.iter().filter(|chart| is_there(&chart.sql)).collect();
     if insights.is_empty() && charts.is_empty() {
-        return Ok(Said::default());
+        return Ok(TablesSay::default());
     }
     sink.emit(Event::Note { text: "Asking the tables what they say.".into() });
     let statements = insights.iter().map(|insight| (insight.sql.as_str(), MOST_LINES));
     // One row more tells whether there are more.
     let statements = statements.chain(charts.iter().map(|chart| (chart.sql.as_str(), MOST_ROWS + 1)));
     let mut answers = SqlEngine::of(work)?.answers(&statements.collect::<Vec<_>>()).await?.into_iter();
-    let mut said = Said::default();
+    let mut said = TablesSay::default();
     for (insight, answer) in insights.into_iter().zip(answers.by_ref()) {
         match answer {
             Ok(batches) => {
@@ -69,7 +72,7 @@ async fn asked(work: &Workspace<'_>, job: &Job, charts: &[Chart], sink: &mut dyn
     }
     for (chart, answer) in charts.into_iter().zip(answers) {
         said.figures.push(match answer {
-            Ok(batches) => Figure::new(chart, &Rows::read(&batches, MOST_ROWS as usize)),
+            Ok(batches) => Figure::new(chart, &ChartRows::read(&batches, MOST_ROWS as usize)),
             Err(error) => {
                 let (why, warning) = refused("chart", &chart.title, error);
                 sink.emit(warning);

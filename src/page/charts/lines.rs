@@ -1,6 +1,6 @@
 //! Lines with their intervals: one small chart a label, several in one, and all of which some are chosen.
 
-use super::super::scale::{Moment, Scale, range, shown};
+use super::super::scale::{Scale, TimePoint, range, shown};
 use super::super::svg::{Anchor, Point, Svg, escape};
 use super::{Row, WIDTH, direction, in_full};
 use crate::job::ShowAs;
@@ -18,7 +18,7 @@ const NAME_BELOW: f64 = 56.0;
 /// The rows of one label, in the order of `x`.
 pub(in super::super) struct Series {
     pub(super) label: String,
-    rows: Vec<(Moment, f64, Row)>,
+    rows: Vec<(TimePoint, f64, Row)>,
 }
 
 impl Series {
@@ -47,7 +47,8 @@ impl Series {
 
 /// Returns the rows by their labels, in the order in which those come.
 pub(super) fn series(rows: &[Row]) -> Vec<Series> {
-    let mut moments: Vec<(Moment, String)> = rows.iter().map(|row| (Moment::read(&row.x), row.x.clone())).collect();
+    let mut moments: Vec<(TimePoint, String)> =
+        rows.iter().map(|row| (TimePoint::read(&row.x), row.x.clone())).collect();
     // Only when all have a place does distance mean something.
     let placed = moments.iter().all(|(moment, _)| moment.place().is_some());
     moments.sort_by(|(a, _), (b, _)| match placed {
@@ -57,7 +58,7 @@ pub(super) fn series(rows: &[Row]) -> Vec<Series> {
     moments.dedup_by(|a, b| a.1 == b.1);
     let mut found: Vec<Series> = Vec::new();
     for row in rows {
-        let moment = Moment::read(&row.x);
+        let moment = TimePoint::read(&row.x);
         let order = moments.iter().position(|(_, x)| *x == row.x).unwrap_or_default();
         let at = moment.place().filter(|_| placed).unwrap_or(order as f64);
         let at_label = found.iter().position(|one| one.label == row.label).unwrap_or_else(|| {
@@ -194,7 +195,7 @@ fn colour(at: usize) -> String {
 
 /// Writes what is along `x`, as many names as fit.
 fn below(svg: &mut Svg, series: &[&Series], x: &Scale) {
-    let mut moments: Vec<(&Moment, f64)> =
+    let mut moments: Vec<(&TimePoint, f64)> =
         series.iter().flat_map(|one| one.rows.iter().map(|(moment, at, _)| (moment, *at))).collect();
     moments.sort_by(|(_, a), (_, b)| a.total_cmp(b));
     moments.dedup_by(|a, b| a.1 == b.1);
@@ -202,7 +203,7 @@ fn below(svg: &mut Svg, series: &[&Series], x: &Scale) {
 }
 
 /// Writes the names of moments in a line, as many as fit; a year is named where it begins.
-pub(super) fn named_below(svg: &mut Svg, moments: &[(&Moment, f64)], x: &Scale, height: f64) {
+pub(super) fn named_below(svg: &mut Svg, moments: &[(&TimePoint, f64)], x: &Scale, height: f64) {
     let apart = (x.to.1 - x.to.0) / moments.len().max(1) as f64;
     let every = (NAME_BELOW / apart).ceil().max(1.0) as usize;
     let mut year = None;

@@ -1,6 +1,6 @@
 //! One mark a row: dots with intervals, bars, columns along time.
 
-use super::super::scale::{Moment, Scale, range, shown};
+use super::super::scale::{Scale, TimePoint, range, shown};
 use super::super::svg::{Anchor, Svg};
 use super::lines::named_below;
 use super::{Row, WIDTH, direction, in_full, number};
@@ -96,7 +96,7 @@ pub(super) fn columns(rows: &[Row], show_as: ShowAs, label: &str) -> String {
         svg.line((56.0, y.at(value)), (right, y.at(value)), "grid");
         svg.text((48.0, y.at(value) + 4.0), Anchor::End, "tick", &shown(value, show_as));
     }
-    let moments: Vec<Moment> = rows.iter().map(|row| Moment::read(&row.x)).collect();
+    let moments: Vec<TimePoint> = rows.iter().map(|row| TimePoint::read(&row.x)).collect();
     let x = Scale { from: (-0.5, rows.len() as f64 - 0.5), to: (56.0, right) };
     let wide = (x.at(1.0) - x.at(0.0)) * 0.8;
     for (at, (row, moment)) in rows.iter().zip(&moments).enumerate() {
@@ -111,7 +111,7 @@ pub(super) fn columns(rows: &[Row], show_as: ShowAs, label: &str) -> String {
             svg.text((x.at(at as f64), y.at(value) - 6.0), Anchor::Middle, "value", &shown(value, show_as));
         }
     }
-    let places: Vec<(&Moment, f64)> = moments.iter().enumerate().map(|(at, moment)| (moment, at as f64)).collect();
+    let places: Vec<(&TimePoint, f64)> = moments.iter().enumerate().map(|(at, moment)| (moment, at as f64)).collect();
     named_below(&mut svg, &places, &x, base + 20.0);
     svg.finish("wide", label)
 }

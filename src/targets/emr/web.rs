@@ -42,7 +42,7 @@ pub enum WebPage {
 }
 
 /// How a page is reached.
-pub enum Reached {
+pub enum PageAccess {
     /// By a link of EMR: to the running cluster, and to pages that outlive it.
     Link(OnClusterAppUiType, ProfilerType, PersistentAppUiType),
     /// At this port of the primary node. Source: EMR management guide, "View web interfaces hosted on Amazon EMR clusters".
@@ -82,17 +82,17 @@ impl WebPage {
     }
 
     /// Returns how it is reached.
-    pub fn reached(self) -> Reached {
+    pub fn reached(self) -> PageAccess {
         use PersistentAppUiType as Outliving;
         match self {
-            Self::Spark => Reached::Link(OnClusterAppUiType::SparkHistoryServer, ProfilerType::Shs, Outliving::Shs),
-            Self::Yarn => Reached::Link(OnClusterAppUiType::ResourceManager, ProfilerType::Yts, Outliving::Yts),
-            Self::Tez => Reached::Link(OnClusterAppUiType::TezUi, ProfilerType::Tezui, Outliving::Tez),
-            Self::Hue => Reached::Port(8888),
-            Self::JupyterHub => Reached::Port(9443),
-            Self::Livy => Reached::Port(8998),
-            Self::Trino => Reached::Port(8889),
-            Self::Console => Reached::Console,
+            Self::Spark => PageAccess::Link(OnClusterAppUiType::SparkHistoryServer, ProfilerType::Shs, Outliving::Shs),
+            Self::Yarn => PageAccess::Link(OnClusterAppUiType::ResourceManager, ProfilerType::Yts, Outliving::Yts),
+            Self::Tez => PageAccess::Link(OnClusterAppUiType::TezUi, ProfilerType::Tezui, Outliving::Tez),
+            Self::Hue => PageAccess::Port(8888),
+            Self::JupyterHub => PageAccess::Port(9443),
+            Self::Livy => PageAccess::Port(8998),
+            Self::Trino => PageAccess::Port(8889),
+            Self::Console => PageAccess::Console,
         }
     }
 
@@ -175,7 +175,7 @@ impl Clusters {
     /// # Errors
     /// `Usage` when the cluster does not run yet; `Machine` when EMR makes no link.
     pub async fn link(&self, cluster: &Cluster, page: WebPage, application: Option<&str>) -> Result<Option<String>> {
-        let Reached::Link(on_cluster, profiler, outliving) = page.reached() else { return Ok(None) };
+        let PageAccess::Link(on_cluster, profiler, outliving) = page.reached() else { return Ok(None) };
         if is_ending(&cluster.state) {
             return self.link_after_end(cluster, profiler, outliving).await.map(Some);
         }

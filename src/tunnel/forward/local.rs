@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, mpsc};
 
-use crate::tunnel::smux::{Command, LARGEST, Piece, piece};
+use crate::tunnel::smux::{LARGEST, Piece, SmuxCommand, piece};
 
 /// How many bytes may wait for programs of this machine to read them. The agent is not heard while there are more.
 const WAITING: usize = 4 << 20;
@@ -81,7 +81,7 @@ impl LocalConnections {
         tokio::spawn(read(id, from, self.unsent.0.clone()));
         tokio::spawn(write(to, pieces, self.waiting.clone()));
         self.connections.insert(id, LocalConnection { to_local: Some(to_local), sends: true });
-        piece(Command::Open, id, b"")
+        piece(SmuxCommand::Open, id, b"")
     }
 
     /// Returns what is to be sent next, once there is something.
@@ -90,31 +90,31 @@ impl LocalConnections {
         let Some((id, data)) = self.unsent.1.recv().await else { return std::future::pending().await };
         self.traffic.bytes += data.len() as u64;
         if !data.is_empty() {
-            return piece(Command::Push, id, &data);
+            return piece(SmuxCommand::Push, id, &data);
         }
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.sends = false;
         }
         self.forget(id);
-        piece(Command::Finish, id, b"")
+        piece(SmuxCommand::Finish, id, b"")
     }
 
     /// Takes what the agent sent.
     pub fn take(&mut self, Piece { command, connection: id, data }: Piece) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         match command {
-            Command::Push => {
+            SmuxCommand::Push => {
                 let size = data.len();
                 if connection.to_local.as_ref().is_some_and(|to| to.send(data).is_ok()) {
                     self.traffic.bytes += size as u64;
                     self.waiting.bytes.fetch_add(size, Ordering::Relaxed);
                 }
             }
-            Command::Finish => {
+            SmuxCommand::Finish => {
                 connection.to_local = None;
                 self.forget(id);
             }
-            Command::Open | Command::Nothing => {}
+            SmuxCommand::Open | SmuxCommand::Nothing => {}
         }
     }
 
