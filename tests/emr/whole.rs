@@ -16,11 +16,10 @@ use crate::daily::lab::{block_on, side};
 use crate::emr::lab::{DATE, Lab};
 use crate::twin::{Exec, Options, Twin};
 
-/// The tables of the daily job and the key of each.
-const TABLES: [(&str, &[&str]); 11] = [
+/// The tables of the daily job that have rows for these pages, and the key of each.
+const TABLES: [(&str, &[&str]); 10] = [
     ("answers", &["site", "answer_id"]),
     ("comments", &["site", "comment_id"]),
-    ("findings", &["site", "kind", "subject"]),
     ("ingest_audit", &["site", "endpoint", "dt", "raw_run"]),
     ("question_tags", &["site", "question_id", "tag"]),
     ("questions", &["site", "question_id"]),

@@ -77,7 +77,7 @@ fn layout(nodes: usize, links: &[(usize, usize)]) -> Vec<Point> {
         }
         let most = 0.1 * (1.0 - f64::from(round) / f64::from(ROUNDS));
         for (place, (dx, dy)) in places.iter_mut().zip(moves) {
-            let length = f64::hypot(dx, dy).max(1e-9);
+            let length = distance(dx, dy).max(1e-9);
             let step = length.min(most) / length;
             *place = (place.0 + dx * step, place.1 + dy * step);
         }
@@ -89,10 +89,15 @@ fn layout(nodes: usize, links: &[(usize, usize)]) -> Vec<Point> {
 
 fn between(a: Point, b: Point) -> (Point, f64) {
     let (dx, dy) = (a.0 - b.0, a.1 - b.1);
-    ((dx, dy), f64::hypot(dx, dy).max(1e-4))
+    ((dx, dy), distance(dx, dy).max(1e-4))
 }
 
 fn push(moves: &mut [Point], (a, b): (usize, usize), (dx, dy): Point) {
     (moves[a].0, moves[a].1) = (moves[a].0 + dx, moves[a].1 + dy);
     (moves[b].0, moves[b].1) = (moves[b].0 - dx, moves[b].1 - dy);
+}
+
+/// Not `hypot`: with glibc before 2.35, as on Lambda, there is no such version of it.
+fn distance(dx: f64, dy: f64) -> f64 {
+    (dx * dx + dy * dy).sqrt()
 }
