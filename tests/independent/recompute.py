@@ -11,13 +11,12 @@ import json
 import math
 import re
 import sys
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
+from compare import findings
+from statistics_of import LEVEL, benjamini_hochberg, counted, monday, month, p_of, wilson
 
-Z95 = NormalDist().inv_cdf(0.975)
-LEVEL = 0.0125
 DAY = pd.Timedelta(days=1)
 PARTITION = re.compile(r"([^/=]+)=([^/]*)/")
 
@@ -31,50 +30,6 @@ def load(files):
             frame[name] = value
         frames.append(frame)
     return pd.concat(frames, ignore_index=True)
-
-
-def wilson(count, total):
-    share, z2 = count / total, Z95**2
-    middle = (share + z2 / (2 * total)) / (1 + z2 / total)
-    half = Z95 * np.sqrt(share * (1 - share) / total + z2 / (4 * total**2)) / (1 + z2 / total)
-    return np.minimum(share, np.maximum(0, middle - half)), np.maximum(share, np.minimum(1, middle + half))
-
-
-def newcombe(now, total, before, total_before):
-    one, other = now / total, before / total_before
-    (low, high), (low_before, high_before) = wilson(now, total), wilson(before, total_before)
-    below = np.sqrt((one - low) ** 2 + (high_before - other) ** 2)
-    return one - other - below, one - other + np.sqrt((high - one) ** 2 + (other - low_before) ** 2)
-
-
-def two_shares(now, total, before, total_before):
-    both = total + total_before
-    pooled = (now + before) / both
-    if not 0 < pooled < 1:
-        return 0.0
-    error = math.sqrt(pooled * (1 - pooled) * (1 / total + 1 / total_before) * both / (both - 1))
-    return (now / total - before / total_before) / error
-
-
-def p_of(z):
-    return math.erfc(abs(z) / math.sqrt(2))
-
-
-def benjamini_hochberg(p, tests=None):
-    """q of each p, in the order given."""
-    order = np.argsort(p, kind="stable")
-    raw = np.array(p)[order] * (tests or len(p)) / np.arange(1, len(p) + 1)
-    q = np.minimum(1, np.minimum.accumulate(raw[::-1])[::-1])
-    return pd.Series(q, index=order).sort_index().to_numpy()
-
-
-def monday(moments):
-    days = moments.dt.tz_convert("UTC").dt.tz_localize(None).dt.normalize()
-    return days - pd.to_timedelta(days.dt.day_of_week, unit="D")
-
-
-def month(moments):
-    return moments.dt.tz_convert("UTC").dt.tz_localize(None).dt.to_period("M").dt.to_timestamp()
 
 
 def question_tags(tables):
@@ -240,145 +195,6 @@ def tag_pairs_monthly(tables):
     before = rows[[*key, "rank"]].assign(month=rows["month"] + pd.DateOffset(years=1))
     rows = rows.merge(before, on=key, how="left", suffixes=("", "_before"))
     return rows.assign(delta_rank_12m=rows["rank_before"] - rows["rank"]).drop(columns=["product", "rank_before"])
-
-
-def counted(lists):
-    """How many lists have two tags, and one."""
-    both, single = {}, {}
-    for tags in lists:
-        for at, one in enumerate(tags):
-            single[one] = single.get(one, 0) + 1
-            for other in tags[at + 1 :]:
-                both[one, other] = both.get((one, other), 0) + 1
-    return both, single
-
-
-def findings(tables):
-    trends = tables["tag_trends_weekly"]
-    over = trends[~trends["partial"]]
-    newest = pd.to_datetime(over["week_start"]).groupby(over["site"]).max()
-    found = []
-    for site, week in newest.items():
-        families = {
-            "trend": told_trends(trends[trends["site"] == site], week),
-            "answered": told_answered(tables["tag_health_monthly"], site),
-            "mood": told_moods(tables, site, week),
-            "pair": told_pairs(tables["questions"], site),
-        }
-        for kind, rows in families.items():
-            tests = rows.pop("tests") if "tests" in rows else None
-            if len(rows) and "q" not in rows:
-                rows["p"] = [p_of(z) for z in rows["z"]]
-                rows["q"] = benjamini_hochberg(rows["p"], None if tests is None else tests.iloc[0])
-                rows["stands_out"] = (rows["q"] < LEVEL) & ((kind != "pair") | (rows["effect_lo"] >= 2))
-            if len(rows) and kind != "pair":
-                asked = NormalDist().inv_cdf(1 - LEVEL / len(rows) / 2) + NormalDist().inv_cdf(0.8)
-                rows["detectable"] = asked * (rows["effect_hi"] - rows["effect_lo"]) / (2 * Z95)
-            found.append(rows.assign(site=site, kind=kind).drop(columns="z", errors="ignore"))
-    return pd.concat(found, ignore_index=True)
-
-
-def side(subject, span, now, before, of_all, z):
-    low, high = newcombe(*now, *before)
-    n_now, n_before = (now[1], before[1]) if of_all else (now[0], before[0])
-    return {
-        "subject": subject,
-        "since": span[0],
-        "until": span[1],
-        "n_now": n_now,
-        "n_before": n_before,
-        "value_now": now[0] / now[1],
-        "value_before": before[0] / before[1],
-        "effect": now[0] / now[1] - before[0] / before[1],
-        "effect_lo": low,
-        "effect_hi": high,
-        "z": z,
-    }
-
-
-def told_trends(trends, week):
-    rows = trends[
-        (pd.to_datetime(trends["week_start"]) == week) & trends["q"].notna() & (trends["site_52w_before"] > 0)
-    ]
-    span = (week - 51 * 7 * DAY, week + 6 * DAY)
-    found = []
-    for row in rows.itertuples():
-        now, before = (row.n_52w, row.site_52w), (row.n_52w_before, row.site_52w_before)
-        told = {"p": row.p, "q": row.q, "stands_out": row.status in ("rising", "falling")}
-        found.append({**side(row.tag, span, now, before, False, 0.0), **told})
-    return pd.DataFrame(found)
-
-
-def told_answered(health, site):
-    mature = health[(health["site"] == site) & health["mature"] & (health["n_cohort"] > 0)].copy()
-    if mature.empty:
-        return pd.DataFrame()
-    mature["month"] = pd.to_datetime(mature["month"])
-    newest = mature["month"].max()
-    mature = mature[mature["month"] > newest - pd.DateOffset(months=12)]
-    mature["answered"] = (mature["answered_24h"] * mature["n_cohort"]).round()
-    recent = mature["month"] > newest - pd.DateOffset(months=6)
-    span = (newest - pd.DateOffset(months=5), newest + pd.offsets.MonthEnd(0))
-    found = []
-    for tag, rows in mature.groupby("tag"):
-        now, before = rows[recent[rows.index]], rows[~recent[rows.index]]
-        now, before = (
-            (now["answered"].sum(), now["n_cohort"].sum()),
-            (before["answered"].sum(), before["n_cohort"].sum()),
-        )
-        if min(now[1], before[1]) >= 20:
-            found.append(side(tag, span, now, before, True, two_shares(*now, *before)))
-    return pd.DataFrame(found)
-
-
-def told_moods(tables, site, week):
-    units = spoken(tables["text_sentiment"])
-    units = units[(units["site"] == site) & (units["week"] <= week) & (units["week"] > week - 52 * 7 * DAY)].copy()
-    units["off"] = units["polarity_net"] - units.groupby(["week", "unit_type"])["polarity_net"].transform("mean")
-    tags = tables["questions"][["site", "question_id", "tags"]].explode("tags")
-    found = []
-    for tag, rows in units.merge(tags, on=["site", "question_id"]).groupby("tags"):
-        threads = rows.groupby("question_id")["off"].agg(["sum", "size"])
-        if len(rows) < 30 or len(threads) < 20:
-            continue
-        effect, freedom = rows["off"].mean(), len(threads) - 1
-        squares = ((threads["sum"] - threads["size"] * effect) ** 2).sum()
-        error = math.sqrt(squares * len(threads) / freedom) / len(rows)
-        scale = (8 * freedom + 1) / (8 * freedom + 3)
-        half = error * math.sqrt(freedom * math.expm1((Z95 / scale) ** 2 / freedom))
-        t = effect / error if error > 0 and abs(effect) > 1e-9 else 0.0
-        z = math.copysign(scale * math.sqrt(freedom * math.log1p(t * t / freedom)), t)
-        mean = rows["polarity_net"].mean()
-        row = {"subject": tag, "since": week - 51 * 7 * DAY, "until": week + 6 * DAY, "n_now": len(rows)}
-        row |= {"n_before": len(units) - len(rows), "value_now": mean, "value_before": mean - effect, "effect": effect}
-        found.append({**row, "effect_lo": effect - half, "effect_hi": effect + half, "z": z})
-    return pd.DataFrame(found)
-
-
-def spoken(units):
-    units = units[units["n_sentences"] > 0].copy()
-    units["week"] = monday(units["created_at"])
-    return units
-
-
-def told_pairs(questions, site):
-    asked = questions[questions["site"] == site]
-    this_month = asked["observed_at"].max().tz_convert("UTC").tz_localize(None).to_period("M").to_timestamp()
-    months = month(asked["created_at"])
-    asked = asked[(months < this_month) & (months >= this_month - pd.DateOffset(months=12))]
-    both, single = counted(sorted(set(tags)) for tags in asked["tags"])
-    enough = {tag: n for tag, n in single.items() if n >= 10}
-    span, total, found = (this_month - pd.DateOffset(months=12), this_month - DAY), len(asked), []
-    for (a, b), n in both.items():
-        if a in enough and b in enough:
-            rarer, commoner = sorted((single[a], single[b]))
-            (low, high), chance = wilson(n, rarer), commoner / total
-            row = {"subject": f"{a} + {b}", "since": span[0], "until": span[1], "n_now": n, "n_before": rarer}
-            row |= {"value_now": n / rarer, "value_before": chance, "effect": n / rarer / chance}
-            row |= {"effect_lo": low / chance, "effect_hi": high / chance, "detectable": None}
-            z = two_shares(n, rarer, commoner - n, total - rarer) if total > rarer else 0.0
-            found.append({**row, "z": z, "tests": len(enough) * (len(enough) - 1) / 2})
-    return pd.DataFrame(found)
 
 
 MADE = {

@@ -17,7 +17,9 @@ use crate::yaml::{self, Problems, Source};
 pub fn added(text: &str, path: &Path, step: &StepDraft, tried: &BTreeMap<String, TriedTable>) -> Result<String> {
     let with_step = inserted(text, path, "steps", &[step_lines(step)])?;
     let tables: Vec<Vec<String>> = step.writes.iter().map(|table| table_lines(table, tried.get(table))).collect();
-    inserted(&with_step, path, "tables", &tables)
+    let whole = inserted(&with_step, path, "tables", &tables)?;
+    // Lines are parsed without their ends; the file keeps the ones it has.
+    Ok(if text.contains("\r\n") { whole.replace('\n', "\r\n") } else { whole })
 }
 
 /// Replaces a job file, whole or not at all.
@@ -171,6 +173,14 @@ mod tests {
         let after = put_into(before);
         assert!(after.contains("writes: [b] }\n\n    best:\n      sql: steps/best.sql\n"), "{after}");
         assert!(after.contains("\n\ntables:\n  best:\n    key: [day]\n"), "{after}");
+    }
+
+    #[test]
+    fn line_ends_stay_as_they_are() {
+        let before = "steps:\r\n  one: { script: steps/one.py, writes: [a] }\r\ntables:\r\n  a: {}\r\n";
+        let after = put_into(before);
+        assert_eq!(after.matches('\n').count(), after.matches("\r\n").count(), "{after:?}");
+        assert!(after.contains("writes: [a] }\r\n  best:\r\n"), "{after:?}");
     }
 
     #[test]

@@ -43,5 +43,5 @@ if [ "$1" = rotate ]; then
   rotate
 elif grep -Eq '"isMaster": *true' /mnt/var/lib/info/instance.json; then
   # Not waited for: EMR goes on only when its bootstrap actions have ended.
-  setsid bash "$0" rotate "$1" "$2" </dev/null >/tmp/soflow-jupyterhub.log 2>&1 &
+  setsid bash "$0" rotate "$1" "$2" </dev/null >"$(mktemp -t soflow-jupyterhub.XXXXXX)" 2>&1 &
 fi
