@@ -1,7 +1,6 @@
 //! Steps that share an application: one step of EMR's, and yet each is done, told and kept as if it were alone.
 
 use std::process::Child;
-use std::time::Duration;
 
 use crate::emr::kill::{Calls, kill_everywhere, killed_at};
 use crate::emr::lab::{DATE, Lab, STEPS, Said, ended, signal};
@@ -221,9 +220,10 @@ fn a_run_stays_as_it_was_claimed_whatever_is_set_since() {
 fn a_chain_that_came_a_second_time_is_ended_and_told() {
     let lab = fused();
     lab.write("pyspark/steps/two.py", "# waits\n");
-    lab.twin.fault(Fault::new("emr", "AddJobFlowSteps", FaultKind::Late(Duration::from_millis(1500))));
+    lab.twin.fault(Fault::new("emr", "AddJobFlowSteps", FaultKind::Overtaken(Moment::After)));
     let child = lab.begin(&[]);
-    lab.twin.until("both to come", |_| !lab.clusters().is_empty() && on_cluster(&lab, 0).len() == 2);
+    let cancelled = |step: &String| step == "1/one+2 CANCELLED";
+    lab.twin.until("the copy cancelled", |_| !lab.clusters().is_empty() && on_cluster(&lab, 0).iter().any(cancelled));
     let_go(&lab);
     let said = ended(child);
     succeeded(&said);

@@ -1,9 +1,9 @@
 //! SIGKILL at every call of a run: whoever comes next finishes it, nothing is done twice.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::Child;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 
 use crate::daily::lab::BETWEEN_LOOKS;
 use crate::emr::lab::{DATE, Lab, ended, signal};
@@ -31,6 +31,39 @@ pub fn killed_at(lab: &Lab, moment: Moment, fatal: impl Fn(&Call) -> bool + Send
     let said = ended(child);
     lab.twin.kill_hook(|_, _| Act::Go);
     said.code.is_none()
+}
+
+/// A client that was stopped.
+pub struct Stopped {
+    pub child: Child,
+    _release: mpsc::Sender<()>,
+}
+
+impl Stopped {
+    /// Lets it go on.
+    pub fn go_on(self) -> Child {
+        signal(self.child.id(), "-CONT");
+        self.child
+    }
+}
+
+/// Starts a submission and stops it at its `nth` call of an operation, which is not handled until it goes on.
+pub fn stopped_at(lab: &Lab, operation: &'static str, nth: usize) -> Stopped {
+    let (arrived, there) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let (seen, released) = (AtomicUsize::new(0), Mutex::new(released));
+    lab.twin.kill_hook(move |call, moment| {
+        if call.operation == operation && moment == Moment::Before && seen.fetch_add(1, Ordering::SeqCst) + 1 == nth {
+            arrived.send(()).unwrap();
+            // Nobody releases it when the test has failed.
+            let _ = released.lock().unwrap().recv();
+        }
+        Act::Go
+    });
+    let child = lab.begin(&[]);
+    there.recv().unwrap();
+    signal(child.id(), "-STOP");
+    Stopped { child, _release: release }
 }
 
 /// Lets the next client finish the date.

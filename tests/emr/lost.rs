@@ -1,19 +1,18 @@
 //! Requests that EMR executes late, or answers without what the answer must have; and clients that were stopped in between.
-//! A minute of the real thing is 600 ms here.
+//! A minute of the real thing is 1.8 s here.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::daily::lab::BETWEEN_LOOKS;
+use crate::emr::fused::let_go;
+use crate::emr::kill::stopped_at;
 use crate::emr::lab::{DATE, Lab, Said, ended, in_two_lanes, signal};
-use crate::twin::{Act, Fault, FaultKind, Moment};
+use crate::twin::{Fault, FaultKind, Moment};
 
 /// Returns so many seconds of the real thing.
 fn seconds(seconds: u64) -> Duration {
-    Duration::from_millis(seconds * 10)
+    Duration::from_millis(seconds * 30)
 }
 
 /// Returns what is there of one run, the copies that were ended aside: the clusters, and the steps of the first of them.
@@ -33,12 +32,12 @@ fn all_once() -> (usize, Vec<String>) {
 
 #[test]
 fn what_is_executed_late_is_found_at_every_quota() {
-    // The quotas 0.5 to 10 of a clock that runs a hundred times as fast. All of them with all delays are tried where no
+    // The quotas 0.5 to 10 of a clock that runs 33 times as fast. All of them with all delays are tried where no
     // program has to be started: `targets::emr::send_once`.
-    let rows = vec![(50, 5), (50, 35), (100, 16), (400, 9), (1000, 5), (1000, 35)];
+    let rows = vec![(17, 5), (17, 35), (33, 16), (133, 9), (333, 5), (333, 35)];
     in_two_lanes(rows, |(quota, late)| {
         let what = format!("{late} s late at quota {quota}");
-        let lab = Lab::with(&format!("    api-quota: {quota}\n    lost-answer-wait: 600ms\n"), |options| options);
+        let lab = Lab::with(&format!("    api-quota: {quota}\n    lost-answer-wait: 1800ms\n"), |options| options);
         for operation in ["RunJobFlow", "AddJobFlowSteps"] {
             lab.twin.fault(Fault::new("emr", operation, FaultKind::Late(seconds(late))));
         }
@@ -52,16 +51,30 @@ fn what_is_executed_late_is_found_at_every_quota() {
 }
 
 #[test]
-fn what_is_executed_even_later_is_ended_and_told() {
-    for (operation, told) in [("RunJobFlow", "of one request: it is ended"), ("AddJobFlowSteps", "a second time: s-")] {
-        let lab = Lab::new();
-        lab.twin.fault(Fault::new("emr", operation, FaultKind::Late(Duration::from_millis(1500))));
-        let said = lab.submit();
-        assert_eq!(said.code, Some(0), "{operation}\n{said}");
-        assert!(said.stderr.contains(told), "{operation}\n{said}");
-        assert_eq!(left(&lab), all_once(), "{operation}\n{said}");
-        assert_eq!(lab.published().len(), 3);
-    }
+fn a_cluster_that_comes_up_after_it_was_asked_for_again_is_ended_and_told() {
+    let lab = Lab::new();
+    lab.twin.fault(Fault::new("emr", "RunJobFlow", FaultKind::Overtaken(Moment::After)));
+    let said = lab.submit();
+    assert_eq!(said.code, Some(0), "{said}");
+    assert!(said.stderr.contains("of one request: it is ended"), "{said}");
+    assert_eq!(left(&lab), all_once(), "{said}");
+    assert_eq!(lab.published().len(), 3);
+}
+
+#[test]
+fn steps_that_come_after_they_were_asked_for_again_are_cancelled_and_told() {
+    let lab = Lab::new();
+    lab.write("pyspark/steps/one.py", "# waits\n");
+    lab.twin.fault(Fault::new("emr", "AddJobFlowSteps", FaultKind::Overtaken(Moment::After)));
+    let child = lab.begin(&[]);
+    let cancelled = |lab: &Lab| lab.steps(&lab.clusters()[0]).iter().filter(|(_, state)| state == "CANCELLED").count();
+    lab.twin.until("the copies cancelled", |_| !lab.clusters().is_empty() && cancelled(&lab) == 3);
+    let_go(&lab);
+    let said = ended(child);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert!(said.stderr.contains("a second time: s-"), "{said}");
+    assert_eq!(left(&lab), all_once(), "{said}");
+    assert_eq!(lab.published().len(), 3);
 }
 
 #[test]
@@ -171,25 +184,7 @@ fn looking_for_what_was_lost_obeys_the_time_to_wait_and_signals() {
 #[test]
 fn a_client_that_was_stopped_between_lease_and_steps_ends_its_own_copies() {
     let lab = Lab::new();
-    let (client, held, go) =
-        (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let hook = (client.clone(), held.clone(), go.clone());
-    lab.twin.kill_hook(move |call, moment| {
-        let (client, held, go) = &hook;
-        if call.operation == "AddJobFlowSteps" && moment == Moment::Before && !held.swap(true, Ordering::SeqCst) {
-            while client.load(Ordering::SeqCst) == 0 {
-                std::thread::park_timeout(BETWEEN_LOOKS);
-            }
-            signal(client.load(Ordering::SeqCst), "-STOP");
-            while !go.load(Ordering::SeqCst) {
-                std::thread::park_timeout(BETWEEN_LOOKS);
-            }
-        }
-        Act::Go
-    });
-    let stopped = lab.begin(&[]);
-    client.store(stopped.id(), Ordering::SeqCst);
-    lab.twin.until("it was stopped", |_| held.load(Ordering::SeqCst));
+    let stopped = stopped_at(&lab, "AddJobFlowSteps", 1);
     // All that it had has run out by now.
     let record = format!("s3://{}/lake/artifacts/runs/chain/{DATE}/1/run.json", lab.bucket);
     let lease = format!("s3://{}/lake/artifacts/leases/{}.json", lab.bucket, lab.clusters()[0]);
@@ -201,9 +196,7 @@ fn a_client_that_was_stopped_between_lease_and_steps_ends_its_own_copies() {
     lab.twin.hold();
     let other = lab.run(&["submit", "chain", "--date", DATE, "--wait", "0s"]);
     assert_eq!(other.code, Some(4), "{other}");
-    go.store(true, Ordering::SeqCst);
-    signal(stopped.id(), "-CONT");
-    let said = ended(stopped);
+    let said = ended(stopped.go_on());
     assert_eq!(said.code, Some(4), "{said}");
     assert!(said.stderr.contains("a second time: s-"), "{said}");
     lab.twin.release();

@@ -1,9 +1,8 @@
 //! Several clients at once: one does the work, the others wait, watch or are told who.
 
-use std::time::Duration;
-
+use crate::emr::kill::stopped_at;
 use crate::emr::lab::{DATE, Lab, ended, signal};
-use crate::twin::{Fault, FaultKind, StepFate};
+use crate::twin::StepFate;
 
 const OTHER: &str = "2026-11-21";
 
@@ -148,17 +147,13 @@ fn what_others_have_made_meanwhile_is_not_taken_by_force() {
     let lab = Lab::new();
     lab.twin.hold();
     // It has looked for clusters, and looks again now that it may make one.
-    let fault = Fault::new("emr", "ListClusters", FaultKind::Delay(Duration::from_secs(2)));
-    lab.twin.fault(fault.nth(2));
-    let first = lab.begin(&[]);
-    lab.twin.until("the second look", |twin| twin.calls_of("emr", "ListClusters").len() == 2);
-    signal(first.id(), "-STOP");
+    let first = stopped_at(&lab, "ListClusters", 2);
     let second = lab.spawn(&["submit", "chain", "--date", OTHER, "--force-lease", "--queue-for", "0s", "--wait", "0s"]);
     lab.twin.until("the second in line to make one", |twin| {
         let claims = twin.calls_of("s3", "PutObject");
         claims.iter().filter(|call| call.detail.contains("/leases/create-")).count() == 2
     });
-    signal(first.id(), "-CONT");
+    let first = first.go_on();
     let said = ended(second);
     assert_eq!(said.code, Some(5), "{said}");
     assert!(said.stderr.contains(&format!("chain.{DATE}.1 by anna@")), "{said}");

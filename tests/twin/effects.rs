@@ -17,7 +17,7 @@ impl Shared {
         let _turn = self.turn.lock().await;
         self.emr().advance();
         self.follow_up().await;
-        let answer = self.emr().answer(operation, body);
+        let answer = self.emr().answer_with_overtaken(operation, body);
         self.follow_up().await;
         match answer {
             Ok(Value::Null) => replies::bytes(200, "application/x-amz-json-1.1", ""),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::witness::Call;
+use super::witness::{Call, Moment};
 
 /// What goes wrong with a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,9 @@ pub enum FaultKind {
     ExpiredToken,
     /// The connection closes without an answer; the call, one to EMR, is executed so much later by EMR's clock.
     Late(Duration),
+    /// The connection closes without an answer; the call, one to EMR, is executed right before the next of its operation,
+    /// or right after it.
+    Overtaken(Moment),
     /// Executed, and answered with this status and JSON.
     AnswerAfter(u16, String),
     /// Executed and answered after this time.

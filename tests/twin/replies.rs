@@ -61,6 +61,7 @@ pub fn refusal(call: &Call, kind: &FaultKind) -> Option<Response<Body>> {
         FaultKind::DropBefore
         | FaultKind::DropAfter
         | FaultKind::Late(_)
+        | FaultKind::Overtaken(_)
         | FaultKind::Delay(_)
         | FaultKind::Truncate => return None,
     };

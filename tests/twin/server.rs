@@ -141,6 +141,7 @@ async fn handle(
     match call.fault {
         Some(FaultKind::Delay(time)) => tokio::time::sleep(time).await,
         Some(FaultKind::Late(time)) => shared.emr().later(time, &call.operation, &json),
+        Some(FaultKind::Overtaken(moment)) => shared.emr().overtaken(moment, &call.operation, &json),
         _ => {}
     }
     let mut answer = Err(Closed);
@@ -162,7 +163,7 @@ async fn handle(
             return Err(closed);
         }
         answer = Ok(executed);
-    } else if !matches!(call.fault, Some(FaultKind::DropBefore | FaultKind::Late(_))) {
+    } else if !matches!(call.fault, Some(FaultKind::DropBefore | FaultKind::Late(_) | FaultKind::Overtaken(_))) {
         // A client that is still sending would miss the answer.
         drop(body.collect().await);
     }

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::daily::lab::{page, question};
 use crate::emr::lab::{DATE, Lab as Emr, TABLES, in_two_lanes, signal};
 use crate::stackexchange::{Double, Options, World};
-use crate::twin::{Act, Fault, FaultKind, Loss, StepFate};
+use crate::twin::{Act, Fault, FaultKind, Loss, Moment, StepFate};
 use crate::unattended::interpreter::Interpreter;
 use crate::unattended::lab::{Lab, function, input};
 use crate::unattended::rights::{Right, Scenario, done_in};
@@ -80,8 +80,7 @@ fn moves(handler: &'static str) -> BTreeSet<Right> {
     let lab = Lab::new();
     let up = lab.emr.run(&["cluster", "up"]);
     assert_eq!(up.code, Some(0), "{up}");
-    lab.emr.twin.fault(late().by(handler));
-    lab.emr.twin.fault(slow().by(handler));
+    lab.emr.twin.fault(overtaken().by(handler));
     let held = lab.hold_at(handler, if handler == "submit" { "AddJobFlowSteps" } else { "ListSteps" }, "");
     let execution = lab.start(&input());
     held.wait();
@@ -95,13 +94,9 @@ fn moves(handler: &'static str) -> BTreeSet<Right> {
     done_in(&lab)
 }
 
-/// A request for a cluster that is executed after it was sent again, and the other one, which is executed later still.
-fn late() -> Fault {
-    Fault::new("emr", "RunJobFlow", FaultKind::Late(Duration::from_millis(900)))
-}
-
-fn slow() -> Fault {
-    Fault::new("emr", "RunJobFlow", FaultKind::Delay(Duration::from_secs(1))).nth(2)
+/// A request for a cluster that is executed when it has been sent again, right before the other one.
+fn overtaken() -> Fault {
+    Fault::new("emr", "RunJobFlow", FaultKind::Overtaken(Moment::Before))
 }
 
 /// Asserts that the date is published although one request has made two clusters.
@@ -117,8 +112,7 @@ fn a_cluster_that_comes_up_twice_is_ended_by_whoever_asked_for_it() {
 
 fn spare() -> BTreeSet<Right> {
     let lab = Lab::new();
-    lab.emr.twin.fault(late());
-    lab.emr.twin.fault(slow());
+    lab.emr.twin.fault(overtaken());
     lab.succeeded(&lab.run(), "two clusters");
     check_published_by_one_of_two(&lab, "two clusters");
     assert_eq!(lab.emr.clusters().len(), 2, "{lab}");

@@ -47,6 +47,24 @@ fn a_call_whose_client_has_gone_is_executed_when_its_time_has_come() {
 }
 
 #[test]
+fn a_call_that_is_overtaken_is_executed_with_the_next_one() {
+    for (moment, order) in [(Moment::Before, ["lost", "next"]), (Moment::After, ["next", "lost"])] {
+        let twin = Twin::start();
+        let cluster = start(&twin, &json!({}));
+        twin.hold();
+        twin.fault(Fault::new("emr", "AddJobFlowSteps", FaultKind::Overtaken(moment)));
+        let add = |name: &str| {
+            let request = json!({ "JobFlowId": cluster, "Steps": [step(name)] });
+            json_call(&twin, "elasticmapreduce", "ElasticMapReduce.AddJobFlowSteps", &request)
+        };
+        assert!(add("lost").is_none() && twin.steps(&cluster).is_empty());
+        assert!(add("next").is_some());
+        let names: Vec<String> = twin.steps(&cluster).iter().map(|step| step["Name"].as_str().unwrap().into()).collect();
+        assert_eq!(names, order);
+    }
+}
+
+#[test]
 fn a_refusal_names_the_action_and_the_resource() {
     let twin = Twin::start();
     twin.bucket("faults-denied");

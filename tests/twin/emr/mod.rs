@@ -27,8 +27,9 @@ use pages::Pages;
 pub use refusal::Refusal;
 pub use step::{Outcome, Step};
 
-use super::Options;
 use super::clock::Clock;
+use super::witness::Moment;
+use super::Options;
 
 /// What a change of state means for the world outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +70,8 @@ pub struct Emr {
     pub effects: Vec<Effect>,
     /// Requests that are executed when their time has come, whose clients have gone.
     late: Vec<(Duration, String, Value)>,
+    /// Requests that are executed with the next one of their operation, whose clients have gone.
+    overtaken: Vec<(Moment, String, Value)>,
     idle_second: Duration,
     exec: bool,
     ids: u64,
@@ -87,6 +90,7 @@ impl Emr {
             pages: BTreeMap::new(),
             effects: Vec::new(),
             late: Vec::new(),
+            overtaken: Vec::new(),
             idle_second: options.idle_second,
             exec: options.exec.is_some(),
             ids: 0,
@@ -96,6 +100,22 @@ impl Emr {
     /// Executes a request in a while.
     pub fn later(&mut self, after: Duration, operation: &str, body: &Value) {
         self.late.push((self.clock.now() + after, operation.to_string(), body.clone()));
+    }
+
+    /// Executes a request with the next one of its operation.
+    pub fn overtaken(&mut self, moment: Moment, operation: &str, body: &Value) {
+        self.overtaken.push((moment, operation.to_string(), body.clone()));
+    }
+
+    /// Returns the answer to a call, and executes those that it overtakes.
+    pub fn answer_with_overtaken(&mut self, operation: &str, body: &Value) -> Result<Value, Refusal> {
+        let mut overtaken: Vec<_> = self.overtaken.extract_if(.., |(_, what, _)| what == operation).collect();
+        let after = overtaken.extract_if(.., |(moment, ..)| *moment == Moment::After).collect::<Vec<_>>();
+        // Nobody is there to hear how those went.
+        overtaken.iter().for_each(|(_, operation, body)| drop(self.answer(operation, body)));
+        let answer = self.answer(operation, body);
+        after.iter().for_each(|(_, operation, body)| drop(self.answer(operation, body)));
+        answer
     }
 
     /// Lets happen what is due by now.
