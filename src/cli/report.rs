@@ -12,6 +12,7 @@ use super::app::{App, yesterday};
 use super::workspace::Workspace;
 use super::{jobs, runs, sql};
 use crate::error::{Error, Kind, Result};
+use crate::event::{Event, Sink};
 use crate::ingest::sample;
 use crate::job::Job;
 use crate::names::Uri;
@@ -97,6 +98,29 @@ pub async fn report(app: &App, args: &ReportArgs) -> Result<u8> {
         let how = if args.open && !opened { "; there is no browser to open it here" } else { "" };
         format!("{shown}  ({size}{how})\n") + &link.map_or_else(String::new, |link| format!("\n{link}\n"))
     })
+}
+
+/// Writes the page of a job after its run and returns where, from the working folder. What goes wrong is a warning: the
+/// tables are published.
+pub async fn after_run(
+    work: &Workspace<'_>,
+    job: &Job,
+    run: &RunRecord,
+    said: sql::TablesSay,
+    sink: &mut dyn Sink,
+) -> Option<PathBuf> {
+    let path = place(work, &job.name);
+    let written = async {
+        let body = page(work, job, Some(run), said).await?.html()?;
+        FileStore.put(&Uri::from_path(&path), body.as_bytes()).await
+    };
+    match written.await {
+        Ok(_) => Some(path.strip_prefix(&work.project.cwd).map_or_else(|_| path.clone(), Path::to_path_buf)),
+        Err(error) => {
+            sink.emit(Event::Warning { text: format!("the report cannot be written: {error}") });
+            None
+        }
+    }
 }
 
 /// Returns where the page of a job is kept.

@@ -8,7 +8,7 @@ use super::app::App;
 use super::args::{RetryArgs, Selection, SubmitArgs};
 use super::jobs::{self, Asked};
 use super::workspace::Workspace;
-use super::{attach, sql};
+use super::{attach, report, sql};
 use crate::config::Lake;
 use crate::error::{Error, Kind, Result};
 use crate::event::{RunState, Sink};
@@ -35,7 +35,9 @@ pub async fn submit(app: &App, args: &SubmitArgs) -> Result<u8> {
     let (work, job) = app.open_for(&selection, args.watching).await?;
     let services = work.services_via(args.driver.via)?;
     let mut sink = app.sink();
-    let submission = Submission::new(&work, &services, &selection, job)?;
+    let mut submission = Submission::new(&work, &services, &selection, job)?;
+    // Made-up pages are for trying things out, again and again: nobody waits for a page about them.
+    submission.page = !args.sample;
     if args.sample {
         write_sample(&work, sink.as_mut()).await?;
     }
@@ -89,6 +91,7 @@ pub async fn retry(app: &App, args: &RetryArgs) -> Result<u8> {
     // What was forced and has finished is a result now; forcing it again would throw that away.
     submission.select.after = record.intent.map_or_else(Vec::new, |intent| intent.select.after);
     submission.select.after.push(id);
+    submission.page = true;
     submission.run(&work, &services, app.sink()).await
 }
 
@@ -116,6 +119,8 @@ pub struct Submission {
     pub asked: Vec<String>,
     /// The code, as it was when this was asked for.
     pub code: Code,
+    /// Whether a page is written about what is published, in a lake of this machine: elsewhere its queries cost.
+    pub page: bool,
 }
 
 /// What came of a submission.
@@ -138,7 +143,7 @@ impl Submission {
     pub fn new(work: &Workspace<'_>, services: &Services, selection: &Selection, job: Asked) -> Result<Self> {
         let (job, date, select) = job;
         let code = jobs::code(&work.project, &job, services)?;
-        Ok(Self { job, date, select, asked: asked(selection), code })
+        Ok(Self { job, date, select, asked: asked(selection), code, page: false })
     }
 
     /// Returns what a run after one that gave way to others has to do: with its job, its code and its options.
@@ -151,7 +156,7 @@ impl Submission {
         let mut select = intent.select.clone();
         select.after.push(record.run.clone());
         let (job, date, asked) = (intent.job.clone(), record.run.date, record.asked.clone());
-        Ok(Self { job, date, select, asked, code: intent.code(record) })
+        Ok(Self { job, date, select, asked, code: intent.code(record), page: false })
     }
 
     /// Collects what a plan is made from; there may be no raw pages.
@@ -180,10 +185,16 @@ impl Submission {
     /// A run of the same job and date that is going on is attached to instead of begun a second time.
     pub async fn run(self, work: &Workspace<'_>, services: &Services, mut sink: Box<dyn Sink>) -> Result<u8> {
         let outcome = self.execute(work, services, sink.as_mut()).await?;
-        let insights = match &outcome {
-            SubmitOutcome::Published(..) => sql::said(work, &self.job, &[], sink.as_mut()).await.insights,
-            _ => Vec::new(),
-        };
+        let (mut insights, mut page_at) = (Vec::new(), None);
+        if let SubmitOutcome::Published(outcome) = &outcome {
+            let page = self.page && work.session.is_none() && !self.job.report.is_empty();
+            let charts = if page { self.job.report.as_slice() } else { &[] };
+            let said = sql::said(work, &self.job, charts, sink.as_mut()).await;
+            insights.clone_from(&said.insights);
+            if page {
+                page_at = report::after_run(work, &self.job, &outcome.record, said, sink.as_mut()).await;
+            }
+        }
         // The live view must be off the terminal before the answer is printed.
         drop(sink);
         match outcome {
@@ -193,7 +204,8 @@ impl Submission {
                 said + &format!("  soflow tables\n  soflow submit {job} --date {date} --force\n")
             }),
             SubmitOutcome::Published(outcome) => {
-                print(work.app, &RunSummary { insights, ..published(&outcome) }, outcome.unshown)
+                let summary = RunSummary { insights, report: page_at, ..published(&outcome) };
+                print(work.app, &summary, outcome.unshown)
             }
             SubmitOutcome::Over(record) => attach::over(work.app, &record),
             SubmitOutcome::Left(record) => super::deploy::hand_over(work, &record).await,
@@ -305,6 +317,7 @@ pub fn published(outcome: &Outcome) -> RunSummary {
         seconds: record.ended_at.map_or(0.0, |ended| ended.duration_since(record.started_at).as_secs_f64()),
         tables,
         insights: Vec::new(),
+        report: None,
         next,
         quarantined,
     }
@@ -356,6 +369,7 @@ fn up_to_date(gathered: &Gathered<'_>, plan: &Plan, services: &Services) -> RunS
         tables: table_lines(&facts.tables, plan, &[], &BTreeMap::new()),
         quarantined: Vec::new(),
         insights: Vec::new(),
+        report: None,
         next: vec!["soflow tables".into()],
     }
 }

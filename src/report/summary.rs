@@ -1,5 +1,7 @@
 //! The answer of a run: what it left behind, for people and for programs.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use super::format::{bytes, count, plural, seconds};
@@ -28,6 +30,8 @@ pub struct RunSummary {
     pub quarantined: Vec<SetAside>,
     /// What the data says.
     pub insights: Vec<InsightLines>,
+    /// The page about the job that was written.
+    pub report: Option<PathBuf>,
     /// Commands that show more.
     pub next: Vec<String>,
 }
@@ -111,6 +115,10 @@ impl RunSummary {
                 shown.push_str(&format!("  • {}\n", lines.join("\n    ")));
             }
         }
+        if let Some(page) = &self.report {
+            let page = text::line(&page.display().to_string());
+            shown.push_str(&format!("\n{}\n  {page}\n", paint(style.strong, "Report")));
+        }
         if !self.next.is_empty() {
             shown.push_str(&format!("\n{}\n", paint(style.strong, "Where to look next")));
             for command in &self.next {
@@ -193,6 +201,7 @@ mod tests {
                     "c++\u{1b}[2J: 90 questions".into(),
                 ],
             }],
+            report: Some(".soflow/report/daily.html".into()),
             next: vec!["soflow show tag_trends_weekly".into(), "soflow runs daily".into()],
         }
     }

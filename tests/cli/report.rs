@@ -60,6 +60,21 @@ fn the_page_says_what_the_tables_say() {
 }
 
 #[test]
+fn the_page_is_there_after_a_publication_and_no_reason_to_fail() {
+    let project = published();
+    let page = project.path().join(".soflow/report/sold.html");
+    let (written, asked) = (fs::read_to_string(&page).unwrap(), project.soflow(["report", "-o", "-"]).stdout);
+    let without_time = |page: &str| page.split_once("<main").unwrap().1.split_once("<footer").unwrap().0.to_string();
+    assert_eq!(without_time(&written), without_time(&asked), "after the run, and when it is asked for");
+    fs::remove_dir_all(page.parent().unwrap()).unwrap();
+    project.write(".soflow/report", "in the way");
+    let again = project.soflow(["submit", "sold", "--date", "2026-11-22", "--force", "--output", "json"]);
+    assert_eq!(again.code, Some(0), "{again}");
+    assert!(again.stderr.contains("the report cannot be written: "), "{again}");
+    assert_eq!(again.json()["report"], serde_json::Value::Null);
+}
+
+#[test]
 fn markdown_goes_to_stdout_and_the_page_where_it_is_wanted() {
     let project = published();
     let said = project.soflow(["report", "sold", "--format", "markdown"]);

@@ -97,6 +97,7 @@ impl Dates<'_> {
             select: planned.select.clone(),
             asked: planned.asked.clone(),
             code: jobs::code(&self.work.project, &planned.job, &services)?,
+            page: false,
         };
         let mut inner = self.sink();
         let several = self.args.parallel > 1;

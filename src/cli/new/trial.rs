@@ -90,7 +90,7 @@ async fn run_in(
     let select = Select { steps: vec![step.name.clone()], force: true, after: Vec::new() };
     let code = jobs::code(&work.project, &job, services)?;
     let run = RunId { job: job.name.clone(), date: yesterday(), number: 1 };
-    let submission = Submission { job, date: run.date, select: select.clone(), asked: Vec::new(), code };
+    let submission = Submission { job, date: run.date, select: select.clone(), asked: Vec::new(), code, page: false };
     let gathered = submission.gather(select, work.lake(), services).await?;
     let planned = plan::plan(&gathered.facts)?;
     let planned = planned.step(&step.name).ok_or_else(|| Error::new(Kind::Internal, "the step is in no plan"))?;
