@@ -124,11 +124,12 @@ impl ReportPage {
 
 /// Writes a value of a template, escaped for where it stands.
 fn escaped(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), TemplateError> {
-    if value.is_safe() || value.is_undefined() || value.is_none() {
-        return minijinja::escape_formatter(out, state, value);
+    if value.is_undefined() || value.is_none() {
+        return Ok(());
     }
     let text = value.as_str().map_or_else(|| value.to_string(), String::from);
     let text = match state.auto_escape() {
+        _ if value.is_safe() => text,
         AutoEscape::Custom(_) => for_markdown(&text),
         _ => svg::escape(&text),
     };

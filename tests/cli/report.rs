@@ -55,7 +55,7 @@ fn the_page_says_what_the_tables_say() {
     assert!(html.contains("<b>6,011</b>"), "the sum of all");
     assert!(html.contains("<li>&lt;i&gt;a|b&lt;/i&gt; &amp; 3001.8"), "the insight");
     assert!(html.contains("This chart cannot be drawn: "), "the chart that is wrong");
-    assert!(html.contains("All 3 checks of 1 tables held"), "the checks");
+    assert!(html.contains("All 3 checks of 1 table held"), "the checks");
     assert!(!html.contains("<i>") && !html.contains("<b>of"), "what is data became markup");
 }
 

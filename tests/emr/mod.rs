@@ -15,6 +15,7 @@ mod loss;
 mod lost;
 mod publishing;
 mod race;
+mod report;
 mod said;
 mod submit;
 mod upload;

@@ -1,6 +1,6 @@
 //! The twin's own tests: what the tests against AWS stand on must stand itself.
 
-mod client;
+pub mod client;
 mod clusters;
 mod execution;
 mod faults;
