@@ -109,6 +109,22 @@ fn odd_values_are_drawn_within_the_drawing() {
     }
 }
 
+#[test]
+fn names_below_an_axis_stand_apart_however_uneven_the_months_are() {
+    let months = ["2021-03", "2021-04", "2021-05", "2021-08", "2023-11", "2025-07"];
+    let rows = batch(vec![("label", text(&["a"; 6])), ("x", text(&months)), ("value", numbers(&[1.0; 6]))]);
+    let html = page(vec![Figure::new(&chart(ChartKind::Lines), &ChartRows::read(&[rows], 10))]).html().unwrap();
+    let place = |name: &str| {
+        let text = html.lines().find(|line| line.contains(&format!(">{name}</text>")))?;
+        let text = &text[..text.find(&format!(">{name}</text>"))?];
+        text.rsplit_once("x=\"")?.1.split('"').next()?.parse::<f64>().ok()
+    };
+    let places: Vec<f64> = ["Mar ’21", "Nov ’23", "Jul ’25"].iter().filter_map(|name| place(name)).collect();
+    assert_eq!(places.len(), 3);
+    assert_eq!((place("Apr"), place("May")), (None, None), "they would stand on the first one");
+    assert!(places.is_sorted_by(|a, b| b - a >= 50.0), "{places:?}");
+}
+
 /// Relative luminance and contrast as WCAG 2.2 defines them.
 fn contrast(a: &str, b: &str) -> f64 {
     let luminance = |colour: &str| {

@@ -204,12 +204,14 @@ fn below(svg: &mut Svg, series: &[&Series], x: &Scale) {
 
 /// Writes the names of moments in a line, as many as fit; a year is named where it begins.
 pub(super) fn named_below(svg: &mut Svg, moments: &[(&TimePoint, f64)], x: &Scale, height: f64) {
-    let apart = (x.to.1 - x.to.0) / moments.len().max(1) as f64;
-    let every = (NAME_BELOW / apart).ceil().max(1.0) as usize;
-    let mut year = None;
-    for (moment, at) in moments.iter().step_by(every) {
-        svg.text((x.at(*at), height), Anchor::Middle, "tick", &moment.short(moment.year() != year));
-        year = moment.year();
+    let (mut year, mut free) = (None, f64::NEG_INFINITY);
+    for (moment, at) in moments {
+        let place = x.at(*at);
+        if place < free {
+            continue;
+        }
+        svg.text((place, height), Anchor::Middle, "tick", &moment.short(moment.year() != year));
+        (year, free) = (moment.year(), place + NAME_BELOW);
     }
 }
 

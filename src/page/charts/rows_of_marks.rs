@@ -8,7 +8,7 @@ use crate::job::ShowAs;
 
 /// Pixels a row is high, and how wide the names at the left and the numbers at the right are.
 const ROW: f64 = 24.0;
-const NAMES: f64 = 170.0;
+const NAMES: f64 = 184.0;
 const NUMBERS: f64 = 150.0;
 
 /// Longest name that fits at the left, in characters.
