@@ -150,11 +150,19 @@ def test_ranks_of_equal_pairs_follow_their_names(spark):
     assert [found["rank"] for _, found in sorted(pairs(spark, rows).items())] == [1, 2, 3]
 
 
-UNITS = "site string, unit_type string, question_id bigint, week_start date, n_sentences int, polarity_net double"
+UNITS = (
+    "site string, unit_type string, question_id bigint, week_start date, n_sentences int, polarity_net double, "
+    "text_part string, p_negative double, p_positive double"
+)
 
 
 def sentiment_rows(spark, units, tags):
-    frame = spark.createDataFrame([(SITE, kind, q, day("2026-01-05"), n, net) for kind, q, n, net in units], UNITS)
+    """tag_sentiment's rows by (unit type, tag), of units (type, question, sentences, net, and what else differs)."""
+    usual = {"text_part": "body", "p_negative": None, "p_positive": None}
+    rows = []
+    for kind, question, n, net, *more in units:
+        rows.append((SITE, kind, question, day("2026-01-05"), n, net, *{**usual, **dict(*more)}.values()))
+    frame = spark.createDataFrame(rows, UNITS)
     questions = spark.createDataFrame(
         [(SITE, q, t) for q, t in tags.items()], "site string, question_id bigint, tags array<string>"
     )
@@ -176,6 +184,25 @@ def test_a_tag_is_compared_with_all_texts_of_its_kind_and_week(spark):
     perl = rows["answer", "perl"]
     assert (perl["n_units"], perl["net_lo"], perl["net_hi"], perl["label"]) == (1, None, None, "low_n")
     assert rows["comment", "java"]["baseline_net"] == 0.25
+
+
+def test_the_interval_holds_the_models_doubt(spark):
+    """Texts all alike, each 20 % negative and 30 % positive: the variance of each is 0.5 - 0.1 * 0.1."""
+    doubtful = ("answer", 1, 1, 0.1, {"p_negative": 0.2, "p_positive": 0.3})
+    row = sentiment_rows(spark, [doubtful] * 40, {1: ["java"]})["answer", "java"]
+    half = 1.959963985 * math.sqrt(0.49 / 40)
+    assert (row["net_lo"], row["net_mean"], row["net_hi"]) == pytest.approx((0.1 - half, 0.1, 0.1 + half))
+
+
+def test_other_languages_and_titles_alone_are_counted_and_in_no_mean(spark):
+    english = [("question", 1, 1, 0.5)] * 3
+    title, foreign = ("question", 1, 1, -1.0, {"text_part": "title"}), ("question", 1, 2, None)
+    tags = {1: ["java", "go"], 2: ["php"]}
+    without = sentiment_rows(spark, english, tags)
+    rows = sentiment_rows(spark, [*english, title, title, foreign, ("question", 2, 1, None)], tags)
+    assert rows.keys() == without.keys()
+    for key, row in rows.items():
+        assert row == {**without[key], "n_left_out": 3}
 
 
 def test_texts_all_alike_are_at_the_baseline(spark):
