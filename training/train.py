@@ -1,8 +1,8 @@
 """`train.py FILE [--out MODEL]`: learns the sentiment model from labelled texts and says how good it is, as JSON.
 
-FILE has a text a line, `id;label;text`. The measures are by 5-fold cross-validation: each text is scored by a model that
-has not seen it, in the form in which models are shipped, by the code that scores the job's texts. The model that is
-written has seen all of FILE. The same FILE gives the same bytes. Needs what requirements.lock pins; see
+FILE has a text a line, `id;label;text`. The measures are by 5-fold cross-validation: each text is scored by a model
+that has not seen it, in the form in which models are shipped, by the code that scores the job's texts. The model that
+is written has seen all of FILE. The same FILE gives the same bytes. Needs what requirements.lock pins; see
 docs/sentiment.md.
 """
 
@@ -13,6 +13,7 @@ import json
 import math
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from threadpoolctl import threadpool_limits
 CODE = Path(__file__).resolve().parents[1] / "pyspark"
 sys.path.insert(0, str(CODE))
 
-from soflow_jobs.gold import measure, read_gold  # noqa: E402
+from soflow_jobs.gold import digest, measure, read_gold  # noqa: E402
 from soflow_jobs.sentiment_model import FILE, LABELS, SIGNS, parse, signs, terms  # noqa: E402
 from soflow_jobs.vader import compound, sentences  # noqa: E402
 
@@ -37,6 +38,7 @@ BINS = 10  # of the calibration error
 
 
 def main() -> int:
+    """Writes the model and prints what is known of it. Returns the exit code."""
     parser = argparse.ArgumentParser(description="Learn the sentiment model from labelled texts.")
     parser.add_argument("file", metavar="FILE", type=Path, help="one `id;label;text` a line")
     parser.add_argument("--out", metavar="MODEL", type=Path, default=CODE / "soflow_jobs" / FILE)
@@ -46,21 +48,19 @@ def main() -> int:
     compounds = [[compound(sentence) for sentence in sentences(text)] for text in texts]
     # The order in which threads add up would change the last digits.
     with threadpool_limits(1):
-        told = cross_validated(labels, texts, compounds)
-        document = learn(labels, texts, compounds)
+        learned = {"digest": digest(pairs), "cross_validated": cross_validated(labels, texts, compounds)}
+        document = learn(labels, texts, compounds, learned)
     arguments.out.write_bytes(document)
-    told |= {"model": {"bytes": len(document), "version": parse(document).version}}
+    told = {"texts": len(texts), **learned, "bytes": len(document), "version": parse(document).version}
     print(json.dumps(told, indent=2))
     return 0
 
 
-def learn(labels: list[str], texts: list[str], compounds: list[list[float]]) -> bytes:
+def learn(labels: list[str], texts: list[str], compounds: list[list[float]], learned: dict | None = None) -> bytes:
     """A model as the file that is shipped: numbers are thousandths, weights are against neutral."""
     counted = [terms(text) for text in texts]
     in_texts = Counter(term for each in counted for term in each)
-    idf = {
-        term: math.log((1 + len(texts)) / (1 + n)) + 1.0 for term, n in sorted(in_texts.items()) if n >= RAREST
-    }
+    idf = {term: math.log((1 + len(texts)) / (1 + n)) + 1.0 for term, n in sorted(in_texts.items()) if n >= RAREST}
     seen = np.array([signs(text, each or [0.0]) for text, each in zip(texts, compounds, strict=True)]) * SIGN_SCALE
     rows = hstack([weighted(counted, idf), csr_matrix(seen)]).tocsr()
     fitted = LogisticRegression(C=INVERSE_PENALTY, tol=1e-7, max_iter=20_000).fit(rows, labels)
@@ -68,6 +68,7 @@ def learn(labels: list[str], texts: list[str], compounds: list[list[float]]) -> 
     weights, bias = fitted.coef_ - fitted.coef_[1], fitted.intercept_ - fitted.intercept_[1]
     of_signs = weights[:, len(idf) :] * SIGN_SCALE
     document = {
+        "learned": learned,
         "terms": "\t".join(idf),
         "idf": thousandths(idf.values()),
         "negative": thousandths(weights[0, : len(idf)]),
@@ -92,7 +93,8 @@ def weighted(counted: list[Counter[str]], idf: dict[str, float]) -> csr_matrix:
     return csr_matrix((values, columns, starts), shape=(len(counted), len(idf)))
 
 
-def thousandths(values) -> list[int]:
+def thousandths(values: Iterable[float]) -> list[int]:
+    """The numbers as they are shipped."""
     return [round(float(value) * 1000) for value in values]
 
 
@@ -104,7 +106,7 @@ def cross_validated(labels: list[str], texts: list[str], compounds: list[list[fl
         for at in unseen:
             chances[at] = list(model.probabilities(texts[at], compounds[at]))
     found = [LABELS[at] for at in chances.argmax(axis=1)]
-    return {"texts": len(texts), **measure(labels, found), "calibration_error": calibration_error(labels, chances)}
+    return measure(labels, found) | {"calibration_error": calibration_error(labels, chances)}
 
 
 def calibration_error(labels: list[str], chances: np.ndarray) -> float:

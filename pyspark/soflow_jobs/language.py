@@ -16,9 +16,7 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 ENGLISH = "en"
 
 # What people write on such sites. Among all 139 languages of the model, identifiers pass for Latin or Zulu.
-LANGUAGES = tuple(
-    "ar bg cs da de el en es fa fi fr he hi hu id it ja ko nl no pl pt ro ru sv th tr uk vi zh".split()
-)
+LANGUAGES = tuple("ar bg cs da de el en es fa fi fr he hi hu id it ja ko nl no pl pt ro ru sv th tr uk vi zh".split())
 
 # Below this probability of English a text is in another language.
 EXCLUDED = 0.01

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from soflow_jobs.vader import LINK_OR_NAME, counts
 
@@ -55,9 +56,13 @@ class Probabilities:
 
 @dataclass(frozen=True)
 class Model:
-    """Log odds of negative and of positive over neutral: by term, after its inverse document frequency, and by sign."""
+    """Log odds of negative and of positive over neutral: by term, after its inverse document frequency, and by sign.
+
+    `learned` has the digest of the labelled texts, and what cross-validation on them said.
+    """
 
     version: str
+    learned: Mapping[str, Any]
     terms: Mapping[str, tuple[float, float, float]]
     signs: Sequence[tuple[float, float]]
     bias: tuple[float, float]
@@ -101,6 +106,7 @@ def parse(data: bytes) -> Model:
     pairs = {name: (negative / 1000, positive / 1000) for name, (negative, positive) in raw["signs"].items()}
     return Model(
         version=hashlib.sha256(data).hexdigest()[:12],
+        learned=raw["learned"],
         terms=dict(zip(raw["terms"].split("\t"), zip(*columns, strict=True), strict=True)),
         signs=[pairs[name] for name in SIGNS],
         bias=pairs["bias"],

@@ -56,12 +56,14 @@ def question_units(questions: DataFrame) -> DataFrame:
     """The units of questions: the title is a text's first line, and all of it where nothing is left of the body."""
     text = F.concat_ws("\n", F.col("title"), F.col("body_text"))
     part = F.when(F.coalesce(F.col("body_text"), F.lit("")) == "", "title").otherwise("body")
-    return _units(questions, "question", F.col("question_id"), F.col("question_id"), text, part)
+    marked = questions.withColumn("text_part", part)
+    return _units(marked, "question", F.col("question_id"), F.col("question_id"), text)
 
 
 def answer_units(answers: DataFrame) -> DataFrame:
     """The units of answers."""
-    return _units(answers, "answer", F.col("answer_id"), F.col("question_id"), F.col("body_text"))
+    marked = answers.withColumn("text_part", F.lit("body"))
+    return _units(marked, "answer", F.col("answer_id"), F.col("question_id"), F.col("body_text"))
 
 
 def comment_units(comments: DataFrame, questions: DataFrame, answers: DataFrame) -> DataFrame:
@@ -78,7 +80,8 @@ def comment_units(comments: DataFrame, questions: DataFrame, answers: DataFrame)
         # The API has said what it is: no need to have seen the question.
         F.when(F.col("post_type") == "question", F.col("post_id")),
     )
-    return _units(placed, "comment", F.col("comment_id"), question, F.col("text"))
+    marked = placed.withColumn("text_part", F.lit("body"))
+    return _units(marked, "comment", F.col("comment_id"), question, F.col("text"))
 
 
 def scored(units: DataFrame, run_id: str, engine: str) -> DataFrame:
@@ -97,14 +100,7 @@ def scored(units: DataFrame, run_id: str, engine: str) -> DataFrame:
     return units.mapInArrow(add, ddl(columns))
 
 
-def _units(
-    frame: DataFrame,
-    unit_type: str,
-    unit_id: Column,
-    question_id: Column,
-    text: Column,
-    part: Column | None = None,
-) -> DataFrame:
+def _units(frame: DataFrame, unit_type: str, unit_id: Column, question_id: Column, text: Column) -> DataFrame:
     return frame.select(
         F.col("site"),
         F.lit(unit_type).alias("unit_type"),
@@ -113,7 +109,7 @@ def _units(
         F.col("created_at"),
         F.col("created_month"),
         text.alias("text"),
-        (F.lit("body") if part is None else part).alias("text_part"),
+        F.col("text_part"),
     )
 
 
