@@ -58,7 +58,7 @@ def main() -> int:
 
 def learn(labels: list[str], texts: list[str], compounds: list[list[float]], learned: dict | None = None) -> bytes:
     """A model as the file that is shipped: numbers are thousandths, weights are against neutral."""
-    counted = [terms(text) for text in texts]
+    counted = [Counter(terms(text)) for text in texts]
     in_texts = Counter(term for each in counted for term in each)
     idf = {term: math.log((1 + len(texts)) / (1 + n)) + 1.0 for term, n in sorted(in_texts.items()) if n >= RAREST}
     seen = np.array([signs(text, each or [0.0]) for text, each in zip(texts, compounds, strict=True)]) * SIGN_SCALE

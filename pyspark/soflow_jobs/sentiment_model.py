@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from soflow_jobs.vader import LINK_OR_NAME, counts
+from soflow_jobs.vader import counts, unlinked
 
 LABELS = ("negative", "neutral", "positive")
 FILE = "sentiment_model.json"
@@ -28,8 +28,8 @@ FILE = "sentiment_model.json"
 ODDS = {"question": 0.02, "answer": 0.02, "comment": 0.07}
 
 TOKEN = re.compile(r"[^\W_]+(?:'[a-z]+)?|[!?]+|(?<!\w)[:;=8x][-^o']?[()dp/|\\]+|[^\x00-\x7f\w\s]")
-HAPPY = re.compile(r"(?<!\w)[:;=8xX][-^o']?[)DPp\]]|<3|[☺😀-😆😉-😎👍]|(?<!\w)\^_?\^")
-SAD = re.compile(r"(?<!\w)[:;=][-^o']?[(/|\\\[]|[☹😑-😕😞-😭👎]")
+HAPPY = ":) :-) ;) ;-) =) :D :-D =D ;D xD XD :P :-P :p ;P :] <3 ^^ ^_^ ☺ 😀 😁 😂 😃 😄 😅 😆 😉 😊 😋 😍 👍".split()
+SAD = ":( :-( :'( =( ;( :/ :-/ :\\ :-\\ :| :-| :[ ☹ 😑 😒 😓 😔 😕 😞 😠 😡 😢 😩 😭 👎".split()
 
 # What `signs` returns, in order.
 SIGNS = tuple(
@@ -71,14 +71,19 @@ class Model:
         """What a text is, of which VADER scores the sentences so; by default as one of Senti4SD, else of ODDS."""
         if not compounds:
             return Probabilities(0.0, 1.0, 0.0)
-        found = [((math.log(n) + 1.0), known) for term, n in terms(text).items() if (known := self.terms.get(term))]
-        weighted = [(weight * idf, negative, positive) for weight, (idf, negative, positive) in found]
-        length = math.sqrt(sum(weight * weight for weight, _, _ in weighted)) or 1.0
-        parts = [(weight / length, negative, positive) for weight, negative, positive in weighted]
-        parts += [(sign, *weights) for sign, weights in zip(signs(text, compounds), self.signs, strict=True)]
+        negative = positive = squares = 0.0
+        for term, n in Counter(filter(self.terms.__contains__, terms(text))).items():
+            idf, to_negative, to_positive = self.terms[term]
+            weight = idf if n == 1 else idf * (math.log(n) + 1.0)
+            squares += weight * weight
+            negative += weight * to_negative
+            positive += weight * to_positive
+        length = math.sqrt(squares) or 1.0
         prior = math.log(ODDS[kind]) if kind else 0.0
-        negative = self.bias[0] + prior + sum(value * weight for value, weight, _ in parts)
-        positive = self.bias[1] + prior + sum(value * weight for value, _, weight in parts)
+        negative, positive = negative / length + self.bias[0] + prior, positive / length + self.bias[1] + prior
+        for sign, (to_negative, to_positive) in zip(signs(text, compounds), self.signs, strict=True):
+            negative += sign * to_negative
+            positive += sign * to_positive
         return softmax(negative, positive)
 
 
@@ -113,15 +118,15 @@ def parse(data: bytes) -> Model:
     )
 
 
-def terms(text: str) -> Counter[str]:
-    """How often each word and each pair of neighbouring words is in the text, lower case, links and @names aside."""
-    words = TOKEN.findall(LINK_OR_NAME.sub(" ", text.lower()))
-    return Counter(words) + Counter(map(" ".join, zip(words, words[1:], strict=False)))
+def terms(text: str) -> list[str]:
+    """Each word and each pair of neighbouring words of the text, lower case, links and @names aside."""
+    words = TOKEN.findall(unlinked(text).lower())
+    return [*words, *map(" ".join, zip(words, words[1:], strict=False))]
 
 
 def signs(text: str, compounds: Sequence[float]) -> list[float]:
     """The numbers named in SIGNS. Counts are cut off: the tenth exclamation mark says no more than the third."""
-    n = len(compounds)
+    n, plain = len(compounds), unlinked(text)
     n_pos, n_neg = counts(compounds)
     return [
         math.fsum(compounds) / n,
@@ -131,6 +136,6 @@ def signs(text: str, compounds: Sequence[float]) -> list[float]:
         n_neg / n,
         min(text.count("!"), 3) / 3,
         min(text.count("?"), 3) / 3,
-        min(len(HAPPY.findall(text)), 2) / 2,
-        min(len(SAD.findall(text)), 2) / 2,
+        min(sum(map(plain.count, HAPPY)), 2) / 2,
+        min(sum(map(plain.count, SAD)), 2) / 2,
     ]

@@ -9,7 +9,6 @@ month is scored again.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -94,7 +93,7 @@ def scored(units: DataFrame, run_id: str, engine: str) -> DataFrame:
         for batch in batches:
             for start in range(0, batch.num_rows, BATCH):
                 rows = batch.slice(start, BATCH).to_pylist()
-                done = [{**row, **asdict(score(row["text"], engine, row["unit_type"])), **common} for row in rows]
+                done = [{**row, **vars(score(row["text"], engine, row["unit_type"])), **common} for row in rows]
                 yield pa.RecordBatch.from_pylist(done, schema)
 
     return units.mapInArrow(add, ddl(columns))

@@ -8,8 +8,9 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.metadata import version
+from string import punctuation
 
-from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+from vaderSentiment.vaderSentiment import BOOSTER_DICT, SentimentIntensityAnalyzer, SentiText
 
 from soflow_jobs.neutral_words import NEUTRAL_WORDS
 
@@ -25,27 +26,43 @@ EMOTIVE_SHARE = 0.10
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+|\n+")
 LINK_OR_NAME = re.compile(r"https?://\S+|(?<!\w)@\w+")
 HAS_CONTENT = re.compile(r"\w|[:;=8][-^']?[()DPp/|\\]|[^\x00-\x7f]")
-PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+BLANKED = str.maketrans(dict.fromkeys(punctuation, " "))
+
+
+def unlinked(text: str) -> str:
+    """The text without links and @names."""
+    return LINK_OR_NAME.sub(" ", text) if "@" in text or "://" in text else text
 
 
 def sentences(text: str) -> list[str]:
     """The text's sentences, without links and @names; those with neither a word nor a smiley are left out."""
-    plain = LINK_OR_NAME.sub(" ", text)
-    return [part.strip() for part in SENTENCE_END.split(plain) if part and HAS_CONTENT.search(part)]
+    return [part.strip() for part in SENTENCE_END.split(unlinked(text)) if part and HAS_CONTENT.search(part)]
 
 
 def compound(sentence: str) -> float:
-    """VADER's score of a sentence, -1 to 1.
+    """VADER's score of a sentence, -1 to 1; what `polarity_scores` says, in half the time.
 
-    Without a word of the lexicon it is 0, which is most sentences and faster found than computed.
+    That one looks at each character for an emoji, and at each word for what stands before it. Without a word of the
+    lexicon, which is most sentences, the score is 0.
     """
     analyzer = _analyzer()
-    lexicon = analyzer.lexicon
-    if sentence.isascii() and not any(
-        word in lexicon or word.strip(PUNCTUATION) in lexicon for word in sentence.lower().split()
-    ):
+    if not sentence.isascii():
+        return analyzer.polarity_scores(sentence)["compound"]
+    lower, (words, pieces) = sentence.lower(), _known()
+    if words.isdisjoint(lower.split()) and pieces.isdisjoint(lower.translate(BLANKED).split()):
         return 0.0
-    return analyzer.polarity_scores(sentence)["compound"]
+    parts = SentiText(sentence)
+    row, valences = parts.words_and_emoticons, []
+    for at, word in enumerate(row):
+        lower = word.lower()
+        modifies = lower in BOOSTER_DICT or (
+            lower == "kind" and [each.lower() for each in row[at + 1 : at + 2]] == ["of"]
+        )
+        if lower in words and not modifies:
+            valences = analyzer.sentiment_valence(0, parts, word, at, valences)
+        else:
+            valences.append(0)
+    return analyzer.score_valence(analyzer._but_check(row, valences), sentence)["compound"]
 
 
 def counts(compounds: Sequence[float]) -> tuple[int, int]:
@@ -62,6 +79,13 @@ def label(n_sentences: int, n_pos: int, n_neg: int) -> str:
     if not emotive or emotive / n_sentences < EMOTIVE_SHARE:
         return "neutral"
     return "positive" if n_pos > n_neg else "negative"
+
+
+@lru_cache(maxsize=1)
+def _known() -> tuple[frozenset[str], frozenset[str]]:
+    """The words and smileys of the lexicon, and what is left of them without punctuation."""
+    words = frozenset(_analyzer().lexicon)
+    return words, frozenset(piece for word in words for piece in word.translate(BLANKED).split())
 
 
 @lru_cache(maxsize=1)
