@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from importlib.metadata import version
+from threading import Lock
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
@@ -34,6 +35,9 @@ PLAIN = frozenset(
 PLAIN_SHARE = 0.15
 
 
+_LOADING = Lock()
+
+
 def language(text: str) -> str | None:
     """The ISO 639-1 code, or None for a text that may be English and does not look like it: an identifier, a link."""
     beginning = text[:CHARACTERS]
@@ -55,9 +59,14 @@ def language_version() -> str:
     return f"{version('py3langid')}/{EXCLUDED}/{CHARACTERS}/{PLAIN_SHARE}"
 
 
-@lru_cache(maxsize=1)
 def _identifier() -> LanguageIdentifier:
-    """Read once in a worker process."""
+    """Read once in a worker process: it takes a second of CPU. Sail's workers are threads, which all ask at once."""
+    with _LOADING:
+        return _loaded()
+
+
+@lru_cache(maxsize=1)
+def _loaded() -> LanguageIdentifier:
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     identifier.set_languages(LANGUAGES)
     return identifier
