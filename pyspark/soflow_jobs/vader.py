@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.metadata import version
 from string import punctuation
 
-from vaderSentiment.vaderSentiment import BOOSTER_DICT, SentimentIntensityAnalyzer, SentiText
+from vaderSentiment.vaderSentiment import BOOSTER_DICT, SentimentIntensityAnalyzer, SentiText, normalize
 
 from soflow_jobs.neutral_words import NEUTRAL_WORDS
 
@@ -26,7 +27,6 @@ EMOTIVE_SHARE = 0.10
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+|\n+")
 LINK_OR_NAME = re.compile(r"https?://\S+|(?<!\w)@\w+")
 HAS_CONTENT = re.compile(r"\w|[:;=8][-^']?[()DPp/|\\]|[^\x00-\x7f]")
-BLANKED = str.maketrans(dict.fromkeys(punctuation, " "))
 
 
 def unlinked(text: str) -> str:
@@ -48,21 +48,21 @@ def compound(sentence: str) -> float:
     analyzer = _analyzer()
     if not sentence.isascii():
         return analyzer.polarity_scores(sentence)["compound"]
-    lower, (words, pieces) = sentence.lower(), _known()
-    if words.isdisjoint(lower.split()) and pieces.isdisjoint(lower.translate(BLANKED).split()):
+    lexicon, tokens = analyzer.lexicon.keys(), sentence.lower().split()
+    if lexicon.isdisjoint(tokens) and lexicon.isdisjoint(token.strip(punctuation) for token in tokens):
         return 0.0
     parts = SentiText(sentence)
     row, valences = parts.words_and_emoticons, []
+    lower = [word.lower() for word in row]
     for at, word in enumerate(row):
-        lower = word.lower()
-        modifies = lower in BOOSTER_DICT or (
-            lower == "kind" and [each.lower() for each in row[at + 1 : at + 2]] == ["of"]
-        )
-        if lower in words and not modifies:
+        modifies = lower[at] in BOOSTER_DICT or lower[at : at + 2] == ["kind", "of"]
+        if lower[at] in lexicon and not modifies:
             valences = analyzer.sentiment_valence(0, parts, word, at, valences)
         else:
             valences.append(0)
-    return analyzer.score_valence(analyzer._but_check(row, valences), sentence)["compound"]
+    total = float(sum(analyzer._but_check(row, valences) if "but" in lower else valences))
+    emphasis = analyzer._punctuation_emphasis(sentence) if total else 0.0
+    return round(normalize(total + math.copysign(emphasis, total)), 4)
 
 
 def counts(compounds: Sequence[float]) -> tuple[int, int]:
@@ -79,13 +79,6 @@ def label(n_sentences: int, n_pos: int, n_neg: int) -> str:
     if not emotive or emotive / n_sentences < EMOTIVE_SHARE:
         return "neutral"
     return "positive" if n_pos > n_neg else "negative"
-
-
-@lru_cache(maxsize=1)
-def _known() -> tuple[frozenset[str], frozenset[str]]:
-    """The words and smileys of the lexicon, and what is left of them without punctuation."""
-    words = frozenset(_analyzer().lexicon)
-    return words, frozenset(piece for word in words for piece in word.translate(BLANKED).split())
 
 
 @lru_cache(maxsize=1)
