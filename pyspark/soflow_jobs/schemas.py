@@ -202,8 +202,8 @@ TAG_SENTIMENT_WEEKLY: Columns = (
     ("n_units", "bigint"),  # texts with at least one sentence, not in another language, not a title alone
     ("n_left_out", "bigint"),  # the tag's other texts with at least one sentence
     ("net_mean", "double"),  # mean polarity_net
-    ("net_lo", "double"),  # null: n_units = 1; 95 %, the model's doubt about each text included
-    ("net_hi", "double"),  # null: n_units = 1
+    ("net_lo", "double"),  # 95 %, the model's doubt about each text included; -1 or above
+    ("net_hi", "double"),  # 1 or below
     ("baseline_net", "double"),  # mean over all units of the site, same week and unit type
     ("diff_vs_baseline", "double"),
     ("label", "string"),  # above, below, at, low_n

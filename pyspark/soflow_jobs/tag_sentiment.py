@@ -47,52 +47,53 @@ def tag_sentiment(units: DataFrame, questions: DataFrame) -> DataFrame:
     baseline = spoken.groupBy(*WEEK).agg(mean("net").alias("baseline_net"))
     tags = questions.select(*THREAD, F.explode("tags").alias("tag"))
     by_tag = spoken.join(tags, on=THREAD, how="inner").groupBy(*WEEK, "tag")
+    middle, half = interval()
     measured = by_tag.agg(
         F.count("net").alias("n_units"),
         F.sum(F.when(F.col("net").isNull(), 1).otherwise(0)).alias("n_left_out"),
         mean("net").alias("net_mean"),
-        variance_of_mean().alias("variance"),
+        middle.alias("middle"),
+        half.alias("half"),
     )
-    half = Z95 * F.sqrt("variance")
     rows = measured.where(F.col("n_units") > 0).join(baseline, on=WEEK, how="inner")
-    rows = rows.withColumn("net_lo", F.col("net_mean") - half).withColumn("net_hi", F.col("net_mean") + half)
+    rows = rows.withColumn("net_lo", F.greatest(F.lit(-1.0), F.col("middle") - F.col("half")))
+    rows = rows.withColumn("net_hi", F.least(F.lit(1.0), F.col("middle") + F.col("half")))
     rows = rows.withColumn("diff_vs_baseline", F.col("net_mean") - F.col("baseline_net"))
-    return rows.withColumn("label", label()).drop("variance")
+    return rows.withColumn("label", label()).drop("middle", "half")
 
 
 def in_parts() -> list[Column]:
-    """`net` and `doubt` of a text in whole numbers of PARTS and PARTS squared; null for a text that is left out.
+    """`net` and `square` of a text in whole numbers of PARTS and PARTS squared; null for a text that is left out.
 
-    The doubt is the variance of what the text is (-1, 0 or 1), given its probabilities; 0 where VADER has decided.
+    The square is that of what the text is (-1, 0 or 1), as its probabilities expect it; of its net where VADER decided.
     """
-    counts = F.coalesce(F.col("text_part"), F.lit("body")) != "title"
     net, negative, positive = (
-        F.round(F.when(counts, F.col(name)) * PARTS).cast("bigint")
+        F.round(F.when(is_body(), F.col(name)) * PARTS).cast("bigint")
         for name in ("polarity_net", "p_negative", "p_positive")
     )
-    doubt = F.coalesce((negative + positive) * PARTS - net * net, net * 0)
-    return [net.alias("net"), doubt.alias("doubt")]
+    return [net.alias("net"), F.coalesce((negative + positive) * PARTS, net * net).alias("square")]
+
+
+def is_body() -> Column:
+    """Whether there is more of the text than a title."""
+    return F.coalesce(F.col("text_part"), F.lit("body")) != "title"
 
 
 def mean(column: str) -> Column:
     """Aggregate: the mean of whole numbers of PARTS, as a double; null when there is none."""
-    return F.sum(column).cast("double") / at_least(1, F.count(column)) / float(PARTS)
+    return F.sum(column).cast("double") / F.count(column) / float(PARTS)
 
 
-def variance_of_mean() -> Column:
-    """Aggregate: how far the mean may be from the mean of what the texts are, as a variance. Null below two texts.
+def interval() -> tuple[Column, Column]:
+    """Aggregates: the middle and half the length of the 95 % interval of what the texts are on average.
 
-    By the law of total variance: that of the texts' nets among them, and the mean of the doubt about each.
+    Two made-up texts, one negative and one positive and each by half, keep it from being too short for few texts, as
+    Agresti and Min do for a difference of two shares of the same n: Statistics in Medicine 24 (2005), 729-740.
     """
-    n, total = at_least(2, F.count("net")), F.sum("net").cast("double")
-    squares, doubts = F.sum(F.col("net") * F.col("net")).cast("double"), F.sum("doubt").cast("double")
-    between = (squares - total * total / n) / (n - 1.0)
-    return (F.greatest(between, between * 0.0) + doubts / n) / n / float(PARTS * PARTS)
-
-
-def at_least(least: int, n: Column) -> Column:
-    """The number as a double; null below `least`, so that nothing is divided by zero."""
-    return F.when(n >= least, n.cast("double"))
+    n = F.count("net").cast("double") + 2.0
+    middle = F.sum("net").cast("double") / n / float(PARTS)
+    square = (F.sum("square").cast("double") / float(PARTS * PARTS) + 1.0) / n
+    return middle, Z95 * F.sqrt((square - middle * middle) / n)
 
 
 def label() -> Column:

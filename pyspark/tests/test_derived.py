@@ -178,20 +178,31 @@ def test_a_tag_is_compared_with_all_texts_of_its_kind_and_week(spark):
     java = rows["answer", "java"]
     assert (java["n_units"], java["net_mean"], java["label"]) == (40, 0.75, "above")
     assert (java["baseline_net"], java["diff_vs_baseline"]) == pytest.approx((baseline, 0.75 - baseline))
-    half = 1.959963985 * math.sqrt(40 * 0.0625 / 39) / math.sqrt(40)
-    assert (java["net_lo"], java["net_hi"]) == pytest.approx((0.75 - half, 0.75 + half))
+    # By Agresti and Min: 20 + 20 / 4 squares, and a text more of each sign, by half.
+    half = 1.959963985 * math.sqrt((26 / 42 - (30 / 42) ** 2) / 42)
+    assert (java["net_lo"], java["net_hi"]) == pytest.approx((30 / 42 - half, 30 / 42 + half))
     assert rows["answer", "php"]["label"] == "below"
     perl = rows["answer", "perl"]
-    assert (perl["n_units"], perl["net_lo"], perl["net_hi"], perl["label"]) == (1, None, None, "low_n")
+    half = 1.959963985 * math.sqrt((2 / 3 - 1 / 9) / 3)
+    assert (perl["n_units"], perl["net_lo"], perl["label"]) == (1, -1.0, "low_n")
+    assert perl["net_hi"] == pytest.approx(half - 1 / 3)
     assert rows["comment", "java"]["baseline_net"] == 0.25
 
 
 def test_the_interval_holds_the_models_doubt(spark):
-    """Texts all alike, each 20 % negative and 30 % positive: the variance of each is 0.5 - 0.1 * 0.1."""
+    """Texts all alike, each 20 % negative and 30 % positive: 20 squares expected in 40."""
     doubtful = ("answer", 1, 1, 0.1, {"p_negative": 0.2, "p_positive": 0.3})
     row = sentiment_rows(spark, [doubtful] * 40, {1: ["java"]})["answer", "java"]
-    half = 1.959963985 * math.sqrt(0.49 / 40)
-    assert (row["net_lo"], row["net_mean"], row["net_hi"]) == pytest.approx((0.1 - half, 0.1, 0.1 + half))
+    half = 1.959963985 * math.sqrt((21 / 42 - (4 / 42) ** 2) / 42)
+    assert (row["net_lo"], row["net_mean"], row["net_hi"]) == pytest.approx((4 / 42 - half, 0.1, 4 / 42 + half))
+
+
+@pytest.mark.parametrize("net", [-1.0, 0.0, 0.02, 1.0])
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_few_texts_have_a_long_interval_on_the_scale(spark, n, net):
+    row = sentiment_rows(spark, [("answer", 1, 1, net)] * n, {1: ["java"]})["answer", "java"]
+    assert -1 <= row["net_lo"] <= row["net_mean"] <= row["net_hi"] <= 1
+    assert row["net_hi"] - row["net_lo"] > 0.5
 
 
 def test_other_languages_and_titles_alone_are_counted_and_in_no_mean(spark):

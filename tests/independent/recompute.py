@@ -15,7 +15,7 @@ import sys
 import numpy as np
 import pandas as pd
 from compare import findings
-from statistics_of import LEVEL, benjamini_hochberg, counted, monday, month, p_of, wilson
+from statistics_of import LEVEL, Z95, benjamini_hochberg, counted, monday, month, p_of, wilson
 
 DAY = pd.Timedelta(days=1)
 PARTITION = re.compile(r"([^/=]+)=([^/]*)/")
@@ -197,10 +197,35 @@ def tag_pairs_monthly(tables):
     return rows.assign(delta_rank_12m=rows["rank_before"] - rows["rank"]).drop(columns=["product", "rank_before"])
 
 
+def tag_sentiment_weekly(tables):
+    units, tags = tables["text_sentiment"], tables["questions"][["site", "question_id", "tags"]].explode("tags")
+    units = units[units["n_sentences"] > 0].assign(week_start=monday(units["created_at"]))
+    counts = units["polarity_net"].notna() & (units["text_part"] == "body")
+    units["net"] = units["polarity_net"].where(counts)
+    units["square"] = (units["p_negative"] + units["p_positive"]).fillna(units["polarity_net"] ** 2)
+    week = ["site", "week_start", "unit_type"]
+    baseline = units.groupby(week)["net"].mean()
+    found = []
+    for key, rows in units.merge(tags, on=["site", "question_id"]).groupby([*week, "tags"]):
+        known = rows[rows["net"].notna()]
+        if known.empty:
+            continue
+        n, site_mean, mean = len(known), baseline[key[:3]], known["net"].mean()
+        middle = known["net"].sum() / (n + 2)
+        half = Z95 * math.sqrt(((known["square"].sum() + 1) / (n + 2) - middle**2) / (n + 2))
+        low, high = max(-1, middle - half), min(1, middle + half)
+        label = "above" if low > site_mean + 1e-9 else "below" if high < site_mean - 1e-9 else "at"
+        row = dict(zip([*week, "tag"], key, strict=True)) | {"n_units": n, "n_left_out": len(rows) - n}
+        row |= {"net_mean": mean, "net_lo": low, "net_hi": high, "baseline_net": site_mean}
+        found.append({**row, "diff_vs_baseline": mean - site_mean, "label": label if n >= 30 else "low_n"})
+    return pd.DataFrame(found)
+
+
 MADE = {
     "question_tags": (question_tags, ["site", "question_id", "tag"]),
     "tag_trends_weekly": (tag_trends_weekly, ["site", "week_start", "tag"]),
     "tag_health_monthly": (tag_health_monthly, ["site", "month", "tag"]),
+    "tag_sentiment_weekly": (tag_sentiment_weekly, ["site", "week_start", "tag", "unit_type"]),
     "tag_pairs_monthly": (tag_pairs_monthly, ["site", "month", "tag_a", "tag_b"]),
     "findings": (findings, ["site", "kind", "subject"]),
 }
@@ -226,7 +251,7 @@ def differences(found, expected):
         return
     for name in expected.columns:
         one, other = found[name], expected.loc[found.index, name]
-        if one.dtype.kind in "OTM" or name in ("status",):
+        if one.dtype.kind in "OTM" or name in ("status", "label"):
             same = (one.astype(str) == other.astype(str)) | (one.isna() & other.isna())
         else:
             one, other = one.astype(float), other.astype(float)
