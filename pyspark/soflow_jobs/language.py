@@ -65,7 +65,7 @@ def language(text: str) -> str | None:
 
 def language_version() -> str:
     """Changes whenever the answer may."""
-    return f"{version('py3langid')}/{EXCLUDED}/{CHARACTERS}/{PLAIN_SHARE}"
+    return f"{version('py3langid')}/{EXCLUDED}/{CHARACTERS}/{PLAIN_SHARE}/{' '.join(sorted(PLAIN))}"
 
 
 def _identifier() -> LanguageIdentifier:

@@ -197,6 +197,47 @@ def tag_pairs_monthly(tables):
     return rows.assign(delta_rank_12m=rows["rank_before"] - rows["rank"]).drop(columns=["product", "rank_before"])
 
 
+def text_sentiment(tables):
+    """What follows from the posts, and from the row's own counts and probabilities; the rest is taken as it is."""
+    asked, answered, said = (tables[name] for name in ("questions", "answers", "comments"))
+    body = asked["body_text"].fillna("") != ""
+    parts = [
+        asked.assign(unit_type="question", unit_id=asked["question_id"], text_part=np.where(body, "body", "title")),
+        answered[answered["body_text"].notna()].rename(columns={"answer_id": "unit_id"}).assign(unit_type="answer"),
+        placed(said[said["text"].notna()], asked, answered)
+        .rename(columns={"comment_id": "unit_id"})
+        .assign(unit_type="comment"),
+    ]
+    key = ["site", "unit_type", "unit_id"]
+    names = [*key, "question_id", "created_at", "text_part"]
+    units = pd.concat([part.reindex(columns=names) for part in parts], ignore_index=True)
+    units["text_part"] = units["text_part"].fillna("body")
+    derived = [*names[3:], "polarity_net", "emotive_share", "label"]
+    rows = units.merge(tables["text_sentiment"].drop(columns=derived), on=key, how="left")
+    spoken = rows["n_pos"].notna()
+    rows["polarity_net"] = (rows["p_positive"] - rows["p_negative"]).round(4)
+    rows["emotive_share"] = ((rows["n_pos"] + rows["n_neg"]) / rows["n_sentences"].clip(lower=1)).where(spoken)
+    chances = rows[["p_negative", "p_neutral", "p_positive"]].fillna(0).to_numpy()
+    words = np.array(["negative", "neutral", "positive"])[chances.argmax(axis=1)]
+    rows["label"] = pd.Series(words, index=rows.index, dtype=object).where(spoken, None)
+    assert np.allclose(chances[spoken.to_numpy()].sum(axis=1), 1, atol=1e-9), "probabilities add up to 1"
+    assert (rows["lang_guess"].notna() & (rows["lang_guess"] != "en"))[~spoken].all(), "left out, and not told why"
+    return rows
+
+
+def placed(said, asked, answered):
+    """Comments with the question they are on, or on an answer of."""
+    posts = pd.concat(
+        [
+            pd.DataFrame({"site": asked["site"], "post_id": asked["question_id"], "on": asked["question_id"]}),
+            pd.DataFrame({"site": answered["site"], "post_id": answered["answer_id"], "on": answered["question_id"]}),
+        ]
+    )
+    found = said.reset_index().merge(posts, on=["site", "post_id"], how="left").set_index("index")
+    direct = found["post_id"].where(found["post_type"] == "question")
+    return found.assign(question_id=found["on"].fillna(direct))
+
+
 def tag_sentiment_weekly(tables):
     units, tags = tables["text_sentiment"], tables["questions"][["site", "question_id", "tags"]].explode("tags")
     units = units[units["n_sentences"] > 0].assign(week_start=monday(units["created_at"]))
@@ -222,6 +263,7 @@ def tag_sentiment_weekly(tables):
 
 
 MADE = {
+    "text_sentiment": (text_sentiment, ["site", "unit_type", "unit_id"]),
     "question_tags": (question_tags, ["site", "question_id", "tag"]),
     "tag_trends_weekly": (tag_trends_weekly, ["site", "week_start", "tag"]),
     "tag_health_monthly": (tag_health_monthly, ["site", "month", "tag"]),
