@@ -23,6 +23,10 @@ docs:
 sentiment-gold FILE:
     cargo run --quiet --locked -- engine python -m soflow_jobs.gold {{FILE}}
 
+# Learn the sentiment model anew from a labelled file; prints its measures by cross-validation (needs python3.11)
+sentiment-train FILE:
+    bash training/train.sh {{FILE}}
+
 # Build the program that Lambda functions run, for arm64 or x86_64, without Docker
 lambda ARCHITECTURE="arm64":
     bash lambda/build.sh {{ARCHITECTURE}}

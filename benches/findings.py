@@ -108,8 +108,10 @@ def moods(spark, chance) -> pd.DataFrame:
     polarity = np.clip(chance.normal(0, 0.3, SITES * 800)[question] + chance.normal(0, 0.3, len(site)), -1, 1)
     week = (pd.Timestamp("2025-07-07") + pd.to_timedelta(7 * (thread % 50), unit="D")).tz_localize("UTC")
     told = {"site": site.astype(str), "question_id": question, "unit_type": "answer", "created_at": week}
-    told = pd.DataFrame({**told, "n_sentences": np.int32(1), "polarity_net": polarity})
-    schema = "site string, question_id bigint, unit_type string, created_at timestamp, n_sentences int"
+    told = pd.DataFrame({**told, "text_part": "body", "n_sentences": np.int32(1), "polarity_net": polarity})
+    schema = (
+        "site string, question_id bigint, unit_type string, created_at timestamp, text_part string, n_sentences int"
+    )
     units = load(spark, told, f"{schema}, polarity_net double")
     number = np.arange(SITES * 800)
     tags = [[f"t{n}"] for n in number // 40 % 20]

@@ -9,8 +9,11 @@ done
 # What steps import on a cluster: the same versions that the engines have here.
 uv pip compile --quiet --universal --generate-hashes --python-version 3.10 --no-emit-index-url \
   --no-annotate --no-header --upgrade --constraints sail.lock ../pyspark/requirements.in --output-file ../pyspark/requirements.lock
-# Both engines must hand the same pandas and Arrow to a step's Python functions.
-for package in pandas pyarrow numpy vadersentiment; do
+# What the sentiment model is trained with; another version may learn other weights from the same texts.
+uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
+  --no-annotate --no-header --upgrade ../training/requirements.in --output-file ../training/requirements.lock
+# Both engines must hand the same pandas and Arrow to a step's Python functions, which must score alike.
+for package in pandas pyarrow numpy vadersentiment py3langid; do
   [ "$(grep "^$package==" sail.lock)" = "$(grep "^$package==" spark.lock)" ] || { echo "$package differs between the locks" >&2; exit 1; }
 done
 # JupyterLab sees the engine's packages, so what both engines have is left out.

@@ -31,6 +31,7 @@ from soflow_jobs.stats import (
     with_q,
     with_value,
 )
+from soflow_jobs.tag_sentiment import is_body
 from soflow_jobs.task import Task
 
 YEAR_WEEKS = 52
@@ -51,7 +52,8 @@ def run(spark: SparkSession, task: Task) -> None:
     trends = lake.table("tag_trends_weekly")
     questions = lake.table("questions", ["site", "question_id", "tags", "created_at", "observed_at"])
     units = lake.table(
-        "text_sentiment", ["site", "question_id", "unit_type", "created_at", "n_sentences", "polarity_net"]
+        "text_sentiment",
+        ["site", "question_id", "unit_type", "created_at", "text_part", "n_sentences", "polarity_net"],
     )
     found = [
         trend_findings(trends),
@@ -126,9 +128,11 @@ def mood_findings(units: DataFrame, questions: DataFrame, trends: DataFrame) -> 
 
     Texts on one question are no independent witnesses: the error of the mean is that of threads (Liang and Zeger,
     Biometrika 73 (1986), 13-22), with one degree of freedom less than threads. The tag's own texts are among all, which
-    makes the test a little too careful.
+    makes the test a little too careful. Left out are texts in other languages and titles alone, as in
+    tag_sentiment_weekly.
     """
-    spoken = units.where(F.col("n_sentences") > 0).withColumn("week", week_start(F.col("created_at")))
+    counts = (F.col("n_sentences") > 0) & F.col("polarity_net").isNotNull() & is_body()
+    spoken = units.where(counts).withColumn("week", week_start(F.col("created_at")))
     spoken = spoken.join(newest_weeks(trends), on="site", how="inner")
     spoken = spoken.where((F.col("week") <= F.col("newest")) & (F.col("week") > F.date_sub("newest", 7 * YEAR_WEEKS)))
     alike = ["site", "week", "unit_type"]

@@ -126,15 +126,20 @@ TEXT_SENTIMENT: Columns = (
     ("unit_id", "bigint"),  # the question's, answer's or comment's id
     ("question_id", "bigint"),  # null: a comment on a post that is not known
     ("created_at", "timestamp"),
+    ("text_part", "string"),  # body; title: of a question nothing else was fetched, or all else was code
     ("n_sentences", "int"),  # 0: nothing left without code and quotations
-    ("n_pos", "int"),
+    # Null from here to `label`: in another language than English.
+    ("n_pos", "int"),  # sentences, by VADER
     ("n_neg", "int"),
-    ("polarity_net", "double"),  # (n_pos - n_neg) / n_sentences, -1 to 1; 0 without sentences
+    ("polarity_net", "double"),  # -1 to 1: p_positive - p_negative; by VADER (n_pos - n_neg) / n_sentences, or 0
     ("compound_mean", "double"),  # mean of VADER's compound over sentences, -1 to 1; 0 without sentences
     ("emotive_share", "double"),  # (n_pos + n_neg) / n_sentences, 0 to 1
-    ("label", "string"),  # negative, neutral or positive
-    ("lang_guess", "string"),  # null: too little text; en or other
-    ("engine", "string"),
+    ("p_negative", "double"),  # null: VADER decided; the three add up to 1, in 4 places
+    ("p_neutral", "double"),  # null: as p_negative
+    ("p_positive", "double"),  # null: as p_negative
+    ("label", "string"),  # negative, neutral or positive: the most probable
+    ("lang_guess", "string"),  # null: too little to tell, taken for English; ISO 639-1
+    ("engine", "string"),  # model or vader-tech
     ("engine_version", "string"),
     ("_run_id", "string"),
 )
@@ -194,10 +199,11 @@ TAG_SENTIMENT_WEEKLY: Columns = (
     ("week_start", "date"),  # a Monday, UTC
     ("tag", "string"),
     ("unit_type", "string"),  # question, answer, comment
-    ("n_units", "bigint"),  # texts with at least one sentence
+    ("n_units", "bigint"),  # texts with at least one sentence, not in another language, not a title alone
+    ("n_left_out", "bigint"),  # the tag's other texts with at least one sentence
     ("net_mean", "double"),  # mean polarity_net
-    ("net_lo", "double"),  # null: n_units = 1; 95 %
-    ("net_hi", "double"),  # null: n_units = 1
+    ("net_lo", "double"),  # 95 %, the model's doubt about each text included; -1 or above
+    ("net_hi", "double"),  # 1 or below
     ("baseline_net", "double"),  # mean over all units of the site, same week and unit type
     ("diff_vs_baseline", "double"),
     ("label", "string"),  # above, below, at, low_n

@@ -150,11 +150,19 @@ def test_ranks_of_equal_pairs_follow_their_names(spark):
     assert [found["rank"] for _, found in sorted(pairs(spark, rows).items())] == [1, 2, 3]
 
 
-UNITS = "site string, unit_type string, question_id bigint, week_start date, n_sentences int, polarity_net double"
+UNITS = (
+    "site string, unit_type string, question_id bigint, week_start date, n_sentences int, polarity_net double, "
+    "text_part string, p_negative double, p_positive double"
+)
 
 
 def sentiment_rows(spark, units, tags):
-    frame = spark.createDataFrame([(SITE, kind, q, day("2026-01-05"), n, net) for kind, q, n, net in units], UNITS)
+    """tag_sentiment's rows by (unit type, tag), of units (type, question, sentences, net, and what else differs)."""
+    usual = {"text_part": "body", "p_negative": None, "p_positive": None}
+    rows = []
+    for kind, question, n, net, *more in units:
+        rows.append((SITE, kind, question, day("2026-01-05"), n, net, *{**usual, **dict(*more)}.values()))
+    frame = spark.createDataFrame(rows, UNITS)
     questions = spark.createDataFrame(
         [(SITE, q, t) for q, t in tags.items()], "site string, question_id bigint, tags array<string>"
     )
@@ -170,12 +178,42 @@ def test_a_tag_is_compared_with_all_texts_of_its_kind_and_week(spark):
     java = rows["answer", "java"]
     assert (java["n_units"], java["net_mean"], java["label"]) == (40, 0.75, "above")
     assert (java["baseline_net"], java["diff_vs_baseline"]) == pytest.approx((baseline, 0.75 - baseline))
-    half = 1.959963985 * math.sqrt(40 * 0.0625 / 39) / math.sqrt(40)
-    assert (java["net_lo"], java["net_hi"]) == pytest.approx((0.75 - half, 0.75 + half))
+    # By Agresti and Min: 20 + 20 / 4 squares, and a text more of each sign, by half.
+    half = 1.959963985 * math.sqrt((26 / 42 - (30 / 42) ** 2) / 42)
+    assert (java["net_lo"], java["net_hi"]) == pytest.approx((30 / 42 - half, 30 / 42 + half))
     assert rows["answer", "php"]["label"] == "below"
     perl = rows["answer", "perl"]
-    assert (perl["n_units"], perl["net_lo"], perl["net_hi"], perl["label"]) == (1, None, None, "low_n")
+    half = 1.959963985 * math.sqrt((2 / 3 - 1 / 9) / 3)
+    assert (perl["n_units"], perl["net_lo"], perl["label"]) == (1, -1.0, "low_n")
+    assert perl["net_hi"] == pytest.approx(half - 1 / 3)
     assert rows["comment", "java"]["baseline_net"] == 0.25
+
+
+def test_the_interval_holds_the_models_doubt(spark):
+    """Texts all alike, each 20 % negative and 30 % positive: 20 squares expected in 40."""
+    doubtful = ("answer", 1, 1, 0.1, {"p_negative": 0.2, "p_positive": 0.3})
+    row = sentiment_rows(spark, [doubtful] * 40, {1: ["java"]})["answer", "java"]
+    half = 1.959963985 * math.sqrt((21 / 42 - (4 / 42) ** 2) / 42)
+    assert (row["net_lo"], row["net_mean"], row["net_hi"]) == pytest.approx((4 / 42 - half, 0.1, 4 / 42 + half))
+
+
+@pytest.mark.parametrize("net", [-1.0, 0.0, 0.02, 1.0])
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_few_texts_have_a_long_interval_on_the_scale(spark, n, net):
+    row = sentiment_rows(spark, [("answer", 1, 1, net)] * n, {1: ["java"]})["answer", "java"]
+    assert -1 <= row["net_lo"] <= row["net_mean"] <= row["net_hi"] <= 1
+    assert row["net_hi"] - row["net_lo"] > 0.5
+
+
+def test_other_languages_and_titles_alone_are_counted_and_in_no_mean(spark):
+    english = [("question", 1, 1, 0.5)] * 3
+    title, foreign = ("question", 1, 1, -1.0, {"text_part": "title"}), ("question", 1, 2, None)
+    tags = {1: ["java", "go"], 2: ["php"]}
+    without = sentiment_rows(spark, english, tags)
+    rows = sentiment_rows(spark, [*english, title, title, foreign, ("question", 2, 1, None)], tags)
+    assert rows.keys() == without.keys()
+    for key, row in rows.items():
+        assert row == {**without[key], "n_left_out": 3}
 
 
 def test_texts_all_alike_are_at_the_baseline(spark):

@@ -108,7 +108,14 @@ def test_a_trend_is_told_as_the_table_of_trends_has_it(spark):
     assert (rust["effect_lo"], rust["effect_hi"]) == pytest.approx(newcombe(90, 1000, 20, 900), rel=1e-9)
 
 
-UNITS = "site string, question_id bigint, unit_type string, created_at timestamp, n_sentences int, polarity_net double"
+UNITS = (
+    "site string, question_id bigint, unit_type string, created_at timestamp, n_sentences int, polarity_net double, "
+    "text_part string"
+)
+
+
+def of_bodies(rows):
+    return [(*row, "body") for row in rows]
 
 
 def test_texts_on_one_question_are_one_witness(spark):
@@ -121,7 +128,13 @@ def test_texts_on_one_question_are_one_witness(spark):
     tags = [(SITE, number, ["java"] if number < 100 else ["php"]) for number in [*range(20), *range(100, 160)]]
     tags += [(SITE, 999, ["java"])]
     questions = spark.createDataFrame(tags, "site string, question_id bigint, tags array<string>")
-    rows = by_subject(findings.mood_findings(spark.createDataFrame(units, UNITS), questions, newest))
+    # In no mean: another language, and a title alone.
+    left_out = [
+        (SITE, 1, "answer", at("2026-01-06"), 1, None, "body"),
+        (SITE, 1, "question", at("2026-01-06"), 1, -1.0, "title"),
+    ]
+    frame = spark.createDataFrame(of_bodies(units) + left_out, UNITS)
+    rows = by_subject(findings.mood_findings(frame, questions, newest))
     baseline = 2 * sum(moods.values()) / 100
     off = [2 * (mood - baseline) for mood in moods.values()]
     effect = sum(off) / 40
@@ -143,7 +156,7 @@ def test_texts_all_alike_are_no_finding(spark):
     units = [(SITE, number, "answer", at("2026-01-06"), 1, 0.1) for number in range(30)]
     questions = [(SITE, number, ["java"]) for number in range(30)]
     questions = spark.createDataFrame(questions, "site string, question_id bigint, tags array<string>")
-    rows = by_subject(findings.mood_findings(spark.createDataFrame(units, UNITS), questions, newest))
+    rows = by_subject(findings.mood_findings(spark.createDataFrame(of_bodies(units), UNITS), questions, newest))
     assert (rows["java"]["p"], rows["java"]["stands_out"]) == (1.0, False)
 
 

@@ -1,4 +1,4 @@
-"""HTML -> text, licences, sentences, sentiment: pure functions."""
+"""HTML -> text, licences, measures of labelled texts: pure functions."""
 
 import json
 
@@ -7,7 +7,6 @@ from builders import at
 
 from soflow_jobs import gold
 from soflow_jobs.licence import licence
-from soflow_jobs.sentiment import engine_version, label, language, score, sentences
 from soflow_jobs.text import html_to_text, storable
 
 
@@ -61,54 +60,6 @@ def test_surrogates_and_nul_are_replaced_and_emoji_kept():
 )
 def test_the_later_of_writing_and_editing_decides_the_licence(created, edited, expected):
     assert licence(at(created), edited and at(edited)) == expected
-
-
-def test_sentences_end_at_stops_and_lines_and_need_content():
-    assert sentences("One. Two! Is v1.2.3 it?\nFour\n\n---\n:)") == ["One.", "Two!", "Is v1.2.3 it?", "Four", ":)"]
-    assert sentences("See https://awesome.com/love and @lovely ok") == ["See   and   ok"]
-    assert sentences("") == []
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("This is an excellent answer, I love it!", "positive"),
-        ("This is a terrible, horrible idea and I hate it.", "negative"),
-        ("The static method throws an error when the value is null.", "neutral"),
-        ("Please help, I want to create a shared lock.", "neutral"),
-        ("I hate this stupid API. Great, thank you very much!", "negative"),
-        ("", "neutral"),
-        ("Ошибка при запуске программы", "neutral"),
-    ],
-)
-def test_technical_words_carry_no_feeling_and_attitude_does(text, expected):
-    assert score(text).label == expected
-
-
-def test_the_measures_count_sentences():
-    found = score("I love it! It runs on Linux. I hate the docs, they are awful.\nPort 80.")
-    assert (found.n_sentences, found.n_pos, found.n_neg, found.polarity_net, found.emotive_share) == (4, 1, 1, 0.0, 0.5)
-    empty = score("")
-    assert (empty.n_sentences, empty.polarity_net, empty.compound_mean, empty.label) == (0, 0.0, 0.0, "neutral")
-
-
-def test_one_warm_sentence_does_not_colour_a_long_text():
-    assert label(20, 1, 0) == "neutral"
-    assert label(10, 1, 0) == "positive"
-    assert label(4, 1, 1) == "negative"
-
-
-def test_the_language_is_guessed_from_common_words():
-    assert language("How do I read a file in Java?") == "en"
-    assert language("Как прочитать файл в языке Java") == "other"
-    assert language("NullPointerException Java") is None
-    assert language("") is None
-
-
-def test_the_version_names_vader_and_the_lexicon():
-    package, _, digest = engine_version().partition("+")
-    assert package.count(".") == 2
-    assert len(digest) == 12
 
 
 def test_measures_against_counts_by_hand():

@@ -112,7 +112,7 @@ def told_moods(tables, site, week):
 
 
 def spoken(units):
-    units = units[units["n_sentences"] > 0].copy()
+    units = units[(units["n_sentences"] > 0) & units["polarity_net"].notna() & (units["text_part"] == "body")].copy()
     units["week"] = monday(units["created_at"])
     return units
 

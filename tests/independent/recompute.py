@@ -15,7 +15,7 @@ import sys
 import numpy as np
 import pandas as pd
 from compare import findings
-from statistics_of import LEVEL, benjamini_hochberg, counted, monday, month, p_of, wilson
+from statistics_of import LEVEL, Z95, benjamini_hochberg, counted, monday, month, p_of, wilson
 
 DAY = pd.Timedelta(days=1)
 PARTITION = re.compile(r"([^/=]+)=([^/]*)/")
@@ -197,10 +197,77 @@ def tag_pairs_monthly(tables):
     return rows.assign(delta_rank_12m=rows["rank_before"] - rows["rank"]).drop(columns=["product", "rank_before"])
 
 
+def text_sentiment(tables):
+    """What follows from the posts, and from the row's own counts and probabilities; the rest is taken as it is."""
+    asked, answered, said = (tables[name] for name in ("questions", "answers", "comments"))
+    body = asked["body_text"].fillna("") != ""
+    parts = [
+        asked.assign(unit_type="question", unit_id=asked["question_id"], text_part=np.where(body, "body", "title")),
+        answered[answered["body_text"].notna()].rename(columns={"answer_id": "unit_id"}).assign(unit_type="answer"),
+        placed(said[said["text"].notna()], asked, answered)
+        .rename(columns={"comment_id": "unit_id"})
+        .assign(unit_type="comment"),
+    ]
+    key = ["site", "unit_type", "unit_id"]
+    names = [*key, "question_id", "created_at", "text_part"]
+    units = pd.concat([part.reindex(columns=names) for part in parts], ignore_index=True)
+    units["text_part"] = units["text_part"].fillna("body")
+    derived = [*names[3:], "polarity_net", "emotive_share", "label"]
+    rows = units.merge(tables["text_sentiment"].drop(columns=derived), on=key, how="left")
+    spoken = rows["n_pos"].notna()
+    rows["polarity_net"] = (rows["p_positive"] - rows["p_negative"]).round(4)
+    rows["emotive_share"] = ((rows["n_pos"] + rows["n_neg"]) / rows["n_sentences"].clip(lower=1)).where(spoken)
+    chances = rows[["p_negative", "p_neutral", "p_positive"]].fillna(0).to_numpy()
+    words = np.array(["negative", "neutral", "positive"])[chances.argmax(axis=1)]
+    rows["label"] = pd.Series(words, index=rows.index, dtype=object).where(spoken, None)
+    assert np.allclose(chances[spoken.to_numpy()].sum(axis=1), 1, atol=1e-9), "probabilities add up to 1"
+    assert (rows["lang_guess"].notna() & (rows["lang_guess"] != "en"))[~spoken].all(), "left out, and not told why"
+    return rows
+
+
+def placed(said, asked, answered):
+    """Comments with the question they are on, or on an answer of."""
+    posts = pd.concat(
+        [
+            pd.DataFrame({"site": asked["site"], "post_id": asked["question_id"], "on": asked["question_id"]}),
+            pd.DataFrame({"site": answered["site"], "post_id": answered["answer_id"], "on": answered["question_id"]}),
+        ]
+    )
+    found = said.reset_index().merge(posts, on=["site", "post_id"], how="left").set_index("index")
+    direct = found["post_id"].where(found["post_type"] == "question")
+    return found.assign(question_id=found["on"].fillna(direct))
+
+
+def tag_sentiment_weekly(tables):
+    units, tags = tables["text_sentiment"], tables["questions"][["site", "question_id", "tags"]].explode("tags")
+    units = units[units["n_sentences"] > 0].assign(week_start=monday(units["created_at"]))
+    counts = units["polarity_net"].notna() & (units["text_part"] == "body")
+    units["net"] = units["polarity_net"].where(counts)
+    units["square"] = (units["p_negative"] + units["p_positive"]).fillna(units["polarity_net"] ** 2)
+    week = ["site", "week_start", "unit_type"]
+    baseline = units.groupby(week)["net"].mean()
+    found = []
+    for key, rows in units.merge(tags, on=["site", "question_id"]).groupby([*week, "tags"]):
+        known = rows[rows["net"].notna()]
+        if known.empty:
+            continue
+        n, site_mean, mean = len(known), baseline[key[:3]], known["net"].mean()
+        middle = known["net"].sum() / (n + 2)
+        half = Z95 * math.sqrt(((known["square"].sum() + 1) / (n + 2) - middle**2) / (n + 2))
+        low, high = max(-1, middle - half), min(1, middle + half)
+        label = "above" if low > site_mean + 1e-9 else "below" if high < site_mean - 1e-9 else "at"
+        row = dict(zip([*week, "tag"], key, strict=True)) | {"n_units": n, "n_left_out": len(rows) - n}
+        row |= {"net_mean": mean, "net_lo": low, "net_hi": high, "baseline_net": site_mean}
+        found.append({**row, "diff_vs_baseline": mean - site_mean, "label": label if n >= 30 else "low_n"})
+    return pd.DataFrame(found)
+
+
 MADE = {
+    "text_sentiment": (text_sentiment, ["site", "unit_type", "unit_id"]),
     "question_tags": (question_tags, ["site", "question_id", "tag"]),
     "tag_trends_weekly": (tag_trends_weekly, ["site", "week_start", "tag"]),
     "tag_health_monthly": (tag_health_monthly, ["site", "month", "tag"]),
+    "tag_sentiment_weekly": (tag_sentiment_weekly, ["site", "week_start", "tag", "unit_type"]),
     "tag_pairs_monthly": (tag_pairs_monthly, ["site", "month", "tag_a", "tag_b"]),
     "findings": (findings, ["site", "kind", "subject"]),
 }
@@ -226,7 +293,7 @@ def differences(found, expected):
         return
     for name in expected.columns:
         one, other = found[name], expected.loc[found.index, name]
-        if one.dtype.kind in "OTM" or name in ("status",):
+        if one.dtype.kind in "OTM" or name in ("status", "label"):
             same = (one.astype(str) == other.astype(str)) | (one.isna() & other.isna())
         else:
             one, other = one.astype(float), other.astype(float)
