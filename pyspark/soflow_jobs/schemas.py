@@ -239,21 +239,24 @@ QUESTION_TAGS: Columns = (
 
 FINDINGS: Columns = (
     ("site", "string"),
-    ("kind", "string"),  # trend, answered, mood, pair
+    ("kind", "string"),  # trend, emerging, answered, mood, pair
     ("subject", "string"),  # a tag; of a pair `tag_a + tag_b`
     ("since", "date"),  # first day of what is compared
     ("until", "date"),  # last day of it
-    ("n_now", "bigint"),  # trend: questions with the tag; answered: questions; mood: texts; pair: questions with both
+    (
+        "n_now",
+        "bigint",
+    ),  # trend, emerging: questions with the tag; answered: questions; mood: texts; pair: questions with both
     ("n_before", "bigint"),  # the same of the span before; mood: all other texts; pair: questions with the rarer tag
-    ("value_now", "double"),  # trend, answered: a share; mood: mean polarity; pair: n_now / n_before
+    ("value_now", "double"),  # trend, emerging, answered: a share; mood: mean polarity; pair: n_now / n_before
     ("value_before", "double"),  # of the other side; pair: the commoner tag's share of all questions
-    ("effect", "double"),  # value_now - value_before; pair: value_now / value_before, the lift
+    ("effect", "double"),  # value_now - value_before; pair: their ratio, the lift; emerging: their ratio, shrunk
     ("effect_lo", "double"),  # 95 %
     ("effect_hi", "double"),
     ("p", "double"),  # two-sided
     ("q", "double"),  # Benjamini-Hochberg over all that were tested of the kind
-    ("stands_out", "boolean"),  # q below the level, and of a pair effect_lo of 2 or more
-    ("detectable", "double"),  # null: a pair; the smallest effect that four of five times would have stood out
+    ("stands_out", "boolean"),  # q below the level; pair: and effect_lo of 2 or more; emerging: and above 1, of many
+    ("detectable", "double"),  # null: pair, emerging; the smallest effect that four of five times would have stood out
     ("_run_id", "string"),
 )
 

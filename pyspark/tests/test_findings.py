@@ -73,7 +73,7 @@ def test_rates_are_compared_by_a_test_for_small_counts(spark):
     assert (go["p"], go["stands_out"]) == (pytest.approx(p_of(campbell(15, 30, 11, 20))), False)
     # Two tests: half the level each, and four of five times.
     width = (go["effect_hi"] - go["effect_lo"]) / (2 * Z95)
-    assert go["detectable"] == pytest.approx((2.734 + 0.8416) * width, rel=1e-3)
+    assert go["detectable"] == pytest.approx((2.807 + 0.8416) * width, rel=1e-3)
 
 
 def test_all_answered_on_both_sides_is_no_difference(spark):
@@ -106,6 +106,47 @@ def test_a_trend_is_told_as_the_table_of_trends_has_it(spark):
     assert (rust["n_now"], rust["n_before"], rust["p"], rust["q"]) == (90, 20, 1e-6, 2e-6)
     assert (rust["since"], rust["until"]) == (day("2025-01-13"), day("2026-01-11"))
     assert (rust["effect_lo"], rust["effect_hi"]) == pytest.approx(newcombe(90, 1000, 20, 900), rel=1e-9)
+
+
+ASKED = "site string, question_id bigint, tags array<string>, created_at timestamp, owner_user_id bigint"
+
+
+def emerging(spark, *spans):
+    """The findings by tag, of (tags, questions in the 12 weeks, in the 52 before, people who asked the newer)."""
+    rows = []
+    for tags, now, before, people in spans:
+        rows += [(SITE, len(rows) + n, tags, at("2026-01-11 23:00"), n % people) for n in range(now)]
+        rows += [(SITE, len(rows) + n, tags, at("2025-10-19 23:00"), n) for n in range(before)]
+        # In the first of the newer weeks, before the older ones, and in the week that is not over.
+        rows += [(SITE, len(rows), tags, at("2025-10-20"), None), (SITE, len(rows) + 1, tags, at("2024-10-20"), 1)]
+        rows += [(SITE, len(rows), tags, at("2026-01-12"), 1)]
+    newest = trends(spark, ("2026-01-05", "x", 1, 1, 1, 1, None, None, None, "low_n", False))
+    return by_subject(findings.emerging_findings(spark.createDataFrame(rows, ASKED), newest))
+
+
+def test_a_topic_comes_up_when_many_ask_about_it(spark):
+    rows = emerging(
+        spark,
+        (["новый"], 39, 10, 20),
+        (["one's"], 39, 10, 9),
+        (["small"], 28, 5, 28),
+        (["old"], 93, 872, 5),
+        (["few"], 9, 9, 9),
+    )
+    told = {subject: (row["n_now"], row["stands_out"]) for subject, row in rows.items()}
+    assert told == {"новый": (40, True), "one's": (40, False), "small": (29, False), "old": (94, False)}
+    new = rows["новый"]
+    assert (new["since"], new["until"], new["n_before"]) == (day("2025-10-20"), day("2026-01-11"), 10)
+    # Of 213 questions now and 906 before 10 * 213 / 906 were expected; two more on each side.
+    expected = 10 * 213 / 906
+    assert (new["value_now"], new["value_before"]) == pytest.approx((40 / 213, 10 / 906))
+    assert new["effect"] == pytest.approx(42 / (expected + 2))
+    error = math.sqrt(1 / 42 + expected**2 / 10 / (expected + 2) ** 2)
+    ends = [new["effect"] * math.exp(sign * Z95 * error) for sign in (-1, 1)]
+    assert (new["effect_lo"], new["effect_hi"]) == pytest.approx(ends)
+    assert new["p"] == pytest.approx(p_of(campbell(40, 213, 10, 906)))
+    assert new["detectable"] is None
+    assert rows["old"]["q"] < LEVEL, "a fall stands out in trends, not here"
 
 
 UNITS = "site string, question_id bigint, unit_type string, created_at timestamp, n_sentences int, polarity_net double"
@@ -175,4 +216,4 @@ def test_a_pair_is_told_of_when_even_its_lower_end_is_twice_chance(spark):
 
 
 def test_the_level_leaves_one_run_in_twenty(spark):
-    assert len({"trend", "answered", "mood", "pair"}) * LEVEL == pytest.approx(0.05)
+    assert len({"trend", "emerging", "answered", "mood", "pair"}) * LEVEL == pytest.approx(0.05)

@@ -94,7 +94,8 @@ def test_day_by_day_equals_all_at_once(spark, tmp_path, seed, monkeypatch):
     # Few questions a month: let the thresholds be met.
     monkeypatch.setattr("soflow_jobs.tag_pairs.MIN_BOTH", 2)
     monkeypatch.setattr("soflow_jobs.tag_trends.MIN_QUESTIONS", 4)
-    for name in ("MIN_ASKED", "MIN_TEXTS", "MIN_THREADS", "MIN_TAG"):
+    least = "MIN_LOOKED MIN_EMERGING MIN_ASKERS MIN_ASKED MIN_TEXTS MIN_THREADS MIN_TAG"
+    for name in least.split():
         monkeypatch.setattr(f"soflow_jobs.findings.{name}", 3)
     # Spark takes a minute for each day.
     check_daily_equals_at_once(spark, tmp_path, some_days(seed)[0 if ON_SAIL else 1 :])
