@@ -194,6 +194,22 @@ TAG_HEALTH_MONTHLY: Columns = (
     ("_run_id", "string"),
 )
 
+TAG_RESPONSE: Columns = (
+    ("site", "string"),
+    ("tag", "string"),
+    ("askers", "string"),  # all, newcomer (the asker's first question in the lake), returning
+    ("since", "date"),  # first day of the twelve months
+    ("until", "date"),  # last day of them
+    ("n", "bigint"),  # questions, all 30 days old or older when answers were last looked at
+    ("n_helped", "bigint"),  # with another's answer within 30 days that is accepted or has a positive score
+    ("helped_rate", "double"),  # n_helped / n
+    ("helped_lo", "double"),  # Wilson, 95 %
+    ("helped_hi", "double"),
+    ("low_n", "boolean"),  # n below 30: the rate says little
+    ("known_since", "date"),  # day of the site's oldest question in the lake: who asked before is taken for a newcomer
+    ("_run_id", "string"),
+)
+
 TAG_SENTIMENT_WEEKLY: Columns = (
     ("site", "string"),
     ("week_start", "date"),  # a Monday, UTC
@@ -270,6 +286,7 @@ TABLES: dict[str, Columns] = {
     "text_sentiment": TEXT_SENTIMENT,
     "tag_trends_weekly": TAG_TRENDS_WEEKLY,
     "tag_health_monthly": TAG_HEALTH_MONTHLY,
+    "tag_response": TAG_RESPONSE,
     "tag_sentiment_weekly": TAG_SENTIMENT_WEEKLY,
     "tag_pairs_monthly": TAG_PAIRS_MONTHLY,
     "findings": FINDINGS,
@@ -285,6 +302,7 @@ PARTITIONS: dict[str, Columns] = {
     "text_sentiment": (("created_month", "string"), ("unit_type", "string")),
     "tag_trends_weekly": (("year", "int"),),  # of week_start
     "tag_health_monthly": (("year", "int"),),
+    "tag_response": (),
     "tag_sentiment_weekly": (("year", "int"),),
     "tag_pairs_monthly": (("year", "int"),),
     "findings": (),

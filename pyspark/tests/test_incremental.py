@@ -20,6 +20,7 @@ KEYS = {
     "text_sentiment": ["unit_type", "unit_id"],
     "tag_trends_weekly": ["week_start", "tag"],
     "tag_health_monthly": ["month", "tag"],
+    "tag_response": ["tag", "askers"],
     "tag_sentiment_weekly": ["week_start", "tag", "unit_type"],
     "tag_pairs_monthly": ["month", "tag_a", "tag_b"],
     "findings": ["kind", "subject"],

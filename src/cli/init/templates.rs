@@ -61,6 +61,7 @@ pub const DAILY: &[TemplateFile] = carried![
     "pyspark/soflow_jobs/stats.py",
     "pyspark/soflow_jobs/tag_health.py",
     "pyspark/soflow_jobs/tag_pairs.py",
+    "pyspark/soflow_jobs/tag_response.py",
     "pyspark/soflow_jobs/tag_sentiment.py",
     "pyspark/soflow_jobs/tag_trends.py",
     "pyspark/soflow_jobs/task.py",
