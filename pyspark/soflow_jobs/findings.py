@@ -14,7 +14,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from soflow_jobs.lake import Lake, say
-from soflow_jobs.periods import month_start, week_start
+from soflow_jobs.periods import week_start
 from soflow_jobs.schemas import FINDINGS, names
 from soflow_jobs.stats import (
     LEVEL,
@@ -34,17 +34,16 @@ from soflow_jobs.stats import (
     with_q,
     with_value,
 )
+from soflow_jobs.tag_pairs import PAIR_MONTHS, year_pairs
 from soflow_jobs.task import Task
 
 YEAR_WEEKS = 52
 EMERGING_WEEKS = 12  # emerging: so many weeks against the 52 before
 SPAN_MONTHS = 6  # answered: so many months against as many before
-PAIR_MONTHS = 12
 MIN_LOOKED = 30  # emerging: questions of a tag in both spans, to be looked at
 MIN_EMERGING, MIN_ASKERS = 30, 10  # emerging: questions in the newer span, and people who asked them, to stand out
 MIN_ASKED = 20  # questions of a tag on each side
 MIN_TEXTS, MIN_THREADS = 30, 20  # texts of a tag, and questions that they belong to
-MIN_TAG = 10  # questions of each tag of a pair
 MIN_LIFT = 2.0  # a pair is told of when it is at least so many times as often as by chance
 
 RATIOS = ["emerging", "pair"]  # kinds whose effect is a ratio and no difference
@@ -237,20 +236,7 @@ def pair_findings(questions: DataFrame) -> DataFrame:
     Tested are all pairs of tags with enough questions; those that are never together have no row. The effect is the
     lift; its interval is that of the rarer tag's share of questions with the other.
     """
-    seen = questions.groupBy("site").agg(F.to_date(F.max("observed_at")).alias("seen"))
-    month = month_start(F.col("created_at"))
-    over = questions.join(seen, on="site", how="inner").withColumn("newest", F.add_months(F.trunc("seen", "month"), -1))
-    over = over.where((month <= F.col("newest")) & (month > F.add_months("newest", -PAIR_MONTHS)))
-    over = over.select("site", "newest", "question_id", F.array_distinct("tags").alias("tags"))
-    totals = over.groupBy("site", "newest").agg(F.count("*").alias("n_all"))
-    tagged = over.select("site", "question_id", "tags", F.explode("tags").alias("tag_a"))
-    single = tagged.groupBy("site", "tag_a").agg(F.count("*").alias("n_a")).where(F.col("n_a") >= MIN_TAG)
-    tags = single.groupBy("site").agg(F.count("*").alias("n_tags"))
-    other = single.withColumnRenamed("tag_a", "tag_b").withColumnRenamed("n_a", "n_b")
-    both = tagged.select("site", "tag_a", F.explode("tags").alias("tag_b")).where(F.col("tag_a") < F.col("tag_b"))
-    both = both.groupBy("site", "tag_a", "tag_b").agg(F.count("*").alias("n_both"))
-    for each in ((single, ["site", "tag_a"]), (other, ["site", "tag_b"]), (totals, ["site"]), (tags, ["site"])):
-        both = both.join(each[0], on=each[1], how="inner")
+    both = year_pairs(questions)
     rarer, commoner = F.least("n_a", "n_b"), F.greatest("n_a", "n_b")
     chance = commoner / F.col("n_all")
     without = F.col("n_all") - rarer

@@ -244,6 +244,22 @@ TAG_PAIRS_MONTHLY: Columns = (
     ("_run_id", "string"),
 )
 
+TAG_COMMUNITIES: Columns = (
+    ("site", "string"),
+    ("tag", "string"),
+    ("since", "date"),  # first day of the twelve months
+    ("until", "date"),  # last day of them
+    ("community", "int"),  # from 1, the one with the most questions
+    ("leader", "string"),  # the tag of the community with the greatest strength
+    ("n_tags", "int"),  # of the community
+    ("n_links", "int"),  # of the tag: other tags with 10 questions in common, and more than by chance
+    ("strength", "bigint"),  # questions on its links
+    ("inside", "double"),  # the share of those on links inside the community
+    ("stability", "double"),  # of the community, 0 to 1: mean best Jaccard index in 50 redrawn networks
+    ("modularity", "double"),  # of the site's whole network
+    ("_run_id", "string"),
+)
+
 QUESTION_TAGS: Columns = (
     ("site", "string"),
     ("question_id", "bigint"),
@@ -289,6 +305,7 @@ TABLES: dict[str, Columns] = {
     "tag_response": TAG_RESPONSE,
     "tag_sentiment_weekly": TAG_SENTIMENT_WEEKLY,
     "tag_pairs_monthly": TAG_PAIRS_MONTHLY,
+    "tag_communities": TAG_COMMUNITIES,
     "findings": FINDINGS,
 }
 
@@ -305,6 +322,7 @@ PARTITIONS: dict[str, Columns] = {
     "tag_response": (),
     "tag_sentiment_weekly": (("year", "int"),),
     "tag_pairs_monthly": (("year", "int"),),
+    "tag_communities": (),
     "findings": (),
 }
 

@@ -15,6 +15,7 @@ import sys
 import numpy as np
 import pandas as pd
 from compare import findings
+from network import tag_communities
 from statistics_of import LEVEL, benjamini_hochberg, counted, monday, month, p_of, wilson
 
 DAY = pd.Timedelta(days=1)
@@ -236,6 +237,7 @@ MADE = {
     "tag_health_monthly": (tag_health_monthly, ["site", "month", "tag"]),
     "tag_response": (tag_response, ["site", "tag", "askers"]),
     "tag_pairs_monthly": (tag_pairs_monthly, ["site", "month", "tag_a", "tag_b"]),
+    "tag_communities": (tag_communities, ["site", "tag"]),
     "findings": (findings, ["site", "kind", "subject"]),
 }
 

@@ -33,6 +33,7 @@ pub const DAILY: &[TemplateFile] = carried![
     "pyspark/soflow_jobs/__init__.py",
     "pyspark/soflow_jobs/answers.py",
     "pyspark/soflow_jobs/comments.py",
+    "pyspark/soflow_jobs/communities.py",
     "pyspark/soflow_jobs/dump.py",
     "pyspark/soflow_jobs/dump_records.py",
     "pyspark/soflow_jobs/entry.py",
