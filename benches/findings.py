@@ -38,6 +38,7 @@ def main() -> None:
     told = {
         "trend": trends(spark, chance),
         "emerging": emerging(spark, chance),
+        "season": seasons(spark, chance),
         "answered": answered(spark, chance, 0.6),
         "mood": moods(spark, chance),
         "pair": pairs(spark, chance),
@@ -55,6 +56,9 @@ def main() -> None:
     found = emerging(spark, chance, 2.0)
     share = 100 * len(found[found["subject"] == "t0"]) / SITES
     print(f"| share doubled 12 weeks ago, from 5 to 10 questions a week: emerging | {share:.0f} % |")
+    found = seasons(spark, chance, 2.0)
+    share = 100 * len(found[found["subject"] == "t0"]) / SITES
+    print(f"| share doubled in the newest week, from 40 to 80 questions: season | {share:.0f} % |")
     found = answered(spark, chance, 0.4)
     share = 100 * len(found[found["subject"] == "t0"]) / SITES
     print(f"| answered within 24 hours from 60 to 40 %, 150 questions on each side | {share:.0f} % |")
@@ -111,6 +115,21 @@ def emerging(spark, chance, now: float = 1.0) -> pd.DataFrame:
     last = (FIRST + pd.Timedelta(days=7 * 63)).date()
     newest = questions.select("site").distinct().selectExpr("site", f"date '{last}' as week_start", "false as partial")
     return standing_out(findings.emerging_findings(questions, newest))
+
+
+def seasons(spark, chance, now: float = 1.0) -> pd.DataFrame:
+    """The weeks of a season; shares go up and down by a fifth, and the first tag's newest is `now` times as much."""
+    back = np.array([0, *findings.SEASON])
+    shares = TAGS * np.exp(chance.normal(0, 0.2, size=(SITES, len(back), len(TAGS))))
+    shares[:, :, 0] *= 40 / ASKED / TAGS[0]
+    shares[:, 0, 0] *= now
+    counts = chance.binomial(ASKED, np.minimum(shares, 1.0))
+    site, week, tag = np.nonzero(counts)
+    monday = (FIRST - pd.to_timedelta(7 * back[week], unit="D")).date
+    told = pd.DataFrame({"site": site.astype(str), "week_start": monday, "tag": [f"t{n}" for n in tag]})
+    told = told.assign(n_questions=counts[site, week, tag], site_questions=ASKED, partial=False)
+    schema = "site string, week_start date, tag string, n_questions bigint, site_questions bigint, partial boolean"
+    return standing_out(findings.season_findings(load(spark, told, schema)))
 
 
 def answered(spark, chance, now: float) -> pd.DataFrame:

@@ -1,9 +1,9 @@
 """The step `findings`: what the other tables say that is more than chance, one row a thing that was looked at.
 
-Kinds, each a family of tests: the trend of a tag's share (as tag_trends_weekly tells it), a tag that is asked about far
-more than lately, how many of a tag's questions are answered within 24 hours, the mood of its texts, and two tags on the
-same question. Everything that was tested has a row, so that nobody takes the few that stand out for all that was looked
-at. Of the newest spans only.
+Six kinds, each a family of tests: the trend of a tag's share (as tag_trends_weekly tells it), a tag that is asked about
+far more than lately, a week that is unlike its season, how many of a tag's questions are answered within 24 hours, the
+mood of its texts, and two tags on the same question. Everything that was tested has a row, so that nobody takes the few
+that stand out for all that was looked at. Of the newest spans only.
 """
 
 from __future__ import annotations
@@ -40,6 +40,10 @@ from soflow_jobs.task import Task
 YEAR_WEEKS = 52
 EMERGING_WEEKS = 12  # emerging: so many weeks against the 52 before
 SPAN_MONTHS = 6  # answered: so many months against as many before
+# season: the weeks so many before that count, five around the same week of each of three years
+SEASON = [52 * years + week for years in (1, 2, 3) for week in range(-2, 3)]
+MIN_SEASON_WEEKS = 10  # season: of those with questions, two years
+MIN_SEASON, MIN_EXPECTED = 30, 5.0  # season: questions of a tag in those weeks, and expected in the newest
 MIN_LOOKED = 30  # emerging: questions of a tag in both spans, to be looked at
 MIN_EMERGING, MIN_ASKERS = 30, 10  # emerging: questions in the newer span, and people who asked them, to stand out
 MIN_ASKED = 20  # questions of a tag on each side
@@ -62,6 +66,7 @@ def run(spark: SparkSession, task: Task) -> None:
     found = [
         trend_findings(trends),
         emerging_findings(questions, trends),
+        season_findings(trends),
         answered_findings(
             lake.table("tag_health_monthly", ["site", "month", "tag", "n_cohort", "answered_24h", "mature"])
         ),
@@ -142,6 +147,55 @@ def emerging_findings(questions: DataFrame, trends: DataFrame) -> DataFrame:
     )
     comes_up = F.col("stands_out") & F.col("widely") & (F.col("effect_lo") > 1)
     return judged(rows).withColumn("stands_out", comes_up).drop("widely")
+
+
+def season_findings(trends: DataFrame) -> DataFrame:
+    """A tag's share of the newest week that was over, against the same weeks of up to three years before.
+
+    The spread between those weeks is estimated from themselves (quasi-Poisson: at least that of chance), so that what
+    differs from year to year anyhow is no anomaly; t has one degree of freedom less than there are weeks.
+    """
+    back = (F.datediff("newest", "week_start") / 7).cast("int")
+    weeks = trends.join(newest_weeks(trends), on="site", how="inner").withColumn("back", back)
+    weeks = weeks.where(F.col("back").isin(0, *SEASON))
+    n, total, before = F.col("n_questions"), F.col("site_questions"), F.col("back") > 0
+    each = weeks.groupBy("site", "back").agg(F.max("site_questions").alias("site_questions"))
+    sites = each.groupBy("site").agg(
+        _sum_where(~before, total).alias("site_now"),
+        _sum_where(before, total).alias("site_before"),
+        _sum_where(before, F.lit(1)).alias("weeks"),
+    )
+    sums = weeks.groupBy("site", "newest", "tag").agg(
+        _sum_where(~before, n).alias("now"),
+        _sum_where(before, n).alias("before"),
+        F.sum(F.when(before, n * n / total).otherwise(F.lit(0.0))).alias("squares"),
+    )
+    share = F.col("before") / F.col("site_before")
+    sums = sums.join(sites.where(F.col("weeks") >= MIN_SEASON_WEEKS), on="site", how="inner")
+    sums = sums.where((F.col("before") >= MIN_SEASON) & (F.col("site_now") * share >= MIN_EXPECTED) & (share < 1))
+    freedom, chance = F.col("weeks") - 1, share * (1.0 - share)
+    # Pearson's chi-squared over the weeks before, also those without a question of the tag.
+    spread = (F.col("squares") - F.col("before") * share) / chance / freedom
+    dispersion = F.greatest(F.lit(1.0), spread)
+    error = F.sqrt(dispersion * chance * (1.0 / F.col("site_now") + 1.0 / F.col("site_before")))
+    effect = F.col("now") / F.col("site_now") - share
+    half = t_of_normal(Z95, freedom) * F.col("error")
+    rows = sums.withColumn("error", error).select(
+        "site",
+        F.lit("season").alias("kind"),
+        F.col("tag").alias("subject"),
+        F.col("newest").alias("since"),
+        F.date_add("newest", 6).alias("until"),
+        F.col("now").alias("n_now"),
+        F.col("before").alias("n_before"),
+        (F.col("now") / F.col("site_now")).alias("value_now"),
+        share.alias("value_before"),
+        effect.alias("effect"),
+        (effect - half).alias("effect_lo"),
+        (effect + half).alias("effect_hi"),
+        normal_of_t(effect / F.col("error"), freedom).alias("z"),
+    )
+    return judged(rows)
 
 
 def answered_findings(health: DataFrame) -> DataFrame:

@@ -271,16 +271,16 @@ QUESTION_TAGS: Columns = (
 
 FINDINGS: Columns = (
     ("site", "string"),
-    ("kind", "string"),  # trend, emerging, answered, mood, pair
+    ("kind", "string"),  # trend, emerging, season, answered, mood, pair
     ("subject", "string"),  # a tag; of a pair `tag_a + tag_b`
     ("since", "date"),  # first day of what is compared
     ("until", "date"),  # last day of it
     (
         "n_now",
         "bigint",
-    ),  # trend, emerging: questions with the tag; answered: questions; mood: texts; pair: questions with both
+    ),  # trend, emerging, season: questions with the tag; answered: questions; mood: texts; pair: questions with both
     ("n_before", "bigint"),  # the same of the span before; mood: all other texts; pair: questions with the rarer tag
-    ("value_now", "double"),  # trend, emerging, answered: a share; mood: mean polarity; pair: n_now / n_before
+    ("value_now", "double"),  # of shares a share; mood: mean polarity; pair: n_now / n_before
     ("value_before", "double"),  # of the other side; pair: the commoner tag's share of all questions
     ("effect", "double"),  # value_now - value_before; pair: their ratio, the lift; emerging: their ratio, shrunk
     ("effect_lo", "double"),  # 95 %

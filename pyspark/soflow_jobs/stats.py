@@ -15,9 +15,9 @@ Z95 = 1.959963984540054  # 97.5 % quantile of the standard normal
 
 POWER_Z = 0.8416212335729143  # 80 % quantile of the standard normal
 
-# What stands out: its q is below this. A run prints findings of five kinds, each a family of its own; where nothing has
+# What stands out: its q is below this. A run prints findings of six kinds, each a family of its own; where nothing has
 # changed, at most one run in twenty prints any.
-LEVEL = 0.05 / 5
+LEVEL = 0.05 / 6
 
 # Prior of the shrunk ratio, in questions: a Gamma(2, 2) on (seen / expected), with mean 1. Below about two expected
 # questions the prior rules, from 30 on it is hardly felt.

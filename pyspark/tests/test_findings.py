@@ -1,6 +1,7 @@
 """findings: what is compared, its test and its interval, each against the formula written out in plain Python."""
 
 import math
+from datetime import timedelta
 
 import pytest
 from builders import at, day
@@ -73,7 +74,7 @@ def test_rates_are_compared_by_a_test_for_small_counts(spark):
     assert (go["p"], go["stands_out"]) == (pytest.approx(p_of(campbell(15, 30, 11, 20))), False)
     # Two tests: half the level each, and four of five times.
     width = (go["effect_hi"] - go["effect_lo"]) / (2 * Z95)
-    assert go["detectable"] == pytest.approx((2.807 + 0.8416) * width, rel=1e-3)
+    assert go["detectable"] == pytest.approx((2.865 + 0.8416) * width, rel=1e-3)
 
 
 def test_all_answered_on_both_sides_is_no_difference(spark):
@@ -149,6 +150,47 @@ def test_a_topic_comes_up_when_many_ask_about_it(spark):
     assert rows["old"]["q"] < LEVEL, "a fall stands out in trends, not here"
 
 
+WEEKS = "site string, week_start date, tag string, n_questions bigint, site_questions bigint, partial boolean"
+
+
+def seasons(spark, counts, now, site=100, years=(1, 2, 3)):
+    """The findings by tag, of its counts in the five weeks around the same one of each year, and of those now."""
+    rows = [(SITE, day("2026-06-08"), "c#", 99, 100, True), (SITE, day("2026-04-20"), "c#", 99, 100, False)]
+    for tag, each in counts.items():
+        for year in years:
+            for week, n in zip(range(50, 55), each, strict=True):
+                monday = day("2026-06-01") - timedelta(weeks=52 * year - 52 + week)
+                rows += [(SITE, monday, tag, n, site, False)] if n else []
+        rows += [(SITE, day("2026-06-01"), tag, now[tag], site, False)] if now[tag] else []
+    return by_subject(findings.season_findings(spark.createDataFrame(rows, WEEKS)))
+
+
+def test_a_week_is_compared_with_the_same_weeks_of_years_before(spark):
+    even, wild = [10, 10, 10, 10, 10], [0, 25, 0, 20, 5]
+    rows = seasons(
+        spark,
+        {"c#": even, "标签": wild, "none": even, "few": [1, 2, 1, 2, 3]},
+        {"c#": 25, "标签": 25, "none": 0, "few": 90},
+    )
+    told = {subject: (row["n_now"], row["n_before"], row["stands_out"]) for subject, row in rows.items()}
+    assert told == {"c#": (25, 150, True), "标签": (25, 150, False), "none": (0, 150, False)}
+    even_row, wild_row = rows["c#"], rows["标签"]
+    assert (even_row["since"], even_row["until"]) == (day("2026-06-01"), day("2026-06-07"))
+    assert (even_row["value_now"], even_row["value_before"]) == pytest.approx((0.25, 0.1))
+    # Chi-squared of the wild ones: 3 * (100 + 225 + 100 + 100 + 25) / 9; 14 degrees of freedom, t's quantile 2.1448.
+    for row, dispersion in ((even_row, 1), (wild_row, 3 * 550 / 9 / 14)):
+        error = math.sqrt(dispersion * 0.09 * (1 / 100 + 1 / 1500))
+        half = (row["effect_hi"] - row["effect_lo"]) / 2
+        assert half == pytest.approx(2.1448 * error, rel=2e-3)
+        t = 0.15 / error
+        assert row["p"] == pytest.approx(p_of(113 / 115 * math.sqrt(14 * math.log(1 + t * t / 14))))
+
+
+def test_one_year_is_no_season(spark):
+    assert seasons(spark, {"c#": [10] * 5}, {"c#": 25}, years=(1,)) == {}
+    assert set(seasons(spark, {"c#": [10] * 5}, {"c#": 25}, years=(1, 3))) == {"c#"}
+
+
 UNITS = "site string, question_id bigint, unit_type string, created_at timestamp, n_sentences int, polarity_net double"
 
 
@@ -216,4 +258,4 @@ def test_a_pair_is_told_of_when_even_its_lower_end_is_twice_chance(spark):
 
 
 def test_the_level_leaves_one_run_in_twenty(spark):
-    assert len({"trend", "emerging", "answered", "mood", "pair"}) * LEVEL == pytest.approx(0.05)
+    assert len({"trend", "emerging", "season", "answered", "mood", "pair"}) * LEVEL == pytest.approx(0.05)

@@ -97,9 +97,11 @@ def test_day_by_day_equals_all_at_once(spark, tmp_path, seed, monkeypatch):
     for name in ("MIN_BOTH", "MIN_TAG", "MIN_LINK"):
         monkeypatch.setattr(f"soflow_jobs.tag_pairs.{name}", 2)
     monkeypatch.setattr("soflow_jobs.tag_trends.MIN_QUESTIONS", 4)
-    least = "MIN_LOOKED MIN_EMERGING MIN_ASKERS MIN_ASKED MIN_TEXTS MIN_THREADS"
+    least = (
+        "MIN_SEASON MIN_SEASON_WEEKS MIN_EXPECTED MIN_LOOKED MIN_EMERGING MIN_ASKERS MIN_ASKED MIN_TEXTS MIN_THREADS"
+    )
     for name in least.split():
-        monkeypatch.setattr(f"soflow_jobs.findings.{name}", 3)
+        monkeypatch.setattr(f"soflow_jobs.findings.{name}", 0 if name == "MIN_EXPECTED" else 3)
     # Spark takes a minute for each day.
     check_daily_equals_at_once(spark, tmp_path, some_days(seed)[0 if ON_SAIL else 1 :])
 

@@ -13,11 +13,12 @@ def findings(tables):
     trends = tables["tag_trends_weekly"]
     over = trends[~trends["partial"]]
     newest = pd.to_datetime(over["week_start"]).groupby(over["site"]).max()
-    found = []
+    found = [pd.DataFrame()]
     for site, week in newest.items():
         families = {
             "trend": told_trends(trends[trends["site"] == site], week),
             "emerging": told_emerging(tables["questions"], site, week),
+            "season": told_season(trends, week),
             "answered": told_answered(tables["tag_health_monthly"], site),
             "mood": told_moods(tables, site, week),
             "pair": told_pairs(tables["questions"], site),
@@ -93,6 +94,31 @@ def told_emerging(questions, site, week):
             "z": two_shares(n, total, before, total_before),
         }
         found.append({**row, "allowed": n >= 30 and new["owner_user_id"].nunique() >= 10 and low > 1})
+    return pd.DataFrame(found)
+
+
+def told_season(trends, week):
+    counts = trends.assign(week=pd.to_datetime(trends["week_start"])).pivot_table(
+        index="week", columns="tag", values="n_questions", aggfunc="sum", fill_value=0
+    )
+    totals = trends.groupby(pd.to_datetime(trends["week_start"]))["site_questions"].max()
+    same = [week - 7 * (52 * year + off) * DAY for year in (1, 2, 3) for off in range(-2, 3)]
+    same = [each for each in same if each in totals.index]
+    found = []
+    for tag in counts.columns if len(same) >= 10 else []:
+        n, before, total, site = counts[tag][week], counts[tag][same], totals[week], totals[same]
+        share = before.sum() / site.sum()
+        if before.sum() < 30 or total * share < 5 or share == 1:
+            continue
+        freedom = len(same) - 1
+        spread = max(1, ((before - share * site) ** 2 / (site * share * (1 - share))).sum() / freedom)
+        error = math.sqrt(spread * share * (1 - share) * (1 / total + 1 / site.sum()))
+        effect, scale = n / total - share, (8 * freedom + 1) / (8 * freedom + 3)
+        half, t = error * math.sqrt(freedom * math.expm1((Z95 / scale) ** 2 / freedom)), effect / error
+        row = {"subject": tag, "since": week, "until": week + 6 * DAY, "n_now": n, "n_before": before.sum()}
+        row |= {"value_now": n / total, "value_before": share, "effect": effect, "effect_lo": effect - half}
+        z = math.copysign(scale * math.sqrt(freedom * math.log1p(t * t / freedom)), t)
+        found.append({**row, "effect_hi": effect + half, "z": z, "allowed": True})
     return pd.DataFrame(found)
 
 
