@@ -37,6 +37,8 @@ def main() -> None:
     print("| kind | sites | share |\n|---|---|---|")
     told = {
         "trend": trends(spark, chance),
+        "emerging": emerging(spark, chance),
+        "season": seasons(spark, chance),
         "answered": answered(spark, chance, 0.6),
         "mood": moods(spark, chance),
         "pair": pairs(spark, chance),
@@ -51,6 +53,12 @@ def main() -> None:
         found = trends(spark, chance, doubled=weeks)
         share = 100 * len(found[found["subject"] == "t0"]) / SITES
         print(f"| share doubled {weeks} weeks ago, from 40 to 80 questions a week | {share:.0f} % |")
+    found = emerging(spark, chance, 2.0)
+    share = 100 * len(found[found["subject"] == "t0"]) / SITES
+    print(f"| share doubled 12 weeks ago, from 5 to 10 questions a week: emerging | {share:.0f} % |")
+    found = seasons(spark, chance, 2.0)
+    share = 100 * len(found[found["subject"] == "t0"]) / SITES
+    print(f"| share doubled in the newest week, from 40 to 80 questions: season | {share:.0f} % |")
     found = answered(spark, chance, 0.4)
     share = 100 * len(found[found["subject"] == "t0"]) / SITES
     print(f"| answered within 24 hours from 60 to 40 %, 150 questions on each side | {share:.0f} % |")
@@ -84,6 +92,44 @@ def trends(spark, chance, doubled: int = 0) -> pd.DataFrame:
     totals = weekly.select("site", "week", "number").distinct().withColumn("n", F.lit(ASKED).cast("bigint"))
     seen = totals.groupBy("site").agg(F.date_add(F.max("week"), 7).cast("timestamp").alias("seen_until"))
     return standing_out(findings.trend_findings(tag_trends.trends_of(weekly, totals, seen, None)))
+
+
+def emerging(spark, chance, now: float = 1.0) -> pd.DataFrame:
+    """100 questions a week with one of 20 tags, for 64 weeks; the first has `now` times its share in the last 12."""
+    weeks = np.arange(64)
+    rest = TAGS[::2] / TAGS[::2].sum() * 0.95
+    told = []
+    for newer, held in ((False, weeks[:52]), (True, weeks[52:])):
+        first = 0.05 * (now if newer else 1.0)
+        shares = np.concatenate([[first], rest * (1 - first) / 0.95])
+        size = (SITES, len(held), 100)
+        site, week, _ = (axis.ravel() for axis in np.indices(size))
+        tags = chance.choice(len(shares), p=shares, size=len(site))
+        told.append(pd.DataFrame({"site": site.astype(str), "tag": tags, "week": held[week]}))
+    rows = pd.concat(told, ignore_index=True)
+    created = (FIRST + pd.to_timedelta(7 * rows["week"], unit="D")).dt.tz_localize("UTC")
+    rows = rows.assign(question_id=rows.index, created_at=created, owner_user_id=rows.index % 1000)
+    rows["tags"] = [[f"t{tag}"] for tag in rows["tag"]]
+    schema = "site string, question_id bigint, tags array<string>, created_at timestamp, owner_user_id bigint"
+    questions = load(spark, rows.drop(columns=["tag", "week"]), schema)
+    last = (FIRST + pd.Timedelta(days=7 * 63)).date()
+    newest = questions.select("site").distinct().selectExpr("site", f"date '{last}' as week_start", "false as partial")
+    return standing_out(findings.emerging_findings(questions, newest))
+
+
+def seasons(spark, chance, now: float = 1.0) -> pd.DataFrame:
+    """The weeks of a season; shares go up and down by a fifth, and the first tag's newest is `now` times as much."""
+    back = np.array([0, *findings.SEASON])
+    shares = TAGS * np.exp(chance.normal(0, 0.2, size=(SITES, len(back), len(TAGS))))
+    shares[:, :, 0] *= 40 / ASKED / TAGS[0]
+    shares[:, 0, 0] *= now
+    counts = chance.binomial(ASKED, np.minimum(shares, 1.0))
+    site, week, tag = np.nonzero(counts)
+    monday = (FIRST - pd.to_timedelta(7 * back[week], unit="D")).date
+    told = pd.DataFrame({"site": site.astype(str), "week_start": monday, "tag": [f"t{n}" for n in tag]})
+    told = told.assign(n_questions=counts[site, week, tag], site_questions=ASKED, partial=False)
+    schema = "site string, week_start date, tag string, n_questions bigint, site_questions bigint, partial boolean"
+    return standing_out(findings.season_findings(load(spark, told, schema)))
 
 
 def answered(spark, chance, now: float) -> pd.DataFrame:

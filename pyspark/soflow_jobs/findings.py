@@ -1,8 +1,9 @@
 """The step `findings`: what the other tables say that is more than chance, one row a thing that was looked at.
 
-Four kinds, each a family of tests: the trend of a tag's share (as tag_trends_weekly tells it), how many of a tag's
-questions are answered within 24 hours, the mood of its texts, and two tags on the same question. Everything that was
-tested has a row, so that nobody takes the few that stand out for all that was looked at. Of the newest spans only.
+Six kinds, each a family of tests: the trend of a tag's share (as tag_trends_weekly tells it), a tag that is asked about
+far more than lately, a week that is unlike its season, how many of a tag's questions are answered within 24 hours, the
+mood of its texts, and two tags on the same question. Everything that was tested has a row, so that nobody takes the few
+that stand out for all that was looked at. Of the newest spans only.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from soflow_jobs.lake import Lake, say
-from soflow_jobs.periods import month_start, week_start
+from soflow_jobs.periods import week_start
 from soflow_jobs.schemas import FINDINGS, names
 from soflow_jobs.stats import (
     LEVEL,
@@ -23,6 +24,8 @@ from soflow_jobs.stats import (
     difference_high,
     difference_low,
     normal_of_t,
+    shrunk_ratio,
+    shrunk_ratio_end,
     t_of_normal,
     two_shares_z,
     two_sided_p,
@@ -31,17 +34,24 @@ from soflow_jobs.stats import (
     with_q,
     with_value,
 )
+from soflow_jobs.tag_pairs import PAIR_MONTHS, year_pairs
 from soflow_jobs.tag_sentiment import is_body
 from soflow_jobs.task import Task
 
 YEAR_WEEKS = 52
+EMERGING_WEEKS = 12  # emerging: so many weeks against the 52 before
 SPAN_MONTHS = 6  # answered: so many months against as many before
-PAIR_MONTHS = 12
+# season: the weeks so many before that count, five around the same week of each of three years
+SEASON = [52 * years + week for years in (1, 2, 3) for week in range(-2, 3)]
+MIN_SEASON_WEEKS = 10  # season: of those with questions, two years
+MIN_SEASON, MIN_EXPECTED = 30, 5.0  # season: questions of a tag in those weeks, and expected in the newest
+MIN_LOOKED = 30  # emerging: questions of a tag in both spans, to be looked at
+MIN_EMERGING, MIN_ASKERS = 30, 10  # emerging: questions in the newer span, and people who asked them, to stand out
 MIN_ASKED = 20  # questions of a tag on each side
 MIN_TEXTS, MIN_THREADS = 30, 20  # texts of a tag, and questions that they belong to
-MIN_TAG = 10  # questions of each tag of a pair
 MIN_LIFT = 2.0  # a pair is told of when it is at least so many times as often as by chance
 
+RATIOS = ["emerging", "pair"]  # kinds whose effect is a ratio and no difference
 FAMILY = ["site", "kind"]
 SIDES = ["n_now", "n_before", "value_now", "value_before", "effect", "effect_lo", "effect_hi"]
 
@@ -50,13 +60,15 @@ def run(spark: SparkSession, task: Task) -> None:
     """Writes the table whole."""
     lake = Lake(spark, task)
     trends = lake.table("tag_trends_weekly")
-    questions = lake.table("questions", ["site", "question_id", "tags", "created_at", "observed_at"])
+    questions = lake.table("questions", ["site", "question_id", "tags", "created_at", "observed_at", "owner_user_id"])
     units = lake.table(
         "text_sentiment",
         ["site", "question_id", "unit_type", "created_at", "text_part", "n_sentences", "polarity_net"],
     )
     found = [
         trend_findings(trends),
+        emerging_findings(questions, trends),
+        season_findings(trends),
         answered_findings(
             lake.table("tag_health_monthly", ["site", "month", "tag", "n_cohort", "answered_24h", "mature"])
         ),
@@ -94,6 +106,98 @@ def trend_findings(trends: DataFrame) -> DataFrame:
 def newest_weeks(trends: DataFrame) -> DataFrame:
     """(site, newest): the Monday of the last week that was over when it was looked at."""
     return trends.where(~F.col("partial")).groupBy("site").agg(F.max("week_start").alias("newest"))
+
+
+def emerging_findings(questions: DataFrame, trends: DataFrame) -> DataFrame:
+    """A tag's share of the questions of the newest 12 weeks that were over, against the 52 before: who comes up.
+
+    Looked at are tags by their questions in both spans together, so that none is chosen for what is tested. The effect
+    is the ratio of the shares, shrunk towards 1.
+    """
+    asked = questions.withColumn("week", week_start(F.col("created_at")))
+    asked = asked.join(newest_weeks(trends), on="site", how="inner")
+    span = F.date_sub("newest", 7 * (EMERGING_WEEKS + YEAR_WEEKS))
+    asked = asked.where((F.col("week") <= F.col("newest")) & (F.col("week") > span))
+    recent, one = F.col("week") > F.date_sub("newest", 7 * EMERGING_WEEKS), F.lit(1)
+    totals = asked.groupBy("site").agg(
+        _sum_where(recent, one).alias("site_now"), _sum_where(~recent, one).alias("site_before")
+    )
+    tagged = asked.withColumn("tag", F.explode(F.array_distinct("tags"))).groupBy("site", "newest", "tag")
+    counted = tagged.agg(
+        _sum_where(recent, one).alias("now"),
+        _sum_where(~recent, one).alias("before"),
+        F.countDistinct(F.when(recent, F.col("owner_user_id"))).alias("askers"),
+    ).join(totals, on="site", how="inner")
+    enough = F.col("now") + F.col("before") >= MIN_LOOKED
+    counted = counted.where(enough & (F.col("site_now") > 0) & (F.col("site_before") > 0))
+    now, before = (F.col("now"), F.col("site_now")), (F.col("before"), F.col("site_before"))
+    rows = counted.select(
+        "site",
+        F.lit("emerging").alias("kind"),
+        F.col("tag").alias("subject"),
+        F.date_sub("newest", 7 * EMERGING_WEEKS - 7).alias("since"),
+        F.date_add("newest", 6).alias("until"),
+        now[0].alias("n_now"),
+        before[0].alias("n_before"),
+        (now[0] / now[1]).alias("value_now"),
+        (before[0] / before[1]).alias("value_before"),
+        shrunk_ratio(*now, *before).alias("effect"),
+        shrunk_ratio_end(*now, *before, -Z95).alias("effect_lo"),
+        shrunk_ratio_end(*now, *before, Z95).alias("effect_hi"),
+        F.coalesce(two_shares_z(*now, *before), F.lit(0.0)).alias("z"),
+        ((now[0] >= MIN_EMERGING) & (F.col("askers") >= MIN_ASKERS)).alias("widely"),
+    )
+    comes_up = F.col("stands_out") & F.col("widely") & (F.col("effect_lo") > 1)
+    return judged(rows).withColumn("stands_out", comes_up).drop("widely")
+
+
+def season_findings(trends: DataFrame) -> DataFrame:
+    """A tag's share of the newest week that was over, against the same weeks of up to three years before.
+
+    The spread between those weeks is estimated from themselves (quasi-Poisson: at least that of chance), so that what
+    differs from year to year anyhow is no anomaly; t has one degree of freedom less than there are weeks.
+    """
+    back = (F.datediff("newest", "week_start") / 7).cast("int")
+    weeks = trends.join(newest_weeks(trends), on="site", how="inner").withColumn("back", back)
+    weeks = weeks.where(F.col("back").isin(0, *SEASON))
+    n, total, before = F.col("n_questions"), F.col("site_questions"), F.col("back") > 0
+    each = weeks.groupBy("site", "back").agg(F.max("site_questions").alias("site_questions"))
+    sites = each.groupBy("site").agg(
+        _sum_where(~before, total).alias("site_now"),
+        _sum_where(before, total).alias("site_before"),
+        _sum_where(before, F.lit(1)).alias("weeks"),
+    )
+    sums = weeks.groupBy("site", "newest", "tag").agg(
+        _sum_where(~before, n).alias("now"),
+        _sum_where(before, n).alias("before"),
+        F.sum(F.when(before, n * n / total).otherwise(F.lit(0.0))).alias("squares"),
+    )
+    share = F.col("before") / F.col("site_before")
+    sums = sums.join(sites.where(F.col("weeks") >= MIN_SEASON_WEEKS), on="site", how="inner")
+    sums = sums.where((F.col("before") >= MIN_SEASON) & (F.col("site_now") * share >= MIN_EXPECTED) & (share < 1))
+    freedom, chance = F.col("weeks") - 1, share * (1.0 - share)
+    # Pearson's chi-squared over the weeks before, also those without a question of the tag.
+    spread = (F.col("squares") - F.col("before") * share) / chance / freedom
+    dispersion = F.greatest(F.lit(1.0), spread)
+    error = F.sqrt(dispersion * chance * (1.0 / F.col("site_now") + 1.0 / F.col("site_before")))
+    effect = F.col("now") / F.col("site_now") - share
+    half = t_of_normal(Z95, freedom) * F.col("error")
+    rows = sums.withColumn("error", error).select(
+        "site",
+        F.lit("season").alias("kind"),
+        F.col("tag").alias("subject"),
+        F.col("newest").alias("since"),
+        F.date_add("newest", 6).alias("until"),
+        F.col("now").alias("n_now"),
+        F.col("before").alias("n_before"),
+        (F.col("now") / F.col("site_now")).alias("value_now"),
+        share.alias("value_before"),
+        effect.alias("effect"),
+        (effect - half).alias("effect_lo"),
+        (effect + half).alias("effect_hi"),
+        normal_of_t(effect / F.col("error"), freedom).alias("z"),
+    )
+    return judged(rows)
 
 
 def answered_findings(health: DataFrame) -> DataFrame:
@@ -190,20 +294,7 @@ def pair_findings(questions: DataFrame) -> DataFrame:
     Tested are all pairs of tags with enough questions; those that are never together have no row. The effect is the
     lift; its interval is that of the rarer tag's share of questions with the other.
     """
-    seen = questions.groupBy("site").agg(F.to_date(F.max("observed_at")).alias("seen"))
-    month = month_start(F.col("created_at"))
-    over = questions.join(seen, on="site", how="inner").withColumn("newest", F.add_months(F.trunc("seen", "month"), -1))
-    over = over.where((month <= F.col("newest")) & (month > F.add_months("newest", -PAIR_MONTHS)))
-    over = over.select("site", "newest", "question_id", F.array_distinct("tags").alias("tags"))
-    totals = over.groupBy("site", "newest").agg(F.count("*").alias("n_all"))
-    tagged = over.select("site", "question_id", "tags", F.explode("tags").alias("tag_a"))
-    single = tagged.groupBy("site", "tag_a").agg(F.count("*").alias("n_a")).where(F.col("n_a") >= MIN_TAG)
-    tags = single.groupBy("site").agg(F.count("*").alias("n_tags"))
-    other = single.withColumnRenamed("tag_a", "tag_b").withColumnRenamed("n_a", "n_b")
-    both = tagged.select("site", "tag_a", F.explode("tags").alias("tag_b")).where(F.col("tag_a") < F.col("tag_b"))
-    both = both.groupBy("site", "tag_a", "tag_b").agg(F.count("*").alias("n_both"))
-    for each in ((single, ["site", "tag_a"]), (other, ["site", "tag_b"]), (totals, ["site"]), (tags, ["site"])):
-        both = both.join(each[0], on=each[1], how="inner")
+    both = year_pairs(questions)
     rarer, commoner = F.least("n_a", "n_b"), F.greatest("n_a", "n_b")
     chance = commoner / F.col("n_all")
     without = F.col("n_all") - rarer
@@ -236,13 +327,13 @@ def judged(rows: DataFrame, looked_at: Column | None = None) -> DataFrame:
 def with_detectable(rows: DataFrame) -> DataFrame:
     """The rows with the smallest effect that four of five times would have stood out, had it been the only one.
 
-    Null where z says nothing of the error, and of a pair, whose effect is a ratio.
+    Null where the effect is a ratio.
     """
     tests = rows.groupBy(*FAMILY).agg(F.count("*").alias("_tests"))
     level = rows.join(tests, on=FAMILY, how="inner").withColumn("_level", LEVEL / F.col("_tests"))
     width = (F.col("effect_hi") - F.col("effect_lo")) / (2.0 * Z95)
     asked = with_value(level, "_z", critical_z, "_level")
-    detectable = F.when(F.col("kind") != "pair", (F.col("_z") + POWER_Z) * width)
+    detectable = F.when(~F.col("kind").isin(*RATIOS), (F.col("_z") + POWER_Z) * width)
     return asked.withColumn("detectable", detectable).drop("_tests", "_level", "_z", "z")
 
 

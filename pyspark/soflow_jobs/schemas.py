@@ -194,6 +194,22 @@ TAG_HEALTH_MONTHLY: Columns = (
     ("_run_id", "string"),
 )
 
+TAG_RESPONSE: Columns = (
+    ("site", "string"),
+    ("tag", "string"),
+    ("askers", "string"),  # all, newcomer (the asker's first question in the lake), returning
+    ("since", "date"),  # first day of the twelve months
+    ("until", "date"),  # last day of them
+    ("n", "bigint"),  # questions, all 30 days old or older when answers were last looked at
+    ("n_helped", "bigint"),  # with another's answer within 30 days that is accepted or has a positive score
+    ("helped_rate", "double"),  # n_helped / n
+    ("helped_lo", "double"),  # Wilson, 95 %
+    ("helped_hi", "double"),
+    ("low_n", "boolean"),  # n below 30: the rate says little
+    ("known_since", "date"),  # day of the site's oldest question in the lake: who asked before is taken for a newcomer
+    ("_run_id", "string"),
+)
+
 TAG_SENTIMENT_WEEKLY: Columns = (
     ("site", "string"),
     ("week_start", "date"),  # a Monday, UTC
@@ -228,6 +244,22 @@ TAG_PAIRS_MONTHLY: Columns = (
     ("_run_id", "string"),
 )
 
+TAG_COMMUNITIES: Columns = (
+    ("site", "string"),
+    ("tag", "string"),
+    ("since", "date"),  # first day of the twelve months
+    ("until", "date"),  # last day of them
+    ("community", "int"),  # from 1, the one with the most questions
+    ("leader", "string"),  # the tag of the community with the greatest strength
+    ("n_tags", "int"),  # of the community
+    ("n_links", "int"),  # of the tag: other tags with 10 questions in common, and more than by chance
+    ("strength", "bigint"),  # questions on its links
+    ("inside", "double"),  # the share of those on links inside the community
+    ("stability", "double"),  # of the community, 0 to 1: mean best Jaccard index in 50 redrawn networks
+    ("modularity", "double"),  # of the site's whole network
+    ("_run_id", "string"),
+)
+
 QUESTION_TAGS: Columns = (
     ("site", "string"),
     ("question_id", "bigint"),
@@ -239,21 +271,24 @@ QUESTION_TAGS: Columns = (
 
 FINDINGS: Columns = (
     ("site", "string"),
-    ("kind", "string"),  # trend, answered, mood, pair
+    ("kind", "string"),  # trend, emerging, season, answered, mood, pair
     ("subject", "string"),  # a tag; of a pair `tag_a + tag_b`
     ("since", "date"),  # first day of what is compared
     ("until", "date"),  # last day of it
-    ("n_now", "bigint"),  # trend: questions with the tag; answered: questions; mood: texts; pair: questions with both
+    (
+        "n_now",
+        "bigint",
+    ),  # trend, emerging, season: questions with the tag; answered: questions; mood: texts; pair: questions with both
     ("n_before", "bigint"),  # the same of the span before; mood: all other texts; pair: questions with the rarer tag
-    ("value_now", "double"),  # trend, answered: a share; mood: mean polarity; pair: n_now / n_before
+    ("value_now", "double"),  # of shares a share; mood: mean polarity; pair: n_now / n_before
     ("value_before", "double"),  # of the other side; pair: the commoner tag's share of all questions
-    ("effect", "double"),  # value_now - value_before; pair: value_now / value_before, the lift
+    ("effect", "double"),  # value_now - value_before; pair: their ratio, the lift; emerging: their ratio, shrunk
     ("effect_lo", "double"),  # 95 %
     ("effect_hi", "double"),
     ("p", "double"),  # two-sided
     ("q", "double"),  # Benjamini-Hochberg over all that were tested of the kind
-    ("stands_out", "boolean"),  # q below the level, and of a pair effect_lo of 2 or more
-    ("detectable", "double"),  # null: a pair; the smallest effect that four of five times would have stood out
+    ("stands_out", "boolean"),  # q below the level; pair: and effect_lo of 2 or more; emerging: and above 1, of many
+    ("detectable", "double"),  # null: pair, emerging; the smallest effect that four of five times would have stood out
     ("_run_id", "string"),
 )
 
@@ -267,8 +302,10 @@ TABLES: dict[str, Columns] = {
     "text_sentiment": TEXT_SENTIMENT,
     "tag_trends_weekly": TAG_TRENDS_WEEKLY,
     "tag_health_monthly": TAG_HEALTH_MONTHLY,
+    "tag_response": TAG_RESPONSE,
     "tag_sentiment_weekly": TAG_SENTIMENT_WEEKLY,
     "tag_pairs_monthly": TAG_PAIRS_MONTHLY,
+    "tag_communities": TAG_COMMUNITIES,
     "findings": FINDINGS,
 }
 
@@ -282,8 +319,10 @@ PARTITIONS: dict[str, Columns] = {
     "text_sentiment": (("created_month", "string"), ("unit_type", "string")),
     "tag_trends_weekly": (("year", "int"),),  # of week_start
     "tag_health_monthly": (("year", "int"),),
+    "tag_response": (),
     "tag_sentiment_weekly": (("year", "int"),),
     "tag_pairs_monthly": (("year", "int"),),
+    "tag_communities": (),
     "findings": (),
 }
 

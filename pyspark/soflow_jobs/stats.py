@@ -15,9 +15,9 @@ Z95 = 1.959963984540054  # 97.5 % quantile of the standard normal
 
 POWER_Z = 0.8416212335729143  # 80 % quantile of the standard normal
 
-# What stands out: its q is below this. A run prints findings of four kinds, each a family of its own; where nothing has
+# What stands out: its q is below this. A run prints findings of six kinds, each a family of its own; where nothing has
 # changed, at most one run in twenty prints any.
-LEVEL = 0.05 / 4
+LEVEL = 0.05 / 6
 
 # Prior of the shrunk ratio, in questions: a Gamma(2, 2) on (seen / expected), with mean 1. Below about two expected
 # questions the prior rules, from 30 on it is hardly felt.
@@ -49,8 +49,24 @@ def shrunk_log2_ratio(count: Column, total: Column, before: Column, total_before
 
     Expected now = total * before / total_before. Null when there was nothing before to compare with.
     """
-    expected = total * before / total_before
-    return F.when(total_before > 0, F.log2((count + SHRINK) / (expected + SHRINK)))
+    return F.when(total_before > 0, F.log2(shrunk_ratio(count, total, before, total_before)))
+
+
+def shrunk_ratio(count: Column, total: Column, before: Column, total_before: Column) -> Column:
+    """The share now over the share before, shrunk towards 1. `total_before` must be above 0."""
+    return (count + SHRINK) / (total * before / total_before + SHRINK)
+
+
+def shrunk_ratio_end(count: Column, total: Column, before: Column, total_before: Column, z: float) -> Column:
+    """An end of the shrunk ratio's interval: z errors of its logarithm away.
+
+    The error is that of Poisson's counts: of now 1 / (count + 2), of what was expected its variance over its square,
+    both with the prior; far from it 1 / count + 1 / before, as usual of a ratio of counts.
+    """
+    scale = total / total_before
+    expected = scale * before + SHRINK
+    error = F.sqrt(1.0 / (count + SHRINK) + scale * scale * before / (expected * expected))
+    return shrunk_ratio(count, total, before, total_before) * F.exp(z * error)
 
 
 def trend_z(count: Column, moment: Column, total: Column, total_moment: Column, total_square: Column) -> Column:

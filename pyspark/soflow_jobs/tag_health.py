@@ -1,4 +1,4 @@
-"""The step `tag_health`: questions + answers -> tag_health_monthly, one row a (month, tag).
+"""The step `tag_health`: questions + answers -> tag_health_monthly, one row a (month, tag), and tag_response.
 
 Whether and when a question is answered is right-censored: a question of today has had no time. So answered_* and
 median_ttfa_s look only at questions at least 7 days old when answers were last observed (the cohort), all three rates
@@ -16,7 +16,9 @@ from pyspark.sql import functions as F
 
 from soflow_jobs.lake import Lake, say
 from soflow_jobs.periods import month_start, years_between
+from soflow_jobs.schemas import TAG_RESPONSE, names
 from soflow_jobs.stats import share_where, wilson_high, wilson_low
+from soflow_jobs.tag_response import tag_response
 from soflow_jobs.task import Task
 
 HOUR, DAY = 3_600, 86_400  # seconds
@@ -28,11 +30,14 @@ QUESTION = (
     "site question_id tags created_at observed_at answer_count is_answered accepted_answer_id closed_at score "
     "owner_user_id created_month"
 ).split()
-ANSWER = ["site", "question_id", "answer_id", "created_at", "observed_at", "is_self_answer", "created_month"]
+ANSWER = ("site question_id answer_id created_at observed_at is_self_answer is_accepted score created_month").split()
 
 
 def run(spark: SparkSession, task: Task) -> None:
-    """Writes the years of changed questions, of questions with changed answers, and of months that may have matured."""
+    """Writes the years of changed questions, of questions with changed answers, and of months that may have matured.
+
+    tag_response it writes whole.
+    """
     lake = Lake(spark, task)
     changed_questions = {p["created_month"] for p in lake.changed("questions")}
     changed_answers = {p["created_month"] for p in lake.changed("answers")}
@@ -40,6 +45,8 @@ def run(spark: SparkSession, task: Task) -> None:
         return
     questions, answers = lake.table("questions", QUESTION), lake.table("answers", ANSWER)
     horizon = observed_until(questions, answers)
+    response = tag_response(questions, answers, horizon).withColumn("_run_id", F.lit(task.run))
+    lake.write("tag_response", response.select(*names(TAG_RESPONSE)))
     if not task.everything:
         years = touched_years(questions, answers, changed_questions, changed_answers)
         questions = lake.table("questions", QUESTION, keep=lambda p: int(p["created_month"][:4]) in years)

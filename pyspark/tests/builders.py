@@ -18,9 +18,9 @@ NEEDS = {
     "comments": (["raw.comments"], ["comments", "quarantine", "ingest_audit"]),
     "sentiment": (["questions", "answers", "comments"], ["text_sentiment"]),
     "tag_trends": (["questions"], ["tag_trends_weekly"]),
-    "tag_health": (["questions", "answers"], ["tag_health_monthly"]),
+    "tag_health": (["questions", "answers"], ["tag_health_monthly", "tag_response"]),
     "tag_sentiment": (["text_sentiment", "questions"], ["tag_sentiment_weekly"]),
-    "tag_pairs": (["questions"], ["tag_pairs_monthly"]),
+    "tag_pairs": (["questions"], ["tag_pairs_monthly", "tag_communities"]),
     "findings": (["tag_trends_weekly", "tag_health_monthly", "text_sentiment", "questions"], ["findings"]),
 }
 

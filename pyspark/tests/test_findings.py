@@ -1,6 +1,7 @@
 """findings: what is compared, its test and its interval, each against the formula written out in plain Python."""
 
 import math
+from datetime import timedelta
 
 import pytest
 from builders import at, day
@@ -73,7 +74,7 @@ def test_rates_are_compared_by_a_test_for_small_counts(spark):
     assert (go["p"], go["stands_out"]) == (pytest.approx(p_of(campbell(15, 30, 11, 20))), False)
     # Two tests: half the level each, and four of five times.
     width = (go["effect_hi"] - go["effect_lo"]) / (2 * Z95)
-    assert go["detectable"] == pytest.approx((2.734 + 0.8416) * width, rel=1e-3)
+    assert go["detectable"] == pytest.approx((2.865 + 0.8416) * width, rel=1e-3)
 
 
 def test_all_answered_on_both_sides_is_no_difference(spark):
@@ -106,6 +107,88 @@ def test_a_trend_is_told_as_the_table_of_trends_has_it(spark):
     assert (rust["n_now"], rust["n_before"], rust["p"], rust["q"]) == (90, 20, 1e-6, 2e-6)
     assert (rust["since"], rust["until"]) == (day("2025-01-13"), day("2026-01-11"))
     assert (rust["effect_lo"], rust["effect_hi"]) == pytest.approx(newcombe(90, 1000, 20, 900), rel=1e-9)
+
+
+ASKED = "site string, question_id bigint, tags array<string>, created_at timestamp, owner_user_id bigint"
+
+
+def emerging(spark, *spans):
+    """The findings by tag, of (tags, questions in the 12 weeks, in the 52 before, people who asked the newer)."""
+    rows = []
+    for tags, now, before, people in spans:
+        rows += [(SITE, len(rows) + n, tags, at("2026-01-11 23:00"), n % people) for n in range(now)]
+        rows += [(SITE, len(rows) + n, tags, at("2025-10-19 23:00"), n) for n in range(before)]
+        # In the first of the newer weeks, before the older ones, and in the week that is not over.
+        rows += [(SITE, len(rows), tags, at("2025-10-20"), None), (SITE, len(rows) + 1, tags, at("2024-10-20"), 1)]
+        rows += [(SITE, len(rows), tags, at("2026-01-12"), 1)]
+    newest = trends(spark, ("2026-01-05", "x", 1, 1, 1, 1, None, None, None, "low_n", False))
+    return by_subject(findings.emerging_findings(spark.createDataFrame(rows, ASKED), newest))
+
+
+def test_a_topic_comes_up_when_many_ask_about_it(spark):
+    rows = emerging(
+        spark,
+        (["новый"], 39, 10, 20),
+        (["one's"], 39, 10, 9),
+        (["small"], 28, 5, 28),
+        (["old"], 93, 872, 5),
+        (["few"], 9, 9, 9),
+    )
+    told = {subject: (row["n_now"], row["stands_out"]) for subject, row in rows.items()}
+    assert told == {"новый": (40, True), "one's": (40, False), "small": (29, False), "old": (94, False)}
+    new = rows["новый"]
+    assert (new["since"], new["until"], new["n_before"]) == (day("2025-10-20"), day("2026-01-11"), 10)
+    # Of 213 questions now and 906 before 10 * 213 / 906 were expected; two more on each side.
+    expected = 10 * 213 / 906
+    assert (new["value_now"], new["value_before"]) == pytest.approx((40 / 213, 10 / 906))
+    assert new["effect"] == pytest.approx(42 / (expected + 2))
+    error = math.sqrt(1 / 42 + expected**2 / 10 / (expected + 2) ** 2)
+    ends = [new["effect"] * math.exp(sign * Z95 * error) for sign in (-1, 1)]
+    assert (new["effect_lo"], new["effect_hi"]) == pytest.approx(ends)
+    assert new["p"] == pytest.approx(p_of(campbell(40, 213, 10, 906)))
+    assert new["detectable"] is None
+    assert rows["old"]["q"] < LEVEL, "a fall stands out in trends, not here"
+
+
+WEEKS = "site string, week_start date, tag string, n_questions bigint, site_questions bigint, partial boolean"
+
+
+def seasons(spark, counts, now, site=100, years=(1, 2, 3)):
+    """The findings by tag, of its counts in the five weeks around the same one of each year, and of those now."""
+    rows = [(SITE, day("2026-06-08"), "c#", 99, 100, True), (SITE, day("2026-04-20"), "c#", 99, 100, False)]
+    for tag, each in counts.items():
+        for year in years:
+            for week, n in zip(range(50, 55), each, strict=True):
+                monday = day("2026-06-01") - timedelta(weeks=52 * year - 52 + week)
+                rows += [(SITE, monday, tag, n, site, False)] if n else []
+        rows += [(SITE, day("2026-06-01"), tag, now[tag], site, False)] if now[tag] else []
+    return by_subject(findings.season_findings(spark.createDataFrame(rows, WEEKS)))
+
+
+def test_a_week_is_compared_with_the_same_weeks_of_years_before(spark):
+    even, wild = [10, 10, 10, 10, 10], [0, 25, 0, 20, 5]
+    rows = seasons(
+        spark,
+        {"c#": even, "标签": wild, "none": even, "few": [1, 2, 1, 2, 3]},
+        {"c#": 25, "标签": 25, "none": 0, "few": 90},
+    )
+    told = {subject: (row["n_now"], row["n_before"], row["stands_out"]) for subject, row in rows.items()}
+    assert told == {"c#": (25, 150, True), "标签": (25, 150, False), "none": (0, 150, False)}
+    even_row, wild_row = rows["c#"], rows["标签"]
+    assert (even_row["since"], even_row["until"]) == (day("2026-06-01"), day("2026-06-07"))
+    assert (even_row["value_now"], even_row["value_before"]) == pytest.approx((0.25, 0.1))
+    # Chi-squared of the wild ones: 3 * (100 + 225 + 100 + 100 + 25) / 9; 14 degrees of freedom, t's quantile 2.1448.
+    for row, dispersion in ((even_row, 1), (wild_row, 3 * 550 / 9 / 14)):
+        error = math.sqrt(dispersion * 0.09 * (1 / 100 + 1 / 1500))
+        half = (row["effect_hi"] - row["effect_lo"]) / 2
+        assert half == pytest.approx(2.1448 * error, rel=2e-3)
+        t = 0.15 / error
+        assert row["p"] == pytest.approx(p_of(113 / 115 * math.sqrt(14 * math.log(1 + t * t / 14))))
+
+
+def test_one_year_is_no_season(spark):
+    assert seasons(spark, {"c#": [10] * 5}, {"c#": 25}, years=(1,)) == {}
+    assert set(seasons(spark, {"c#": [10] * 5}, {"c#": 25}, years=(1, 3))) == {"c#"}
 
 
 UNITS = (
@@ -188,4 +271,4 @@ def test_a_pair_is_told_of_when_even_its_lower_end_is_twice_chance(spark):
 
 
 def test_the_level_leaves_one_run_in_twenty(spark):
-    assert len({"trend", "answered", "mood", "pair"}) * LEVEL == pytest.approx(0.05)
+    assert len({"trend", "emerging", "season", "answered", "mood", "pair"}) * LEVEL == pytest.approx(0.05)

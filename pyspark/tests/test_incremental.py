@@ -20,8 +20,10 @@ KEYS = {
     "text_sentiment": ["unit_type", "unit_id"],
     "tag_trends_weekly": ["week_start", "tag"],
     "tag_health_monthly": ["month", "tag"],
+    "tag_response": ["tag", "askers"],
     "tag_sentiment_weekly": ["week_start", "tag", "unit_type"],
     "tag_pairs_monthly": ["month", "tag_a", "tag_b"],
+    "tag_communities": ["tag"],
     "findings": ["kind", "subject"],
 }
 WORDS = ["I love it!", "I hate it.", "It throws.", "Thanks, excellent.", "Awful docs.", "Port 80 is open."]
@@ -92,10 +94,14 @@ def check_daily_equals_at_once(spark, folder, days):
 @pytest.mark.parametrize("seed", [1, 2] if ON_SAIL else [1])
 def test_day_by_day_equals_all_at_once(spark, tmp_path, seed, monkeypatch):
     # Few questions a month: let the thresholds be met.
-    monkeypatch.setattr("soflow_jobs.tag_pairs.MIN_BOTH", 2)
+    for name in ("MIN_BOTH", "MIN_TAG", "MIN_LINK"):
+        monkeypatch.setattr(f"soflow_jobs.tag_pairs.{name}", 2)
     monkeypatch.setattr("soflow_jobs.tag_trends.MIN_QUESTIONS", 4)
-    for name in ("MIN_ASKED", "MIN_TEXTS", "MIN_THREADS", "MIN_TAG"):
-        monkeypatch.setattr(f"soflow_jobs.findings.{name}", 3)
+    least = (
+        "MIN_SEASON MIN_SEASON_WEEKS MIN_EXPECTED MIN_LOOKED MIN_EMERGING MIN_ASKERS MIN_ASKED MIN_TEXTS MIN_THREADS"
+    )
+    for name in least.split():
+        monkeypatch.setattr(f"soflow_jobs.findings.{name}", 0 if name == "MIN_EXPECTED" else 3)
     # Spark takes a minute for each day.
     check_daily_equals_at_once(spark, tmp_path, some_days(seed)[0 if ON_SAIL else 1 :])
 

@@ -13,10 +13,12 @@ def findings(tables):
     trends = tables["tag_trends_weekly"]
     over = trends[~trends["partial"]]
     newest = pd.to_datetime(over["week_start"]).groupby(over["site"]).max()
-    found = []
+    found = [pd.DataFrame()]
     for site, week in newest.items():
         families = {
             "trend": told_trends(trends[trends["site"] == site], week),
+            "emerging": told_emerging(tables["questions"], site, week),
+            "season": told_season(trends, week),
             "answered": told_answered(tables["tag_health_monthly"], site),
             "mood": told_moods(tables, site, week),
             "pair": told_pairs(tables["questions"], site),
@@ -26,8 +28,8 @@ def findings(tables):
             if len(rows) and "q" not in rows:
                 rows["p"] = [p_of(z) for z in rows["z"]]
                 rows["q"] = benjamini_hochberg(rows["p"], None if tests is None else tests.iloc[0])
-                rows["stands_out"] = (rows["q"] < LEVEL) & ((kind != "pair") | (rows["effect_lo"] >= 2))
-            if len(rows) and kind != "pair":
+                rows["stands_out"] = (rows["q"] < LEVEL) & rows.pop("allowed")
+            if len(rows) and kind not in ("pair", "emerging"):
                 asked = NormalDist().inv_cdf(1 - LEVEL / len(rows) / 2) + NormalDist().inv_cdf(0.8)
                 rows["detectable"] = asked * (rows["effect_hi"] - rows["effect_lo"]) / (2 * Z95)
             found.append(rows.assign(site=site, kind=kind).drop(columns="z", errors="ignore"))
@@ -49,6 +51,7 @@ def side(subject, span, now, before, of_all, z):
         "effect_lo": low,
         "effect_hi": high,
         "z": z,
+        "allowed": True,
     }
 
 
@@ -62,6 +65,60 @@ def told_trends(trends, week):
         now, before = (row.n_52w, row.site_52w), (row.n_52w_before, row.site_52w_before)
         told = {"p": row.p, "q": row.q, "stands_out": row.status in ("rising", "falling")}
         found.append({**side(row.tag, span, now, before, False, 0.0), **told})
+    return pd.DataFrame(found).drop(columns="allowed", errors="ignore")
+
+
+def told_emerging(questions, site, week):
+    asked = questions[questions["site"] == site].assign(week=lambda rows: monday(rows["created_at"]))
+    asked = asked[(asked["week"] <= week) & (asked["week"] > week - 64 * 7 * DAY)]
+    asked = asked.assign(new=asked["week"] > week - 12 * 7 * DAY, tags=[list(dict.fromkeys(t)) for t in asked["tags"]])
+    total, total_before = asked["new"].sum(), (~asked["new"]).sum()
+    found = []
+    for tag, rows in asked.explode("tags").groupby("tags"):
+        new = rows[rows["new"]]
+        n, before = len(new), len(rows) - len(new)
+        if len(rows) < 30 or not total or not total_before:
+            continue
+        scale = total / total_before
+        effect, error = (
+            (n + 2) / (scale * before + 2),
+            math.sqrt(1 / (n + 2) + scale**2 * before / (scale * before + 2) ** 2),
+        )
+        low, high = effect * math.exp(-Z95 * error), effect * math.exp(Z95 * error)
+        row = {"subject": tag, "since": week - 11 * 7 * DAY, "until": week + 6 * DAY, "n_now": n, "n_before": before}
+        row |= {"value_now": n / total, "value_before": before / total_before, "effect": effect}
+        row |= {
+            "effect_lo": low,
+            "effect_hi": high,
+            "detectable": None,
+            "z": two_shares(n, total, before, total_before),
+        }
+        found.append({**row, "allowed": n >= 30 and new["owner_user_id"].nunique() >= 10 and low > 1})
+    return pd.DataFrame(found)
+
+
+def told_season(trends, week):
+    counts = trends.assign(week=pd.to_datetime(trends["week_start"])).pivot_table(
+        index="week", columns="tag", values="n_questions", aggfunc="sum", fill_value=0
+    )
+    totals = trends.groupby(pd.to_datetime(trends["week_start"]))["site_questions"].max()
+    same = [week - 7 * (52 * year + off) * DAY for year in (1, 2, 3) for off in range(-2, 3)]
+    same = [each for each in same if each in totals.index]
+    found = []
+    for tag in counts.columns if len(same) >= 10 else []:
+        n, before, total, site = counts[tag][week], counts[tag][same], totals[week], totals[same]
+        share = before.sum() / site.sum()
+        if before.sum() < 30 or total * share < 5 or share == 1:
+            continue
+        freedom = len(same) - 1
+        spread = max(1, ((before - share * site) ** 2 / (site * share * (1 - share))).sum() / freedom)
+        error = math.sqrt(spread * share * (1 - share) * (1 / total + 1 / site.sum()))
+        effect, scale = n / total - share, (8 * freedom + 1) / (8 * freedom + 3)
+        half, t = error * math.sqrt(freedom * math.expm1((Z95 / scale) ** 2 / freedom)), effect / error
+        row = {"subject": tag, "since": week, "until": week + 6 * DAY, "n_now": n, "n_before": before.sum()}
+        row |= {"value_now": n / total, "value_before": share, "effect": effect, "effect_lo": effect - half}
+        z = math.copysign(scale * math.sqrt(freedom * math.log1p(t * t / freedom)), t)
+        found.append({**row, "effect_hi": effect + half, "z": z, "allowed": True})
     return pd.DataFrame(found)
 
 
@@ -107,7 +164,7 @@ def told_moods(tables, site, week):
         mean = rows["polarity_net"].mean()
         row = {"subject": tag, "since": week - 51 * 7 * DAY, "until": week + 6 * DAY, "n_now": len(rows)}
         row |= {"n_before": len(units) - len(rows), "value_now": mean, "value_before": mean - effect, "effect": effect}
-        found.append({**row, "effect_lo": effect - half, "effect_hi": effect + half, "z": z})
+        found.append({**row, "effect_lo": effect - half, "effect_hi": effect + half, "z": z, "allowed": True})
     return pd.DataFrame(found)
 
 
@@ -133,5 +190,5 @@ def told_pairs(questions, site):
             row |= {"value_now": n / rarer, "value_before": chance, "effect": n / rarer / chance}
             row |= {"effect_lo": low / chance, "effect_hi": high / chance, "detectable": None}
             z = two_shares(n, rarer, commoner - n, total - rarer) if total > rarer else 0.0
-            found.append({**row, "z": z, "tests": len(enough) * (len(enough) - 1) / 2})
+            found.append({**row, "z": z, "tests": len(enough) * (len(enough) - 1) / 2, "allowed": low / chance >= 2})
     return pd.DataFrame(found)

@@ -15,6 +15,7 @@ import sys
 import numpy as np
 import pandas as pd
 from compare import findings
+from network import tag_communities
 from statistics_of import LEVEL, Z95, benjamini_hochberg, counted, monday, month, p_of, wilson
 
 DAY = pd.Timedelta(days=1)
@@ -172,6 +173,39 @@ def tag_health_monthly(tables):
     return pd.DataFrame(found)
 
 
+def tag_response(tables):
+    questions, answers = tables["questions"], tables["answers"]
+    own = answers["is_self_answer"].fillna(False).astype(bool)
+    good = answers[~own & (answers["is_accepted"] | (answers["score"] > 0))]
+    thread = ["site", "question_id"]
+    first = good.groupby(thread)["created_at"].min().rename("good_at")
+    rows = questions.merge(first, on=thread, how="left").sort_values(["created_at", "question_id"])
+    rows["helped"] = rows["good_at"].dt.floor("s") - rows["created_at"].dt.floor("s") <= 30 * DAY
+    rows["first"] = ~rows.duplicated(["site", "owner_user_id"])
+    rows["month"] = month(rows["created_at"])
+    rows["tags"] = [list(dict.fromkeys(tags)) for tags in rows["tags"]]
+    found = []
+    for site, asked in rows.groupby("site"):
+        seen = min(asked["observed_at"].max(), answers[answers["site"] == site]["observed_at"].max())
+        until = (seen - 30 * DAY).tz_convert("UTC").tz_localize(None).to_period("M").to_timestamp()
+        since, known = until - pd.DateOffset(months=12), asked["created_at"].min().strftime("%Y-%m-%d")
+        asked = asked[(asked["month"] >= since) & (asked["month"] < until)]
+        someone = asked["owner_user_id"].notna()
+        kinds = {
+            "all": asked,
+            "newcomer": asked[someone & asked["first"]],
+            "returning": asked[someone & ~asked["first"]],
+        }
+        for kind, those in kinds.items():
+            for tag, group in those.explode("tags").groupby("tags"):
+                n, helped = len(group), group["helped"].sum()
+                low, high = wilson(helped, n)
+                row = {"site": site, "tag": tag, "askers": kind, "since": since, "until": until - DAY, "n": n}
+                row |= {"n_helped": helped, "helped_rate": helped / n, "helped_lo": low, "helped_hi": high}
+                found.append({**row, "low_n": n < 30, "known_since": known})
+    return pd.DataFrame(found)
+
+
 def tag_pairs_monthly(tables):
     questions = tables["questions"]
     frame = pd.DataFrame({"site": questions["site"], "month": month(questions["created_at"])})
@@ -267,8 +301,10 @@ MADE = {
     "question_tags": (question_tags, ["site", "question_id", "tag"]),
     "tag_trends_weekly": (tag_trends_weekly, ["site", "week_start", "tag"]),
     "tag_health_monthly": (tag_health_monthly, ["site", "month", "tag"]),
+    "tag_response": (tag_response, ["site", "tag", "askers"]),
     "tag_sentiment_weekly": (tag_sentiment_weekly, ["site", "week_start", "tag", "unit_type"]),
     "tag_pairs_monthly": (tag_pairs_monthly, ["site", "month", "tag_a", "tag_b"]),
+    "tag_communities": (tag_communities, ["site", "tag"]),
     "findings": (findings, ["site", "kind", "subject"]),
 }
 
@@ -276,7 +312,7 @@ MADE = {
 def plain(frame, key):
     """The rows by key, days as days."""
     frame = frame.drop(columns=[name for name in ("year", "created_month", "_run_id") if name in frame])
-    for name in ("week_start", "month", "since", "until"):
+    for name in ("week_start", "month", "since", "until", "known_since"):
         if name in frame:
             frame[name] = pd.to_datetime(frame[name]).dt.strftime("%Y-%m-%d")
     return frame.set_index(key).sort_index()

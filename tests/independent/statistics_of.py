@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 Z95 = NormalDist().inv_cdf(0.975)
-LEVEL = 0.0125
+LEVEL = 0.05 / 6
 
 
 def wilson(count, total):
