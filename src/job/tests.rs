@@ -274,7 +274,7 @@ fn the_example_job_is_valid() {
     let order: Vec<&str> = job.steps.iter().map(|step| step.name.as_str()).collect();
     let base = ["questions", "answers", "comments", "question_tags", "sentiment"];
     assert_eq!(order, [&base[..], &["tag_trends", "tag_health", "tag_sentiment", "tag_pairs", "findings"]].concat());
-    assert_eq!((job.tables.len(), job.insights.len()), (12, 5));
+    assert_eq!((job.tables.len(), job.insights.len()), (14, 7));
     assert_eq!(job.downstream("sentiment"), ["tag_sentiment", "findings"]);
 }
 

@@ -229,6 +229,9 @@ mod tests {
             and fewer of them stay unanswered
           • c++\u{1b}[2J: 90 questions
 
+        Report
+          .soflow/report/daily.html
+
         Where to look next
           soflow show tag_trends_weekly
           soflow runs daily
@@ -260,6 +263,9 @@ mod tests {
             before, and fewer of them stay
             unanswered
           • c++\u{1b}[2J: 90 questions
+
+        Report
+          .soflow/report/daily.html
 
         Where to look next
           soflow show tag_trends_weekly
@@ -307,6 +313,7 @@ mod tests {
               ]
             }
           ],
+          "report": ".soflow/report/daily.html",
           "next": [
             "soflow show tag_trends_weekly",
             "soflow runs daily"
