@@ -29,7 +29,8 @@ fn answers(twin: &Twin) {
         let status = json!({ "State": state, "StateChangeReason": told, "AthenaError": { "ErrorCategory": 2 } });
         json!({ "QueryExecution": { "StatementType": "DML", "Status": status, "Statistics": statistics } })
     };
-    let looks = [ended("SUCCEEDED", ""), ended("FAILED", "COLUMN_NOT_FOUND: line 1:8: Column 'nothing' cannot be resolved")];
+    let looks =
+        [ended("SUCCEEDED", ""), ended("FAILED", "COLUMN_NOT_FOUND: line 1:8: Column 'nothing' cannot be resolved")];
     let columns = json!([{ "Name": "label", "Type": "varchar" }, { "Name": "value", "Type": "bigint" }]);
     let row = |cells: [&str; 2]| json!({ "Data": cells.map(|text| json!({ "VarCharValue": text })) });
     let rows = json!([row(["label", "value"]), row(["one", "4711"])]);
@@ -47,7 +48,9 @@ fn the_page_of_a_run_on_emr_is_kept_where_its_record_is_and_a_link_opens_it() {
     answers(&lab.twin);
     let said = lab.json(&["report", "--link"]);
     let html = fs::read_to_string(lab.home.path().join(said["path"].as_str().unwrap())).unwrap();
-    for told in ["4,711", "This chart cannot be drawn: COLUMN_NOT_FOUND", "emr-7.14.0", "j-", "$0.", "All 9 checks of 3 tables"] {
+    for told in
+        ["4,711", "This chart cannot be drawn: COLUMN_NOT_FOUND", "emr-7.14.0", "j-", "$0.", "All 9 checks of 3 tables"]
+    {
         assert!(html.contains(told), "{told}\n{html}");
     }
     let link = said["link"].as_str().unwrap();

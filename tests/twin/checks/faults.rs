@@ -59,7 +59,8 @@ fn a_call_that_is_overtaken_is_executed_with_the_next_one() {
         };
         assert!(add("lost").is_none() && twin.steps(&cluster).is_empty());
         assert!(add("next").is_some());
-        let names: Vec<String> = twin.steps(&cluster).iter().map(|step| step["Name"].as_str().unwrap().into()).collect();
+        let names: Vec<String> =
+            twin.steps(&cluster).iter().map(|step| step["Name"].as_str().unwrap().into()).collect();
         assert_eq!(names, order);
     }
 }

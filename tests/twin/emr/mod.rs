@@ -27,9 +27,9 @@ use pages::Pages;
 pub use refusal::Refusal;
 pub use step::{Outcome, Step};
 
+use super::Options;
 use super::clock::Clock;
 use super::witness::Moment;
-use super::Options;
 
 /// What a change of state means for the world outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
