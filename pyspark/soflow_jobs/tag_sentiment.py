@@ -81,7 +81,8 @@ def is_body() -> Column:
 
 def mean(column: str) -> Column:
     """Aggregate: the mean of whole numbers of PARTS, as a double; null when there is none."""
-    return F.sum(column).cast("double") / F.count(column) / float(PARTS)
+    n = F.count(column)
+    return F.sum(column).cast("double") / F.when(n > 0, n) / float(PARTS)
 
 
 def interval() -> tuple[Column, Column]:

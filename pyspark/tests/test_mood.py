@@ -58,6 +58,12 @@ def test_pages_in_other_languages_change_no_mood(spark, tmp_path):
     assert left_out == [("answer", 1, 1), ("comment", 1, 1), ("question", 2, 1)]
 
 
+def test_weeks_of_other_languages_alone_have_no_mood(spark, task_lake):
+    lake = scored(spark, task_lake, ITALIAN, RUSSIAN, RUSSIAN_COMMENTS)
+    assert moods(spark, lake) == []
+    assert len(lake.rows(spark, "text_sentiment", "unit_id")) == 3
+
+
 def test_a_title_alone_is_marked_and_in_no_mean(spark, task_lake):
     titles = [question(3, title="I hate this terrible thing!"), question(4, title="Why?", body="<pre>x</pre>")]
     lake = scored(spark, task_lake, ENGLISH + titles, [], [])

@@ -108,7 +108,7 @@ fn elsewhere(target: &str, emr: &Emr) -> Error {
         format!("or read its tables with the engine of this machine: `soflow notebook --target {target} --here`");
     if emr.shape.release.starts_with("emr-spark-") {
         return Error::new(Kind::Usage, format!("`{target}` has no notebooks: releases `emr-spark-…` come without JupyterHub"))
-            .detail("Their sessions of Spark Connect are not used: how a client is to show its token to them is not documented.")
+            .detail("Their sessions of Spark Connect are not used.")
             .hint(here.trim_start_matches("or "));
     }
     Error::new(Kind::Usage, format!("notebooks of `{target}` run in JupyterHub on its cluster"))
