@@ -107,9 +107,12 @@ fn elsewhere(target: &str, emr: &Emr) -> Error {
     let here =
         format!("or read its tables with the engine of this machine: `soflow notebook --target {target} --here`");
     if emr.shape.release.starts_with("emr-spark-") {
-        return Error::new(Kind::Usage, format!("`{target}` has no notebooks: releases `emr-spark-…` come without JupyterHub"))
-            .detail("Their sessions of Spark Connect are not used.")
-            .hint(here.trim_start_matches("or "));
+        return Error::new(
+            Kind::Usage,
+            format!("`{target}` has no notebooks: releases `emr-spark-…` come without JupyterHub"),
+        )
+        .detail("Their sessions of Spark Connect are not used.")
+        .hint(here.trim_start_matches("or "));
     }
     Error::new(Kind::Usage, format!("notebooks of `{target}` run in JupyterHub on its cluster"))
         .hint(format!("open it: `soflow open jupyterhub --target {target}`"))
