@@ -41,10 +41,10 @@ const LASTS: [(&str, f64, f64); 8] = [
 const RUN: u32 = 27 * 60;
 
 /// What a run asks for at most, besides its looks; and what one look asks for, on the average over a run.
-const BESIDES: Calls = Calls { emr: 20, glue: 70, writes: 140, reads: 270 };
+const BESIDES: Calls = Calls { emr: 20, glue: 80, writes: 140, reads: 270 };
 const LOOK: Calls = Calls { emr: 4, glue: 0, writes: 17, reads: 28 };
 /// What the command line asks for, besides its looks, of which each is one call to EMR, and its heartbeats.
-const COMMAND: Calls = Calls { emr: 8, glue: 70, writes: 160, reads: 190 };
+const COMMAND: Calls = Calls { emr: 8, glue: 80, writes: 160, reads: 190 };
 /// The states besides looks: two for each of five parts, and the end.
 const STATES: usize = 11;
 
