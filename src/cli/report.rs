@@ -117,7 +117,8 @@ pub async fn after_run(
     match written.await {
         Ok(_) => Some(path.strip_prefix(&work.project.cwd).map_or_else(|_| path.clone(), Path::to_path_buf)),
         Err(error) => {
-            sink.emit(Event::Warning { text: format!("the report cannot be written: {error}") });
+            let again = format!("`soflow report {}` tries it again", job.name);
+            sink.emit(Event::Warning { text: format!("the report cannot be written: {error}; {again}") });
             None
         }
     }

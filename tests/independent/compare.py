@@ -18,7 +18,7 @@ def findings(tables):
         families = {
             "trend": told_trends(trends[trends["site"] == site], week),
             "emerging": told_emerging(tables["questions"], site, week),
-            "season": told_season(trends, week),
+            "season": told_season(trends[trends["site"] == site], week),
             "answered": told_answered(tables["tag_health_monthly"], site),
             "mood": told_moods(tables, site, week),
             "pair": told_pairs(tables["questions"], site),
